@@ -1,0 +1,70 @@
+"""How every kernel is compiled: one set of flags, one cache that a source edit anywhere invalidates.
+
+Numba's cache watches only the file that holds a function, so an edit in a file it calls would go
+unnoticed. The cache folder therefore carries a hash of all the package's sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import platformdirs
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+# No `nnan`/`ninf`: under them `abs(x) <= limit` no longer catches a NaN. No `reassoc`: a loop's
+# remainder could then round differently from its body, and the sound would depend on the block size.
+FLAGS = frozenset({"contract", "nsz"})
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def _source_hash() -> str:
+    digest = hashlib.sha256(numba.__version__.encode())
+    for folder in ("dsp", "engine"):
+        for path in sorted((_PACKAGE / folder).glob("*.py")):
+            digest.update(path.name.encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _cache_folder() -> Path:
+    """A writable folder of the user's, or a temporary one where there is none."""
+    name = f"kernels-{_source_hash()}"
+    for base in (platformdirs.user_cache_path("rt_automix", appauthor=False), Path(tempfile.gettempdir()) / f"rt_automix-{os.getuid() if hasattr(os, 'getuid') else 'user'}"):
+        try:
+            (base / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+            if os.access(base / name, os.W_OK):
+                return base / name
+        except OSError:
+            continue
+    return Path(tempfile.mkdtemp(prefix="rt_automix-"))
+
+
+CACHE_FOLDER = _cache_folder()
+if "NUMBA_CACHE_DIR" not in os.environ:
+    numba.config.CACHE_DIR = str(CACHE_FOLDER)
+
+JIT_ENABLED = not numba.config.DISABLE_JIT
+
+
+def kernel(signature: str) -> Callable[[_Function], _Function]:
+    """Compile a function for the audio thread, for exactly one signature.
+
+    Parameters
+    ----------
+    signature : str
+        Numba's notation, such as ``"void(float32[::1], float64[::1])"``. A call with any other
+        dtype or layout raises instead of compiling anew.
+
+    Notes
+    -----
+    With ``NUMBA_DISABLE_JIT=1`` the function stays plain Python.
+    """
+    return numba.njit(signature, cache=True, nogil=True, error_model="numpy", boundscheck=False, fastmath=set(FLAGS))
