@@ -1,0 +1,227 @@
+"""Five-band equaliser: low shelf, three bells, high shelf, close to the analog prototype up to 20 kHz.
+
+A bilinear biquad cramps near Nyquist. These designs do not: their poles are those of the analog
+prototype (impulse invariance) and their zeros are solved so that the magnitude agrees at chosen
+frequencies (M. Vicanek, "Matched Second Order Digital Filters", 2016). Designs are tabulated per
+0.1 dB at start, so that a band that moves costs an interpolation and not a design.
+"""
+
+from __future__ import annotations
+
+import cmath
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rt_automix.dsp.jit import kernel
+
+LOW_SHELF, BELL, HIGH_SHELF = 0, 1, 2
+BANDS: tuple[tuple[int, float], ...] = (
+    (LOW_SHELF, 110.0),
+    (BELL, 260.0),
+    (BELL, 1000.0),
+    (BELL, 3500.0),
+    (HIGH_SHELF, 9000.0),
+)
+"""Kind and corner or centre frequency in Hz of each band."""
+
+Q = math.sqrt(0.5)
+BAND_COUNT = 5
+GAIN_LIMIT_DB = 6.0
+TABLE_STEP_DB = 0.1
+TABLE_ROWS = 121
+COEFFICIENTS = 5 * BAND_COUNT
+TABLE_SIZE = TABLE_ROWS * COEFFICIENTS
+STATE_SIZE = 4 * BAND_COUNT
+_STEPS_PER_DB = 1.0 / TABLE_STEP_DB
+
+
+def analog_response(kind: int, gain_db: float, ratio: ArrayLike) -> NDArray[np.complex128]:
+    """Complex response of an analog band at frequencies given as multiples of its own.
+
+    R. Bristow-Johnson, "Audio EQ Cookbook", the analog prototypes with Q = sqrt(1/2).
+
+    Parameters
+    ----------
+    kind : LOW_SHELF, BELL or HIGH_SHELF
+    gain_db : float
+    ratio : array_like
+        Frequency divided by the band's frequency.
+    """
+    s = 1j * np.asarray(ratio, dtype=np.float64)
+    a = 10.0 ** (gain_db / 40.0)
+    if kind == BELL:
+        return (s * s + s * a / Q + 1.0) / (s * s + s / (a * Q) + 1.0)
+    if kind == LOW_SHELF:
+        return a * (s * s + s * math.sqrt(a) / Q + a) / (a * s * s + s * math.sqrt(a) / Q + 1.0)
+    return a * (a * s * s + s * math.sqrt(a) / Q + 1.0) / (s * s + s * math.sqrt(a) / Q + a)
+
+
+def analog_magnitude_db(gains_db: ArrayLike, frequencies_hz: ArrayLike) -> NDArray[np.float64]:
+    """Magnitude in dB of the five analog bands in series.
+
+    Parameters
+    ----------
+    gains_db : array_like, shape (5,)
+    frequencies_hz : array_like, shape (n,)
+
+    Returns
+    -------
+    float64 array, shape (n,)
+    """
+    frequencies = np.asarray(frequencies_hz, dtype=np.float64)
+    total = np.zeros_like(frequencies)
+    for (kind, centre_hz), gain_db in zip(BANDS, np.asarray(gains_db, dtype=np.float64), strict=True):
+        total += 20.0 * np.log10(np.abs(analog_response(kind, float(gain_db), frequencies / centre_hz)))
+    return total
+
+
+def _analog_poles(kind: int, gain_db: float) -> tuple[float, float]:
+    """Frequency (relative to the band's) and Q of an analog band's pole pair."""
+    a = 10.0 ** (gain_db / 40.0)
+    if kind == BELL:
+        return 1.0, a * Q
+    return (1.0 / math.sqrt(a), Q) if kind == LOW_SHELF else (math.sqrt(a), Q)
+
+
+def design_band(kind: int, centre_hz: float, gain_db: float, sample_rate_hz: float) -> NDArray[np.float64]:
+    """Matched digital biquad of one band: b0, b1, b2, a1, a2.
+
+    Vicanek 2016: poles by impulse invariance; numerator so that the squared magnitude equals the
+    analog prototype's at 0, at Nyquist and at the corner (shelves), or at 0 and at the centre,
+    where its slope is zero too (bells).
+
+    Thread: main. Allocates: yes.
+    """
+    w0 = 2.0 * math.pi * centre_hz / sample_rate_hz
+    pole_ratio, pole_q = _analog_poles(kind, gain_db)
+    wp, damping = w0 * pole_ratio, 1.0 / (2.0 * pole_q)
+    a1 = float((-2.0 * math.exp(-damping * wp) * cmath.cos(cmath.sqrt(1.0 - damping * damping) * wp)).real)
+    a2 = math.exp(-2.0 * damping * wp)
+    if gain_db == 0.0:
+        return np.array([1.0, a1, a2, a1, a2])
+
+    den0, den1, den2 = (1.0 + a1 + a2) ** 2, (1.0 - a1 + a2) ** 2, -4.0 * a2
+    phi1 = math.sin(w0 / 2.0) ** 2
+    phi0 = 1.0 - phi1
+    phi2 = 4.0 * phi0 * phi1
+    at_zero, at_centre, at_nyquist = np.abs(analog_response(kind, gain_db, [0.0, 1.0, math.pi / w0])) ** 2
+    num0 = den0 * at_zero
+    centre = (den0 * phi0 + den1 * phi1 + den2 * phi2) * at_centre
+    if kind == BELL:
+        slope = (-den0 + den1 + 4.0 * (phi0 - phi1) * den2) * at_centre
+        num2 = (centre - slope * phi1 - num0) / (4.0 * phi1 * phi1)
+        num1 = slope + num0 - 4.0 * (phi0 - phi1) * num2
+    else:
+        num1 = den1 * at_nyquist
+        num2 = (centre - num0 * phi0 - num1 * phi1) / phi2
+    root0, root1 = math.sqrt(num0), math.sqrt(num1)
+    half = 0.5 * (root0 + root1)
+    b0 = 0.5 * (half + math.sqrt(half * half + num2))
+    return np.array([b0, 0.5 * (root0 - root1), -num2 / (4.0 * b0), a1, a2])
+
+
+def design_table(sample_rate_hz: float) -> NDArray[np.float64]:
+    """All designs from -6 to +6 dB: float64, shape (TABLE_SIZE,), rows of five bands of five.
+
+    Thread: main. Allocates: yes.
+    """
+    rows = [
+        design_band(kind, centre_hz, round((row - TABLE_ROWS // 2) * TABLE_STEP_DB, 6), sample_rate_hz)
+        for row in range(TABLE_ROWS)
+        for kind, centre_hz in BANDS
+    ]
+    return np.concatenate(rows)
+
+
+def new_state() -> NDArray[np.float64]:
+    """Filter memories, zeroed: float64, shape (STATE_SIZE,). Thread: main. Allocates: yes."""
+    return np.zeros(STATE_SIZE)
+
+
+@kernel("void(float64[::1], float64[::1], float64[::1])")
+def design(table, gains_db, coefficients):
+    """Write the coefficients of five gains by linear interpolation of the table (error < 2e-4 dB).
+
+    Parameters
+    ----------
+    table : float64, shape (TABLE_SIZE,)
+    gains_db : float64, shape (5,), -6..6
+    coefficients : float64, shape (25,), written
+
+    Thread: audio. Allocates: no.
+    """
+    for band in range(BAND_COUNT):
+        position = (min(max(gains_db[band], -GAIN_LIMIT_DB), GAIN_LIMIT_DB) + GAIN_LIMIT_DB) * _STEPS_PER_DB
+        row = min(int(position), TABLE_ROWS - 2)
+        fraction = position - row
+        at = row * COEFFICIENTS + 5 * band
+        for k in range(5):
+            low = table[at + k]
+            coefficients[5 * band + k] = low + fraction * (table[at + COEFFICIENTS + k] - low)
+
+
+@kernel("void(float64[::1], float64[::1], float32[::1], float32[::1])")
+def process(coefficients, state, left, right):
+    """Five biquads in series on two channels, in place (transposed direct form II, float64 state).
+
+    Sample-major with everything in locals: the ten recursions overlap, where band-major loops
+    would wait for each in turn.
+
+    Parameters
+    ----------
+    coefficients : float64, shape (25,)
+    state : float64, shape (STATE_SIZE,), updated
+    left, right : float32, shape (n,), any n, replaced by the output
+
+    Thread: audio. Allocates: no.
+    """
+    b00, b01, b02, a01, a02 = coefficients[0], coefficients[1], coefficients[2], coefficients[3], coefficients[4]
+    b10, b11, b12, a11, a12 = coefficients[5], coefficients[6], coefficients[7], coefficients[8], coefficients[9]
+    b20, b21, b22, a21, a22 = coefficients[10], coefficients[11], coefficients[12], coefficients[13], coefficients[14]
+    b30, b31, b32, a31, a32 = coefficients[15], coefficients[16], coefficients[17], coefficients[18], coefficients[19]
+    b40, b41, b42, a41, a42 = coefficients[20], coefficients[21], coefficients[22], coefficients[23], coefficients[24]
+    l01, l02, l11, l12, l21 = state[0], state[1], state[2], state[3], state[4]
+    l22, l31, l32, l41, l42 = state[5], state[6], state[7], state[8], state[9]
+    r01, r02, r11, r12, r21 = state[10], state[11], state[12], state[13], state[14]
+    r22, r31, r32, r41, r42 = state[15], state[16], state[17], state[18], state[19]
+    for i in range(left.shape[0]):
+        x = np.float64(left[i])
+        u = np.float64(right[i])
+        y = b00 * x + l01
+        v = b00 * u + r01
+        l01 = b01 * x - a01 * y + l02
+        r01 = b01 * u - a01 * v + r02
+        l02 = b02 * x - a02 * y
+        r02 = b02 * u - a02 * v
+        x = b10 * y + l11
+        u = b10 * v + r11
+        l11 = b11 * y - a11 * x + l12
+        r11 = b11 * v - a11 * u + r12
+        l12 = b12 * y - a12 * x
+        r12 = b12 * v - a12 * u
+        y = b20 * x + l21
+        v = b20 * u + r21
+        l21 = b21 * x - a21 * y + l22
+        r21 = b21 * u - a21 * v + r22
+        l22 = b22 * x - a22 * y
+        r22 = b22 * u - a22 * v
+        x = b30 * y + l31
+        u = b30 * v + r31
+        l31 = b31 * y - a31 * x + l32
+        r31 = b31 * v - a31 * u + r32
+        l32 = b32 * y - a32 * x
+        r32 = b32 * v - a32 * u
+        y = b40 * x + l41
+        v = b40 * u + r41
+        l41 = b41 * x - a41 * y + l42
+        r41 = b41 * u - a41 * v + r42
+        l42 = b42 * x - a42 * y
+        r42 = b42 * u - a42 * v
+        left[i] = np.float32(y)
+        right[i] = np.float32(v)
+    state[0], state[1], state[2], state[3], state[4] = l01, l02, l11, l12, l21
+    state[5], state[6], state[7], state[8], state[9] = l22, l31, l32, l41, l42
+    state[10], state[11], state[12], state[13], state[14] = r01, r02, r11, r12, r21
+    state[15], state[16], state[17], state[18], state[19] = r22, r31, r32, r41, r42
