@@ -1,0 +1,329 @@
+"""Streaming loudness: momentary, short-term, integrated and range, at constant cost per sample.
+
+ITU-R BS.1770-5 (K-weighting, gating), EBU Tech 3341 (the meter), EBU Tech 3342 (loudness range).
+The stream is cut into sub-blocks of 10 ms; everything slower than a sample happens at their ends,
+so the result does not depend on how the caller cuts the stream into blocks. Windows that reach
+back before the first sample see silence there; maxima and gating use whole windows only.
+
+All state is one float64 array, which another kernel can carry as a slice of a bigger one.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rt_automix.dsp.jit import kernel
+from rt_automix.units import FLOOR_DB, LUFS_OFFSET_DB, energy_from_lufs
+
+GATE_LUFS = -70.0
+"""Absolute gate, and the lower edge of both histograms."""
+
+_BINS = 4000
+_BINS_PER_LU = 50.0
+_GATE_ENERGY = energy_from_lufs(GATE_LUFS)
+_TINY = 1e-30
+
+# Sub-regions of the state.
+_SUB_BLOCK_SAMPLES = 0
+_POSITION = 1  # samples in the sub-block under way
+_SAMPLE_RATE_HZ = 2
+_RIGHT_WEIGHT = 3
+_COEFFICIENTS = 4  # shelf b0 b1 b2 a1 a2, high-pass a1 a2
+_MEMORY = 11  # per channel: x1 x2, shelf y1, its difference d1, output z1 z2
+_SQUARES = 23  # running sums of squares, left and right
+_STEP = 25  # sub-blocks since the start, modulo 300
+_SUB_BLOCKS = 26  # sub-blocks since the statistics were reset
+_LAST = 27  # energies: K-weighted mean squares summed over channels
+_MOMENTARY = 28
+_SHORT_TERM = 29
+_MAX_MOMENTARY = 30
+_MAX_SHORT_TERM = 31
+_GATED_COUNT = 32  # 400 ms blocks above the absolute gate, and the sum of their energies
+_GATED_ENERGY = 33
+_RANGE_COUNT = 34  # the same of short-term values
+_RANGE_ENERGY = 35
+_TEN = 36  # ring of the last 10 sub-block energies
+_HUNDRED_MS = 46  # ring of the last 300 sums of 10 sub-blocks, one every 10 ms
+_HISTOGRAM_COUNT = 346  # 400 ms blocks per bin, and the sum of their energies
+_HISTOGRAM_ENERGY = 4346
+_RANGE_HISTOGRAM = 8346  # short-term values per bin
+STATE_SIZE = 12346
+
+
+def design(sample_rate_hz: float) -> NDArray[np.float64]:
+    """K-weighting for any sample rate: shelf b0 b1 b2 a1 a2, then high-pass a1 a2 (its b is 1 -2 1).
+
+    BS.1770-5 annex 1 tabulates 48 kHz only; this is the analog form behind the table by
+    B. De Man, "Evaluation of Implementations of the EBU R128 Loudness Measurement", AES 145, 2018.
+    The numerator of the high-pass is not normalised, as in the table.
+
+    Thread: main. Allocates: yes.
+    """
+    k, q = math.tan(math.pi * 1681.974450955533 / sample_rate_hz), 0.7071752369554196
+    high = 10.0 ** (3.999843853973347 / 20.0)
+    band = high**0.4996667741545416
+    a0 = 1.0 + k / q + k * k
+    shelf = (
+        (high + band * k / q + k * k) / a0,
+        2.0 * (k * k - high) / a0,
+        (high - band * k / q + k * k) / a0,
+        2.0 * (k * k - 1.0) / a0,
+        (1.0 - k / q + k * k) / a0,
+    )
+    k, q = math.tan(math.pi * 38.13547087602444 / sample_rate_hz), 0.5003270373238773
+    a0 = 1.0 + k / q + k * k
+    return np.array((*shelf, 2.0 * (k * k - 1.0) / a0, (1.0 - k / q + k * k) / a0))
+
+
+def new_state(sample_rate_hz: int, channels: int) -> NDArray[np.float64]:
+    """A meter that has heard nothing: float64, shape (STATE_SIZE,).
+
+    Parameters
+    ----------
+    sample_rate_hz : int
+    channels : int, 1 or 2
+        With 1 only the left input counts (BS.1770-5 sums the channels there are).
+
+    Thread: main. Allocates: yes.
+    """
+    state = np.zeros(STATE_SIZE)
+    state[_SUB_BLOCK_SAMPLES] = round(sample_rate_hz / 100)
+    state[_SAMPLE_RATE_HZ] = sample_rate_hz
+    state[_RIGHT_WEIGHT] = channels - 1
+    state[_COEFFICIENTS:_MEMORY] = design(sample_rate_hz)
+    return state
+
+
+@kernel("void(float64[::1], float32[::1], float32[::1], int64, int64)")
+def _accumulate(state, left, right, start, stop):
+    """Filter samples start..stop-1 and add up the squares of both channels.
+
+    Direct form I: one multiply-add between successive outputs, the shortest of the biquad forms,
+    and the high-pass's double zero is two plain differences.
+    """
+    b0, b1, b2 = state[_COEFFICIENTS], state[_COEFFICIENTS + 1], state[_COEFFICIENTS + 2]
+    a1, a2 = state[_COEFFICIENTS + 3], state[_COEFFICIENTS + 4]
+    h1, h2 = state[_COEFFICIENTS + 5], state[_COEFFICIENTS + 6]
+    lx1, lx2, ly1, ly2 = state[_MEMORY], state[_MEMORY + 1], state[_MEMORY + 2], state[_MEMORY + 3]
+    lz1, lz2 = state[_MEMORY + 4], state[_MEMORY + 5]
+    rx1, rx2, ry1, ry2 = state[_MEMORY + 6], state[_MEMORY + 7], state[_MEMORY + 8], state[_MEMORY + 9]
+    rz1, rz2 = state[_MEMORY + 10], state[_MEMORY + 11]
+    left_sum, right_sum = state[_SQUARES], state[_SQUARES + 1]
+    for i in range(start, stop):
+        lx, rx = np.float64(left[i]), np.float64(right[i])
+        ly = b0 * lx + (b1 * lx1 + (b2 * lx2 - a2 * ly2)) - a1 * ly1
+        ry = b0 * rx + (b1 * rx1 + (b2 * rx2 - a2 * ry2)) - a1 * ry1
+        lz = (ly - ly1) - (ly1 - ly2) - h2 * lz2 - h1 * lz1
+        rz = (ry - ry1) - (ry1 - ry2) - h2 * rz2 - h1 * rz1
+        left_sum += lz * lz
+        right_sum += rz * rz
+        lx2, lx1, ly2, ly1, lz2, lz1 = lx1, lx, ly1, ly, lz1, lz
+        rx2, rx1, ry2, ry1, rz2, rz1 = rx1, rx, ry1, ry, rz1, rz
+    state[_MEMORY], state[_MEMORY + 1], state[_MEMORY + 2], state[_MEMORY + 3] = lx1, lx2, ly1, ly2
+    state[_MEMORY + 4], state[_MEMORY + 5] = lz1, lz2
+    state[_MEMORY + 6], state[_MEMORY + 7], state[_MEMORY + 8], state[_MEMORY + 9] = rx1, rx2, ry1, ry2
+    state[_MEMORY + 10], state[_MEMORY + 11] = rz1, rz2
+    state[_SQUARES], state[_SQUARES + 1] = left_sum, right_sum
+
+
+@kernel("float64(float64)")
+def _lufs(energy):
+    """Loudness of an energy (BS.1770-5 eq. 2), never below `FLOOR_DB`."""
+    return max(FLOOR_DB, LUFS_OFFSET_DB + 10.0 * math.log10(max(energy, 1e-30)))
+
+
+@kernel("int64(float64)")
+def _bin(energy):
+    """Histogram bin of an energy; the outer bins take what lies beyond them."""
+    return min(max(int((_lufs(energy) - GATE_LUFS) * _BINS_PER_LU), 0), _BINS - 1)
+
+
+@kernel("void(float64[::1], int64)")
+def _gate(state, sub_blocks):
+    """Every 100 ms: enter whole windows above the absolute gate into the histograms."""
+    energy = state[_MOMENTARY]
+    if sub_blocks >= 40 and energy > _GATE_ENERGY:
+        k = _bin(energy)
+        state[_HISTOGRAM_COUNT + k] += 1.0
+        state[_HISTOGRAM_ENERGY + k] += energy
+        state[_GATED_COUNT] += 1.0
+        state[_GATED_ENERGY] += energy
+    energy = state[_SHORT_TERM]
+    if sub_blocks >= 300 and energy > _GATE_ENERGY:
+        state[_RANGE_HISTOGRAM + _bin(energy)] += 1.0
+        state[_RANGE_COUNT] += 1.0
+        state[_RANGE_ENERGY] += energy
+
+
+@kernel("void(float64[::1])")
+def _end_sub_block(state):
+    """Turn a full sub-block into an energy and renew the windows, maxima and histograms.
+
+    Both windows are whole multiples of 100 ms, so they are sums over one ring of 100 ms sums in
+    steps of ten: 40 additions instead of 340, made afresh each time, so that nothing drifts.
+    """
+    for k in range(_MEMORY, _SQUARES):
+        if abs(state[k]) < _TINY:  # a filter ringing out in silence would end in slow denormals
+            state[k] = 0.0
+    energy = (state[_SQUARES] + state[_RIGHT_WEIGHT] * state[_SQUARES + 1]) / state[_SUB_BLOCK_SAMPLES]
+    state[_SQUARES], state[_SQUARES + 1], state[_POSITION] = 0.0, 0.0, 0.0
+    state[_LAST] = energy
+
+    step = int(state[_STEP])
+    state[_STEP] = (step + 1) % 300
+    state[_TEN + step % 10] = energy
+    total = 0.0
+    for k in range(10):
+        total += state[_TEN + k]
+    state[_HUNDRED_MS + step] = total
+    total = 0.0
+    at = step
+    for k in range(30):
+        total += state[_HUNDRED_MS + at]
+        at = at - 10 if at >= 10 else at + 290
+        if k == 3:
+            state[_MOMENTARY] = total / 40.0
+    state[_SHORT_TERM] = total / 300.0
+
+    sub_blocks = int(state[_SUB_BLOCKS]) + 1
+    state[_SUB_BLOCKS] = sub_blocks
+    if sub_blocks >= 40:
+        state[_MAX_MOMENTARY] = max(state[_MAX_MOMENTARY], state[_MOMENTARY])
+    if sub_blocks >= 300:
+        state[_MAX_SHORT_TERM] = max(state[_MAX_SHORT_TERM], state[_SHORT_TERM])
+    if sub_blocks % 10 == 0:
+        _gate(state, sub_blocks)
+
+
+@kernel("int64(float64[::1], float32[::1], float32[::1])")
+def process(state, left, right):
+    """Hear one block of any length.
+
+    Parameters
+    ----------
+    state : float64, shape (STATE_SIZE,), updated
+    left, right : float32, shape (n,), finite
+        A mono meter ignores `right`, which may then be `left` again.
+
+    Returns
+    -------
+    int
+        How many 10 ms sub-blocks ended in this block: how often the momentary and short-term
+        loudness were renewed.
+
+    Thread: audio. Allocates: no.
+    """
+    ended = 0
+    start = 0
+    while start < left.size:
+        position = int(state[_POSITION])
+        run = min(int(state[_SUB_BLOCK_SAMPLES]) - position, left.size - start)
+        _accumulate(state, left, right, start, start + run)
+        start += run
+        state[_POSITION] = position + run
+        if state[_POSITION] == state[_SUB_BLOCK_SAMPLES]:
+            _end_sub_block(state)
+            ended += 1
+    return ended
+
+
+@kernel("void(float64[::1])")
+def reset_statistics(state):
+    """Start the maxima, integrated loudness and range again; the running windows go on.
+
+    Thread: audio. Allocates: no.
+    """
+    state[_SUB_BLOCKS] = 0.0
+    for k in range(_MAX_MOMENTARY, _TEN):
+        state[k] = 0.0
+    for k in range(_HISTOGRAM_COUNT, STATE_SIZE):
+        state[k] = 0.0
+
+
+@kernel("float64(float64[::1])")
+def last_sub_block_energy(state):
+    """K-weighted mean square, summed over channels, of the most recent 10 ms. Thread: audio. Allocates: no."""
+    return state[_LAST]
+
+
+@kernel("float64(float64[::1])")
+def momentary_lufs(state):
+    """Loudness of the last 400 ms. Thread: audio. Allocates: no."""
+    return _lufs(state[_MOMENTARY])
+
+
+@kernel("float64(float64[::1])")
+def short_term_lufs(state):
+    """Loudness of the last 3 s. Thread: audio. Allocates: no."""
+    return _lufs(state[_SHORT_TERM])
+
+
+@kernel("float64(float64[::1])")
+def max_momentary_lufs(state):
+    """Highest momentary loudness of a whole window since the reset. Thread: audio. Allocates: no."""
+    return _lufs(state[_MAX_MOMENTARY])
+
+
+@kernel("float64(float64[::1])")
+def max_short_term_lufs(state):
+    """Highest short-term loudness of a whole window since the reset. Thread: audio. Allocates: no."""
+    return _lufs(state[_MAX_SHORT_TERM])
+
+
+@kernel("float64(float64[::1])")
+def seconds(state):
+    """Time heard since the statistics were reset, to one sub-block. Thread: audio. Allocates: no."""
+    return (state[_SUB_BLOCKS] * state[_SUB_BLOCK_SAMPLES] + state[_POSITION]) / state[_SAMPLE_RATE_HZ]
+
+
+@kernel("float64(float64[::1])")
+def integrated_lufs(state):
+    """Gated loudness since the reset (BS.1770-5 eqs. 3-7); `FLOOR_DB` before the first gated block.
+
+    Energies are summed per bin, so the mean is exact; only within the bin that holds the relative
+    gate are blocks (0.02 LU apart at most) kept or dropped together.
+
+    Thread: audio. Allocates: no.
+    """
+    if state[_GATED_COUNT] == 0.0:
+        return FLOOR_DB
+    gate = 0.1 * state[_GATED_ENERGY] / state[_GATED_COUNT]
+    count = 0.0
+    energy = 0.0
+    for k in range(_bin(gate), _BINS):
+        if state[_HISTOGRAM_ENERGY + k] > gate * state[_HISTOGRAM_COUNT + k]:
+            count += state[_HISTOGRAM_COUNT + k]
+            energy += state[_HISTOGRAM_ENERGY + k]
+    return _lufs(energy / count)
+
+
+@kernel("float64(float64[::1])")
+def loudness_range_lu(state):
+    """Loudness range since the reset (EBU Tech 3342); 0 before the first 3 s.
+
+    From the 10th to the 95th percentile of the short-term values above -70 LUFS and above 20 LU
+    below their mean energy, to one bin (0.02 LU).
+
+    Thread: audio. Allocates: no.
+    """
+    if state[_RANGE_COUNT] == 0.0:
+        return 0.0
+    first = _bin(0.01 * state[_RANGE_ENERGY] / state[_RANGE_COUNT])
+    last_rank = -1.0
+    for k in range(first, _BINS):
+        last_rank += state[_RANGE_HISTOGRAM + k]
+    low_rank = math.floor(0.10 * last_rank + 0.5)
+    high_rank = math.floor(0.95 * last_rank + 0.5)
+    low = first
+    high = first
+    seen = 0.0
+    for k in range(first, _BINS):
+        if seen <= low_rank:
+            low = k
+        if seen <= high_rank:
+            high = k
+        seen += state[_RANGE_HISTOGRAM + k]
+    return (high - low) / _BINS_PER_LU

@@ -1,0 +1,114 @@
+"""What a recording measures: loudness, range and peaks as one row, and its loudness over time.
+
+The same streaming kernels as in the chain, so a file of any length needs the memory of its curve only.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rt_automix.dsp import loudness, truepeak
+from rt_automix.units import db_from_lin
+
+CURVE_STEP_SUB_BLOCKS = 10
+"""A point of the curve every 100 ms."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Figures of a stream. Levels of silence read `units.FLOOR_DB`."""
+
+    integrated_lufs: float
+    max_momentary_lufs: float
+    max_short_term_lufs: float
+    loudness_range_lu: float
+    true_peak_dbtp: float
+    sample_peak_dbfs: float
+    plr_db: float
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class LoudnessCurve:
+    """Loudness every 100 ms: three float64 arrays of one length; the time is where the windows end."""
+
+    time_s: NDArray[np.float64]
+    momentary_lufs: NDArray[np.float64]
+    short_term_lufs: NDArray[np.float64]
+
+
+class Meter:
+    """Measures a stream of blocks, with constant work per sample.
+
+    Parameters
+    ----------
+    sample_rate_hz : int
+    channels : int, 1 or 2
+    """
+
+    def __init__(self, sample_rate_hz: int, channels: int) -> None:
+        self.channels = channels
+        self._loudness = loudness.new_state(sample_rate_hz, channels)
+        self._peaks = truepeak.new_state()
+        self._step_samples = CURVE_STEP_SUB_BLOCKS * round(sample_rate_hz / 100)
+        self._step_s = self._step_samples / sample_rate_hz
+        self._until_point = self._step_samples
+        self._momentary_lufs = array("d")
+        self._short_term_lufs = array("d")
+
+    def push(self, block: NDArray[np.float32]) -> None:
+        """Hear one block.
+
+        Parameters
+        ----------
+        block : float32, shape (channels, n), rows C-contiguous, finite
+
+        Raises
+        ------
+        ValueError
+            The block has another number of channels than the meter.
+
+        Thread: worker. Allocates: yes.
+        """
+        if block.ndim != 2 or len(block) != self.channels:
+            raise ValueError(f"Meter.push: the block's shape is {block.shape}; give ({self.channels}, samples).")
+        left, right = block[0], block[-1]
+        truepeak.process(self._peaks, left, right)
+        start = 0
+        while start < left.size:
+            stop = min(start + self._until_point, left.size)
+            loudness.process(self._loudness, left[start:stop], right[start:stop])
+            self._until_point -= stop - start
+            start = stop
+            if self._until_point == 0:
+                self._until_point = self._step_samples
+                self._momentary_lufs.append(loudness.momentary_lufs(self._loudness))
+                self._short_term_lufs.append(loudness.short_term_lufs(self._loudness))
+
+    def result(self) -> Measurement:
+        """The figures of everything heard so far. Thread: worker. Allocates: yes."""
+        integrated_lufs = loudness.integrated_lufs(self._loudness)
+        true_peak_dbtp = db_from_lin(truepeak.true_peak_lin(self._peaks))
+        return Measurement(
+            integrated_lufs=integrated_lufs,
+            max_momentary_lufs=loudness.max_momentary_lufs(self._loudness),
+            max_short_term_lufs=loudness.max_short_term_lufs(self._loudness),
+            loudness_range_lu=loudness.loudness_range_lu(self._loudness),
+            true_peak_dbtp=true_peak_dbtp,
+            sample_peak_dbfs=db_from_lin(truepeak.sample_peak_lin(self._peaks)),
+            plr_db=true_peak_dbtp - integrated_lufs,
+            duration_s=loudness.seconds(self._loudness),
+        )
+
+    @property
+    def curve(self) -> LoudnessCurve:
+        """Loudness over time so far; before 3 s the short-term window reaches back into silence."""
+        return LoudnessCurve(
+            time_s=self._step_s * np.arange(1.0, len(self._momentary_lufs) + 1.0),
+            momentary_lufs=np.array(self._momentary_lufs),
+            short_term_lufs=np.array(self._short_term_lufs),
+        )
