@@ -4,6 +4,9 @@ One detector serves the limiter and the meter. It looks at 15 points between two
 samples and at the first of the two, through a 16-tap Kaiser-windowed sinc. Phases p and 16 - p of
 a symmetric interpolator are E + O and E - O of the same even and odd parts, so the larger magnitude
 of the two is |E| + |O|: half the multiplications and no second comparison.
+
+16 taps see content up to 0.44 of the sample rate truly: 21 kHz at 48 kHz. At 44.1 kHz the limiter
+asks a 64-tap detector for a second opinion wherever the short one comes near the ceiling.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from rt_automix.dsp.jit import kernel
 PHASES = 16
 TAPS = 16
 KAISER_BETA = 3.0
+LONG_TAPS = 64
+LONG_KAISER_BETA = 4.5
 WIDTH = 64
 """The detector always computes this many points; a shorter run ignores the rest."""
 
@@ -24,6 +29,9 @@ DELAY = TAPS // 2
 """The peak between samples s and s + 1 is known when sample s + DELAY has come."""
 
 BUFFER_SIZE = HISTORY + WIDTH
+LONG_HISTORY = LONG_TAPS - 1
+LONG_DELAY = LONG_TAPS // 2
+LONG_BUFFER_SIZE = LONG_HISTORY + WIDTH
 _LEFT, _RIGHT = 0, BUFFER_SIZE
 _PEAKS = 2 * BUFFER_SIZE
 _TRUE_PEAK, _SAMPLE_PEAK = _PEAKS + WIDTH, _PEAKS + WIDTH + 1
@@ -47,14 +55,15 @@ def interpolator(phases: int = PHASES, taps: int = TAPS, beta: float = KAISER_BE
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-def _even_odd() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    rows = interpolator()[1 : PHASES // 2 + 1]
-    half = TAPS // 2
+def _even_odd(taps: int, beta: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    rows = interpolator(PHASES, taps, beta)[1 : PHASES // 2 + 1]
     mirrored = rows[:, ::-1]
-    return ((rows + mirrored) / 2)[:, :half].astype(np.float32), ((rows - mirrored) / 2)[:, :half].astype(np.float32)
+    even, odd = (rows + mirrored) / 2, (rows - mirrored) / 2
+    return even[:, : taps // 2].astype(np.float32), odd[:, : taps // 2].astype(np.float32)
 
 
-_EVEN, _ODD = _even_odd()
+_EVEN, _ODD = _even_odd(TAPS, KAISER_BETA)
+_LONG_EVEN, _LONG_ODD = (table.ravel() for table in _even_odd(LONG_TAPS, LONG_KAISER_BETA))
 
 
 @kernel("void(float32[::1], float32[::1])")
@@ -88,6 +97,39 @@ def detect(signal, peaks):
             odd += _ODD[p, 4] * d4 + _ODD[p, 5] * d5 + _ODD[p, 6] * d6 + _ODD[p, 7] * d7
             peak = max(peak, abs(even) + abs(odd))
         peaks[i] = peak
+
+
+@kernel("void(float32[::1], float32[::1])")
+def detect_long(signal, peaks):
+    """As `detect`, with 64 taps: true to 0.476 of the sample rate, and six times the work.
+
+    Parameters
+    ----------
+    signal : float32, shape (LONG_BUFFER_SIZE,)
+        LONG_HISTORY old samples, then WIDTH new ones; s is LONG_DELAY before new sample i.
+    peaks : float32, shape (WIDTH,), updated
+
+    Thread: audio. Allocates: no.
+    """
+    for p in range(8):
+        even_row = _LONG_EVEN[32 * p : 32 * p + 32]
+        odd_row = _LONG_ODD[32 * p : 32 * p + 32]
+        for i in range(WIDTH):
+            even, odd = np.float32(0.0), np.float32(0.0)
+            # Four loops of eight: each unrolls whole, so that the loop over i becomes vectors.
+            for k in range(0, 8):
+                even += even_row[k] * (signal[i + k] + signal[i + 63 - k])
+                odd += odd_row[k] * (signal[i + k] - signal[i + 63 - k])
+            for k in range(8, 16):
+                even += even_row[k] * (signal[i + k] + signal[i + 63 - k])
+                odd += odd_row[k] * (signal[i + k] - signal[i + 63 - k])
+            for k in range(16, 24):
+                even += even_row[k] * (signal[i + k] + signal[i + 63 - k])
+                odd += odd_row[k] * (signal[i + k] - signal[i + 63 - k])
+            for k in range(24, 32):
+                even += even_row[k] * (signal[i + k] + signal[i + 63 - k])
+                odd += odd_row[k] * (signal[i + k] - signal[i + 63 - k])
+            peaks[i] = max(peaks[i], abs(even) + abs(odd))
 
 
 def new_state() -> NDArray[np.float32]:
