@@ -1,0 +1,300 @@
+"""The house rules, read from the sources: who may import whom, and a few lint rules of our own.
+
+Each rule is a function from a module to messages that say what to fix; the last test feeds every
+rule a module that breaks it, so that no rule passes because it looks at nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = "rt_automix"
+
+# A module imports its own floor (without circles) and those below. A new module needs a place here.
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("units", "errors"),
+    ("params", "profile", "features", "listening", "measure", "demo_song", "demo_instruments", "dsp", "dsp.*"),
+    ("config", "matcher", "suggester", "model"),
+    ("engine", "engine.*"),
+    ("io", "io.*", "render"),
+    ("cli", "cli.*", "cli_*", "report", "report.*", "report_*", "panel", "panel.*", "__main__"),
+)
+NEVER = {"torch", "scipy", "matplotlib", "soundfile"}
+ONE_FILE_EACH = ("sounddevice", "rtmidi", "pedalboard", "mutagen")
+DSP_MAY_IMPORT = {"numpy", "numba", "platformdirs"}
+LIGHT = ("config", "cli")  # what answers `--help` and `check` must not wait for a compiler
+HEAVY = ("numba", "onnxruntime", "pedalboard")
+MAY_PRINT = ("cli", "cli.*", "cli_*", "report", "report.*", "report_*", "__main__")
+DISTRIBUTION = {"rtmidi": "python-rtmidi"}  # where a library is imported by another name than it is installed
+MOST_LINES = 330
+
+
+@dataclass(frozen=True)
+class Module:
+    """One source file of the package; `name` is its dotted name without the package's."""
+
+    name: str
+    path: str
+    text: str
+    is_package: bool = False
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text)
+
+    @cached_property
+    def imports(self) -> list[tuple[int, str]]:
+        """(line, dotted name) of everything imported anywhere in the file; `from a import b` is `a.b`."""
+        found = []
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                found += [(node.lineno, alias.name) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                base = node.module or ""
+                if node.level:
+                    here = [PACKAGE, *self.name.split(".")] if self.name else [PACKAGE]
+                    parents = here[: len(here) - node.level + self.is_package]
+                    base = ".".join([*parents, *([base] if base else [])])
+                found += [(node.lineno, f"{base}.{alias.name}") for alias in node.names]
+        return found
+
+    def imports_inside(self, known: set[str]) -> list[tuple[int, str]]:
+        """(line, module name) of the package's own modules that it imports."""
+        own = [(line, name.split(".")[1:]) for line, name in self.imports if name.split(".")[0] == PACKAGE]
+        return [(line, _longest_known(parts, known)) for line, parts in own]
+
+    def imports_outside(self) -> list[tuple[int, str]]:
+        """(line, top-level name) of the libraries that it imports, the standard library left out."""
+        tops = [(line, name.split(".")[0]) for line, name in self.imports]
+        return [(line, top) for line, top in tops if top != PACKAGE and top not in sys.stdlib_module_names]
+
+
+def _longest_known(parts: list[str], known: set[str]) -> str:
+    while parts and ".".join(parts) not in known:
+        parts = parts[:-1]
+    return ".".join(parts)
+
+
+def _modules() -> list[Module]:
+    found = []
+    for path in sorted((ROOT / PACKAGE).rglob("*.py")):
+        parts = path.relative_to(ROOT / PACKAGE).with_suffix("").parts
+        is_package = parts[-1] == "__init__"
+        name = ".".join(parts[:-1] if is_package else parts)
+        text = path.read_text(encoding="utf-8")
+        found.append(Module(name, path.relative_to(ROOT).as_posix(), text, is_package))
+    return found
+
+
+MODULES = _modules()
+KNOWN = {module.name for module in MODULES}
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def _floor(name: str) -> int | None:
+    return next((floor for floor, patterns in enumerate(FLOORS) if _matches(name, patterns)), None)
+
+
+# The rules: each takes a module and yields what is wrong with it ------------------------------------
+
+
+def has_a_floor(module: Module) -> Iterator[str]:
+    if module.name and _floor(module.name) is None:
+        yield f"{module.path} has no floor. Add {module.name!r} to FLOORS in tests/test_architecture.py."
+
+
+def imports_only_downwards(module: Module) -> Iterator[str]:
+    floor = _floor(module.name)
+    for line, target in module.imports_inside(KNOWN):
+        target_floor = _floor(target) if target else 0
+        if floor is not None and target_floor is not None and target_floor > floor:
+            yield (
+                f"{module.path}:{line} (floor {floor}) imports {PACKAGE}.{target} (floor {target_floor}). "
+                "Move what it needs down, or pass it in as an argument."
+            )
+
+
+def package_root_imports_nothing(module: Module) -> Iterator[str]:
+    """Whoever imports one module runs the root first, so an import there is everybody's import."""
+    if not module.name:
+        for node in module.tree.body:
+            if isinstance(node, (ast.Import, ast.ImportFrom)) and getattr(node, "module", "") != "__future__":
+                yield f"{module.path}:{node.lineno} imports at the top. Import inside a module `__getattr__` instead."
+
+
+def dsp_stays_pure(module: Module) -> Iterator[str]:
+    if _matches(module.name, ("dsp", "dsp.*")):
+        for line, target in module.imports_inside(KNOWN):
+            if target != "units" and not _matches(target, ("dsp", "dsp.*")):
+                yield f"{module.path}:{line} imports {PACKAGE}.{target}. dsp/ imports only units and dsp/."
+        for line, library in module.imports_outside():
+            if library not in DSP_MAY_IMPORT:
+                yield f"{module.path}:{line} imports {library}. dsp/ imports only {sorted(DSP_MAY_IMPORT)}."
+
+
+def no_training_library(module: Module) -> Iterator[str]:
+    for line, library in module.imports_outside():
+        if library in NEVER:
+            yield f"{module.path}:{line} imports {library}, which belongs in training/, bench/ or tests/."
+
+
+def libraries_are_declared(module: Module) -> Iterator[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    groups = [project["dependencies"], *project.get("optional-dependencies", {}).values()]
+    declared = {re.split(r"[^\w-]", line)[0] for group in groups for line in group}
+    for line, library in module.imports_outside():
+        if DISTRIBUTION.get(library, library) not in declared:
+            yield f"{module.path}:{line} imports {library}, which pyproject.toml does not declare."
+
+
+def no_fastmath(module: Module) -> Iterator[str]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.keyword) and node.arg == "fastmath":
+            if isinstance(node.value, ast.Constant) and node.value.value:
+                yield f"{module.path}:{node.lineno} sets fastmath, under which NaN guards vanish. Use dsp/jit.kernel."
+            elif module.name != "dsp.jit":
+                yield f"{module.path}:{node.lineno} sets compiler flags. All of them live in dsp/jit.py."
+
+
+def no_print(module: Module) -> Iterator[str]:
+    for node in ast.walk(module.tree):
+        is_print = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+        if is_print and not _matches(module.name, MAY_PRINT):
+            yield f"{module.path}:{node.lineno} prints. Only cli and report modules talk to the terminal."
+
+
+def dsp_functions_name_their_thread(module: Module) -> Iterator[str]:
+    for node in module.tree.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and module.name.startswith("dsp."):
+            last = (ast.get_docstring(node) or "").splitlines()[-1:]
+            if not last or not re.match(r"Thread: .*(audio|worker|main).* Allocates: (yes|no)\b", last[0]):
+                yield (
+                    f"{module.path}:{node.lineno} {node.name}(): the docstring must end with "
+                    "`Thread: audio | worker | main. Allocates: yes | no.`"
+                )
+
+
+def not_too_long(module: Module) -> Iterator[str]:
+    lines = module.text.count("\n")
+    if lines > MOST_LINES:
+        yield f"{module.path} has {lines} lines, more than {MOST_LINES}. Split it where a second subject begins."
+
+
+RULES = (
+    has_a_floor,
+    imports_only_downwards,
+    package_root_imports_nothing,
+    dsp_stays_pure,
+    no_training_library,
+    libraries_are_declared,
+    no_fastmath,
+    no_print,
+    dsp_functions_name_their_thread,
+    not_too_long,
+)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_every_module_keeps_the_rule(rule):
+    broken = [message for module in MODULES for message in rule(module)]
+    assert not broken, "\n" + "\n".join(broken)
+
+
+def test_no_import_circles():
+    graph = {m.name: {target for _, target in m.imports_inside(KNOWN)} - {"", m.name} for m in MODULES if m.name}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail("these modules import each other in a circle: " + " <- ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("library", ONE_FILE_EACH)
+def test_one_library_one_file(library):
+    users = {module.path for module in MODULES for _, name in module.imports_outside() if name == library}
+    assert len(users) <= 1, f"{library} is imported in {', '.join(sorted(users))}. Keep it behind one of them."
+
+
+@pytest.mark.parametrize("name", [name for name in LIGHT if name in KNOWN])
+def test_light_modules_start_without_the_heavy_ones(name):
+    code = f"import sys, {PACKAGE}.{name}; print(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "", (
+        f"importing {PACKAGE}.{name} pulls in {run.stdout.strip()}: import it inside the function that needs it "
+        f"(`python -X importtime -c 'import {PACKAGE}.{name}'` shows who does)"
+    )
+
+
+# A slash, a top folder of someone's machine, and something in it; not the middle of a longer path or address.
+MACHINE_PATH = re.compile(r"(?<![\w./~-])(?:/(?:home|root|work|tmp|Users)/\w|[A-Z]:\\Users\\)")
+
+
+def test_no_path_of_a_machine_in_any_file():
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    broken = []
+    for name in filter(None, listing.stdout.split("\0")):
+        try:
+            text = (ROOT / name).read_text(encoding="utf-8")
+        except (UnicodeDecodeError, FileNotFoundError, IsADirectoryError):
+            continue  # pictures, models; deleted but not yet committed; a nested checkout
+        lines = enumerate(text.splitlines(), 1)
+        broken += [f"{name}:{number} {line.strip()}" for number, line in lines if MACHINE_PATH.search(line)]
+    assert not broken, "paths of one machine; make them relative:\n" + "\n".join(broken)
+
+
+def test_the_path_rule_tells_machine_paths_from_others():
+    folder = "/" + "home"
+    assert MACHINE_PATH.search(f'open("{folder}/ann/song.wav")') and MACHINE_PATH.search("C:" + r"\Users\ann")
+    assert not MACHINE_PATH.search("https://example.org/home/page src/tmp/x ~/home/x /usr/share/x a /work b")
+
+
+def _module(name: str, text: str) -> Module:
+    return Module(name, f"{PACKAGE}/{name.replace('.', '/')}.py", text)
+
+
+@pytest.mark.parametrize(
+    ("rule", "broken", "whole"),
+    [
+        (has_a_floor, _module("mystery", ""), _module("units", "")),
+        (
+            imports_only_downwards,
+            _module("dsp.x", "def f():\n    from ..config import load"),
+            _module("cli", "from rt_automix import config"),
+        ),
+        (package_root_imports_nothing, _module("", "import rt_automix.units"), _module("", "x = 1")),
+        (dsp_stays_pure, _module("dsp.x", "import onnxruntime"), _module("dsp.x", "import math, numpy, numba")),
+        (dsp_stays_pure, _module("dsp.x", "from rt_automix import params"), _module("dsp.x", "from . import jit")),
+        (no_training_library, _module("model", "import torch.nn"), _module("model", "import numpy")),
+        (libraries_are_declared, _module("model", "import requests"), _module("model", "import numpy, json")),
+        (no_fastmath, _module("dsp.jit", "njit(fastmath=True)"), _module("dsp.jit", "njit(fastmath=set(FLAGS))")),
+        (no_fastmath, _module("dsp.x", "njit(fastmath={'nsz'})"), _module("dsp.x", "njit(cache=True)")),
+        (no_print, _module("engine.x", "def f():\n    print(1)"), _module("cli", "print(1)")),
+        (
+            dsp_functions_name_their_thread,
+            _module("dsp.x", 'def f():\n    """Does."""'),
+            _module("dsp.x", 'def f():\n    """Does.\n\n    Thread: audio. Allocates: no.\n    """\ndef _g(): ...'),
+        ),
+        (not_too_long, _module("units", "x = 1\n" * 331), _module("units", "x = 1\n" * 330)),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_every_rule_can_fail(rule, broken, whole):
+    assert len(list(rule(broken))) == 1 and list(rule(whole)) == []
