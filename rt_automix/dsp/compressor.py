@@ -1,0 +1,169 @@
+"""Feed-forward compressor in the log domain with a soft knee, driven by one macro.
+
+D. Giannoulis, M. Massberg, J. Reiss, "Digital Dynamic Range Compressor Design", JAES 60(6), 2012:
+gain computer with quadratic knee (section 2.2), smoothing of the gain reduction in the log domain
+(section 2.3).
+
+The macro `compression` (0..0.6) sets ratio and threshold together; the threshold is relative to the
+programme's own level, a slow gated mean of the power, so the same setting does the same to a quiet
+and to a loud song. Make-up is the energy-weighted mean of the gain reduction: the programme keeps
+its loudness. The gain is exp2(slope x (mean - reduction)), hence exactly 1 at compression 0.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rt_automix.dsp.fastmath import exp2, log2
+from rt_automix.dsp.jit import kernel
+
+WIDTH = 64
+ATTACK_MS = 10.0
+RELEASE_MS = 150.0
+KNEE_DB = 10.0
+PROGRAMME_S = 10.0
+GATE_DBFS = -60.0
+
+_DB_PER_OCTAVE = 20.0 * math.log10(2.0)
+_KNEE = KNEE_DB / _DB_PER_OCTAVE
+_RATIO_PER_COMPRESSION = 5.0
+_THRESHOLD_DB = 2.0
+_THRESHOLD_PER_COMPRESSION_DB = -10.0
+_GATE_POWER = 10.0 ** (GATE_DBFS / 10.0)
+_FAR_BELOW, _FAR_ABOVE = 0.01, 16.0
+_QUIET = np.float32(1e-20)
+
+_SMOOTHED, _ENERGY, _WEIGHTED, _COUNT = 0, 1, 2, 3
+_PROGRAMME, _MEAN, _HEARD, _THRESHOLD, _SLOPE, _REDUCTION = 4, 5, 6, 7, 8, 9
+STATE_SIZE = 10
+SCRATCH_SIZE = WIDTH
+SETTINGS_SIZE = 3
+_ATTACK_KEEP, _RELEASE_KEEP, _MEMORY_SAMPLES = range(SETTINGS_SIZE)
+
+
+def new_state() -> NDArray[np.float64]:
+    """Nothing heard yet: float64, shape (STATE_SIZE,). Thread: main. Allocates: yes."""
+    return np.zeros(STATE_SIZE)
+
+
+def new_settings(sample_rate_hz: float) -> NDArray[np.float64]:
+    """Smoothing factors and memory: float64, shape (SETTINGS_SIZE,). Thread: main. Allocates: yes."""
+
+    def keep(time_ms: float) -> float:
+        return math.exp(-1000.0 / (time_ms * sample_rate_hz))
+
+    return np.array([keep(ATTACK_MS), keep(RELEASE_MS), PROGRAMME_S * sample_rate_hz])
+
+
+@kernel("float64(float64)")
+def slope_of(compression):
+    """1 - 1/ratio of a macro setting; the ratio runs from 1 to 4. Thread: audio. Allocates: no."""
+    return 1.0 - 1.0 / (1.0 + _RATIO_PER_COMPRESSION * compression)
+
+
+@kernel("float64(float64, float64)")
+def static_gain_db(level_rel_db, compression):
+    """Gain in dB of a steady level, without make-up.
+
+    Parameters
+    ----------
+    level_rel_db : float64
+        RMS level relative to the programme's.
+    compression : float64, 0..0.6
+
+    Thread: audio | worker. Allocates: no.
+    """
+    over = level_rel_db - (_THRESHOLD_DB + _THRESHOLD_PER_COMPRESSION_DB * compression)
+    knee = min(max(over + 0.5 * KNEE_DB, 0.0), KNEE_DB)
+    return -slope_of(compression) * (knee * knee / (2.0 * KNEE_DB) + max(over - 0.5 * KNEE_DB, 0.0))
+
+
+@kernel("void(float64[::1], float64[::1], float64, float64)")
+def tick(state, settings, compression, pre_gain_lin):
+    """Take up what was heard since the last tick and set threshold and slope for the next.
+
+    Parameters
+    ----------
+    state : float64, shape (STATE_SIZE,), updated
+    settings : float64, shape (SETTINGS_SIZE,)
+    compression : float64, 0..0.6
+    pre_gain_lin : float64
+        Gain applied ahead of the compressor: the programme is remembered without it.
+
+    Thread: audio. Allocates: no.
+    """
+    count = state[_COUNT]
+    gain_power = pre_gain_lin * pre_gain_lin
+    if count > 0.0 and gain_power > 0.0:
+        power = state[_ENERGY] / (count * gain_power)
+        if power > _GATE_POWER and power > _FAR_BELOW * state[_PROGRAMME]:
+            if state[_HEARD] > 0.0:
+                power = min(power, _FAR_ABOVE * state[_PROGRAMME])
+            state[_HEARD] = min(state[_HEARD] + count, settings[_MEMORY_SAMPLES])
+            share = count / state[_HEARD]
+            weight = share * power / (state[_PROGRAMME] + share * (power - state[_PROGRAMME]))
+            state[_PROGRAMME] += share * (power - state[_PROGRAMME])
+            state[_MEAN] += weight * (state[_WEIGHTED] / state[_ENERGY] - state[_MEAN])
+        state[_ENERGY], state[_WEIGHTED], state[_COUNT] = 0.0, 0.0, 0.0
+    programme = max(state[_PROGRAMME] * gain_power, 1e-12)
+    threshold_db = _THRESHOLD_DB + _THRESHOLD_PER_COMPRESSION_DB * compression
+    state[_THRESHOLD] = 0.5 * math.log2(programme) + threshold_db / _DB_PER_OCTAVE
+    state[_SLOPE] = slope_of(compression)
+
+
+@kernel("void(float64[::1], float32[::1], float64[::1], float32[::1], float32[::1])")
+def process(state, scratch, settings, left, right):
+    """Compress two channels in place, linked.
+
+    Parameters
+    ----------
+    state : float64, shape (STATE_SIZE,), updated
+    scratch : float32, shape (SCRATCH_SIZE,)
+    settings : float64, shape (SETTINGS_SIZE,)
+    left, right : float32, shape (n,), n <= WIDTH, replaced by the output
+
+    Thread: audio. Allocates: no.
+    """
+    count = left.shape[0]
+    half, zero = np.float32(0.5), np.float32(0.0)
+    knee, half_knee, per_knee = np.float32(_KNEE), np.float32(0.5 * _KNEE), np.float32(0.5 / _KNEE)
+    threshold = np.float32(state[_THRESHOLD])
+    energy = state[_ENERGY]
+    for i in range(count):
+        power = half * (left[i] * left[i] + right[i] * right[i])
+        over = half * log2(power + _QUIET) - threshold
+        bend = min(max(over + half_knee, zero), knee)
+        scratch[i] = bend * bend * per_knee + max(over - half_knee, zero)
+    attack, release = np.float32(settings[_ATTACK_KEEP]), np.float32(settings[_RELEASE_KEEP])
+    rise, fall = np.float32(1.0) - attack, np.float32(1.0) - release
+    smoothed = np.float32(state[_SMOOTHED])
+    weighted = state[_WEIGHTED]
+    for i in range(count):
+        wanted = scratch[i]
+        smoothed = max(attack * smoothed + rise * wanted, release * smoothed + fall * wanted)
+        scratch[i] = smoothed
+        power = np.float64(half * (left[i] * left[i] + right[i] * right[i]))
+        energy += power
+        weighted += power * np.float64(smoothed)
+    slope, mean = np.float32(state[_SLOPE]), np.float32(state[_MEAN])
+    for i in range(count):
+        gain = exp2(slope * (mean - scratch[i]))
+        left[i] *= gain
+        right[i] *= gain
+    state[_SMOOTHED], state[_ENERGY], state[_WEIGHTED] = np.float64(smoothed), energy, weighted
+    state[_COUNT] += count
+    state[_REDUCTION] = max(state[_REDUCTION], state[_SLOPE] * np.float64(smoothed))
+
+
+@kernel("float64(float64[::1])")
+def take_reduction_db(state):
+    """Largest gain reduction in dB (a positive number, make-up aside) since the last call.
+
+    Thread: audio. Allocates: no.
+    """
+    reduction = state[_REDUCTION]
+    state[_REDUCTION] = 0.0
+    return reduction * _DB_PER_OCTAVE

@@ -1,0 +1,81 @@
+"""Small steps on a pair of channels: guarding, ramped gain, width, delay, crossfade."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rt_automix.dsp.jit import kernel
+
+SANE_PEAK = np.float32(32.0)
+"""+30 dBFS. Anything beyond it, or not a number, is a fault upstream and becomes silence."""
+
+
+@kernel("int64(float32[::1], float32[::1])")
+def guard(left, right):
+    """Replace what is not sane audio by zeros, in place; returns how many samples were.
+
+    Thread: audio. Allocates: no.
+    """
+    faults = 0
+    for i in range(left.shape[0]):
+        left_is_sane = abs(left[i]) <= SANE_PEAK
+        right_is_sane = abs(right[i]) <= SANE_PEAK
+        left[i] = left[i] if left_is_sane else np.float32(0.0)
+        right[i] = right[i] if right_is_sane else np.float32(0.0)
+        faults += (0 if left_is_sane else 1) + (0 if right_is_sane else 1)
+    return faults
+
+
+@kernel("float32(float32[::1], float32[::1])")
+def peak(left, right):
+    """Largest magnitude of both channels. Thread: audio. Allocates: no."""
+    largest = np.float32(0.0)
+    for i in range(left.shape[0]):
+        largest = max(largest, max(abs(left[i]), abs(right[i])))
+    return largest
+
+
+@kernel("void(float32[::1], float32[::1], float32, float32)")
+def gain(left, right, start_lin, step_lin):
+    """Multiply by a gain that moves by `step_lin` per sample, in place.
+
+    Parameters
+    ----------
+    left, right : float32, shape (n,)
+    start_lin : float32
+        Gain of the sample before the first.
+    step_lin : float32
+
+    Thread: audio. Allocates: no.
+    """
+    for i in range(left.shape[0]):
+        factor = start_lin + step_lin * np.float32(i + 1)
+        left[i] *= factor
+        right[i] *= factor
+
+
+@kernel("void(float32[::1], float32[::1], float32, float32, float32, float32)")
+def width_and_gain(left, right, width_start, width_step, start_lin, step_lin):
+    """Scale the side signal, then the whole, by ramps as in `gain`, in place.
+
+    Written as `left + (width - 1) side`, so that width 1 changes no bit.
+    Thread: audio. Allocates: no.
+    """
+    one, half = np.float32(1.0), np.float32(0.5)
+    for i in range(left.shape[0]):
+        extra = (width_start + width_step * np.float32(i + 1) - one) * (half * (left[i] - right[i]))
+        factor = start_lin + step_lin * np.float32(i + 1)
+        left[i] = (left[i] + extra) * factor
+        right[i] = (right[i] - extra) * factor
+
+
+@kernel("void(float32[::1], float32[::1], float32[::1], float32[::1], float32, float32)")
+def crossfade(left, right, other_left, other_right, start, step):
+    """Fade towards another pair that is in phase with this one: linear, share `start + step (i + 1)`.
+
+    Thread: audio. Allocates: no.
+    """
+    for i in range(left.shape[0]):
+        share = start + step * np.float32(i + 1)
+        left[i] += share * (other_left[i] - left[i])
+        right[i] += share * (other_right[i] - right[i])
