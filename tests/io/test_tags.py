@@ -1,0 +1,93 @@
+"""Tags survive from every format that can be read into both that can be written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from mutagen.flac import FLAC, Picture
+from mutagen.wave import WAVE
+
+from rt_automix.io.files import AudioReader, AudioWriter
+
+NOISE = (0.1 * np.random.default_rng(1).standard_normal((2, 4800))).astype(np.float32)
+TEXTS = {
+    "title": "Größer als 1 = laut",
+    "artist": "The Knobs",
+    "album": "Amount",
+    "date": "2024",
+    "track": "7",
+    "genre": "Drone",
+    "comment": "first take",
+}
+
+
+def tagged(folder: Path, ending: str, **texts: str) -> Path:
+    source, path = folder / "source.wav", folder / f"in.{ending}"
+    soundfile.write(source, NOISE.T, 48000, "PCM_16")
+    options = [word for name, text in texts.items() for word in ("-metadata", f"{name}={text}")]
+    options += ["-write_id3v2", "1"] if ending == "aiff" else []
+    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", str(source), *options, str(path)], check=True)
+    return path
+
+
+def master(source: Path, target: Path) -> AudioWriter:
+    writer = AudioWriter(target, 48000, 2, 16, tags_from=source)
+    with writer:
+        writer.write(NOISE)
+    return writer
+
+
+def probe(path: Path) -> dict[str, str]:
+    """Tags as another program sees them."""
+    command = ["ffprobe", "-v", "error", "-show_format", "-of", "json", str(path)]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["format"].get("tags", {})
+    return {name.lower(): text for name, text in found.items()}
+
+
+@pytest.mark.parametrize("target", ["wav", "flac"])
+@pytest.mark.parametrize("source", ["wav", "flac", "aiff", "mp3", "ogg"])
+def test_texts_are_kept(tmp_path: Path, source: str, target: str) -> None:
+    path = tmp_path / f"out.{target}"
+    assert master(tagged(tmp_path, source, **TEXTS), path).tags_note == ""
+    found = probe(path)
+    assert {name: found.get(name) for name in TEXTS} == TEXTS
+    with AudioReader(path) as reader:
+        assert sum(block.shape[1] for block in reader.blocks()) == NOISE.shape[1]
+
+
+def test_what_mastering_makes_untrue_is_left_out(tmp_path: Path) -> None:
+    master(tagged(tmp_path, "flac", title="x", replaygain_track_gain="-7.1 dB"), tmp_path / "out.flac")
+    assert set(FLAC(tmp_path / "out.flac").tags.as_dict()) == {"title"}
+
+
+@pytest.mark.parametrize("target", ["wav", "flac"])
+def test_pictures_are_kept(tmp_path: Path, target: str) -> None:
+    cover = Picture()
+    cover.data, cover.type, cover.mime = b"a picture, by all means", 3, "image/png"
+    source = FLAC(tagged(tmp_path, "flac", title="x"))
+    source.add_picture(cover)
+    source.save()
+    path = tmp_path / f"out.{target}"
+    master(tmp_path / "in.flac", path)
+    (found,) = WAVE(path).tags.getall("APIC") if target == "wav" else FLAC(path).pictures
+    assert (found.data, found.type, found.mime) == (cover.data, cover.type, cover.mime)
+
+
+def test_unreadable_tags_are_a_note_not_a_failure(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp3"
+    broken.write_bytes(b"ID3\x04\x00\x00\x00\x00\x00\x0a" + b"\xff" * 50)
+    writer = master(broken, tmp_path / "out.flac")
+    assert writer.tags_note.startswith(f"{broken}: the tags could not be copied")
+    with AudioReader(tmp_path / "out.flac") as reader:
+        assert reader.samples == NOISE.shape[1]
+
+
+def test_no_tags_write_none(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "bare.wav", NOISE.T, 48000, "PCM_16")
+    assert master(tmp_path / "bare.wav", tmp_path / "out.wav").tags_note == ""
+    assert b"id3" not in (tmp_path / "out.wav").read_bytes().lower()
