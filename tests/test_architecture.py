@@ -32,9 +32,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("io", "io.*", "render"),
     ("cli", "cli.*", "cli_*", "report", "report.*", "report_*", "panel", "panel.*", "__main__"),
 )
-NEVER = {"torch", "scipy", "matplotlib", "soundfile"}
-ONE_FILE_EACH = ("sounddevice", "rtmidi", "pedalboard", "mutagen")
-DSP_MAY_IMPORT = {"numpy", "numba", "platformdirs"}
+NEVER = {"torch", "scipy", "soundfile"}
+ONE_FILE_EACH = ("sounddevice", "rtmidi", "pedalboard", "mutagen", "matplotlib")
+DSP_MAY_IMPORT = {"numpy", "numba", "llvmlite", "platformdirs"}
 LIGHT = ("config", "cli")  # what answers `--help` and `check` must not wait for a compiler
 HEAVY = ("numba", "onnxruntime", "pedalboard")
 MAY_PRINT = ("cli", "cli.*", "cli_*", "report", "report.*", "report_*", "__main__")

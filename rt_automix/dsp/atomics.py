@@ -144,7 +144,10 @@ def flush_denormals():
 
 @kernel("void(int64)")
 def restore_denormals(word):
-    """Undo `flush_denormals`. Thread: audio. Allocates: no."""
+    """Undo `flush_denormals`.
+
+    Thread: audio. Allocates: no.
+    """
     _set_control_word(word)
 
 
@@ -168,7 +171,7 @@ def triple_publish(index, slots, message):
     slots : float64, shape (3 n,)
     message : float64, shape (n,)
 
-    Thread: any one. Allocates: no.
+    Thread: audio | worker | main. Allocates: no.
     """
     size = message.shape[0]
     mine = index[1]
@@ -181,7 +184,7 @@ def triple_publish(index, slots, message):
 def triple_fetch(index):
     """Reader: the slot that holds the newest message, this thread's until the next fetch.
 
-    Thread: any one. Allocates: no.
+    Thread: audio | worker | main. Allocates: no.
     """
     if load_acquire(index, 0) & _FRESH:
         index[2] = exchange(index, 0, index[2]) & 3

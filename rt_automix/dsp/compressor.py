@@ -17,8 +17,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.dsp.fastmath import exp2, log2
 from rt_automix.dsp.jit import kernel
+from rt_automix.dsp.logexp import exp2, log2
 
 WIDTH = 64
 ATTACK_MS = 10.0
@@ -45,12 +45,18 @@ _ATTACK_KEEP, _RELEASE_KEEP, _MEMORY_SAMPLES = range(SETTINGS_SIZE)
 
 
 def new_state() -> NDArray[np.float64]:
-    """Nothing heard yet: float64, shape (STATE_SIZE,). Thread: main. Allocates: yes."""
+    """Nothing heard yet: float64, shape (STATE_SIZE,).
+
+    Thread: main. Allocates: yes.
+    """
     return np.zeros(STATE_SIZE)
 
 
 def new_settings(sample_rate_hz: float) -> NDArray[np.float64]:
-    """Smoothing factors and memory: float64, shape (SETTINGS_SIZE,). Thread: main. Allocates: yes."""
+    """Smoothing factors and memory: float64, shape (SETTINGS_SIZE,).
+
+    Thread: main. Allocates: yes.
+    """
 
     def keep(time_ms: float) -> float:
         return math.exp(-1000.0 / (time_ms * sample_rate_hz))
@@ -60,7 +66,10 @@ def new_settings(sample_rate_hz: float) -> NDArray[np.float64]:
 
 @kernel("float64(float64)")
 def slope_of(compression):
-    """1 - 1/ratio of a macro setting; the ratio runs from 1 to 4. Thread: audio. Allocates: no."""
+    """1 - 1/ratio of a macro setting; the ratio runs from 1 to 4.
+
+    Thread: audio. Allocates: no.
+    """
     return 1.0 - 1.0 / (1.0 + _RATIO_PER_COMPRESSION * compression)
 
 

@@ -48,6 +48,8 @@ def analog_response(kind: int, gain_db: float, ratio: ArrayLike) -> NDArray[np.c
     gain_db : float
     ratio : array_like
         Frequency divided by the band's frequency.
+
+    Thread: main | worker. Allocates: yes.
     """
     s = 1j * np.asarray(ratio, dtype=np.float64)
     a = 10.0 ** (gain_db / 40.0)
@@ -69,6 +71,8 @@ def analog_magnitude_db(gains_db: ArrayLike, frequencies_hz: ArrayLike) -> NDArr
     Returns
     -------
     float64 array, shape (n,)
+
+    Thread: main | worker. Allocates: yes.
     """
     frequencies = np.asarray(frequencies_hz, dtype=np.float64)
     total = np.zeros_like(frequencies)
@@ -136,7 +140,10 @@ def design_table(sample_rate_hz: float) -> NDArray[np.float64]:
 
 
 def new_state() -> NDArray[np.float64]:
-    """Filter memories, zeroed: float64, shape (STATE_SIZE,). Thread: main. Allocates: yes."""
+    """Filter memories, zeroed: float64, shape (STATE_SIZE,).
+
+    Thread: main. Allocates: yes.
+    """
     return np.zeros(STATE_SIZE)
 
 

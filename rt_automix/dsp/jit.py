@@ -36,14 +36,13 @@ def _source_hash() -> str:
 
 def _cache_folder() -> Path:
     """A writable folder of the user's, or a temporary one where there is none."""
-    name = f"kernels-{_source_hash()}"
-    for base in (platformdirs.user_cache_path("rt_automix", appauthor=False), Path(tempfile.gettempdir()) / f"rt_automix-{os.getuid() if hasattr(os, 'getuid') else 'user'}"):
-        try:
-            (base / name).mkdir(parents=True, exist_ok=True, mode=0o700)
-            if os.access(base / name, os.W_OK):
-                return base / name
-        except OSError:
-            continue
+    folder = platformdirs.user_cache_path("rt_automix", appauthor=False) / f"kernels-{_source_hash()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
     return Path(tempfile.mkdtemp(prefix="rt_automix-"))
 
 
@@ -66,5 +65,10 @@ def kernel(signature: str) -> Callable[[_Function], _Function]:
     Notes
     -----
     With ``NUMBA_DISABLE_JIT=1`` the function stays plain Python.
+    Thread: main. Allocates: yes.
     """
-    return numba.njit(signature, cache=True, nogil=True, error_model="numpy", boundscheck=False, fastmath=set(FLAGS))
+    jit: Any = numba.njit
+    compiled: Callable[[_Function], _Function] = jit(
+        signature, cache=True, nogil=True, error_model="numpy", boundscheck=False, fastmath=set(FLAGS)
+    )
+    return compiled

@@ -43,6 +43,8 @@ SLOW_RELEASE_MS = 800.0
 
 _WINDOW = 64
 _BOX_REACH = 31 + 15 + 7
+_PEAK_WAIT = LATENCY_SAMPLES - truepeak.DELAY
+_LONG_PEAK_WAIT = LATENCY_SAMPLES - truepeak.LONG_DELAY
 _DETECT = LATENCY_SAMPLES - truepeak.HISTORY
 _DETECT_LONG = LATENCY_SAMPLES - truepeak.LONG_HISTORY
 _DETECT_MIDDLE = _DETECT - (truepeak.LONG_DELAY - truepeak.DELAY)
@@ -55,8 +57,9 @@ _PEAKS = _RELEASED + _BOX_REACH + WIDTH
 _SCRATCH = _PEAKS + WIDTH
 _GAIN = _SCRATCH + _WINDOW + WIDTH
 _FAST = _GAIN + WIDTH
-_SLOW, _HOLD, _LOWEST_GAIN = _FAST + 1, _FAST + 2, _FAST + 3
-STATE_SIZE = _FAST + 4
+_SLOW, _HOLD, _LOWEST_GAIN, _TRUE_PEAK = _FAST + 1, _FAST + 2, _FAST + 3, _FAST + 4
+_DETECTED = _FAST + 5
+STATE_SIZE = _DETECTED + _PEAK_WAIT + WIDTH
 
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 _ALIKE = np.float32(1.0 / 1.0002)
@@ -67,17 +70,11 @@ SETTINGS_SIZE = 7
 _HOLD_SAMPLES, _RELEASE_STEP, _SLOW_ATTACK_STEP, _SLOW_RELEASE_STEP, _MARGIN, _LOOK_AHEAD, _LONG = range(SETTINGS_SIZE)
 
 
-def new_state() -> NDArray[np.float32]:
-    """Delay lines empty, gain at 1: float32, shape (STATE_SIZE,). Thread: main. Allocates: yes."""
-    state = np.zeros(STATE_SIZE, np.float32)
-    state[_REQUIRED:_PEAKS] = 1.0
-    state[_GAIN:_HOLD] = 1.0
-    state[_LOWEST_GAIN] = 1.0
-    return state
-
-
 def new_settings(sample_rate_hz: float, look_ahead: bool = True) -> NDArray[np.float64]:
-    """Times as per-sample steps: float64, shape (SETTINGS_SIZE,). Thread: main. Allocates: yes."""
+    """Times as per-sample steps: float64, shape (SETTINGS_SIZE,).
+
+    Thread: main. Allocates: yes.
+    """
 
     def step(time_ms: float) -> float:
         return 1.0 - math.exp(-1000.0 / (time_ms * sample_rate_hz))
@@ -93,6 +90,29 @@ def new_settings(sample_rate_hz: float, look_ahead: bool = True) -> NDArray[np.f
             float(sample_rate_hz < LONG_DETECTOR_BELOW_HZ),
         ]
     )
+
+
+@kernel("void(float32[::1])")
+def reset(state):
+    """Empty the delay lines, gain at 1.
+
+    Thread: audio | main. Allocates: no.
+    """
+    for i in range(STATE_SIZE):
+        state[i] = _ZERO
+    for i in range(_REQUIRED, _PEAKS):
+        state[i] = _ONE
+    state[_FAST], state[_SLOW], state[_LOWEST_GAIN] = _ONE, _ONE, _ONE
+
+
+def new_state() -> NDArray[np.float32]:
+    """Delay lines empty, gain at 1: float32, shape (STATE_SIZE,).
+
+    Thread: main. Allocates: yes.
+    """
+    state = np.empty(STATE_SIZE, np.float32)
+    reset(state)
+    return state
 
 
 @kernel("void(float32[::1], int64)")
@@ -229,6 +249,8 @@ def _advance(state, count):
             state[_REQUIRED + i] = state[_REQUIRED + WIDTH + i]
         for i in range(_BOX_REACH):
             state[_RELEASED + i] = state[_RELEASED + WIDTH + i]
+        for i in range(_PEAK_WAIT):
+            state[_DETECTED + i] = state[_DETECTED + WIDTH + i]
         return
     for i in range(LATENCY_SAMPLES):
         state[_LEFT + i] = state[_LEFT + count + i]
@@ -237,6 +259,8 @@ def _advance(state, count):
         state[_REQUIRED + i] = state[_REQUIRED + count + i]
     for i in range(_BOX_REACH):
         state[_RELEASED + i] = state[_RELEASED + count + i]
+    for i in range(_PEAK_WAIT):
+        state[_DETECTED + i] = state[_DETECTED + count + i]
 
 
 @kernel("void(float32[::1], float64[::1], float32, float32[::1], float32[::1])")
@@ -253,6 +277,7 @@ def _look_ahead(state, settings, ceiling, left, right):
     target = ceiling * np.float32(settings[_MARGIN])
     for i in range(WIDTH):
         peak = state[_PEAKS + i]
+        state[_DETECTED + _PEAK_WAIT + i] = peak
         state[_REQUIRED + _WINDOW - 1 + i] = np.float32(1.0) if peak <= ceiling else target / peak
     _sliding_minimum(state)
     _release(state, settings, count, _RELEASED + _BOX_REACH)
@@ -260,13 +285,16 @@ def _look_ahead(state, settings, ceiling, left, right):
         _smooth_short(state)
     else:
         _smooth(state)
-    lowest = state[_LOWEST_GAIN]
+    wait = _PEAK_WAIT - _LONG_PEAK_WAIT if settings[_LONG] != 0.0 else 0
+    detected = state[_DETECTED + wait :]
+    lowest, highest = state[_LOWEST_GAIN], state[_TRUE_PEAK]
     for i in range(count):
         gain = state[_GAIN + i]
         lowest = min(lowest, gain)
+        highest = max(highest, detected[i] * gain)
         left[i] = min(max(state[_LEFT + i] * gain, -ceiling), ceiling)
         right[i] = min(max(state[_RIGHT + i] * gain, -ceiling), ceiling)
-    state[_LOWEST_GAIN] = lowest
+    state[_LOWEST_GAIN], state[_TRUE_PEAK] = lowest, highest
     _advance(state, count)
 
 
@@ -278,13 +306,14 @@ def _direct(state, settings, ceiling, left, right):
         peak = max(abs(left[i]), abs(right[i]))
         state[_PEAKS + i] = np.float32(1.0) if peak <= ceiling else ceiling / peak
     _release(state, settings, count, _GAIN)
-    lowest = state[_LOWEST_GAIN]
+    lowest, highest = state[_LOWEST_GAIN], state[_TRUE_PEAK]
     for i in range(count):
         gain = state[_GAIN + i]
         lowest = min(lowest, gain)
         left[i] = min(max(left[i] * gain, -ceiling), ceiling)
         right[i] = min(max(right[i] * gain, -ceiling), ceiling)
-    state[_LOWEST_GAIN] = lowest
+        highest = max(highest, abs(left[i]), abs(right[i]))
+    state[_LOWEST_GAIN], state[_TRUE_PEAK] = lowest, highest
 
 
 @kernel("void(float32[::1], float64[::1], float32, float32[::1], float32[::1])")
@@ -313,7 +342,21 @@ def process(state, settings, ceiling_lin, left, right):
 
 @kernel("float64(float32[::1])")
 def take_lowest_gain(state):
-    """Smallest gain since the last call, as an amplitude ratio. Thread: audio. Allocates: no."""
+    """Smallest gain since the last call, as an amplitude ratio.
+
+    Thread: audio. Allocates: no.
+    """
     lowest = state[_LOWEST_GAIN]
     state[_LOWEST_GAIN] = np.float32(1.0)
     return np.float64(lowest)
+
+
+@kernel("float64(float32[::1])")
+def take_true_peak(state):
+    """Largest true peak that went out since the last call: the detector's reading times the gain.
+
+    Thread: audio. Allocates: no.
+    """
+    highest = state[_TRUE_PEAK]
+    state[_TRUE_PEAK] = _ZERO
+    return np.float64(highest)

@@ -245,37 +245,55 @@ def reset_statistics(state):
 
 @kernel("float64(float64[::1])")
 def last_sub_block_energy(state):
-    """K-weighted mean square, summed over channels, of the most recent 10 ms. Thread: audio. Allocates: no."""
+    """K-weighted mean square, summed over channels, of the most recent 10 ms.
+
+    Thread: audio. Allocates: no.
+    """
     return state[_LAST]
 
 
 @kernel("float64(float64[::1])")
 def momentary_lufs(state):
-    """Loudness of the last 400 ms. Thread: audio. Allocates: no."""
+    """Loudness of the last 400 ms.
+
+    Thread: audio. Allocates: no.
+    """
     return _lufs(state[_MOMENTARY])
 
 
 @kernel("float64(float64[::1])")
 def short_term_lufs(state):
-    """Loudness of the last 3 s. Thread: audio. Allocates: no."""
+    """Loudness of the last 3 s.
+
+    Thread: audio. Allocates: no.
+    """
     return _lufs(state[_SHORT_TERM])
 
 
 @kernel("float64(float64[::1])")
 def max_momentary_lufs(state):
-    """Highest momentary loudness of a whole window since the reset. Thread: audio. Allocates: no."""
+    """Highest momentary loudness of a whole window since the reset.
+
+    Thread: audio. Allocates: no.
+    """
     return _lufs(state[_MAX_MOMENTARY])
 
 
 @kernel("float64(float64[::1])")
 def max_short_term_lufs(state):
-    """Highest short-term loudness of a whole window since the reset. Thread: audio. Allocates: no."""
+    """Highest short-term loudness of a whole window since the reset.
+
+    Thread: audio. Allocates: no.
+    """
     return _lufs(state[_MAX_SHORT_TERM])
 
 
 @kernel("float64(float64[::1])")
 def seconds(state):
-    """Time heard since the statistics were reset, to one sub-block. Thread: audio. Allocates: no."""
+    """Time heard since the statistics were reset, to one sub-block.
+
+    Thread: audio. Allocates: no.
+    """
     return (state[_SUB_BLOCKS] * state[_SUB_BLOCK_SAMPLES] + state[_POSITION]) / state[_SAMPLE_RATE_HZ]
 
 

@@ -28,7 +28,10 @@ def guard(left, right):
 
 @kernel("float32(float32[::1], float32[::1])")
 def peak(left, right):
-    """Largest magnitude of both channels. Thread: audio. Allocates: no."""
+    """Largest magnitude of both channels.
+
+    Thread: audio. Allocates: no.
+    """
     largest = np.float32(0.0)
     for i in range(left.shape[0]):
         largest = max(largest, max(abs(left[i]), abs(right[i])))
@@ -73,9 +76,11 @@ def width_and_gain(left, right, width_start, width_step, start_lin, step_lin):
 def crossfade(left, right, other_left, other_right, start, step):
     """Fade towards another pair that is in phase with this one: linear, share `start + step (i + 1)`.
 
+    Written so that shares of 0 and 1 give either pair to the bit.
     Thread: audio. Allocates: no.
     """
     for i in range(left.shape[0]):
         share = start + step * np.float32(i + 1)
-        left[i] += share * (other_left[i] - left[i])
-        right[i] += share * (other_right[i] - right[i])
+        rest = np.float32(1.0) - share
+        left[i] = rest * left[i] + share * other_left[i]
+        right[i] = rest * right[i] + share * other_right[i]

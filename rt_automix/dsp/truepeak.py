@@ -133,7 +133,10 @@ def detect_long(signal, peaks):
 
 
 def new_state() -> NDArray[np.float32]:
-    """Meter state, zeroed: float32, shape (STATE_SIZE,). Thread: main. Allocates: yes."""
+    """Meter state, zeroed: float32, shape (STATE_SIZE,).
+
+    Thread: main. Allocates: yes.
+    """
     return np.zeros(STATE_SIZE, np.float32)
 
 
@@ -172,11 +175,17 @@ def process(state, left, right):
 
 @kernel("float64(float32[::1])")
 def true_peak_lin(state):
-    """Largest true peak so far, as an amplitude. Thread: audio | worker. Allocates: no."""
+    """Largest true peak so far, as an amplitude.
+
+    Thread: audio | worker. Allocates: no.
+    """
     return np.float64(max(state[_TRUE_PEAK], state[_SAMPLE_PEAK]))
 
 
 @kernel("float64(float32[::1])")
 def sample_peak_lin(state):
-    """Largest sample magnitude so far. Thread: audio | worker. Allocates: no."""
+    """Largest sample magnitude so far.
+
+    Thread: audio | worker. Allocates: no.
+    """
     return np.float64(state[_SAMPLE_PEAK])

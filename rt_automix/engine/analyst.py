@@ -1,0 +1,128 @@
+"""The listener behind the engine: reads the input ring, asks the suggester, publishes suggestions.
+
+It works on a grid of its own, a suggestion every few feature hops, and stamps each with the sample
+from which it holds, a fixed time after the music it was made from. As long as the analysis is done
+by then, a live stream and an offline render of the same samples get the same parameters.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rt_automix import features, params
+from rt_automix.dsp import atomics
+from rt_automix.engine import layout as at
+from rt_automix.listening import Listener
+from rt_automix.profile import Profile
+from rt_automix.suggester import Suggester
+from rt_automix.units import db_from_power, power_from_db
+
+DELAY_S = 0.05
+"""From the newest sample a suggestion has heard to the first it acts on."""
+
+HURRY = 4.0
+HURRY_S = 10.0
+"""Suggestions may move this much faster while the engine has heard less than this."""
+
+SHORT_TERM_S = 3.0
+
+
+class Analyst:
+    """Turns what lies in the ring into suggestions.
+
+    Parameters
+    ----------
+    sample_rate_hz, channels : int
+    suggester : Suggester
+    profile : Profile
+    hops : int
+        Feature hops from one suggestion to the next.
+    """
+
+    def __init__(self, sample_rate_hz: int, channels: int, suggester: Suggester, profile: Profile, hops: int) -> None:
+        self.listener = Listener(sample_rate_hz, channels)
+        self.suggester = suggester
+        self.profile = profile
+        self.interval_samples = features.hop_samples(sample_rate_hz) * hops
+        self.suggestion = params.NEUTRAL.copy()
+        self.heard_samples = 0
+        self.gaps = 0
+        self._channels = channels
+        self._sample_rate_hz = sample_rate_hz
+        self._delay_samples = round(DELAY_S * sample_rate_hz)
+        self._short_term_frames = round(SHORT_TERM_S / features.HOP_S)
+
+    @property
+    def next_at(self) -> int:
+        """The sample count at which the next suggestion is due."""
+        return self.heard_samples + self.interval_samples
+
+    def follow(self, f64: NDArray[np.float64], f32: NDArray[np.float32], i64: NDArray[np.int64]) -> bool:
+        """Hear and suggest once if enough has come; whether it did.
+
+        Thread: worker. Allocates: yes.
+        """
+        written = int(i64[at.SAMPLE_COUNT])
+        if written < self.next_at:
+            return False
+        if written - self.heard_samples > at.RING_SAMPLES - self.interval_samples:
+            # The ring has gone round: go on at the newest grid point.
+            self.heard_samples = (written // self.interval_samples - 1) * self.interval_samples
+            self.gaps += 1
+        self.listener.push(self._read(f32, self.interval_samples))
+        self.heard_samples += self.interval_samples
+        self._move(self.suggester.suggest(self.listener, self.profile))
+        publish(f64, i64, self.suggestion, self.heard_samples + self._delay_samples, self.short_term_lufs())
+        return True
+
+    def short_term_lufs(self) -> float:
+        """Loudness of the last three seconds of input."""
+        frames = self.listener.window[-self._short_term_frames :, features.LOUDNESS_ROW]
+        return float(db_from_power(np.mean(power_from_db(frames))))
+
+    def _read(self, f32: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+        where = (np.arange(self.heard_samples, self.heard_samples + count)) & (at.RING_SAMPLES - 1)
+        left = f32[at.RING_LEFT + where]
+        return np.stack([left, f32[at.RING_RIGHT + where]]) if self._channels == 2 else left[None, :]
+
+    def _move(self, wanted: params.Values) -> None:
+        """Step towards what is wanted, no faster than each parameter's slew."""
+        hurry = HURRY if self.listener.statistics.seconds_heard < HURRY_S else 1.0
+        step = params.SLEW_PER_S * (hurry * self.interval_samples / self._sample_rate_hz)
+        self.suggestion = self.suggestion + np.clip(params.clamp(wanted) - self.suggestion, -step, step)
+
+    def state(self) -> dict[str, Any]:
+        """A copy of what `restore` needs."""
+        return {
+            "listener": self.listener.state(),
+            "suggestion": self.suggestion.copy(),
+            "heard_samples": self.heard_samples,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from where `state` was taken."""
+        self.listener.restore(state["listener"])
+        self.suggestion = state["suggestion"].copy()
+        self.heard_samples = state["heard_samples"]
+
+
+def publish(
+    f64: NDArray[np.float64],
+    i64: NDArray[np.int64],
+    values: params.Values,
+    effective_at_samples: int,
+    input_lufs: float,
+) -> None:
+    """Hand a suggestion to the chain; it holds from `effective_at_samples` on.
+
+    Thread: worker, one at a time. Allocates: yes.
+    """
+    message = np.empty(at.SUGGESTION_SIZE)
+    message[at.EFFECTIVE_AT] = effective_at_samples
+    message[at.INPUT_LUFS] = input_lufs
+    message[at.SUGGESTED :] = values
+    slots = f64[at.SUGGESTION_SLOTS : at.SUGGESTION_SLOTS + 3 * at.SUGGESTION_SIZE]
+    atomics.triple_publish(i64[at.SUGGESTION_INDEX : at.SUGGESTION_INDEX + 3], slots, message)

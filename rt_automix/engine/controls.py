@@ -1,0 +1,69 @@
+"""What a performer can set while the music plays: names, ranges, and the message to the chain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rt_automix.config import Config
+from rt_automix.engine import layout as at
+from rt_automix.errors import ConfigError, nearest
+from rt_automix.profile import Profile
+from rt_automix.units import lin_from_db
+
+LISTEN = {"master": at.LISTEN_MASTER, "bypass": at.LISTEN_BYPASS, "compare": at.LISTEN_COMPARE}
+RANGES = {
+    "amount": (0.0, 1.0),
+    "ceiling_dbtp": (-12.0, 0.0),
+    "target_lufs": (-40.0, -5.0),
+    "max_trim_db": (0.0, 24.0),
+}
+SWITCHES = ("freeze", "ride")
+NAMES = ("listen", *RANGES, *SWITCHES)
+
+
+def initial(config: Config, style: Profile) -> dict[str, Any]:
+    """Every control as a configuration and a profile ask for it."""
+    target_lufs = config.master.target_lufs
+    return {
+        "amount": config.master.amount,
+        "listen": "master",
+        "freeze": False,
+        "ceiling_dbtp": config.limiter.ceiling_dbtp,
+        "target_lufs": style.loudness_lufs if target_lufs is None else target_lufs,
+        "ride": config.rider.enabled,
+        "max_trim_db": config.rider.max_trim_db,
+    }
+
+
+def check(name: str, value: Any) -> None:
+    """Raise ConfigError unless `value` is one that the control `name` can take."""
+    if name in RANGES:
+        low, high = RANGES[name]
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+            raise ConfigError(f"control {name} = {value!r} is outside [{low}, {high}]. Use a number in that range.")
+    elif name in SWITCHES:
+        if not isinstance(value, bool):
+            raise ConfigError(f"control {name} = {value!r} is not a switch. Use True or False.")
+    elif name == "listen":
+        if value not in LISTEN:
+            raise ConfigError(
+                f"control listen = {value!r} is unknown.{nearest(str(value), LISTEN)} Use {', '.join(LISTEN)}."
+            )
+    else:
+        raise ConfigError(f'control "{name}" is unknown.{nearest(name, NAMES)} Known: {", ".join(NAMES)}.')
+
+
+def message(controls: dict[str, Any]) -> NDArray[np.float64]:
+    """The controls as the chain reads them: float64, shape (CONTROL_SIZE,)."""
+    values = np.empty(at.CONTROL_SIZE)
+    values[at.AMOUNT] = controls["amount"]
+    values[at.LISTEN] = LISTEN[controls["listen"]]
+    values[at.FREEZE] = controls["freeze"]
+    values[at.CEILING_LIN] = lin_from_db(controls["ceiling_dbtp"])
+    values[at.TARGET_LUFS] = controls["target_lufs"]
+    values[at.RIDE] = controls["ride"]
+    values[at.MAX_TRIM_DB] = controls["max_trim_db"]
+    return values

@@ -1,0 +1,301 @@
+"""The engine: a plugin's life cycle around the compiled chain and the analysis behind it."""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rt_automix import params, profile
+from rt_automix.config import Config
+from rt_automix.dsp import atomics, compressor, equalizer, limiter, loudness, rider
+from rt_automix.engine import chain, controls, meters
+from rt_automix.engine import layout as at
+from rt_automix.engine.analyst import Analyst, publish
+from rt_automix.errors import UserError
+from rt_automix.matcher import Matcher
+from rt_automix.suggester import Suggester
+from rt_automix.units import lin_from_db
+
+SAMPLE_RATES_HZ = (44_100, 96_000)
+"""Lowest and highest sample rate the engine runs at."""
+
+_SMOOTHING_MS = {
+    at.S_AMOUNT: 30.0,
+    at.S_CEILING: 60.0,
+    at.S_RIDE: 200.0,
+    at.S_DRY: 8.0,
+    at.S_MATCHED: 8.0,
+    at.S_MATCH_DB: 150.0,
+}
+_PEAK_FALL_DB_PER_S = 15.0
+_POLL_S = 0.005
+
+Analysis = Literal["inline", "thread", "off"]
+
+
+class Engine:
+    """Masters a stream of audio.
+
+    Parameters
+    ----------
+    config : Config, optional
+    style : Profile, optional
+        What to aim at; by default the configuration's.
+    suggester : Suggester, optional
+        Who decides the parameters; by default the matcher.
+    analysis : "inline", "thread" or "off"
+        Inside `process` (offline: the same result every time), in a thread of its own (live), or
+        not at all, with parameters held as `hold` set them.
+    """
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        style: profile.Profile | None = None,
+        suggester: Suggester | None = None,
+        analysis: Analysis = "inline",
+    ) -> None:
+        self.config = config or Config()
+        self.style = style or profile.load(self.config.master.profile)
+        self._suggester = suggester or Matcher()
+        self._analysis = analysis
+        self._lock = threading.Lock()
+        self._worker: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._controls = controls.initial(self.config, self.style)
+
+    def prepare(self, sample_rate_hz: int, max_block_samples: int = 4096, channels: int = 2) -> None:
+        """Allocate everything for a stream; nothing is allocated later.
+
+        Raises
+        ------
+        UserError
+            The rate, the block or the number of channels is outside what the engine does.
+
+        Thread: main. Allocates: yes.
+        """
+        low, high = SAMPLE_RATES_HZ
+        if not low <= sample_rate_hz <= high:
+            raise UserError(f"sample rate {sample_rate_hz} Hz is outside [{low}, {high}]. Convert the audio first.")
+        if channels not in (1, 2):
+            raise UserError(f"{channels} channels: the engine masters mono (1) or stereo (2). Mix down first.")
+        if max_block_samples < 1:
+            raise UserError(f"max_block_samples = {max_block_samples} is below 1. Use the largest block you will pass.")
+        self.sample_rate_hz, self.channels = sample_rate_hz, channels
+        self._mono = np.zeros((2, max_block_samples if channels == 1 else 0), np.float32)
+        self._max_block_samples = max_block_samples
+        self.reset()
+
+    @property
+    def latency_samples(self) -> int:
+        """By how many samples the output lags the input, exactly."""
+        return at.DELAY_SAMPLES if self.config.limiter.lookahead else 0
+
+    def reset(self) -> None:
+        """Forget the stream: filters, meters, suggestions, loudness. Controls stay.
+
+        Thread: main, while no audio runs. Allocates: yes.
+        """
+        self.close()
+        rate = self.sample_rate_hz
+        self._f64 = np.zeros(at.F64_SIZE)
+        self._f32 = np.zeros(at.F32_SIZE, np.float32)
+        self._i64 = np.zeros(at.I64_SIZE, np.int64)
+        for start in (at.CONTROL_INDEX, at.SUGGESTION_INDEX, at.METER_INDEX):
+            atomics.triple_reset(self._i64[start : start + 3])
+        self._i64[at.LOOK_AHEAD] = int(self.config.limiter.lookahead)
+        limiter_settings = limiter.new_settings(rate, self.config.limiter.lookahead)
+        ride = self.config.rider
+        for start, values in (
+            (at.EQ_TABLE, equalizer.design_table(rate)),
+            (at.COMPRESSOR_STATE, compressor.new_state()),
+            (at.COMPRESSOR_SETTINGS, compressor.new_settings(rate)),
+            (at.LIMITER_SETTINGS, limiter_settings),
+            (at.LOUDNESS_STATE, loudness.new_state(rate, self.channels)),
+            (at.RIDER_STATE, rider.new_state()),
+            (at.RIDER_SETTINGS, np.array([ride.slow_db_per_s, ride.fast_db_per_s, ride.gate_lufs])),
+            (at.STEPS, self._smoothing_steps()),
+        ):
+            self._f64[start : start + len(values)] = values
+        for start in (at.LIMITER_STATE, at.COMPARE_STATE):
+            self._f32[start : start + limiter.STATE_SIZE] = limiter.new_state()
+        self._f64[at.SAMPLE_RATE_HZ] = rate
+        self._f64[at.PEAK_KEEP] = lin_from_db(-_PEAK_FALL_DB_PER_S * 0.01)
+        self._analyst = Analyst(rate, self.channels, self._suggester, self.style, self.config.engine.analysis_hops)
+        self._publish_controls()
+        self.hold(params.NEUTRAL)
+        chain.settle(self._f64, self._i64)
+        self._start_worker()
+
+    def _smoothing_steps(self) -> NDArray[np.float64]:
+        """Share of the way that each of the two one-poles of each smoothed value goes in one tick."""
+        times_ms = [param.smoothing_ms for param in params.PARAMS]
+        times_ms += [_SMOOTHING_MS[k] for k in range(params.COUNT, at.SMOOTHED)]
+        tick_ms = 1000.0 * at.TICK_SAMPLES / self.sample_rate_hz
+        # Two poles of half the time each: the whole step is 80 % done after `time_ms` x 1.5.
+        return np.array([1.0 - math.exp(-tick_ms / (0.5 * time_ms)) for time_ms in times_ms])
+
+    def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Master a block in place and return it.
+
+        Parameters
+        ----------
+        block : float32, shape (channels, n), C-contiguous; n up to max_block_samples
+
+        Raises
+        ------
+        ValueError
+            The block has another dtype, layout or shape.
+
+        Thread: audio (from Python). Allocates: no, but for the analysis where it is inline.
+        """
+        if block.dtype != np.float32 or block.ndim != 2 or not block.flags.c_contiguous:
+            raise ValueError(f"a block is float32, C-contiguous, (channels, samples); got {block.dtype} {block.shape}")
+        if block.shape[0] != self.channels or block.shape[1] > self._max_block_samples:
+            allowed = f"({self.channels}, up to {self._max_block_samples})"
+            raise ValueError(f"a block of {allowed} was prepared for; got {block.shape}")
+        if self.channels == 2:
+            self._run(block)
+            return block
+        stereo = self._mono if block.shape[1] == self._max_block_samples else np.empty((2, block.shape[1]), np.float32)
+        stereo[:] = block
+        self._run(stereo)
+        block[0] = stereo[0]
+        return block
+
+    def _run(self, stereo: NDArray[np.float32]) -> None:
+        if self._analysis != "inline":
+            chain.process_block(stereo, self._f64, self._f32, self._i64)
+            return
+        done = 0
+        while done < stereo.shape[1]:
+            due = self._analyst.next_at - int(self._i64[at.SAMPLE_COUNT])
+            whole = done == 0 and due >= stereo.shape[1]
+            piece = stereo if whole else np.ascontiguousarray(stereo[:, done : done + due])
+            chain.process_block(piece, self._f64, self._f32, self._i64)
+            if not whole:
+                stereo[:, done : done + piece.shape[1]] = piece
+            done += piece.shape[1]
+            self._analyst.follow(self._f64, self._f32, self._i64)
+
+    def _start_worker(self) -> None:
+        if self._analysis == "thread":
+            self._stop.clear()
+            self._worker = threading.Thread(target=self._work, name="rt_automix analysis", daemon=True)
+            self._worker.start()
+
+    def _work(self) -> None:
+        while not self._stop.wait(_POLL_S):
+            while self._analyst.follow(self._f64, self._f32, self._i64) and not self._stop.is_set():
+                pass
+
+    def close(self) -> None:
+        """Stop the analysis thread, if there is one."""
+        if self._worker is not None:
+            self._stop.set()
+            self._worker.join(timeout=5.0)
+            self._worker = None
+
+    def hold(self, values: params.Values) -> None:
+        """Set all ten parameters by hand, from the next tick on (an analysis that runs moves them again).
+
+        Thread: the analysis', or any while analysis is off. Allocates: yes.
+        """
+        publish(self._f64, self._i64, values, -1, -200.0)
+
+    @property
+    def controls(self) -> dict[str, Any]:
+        """Every control by name, as last set."""
+        return dict(self._controls)
+
+    def set(self, **values: Any) -> None:
+        """Set controls by name; they act from the next tick, click-free.
+
+        Parameters
+        ----------
+        amount : float, 0..1
+        listen : "master", "bypass" or "compare" (the input at the master's loudness)
+        freeze : bool
+            Hold parameters and loudness trim.
+        ceiling_dbtp : float, -12..0
+        target_lufs : float, -40..-5
+        ride : bool
+            Whether the loudness rider works.
+        max_trim_db : float, 0..24
+
+        Raises
+        ------
+        ConfigError
+            A name or value is not one of these.
+
+        Thread: any. Allocates: yes.
+        """
+        for name, value in values.items():
+            controls.check(name, value)
+        with self._lock:
+            self._controls.update(values)
+            self._publish_controls()
+
+    def _publish_controls(self) -> None:
+        slots = self._f64[at.CONTROL_SLOTS : at.CONTROL_SLOTS + 3 * at.CONTROL_SIZE]
+        index = self._i64[at.CONTROL_INDEX : at.CONTROL_INDEX + 3]
+        atomics.triple_publish(index, slots, controls.message(self._controls))
+
+    @property
+    def suggestion(self) -> dict[str, float]:
+        """The parameters last suggested, by name, before the amount."""
+        return params.to_dict(self._analyst.suggestion)
+
+    @property
+    def analysis_gaps(self) -> int:
+        """How often the analysis fell so far behind that it had to skip."""
+        return self._analyst.gaps
+
+    def meters(self) -> meters.Meters:
+        """The newest meter readings. Thread: one reader at a time. Allocates: yes."""
+        return meters.read(self._f64, self._i64, self.sample_rate_hz)
+
+    def state(self) -> dict[str, Any]:
+        """Everything `restore` needs to go on as if nothing had happened, bit for bit.
+
+        Thread: the one that calls `process`, or main while no audio runs. Allocates: yes.
+        """
+        return {
+            "sample_rate_hz": self.sample_rate_hz,
+            "channels": self.channels,
+            "lookahead": self.config.limiter.lookahead,
+            "controls": self.controls,
+            "f64": self._f64.copy(),
+            "f32": self._f32.copy(),
+            "i64": self._i64.copy(),
+            "analyst": self._analyst.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from where `state` was taken; the engine is prepared for the same kind of stream.
+
+        Raises
+        ------
+        UserError
+            The state is of another sample rate, number of channels or look-ahead.
+
+        Thread: main, while no audio runs. Allocates: yes.
+        """
+        here = {
+            "sample_rate_hz": self.sample_rate_hz,
+            "channels": self.channels,
+            "lookahead": self.config.limiter.lookahead,
+        }
+        for name, value in here.items():
+            if state.get(name) != value:
+                raise UserError(f"saved state: {name} = {state.get(name)}, the engine has {value}. Prepare it alike.")
+        self.close()
+        self._controls = dict(state["controls"])
+        for mine, saved in ((self._f64, state["f64"]), (self._f32, state["f32"]), (self._i64, state["i64"])):
+            mine[:] = saved
+        self._analyst.restore(state["analyst"])
+        self._start_worker()

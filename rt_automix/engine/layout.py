@@ -1,0 +1,117 @@
+"""Where everything lies in the engine's three plain arrays, so that a C callback can carry them.
+
+Offsets are plain integers fixed at import: compiled code sees them as literals.
+"""
+
+from __future__ import annotations
+
+from rt_automix import params
+from rt_automix.dsp import compressor, equalizer, limiter, loudness, rider
+
+DELAY_SAMPLES = limiter.LATENCY_SAMPLES
+TICK_SAMPLES = limiter.WIDTH
+"""Parameters move on a grid of this many samples, counted from the first sample of the stream."""
+
+RING_SAMPLES = 1 << 17
+"""Input kept for the analysis, per channel: 1.4 s at 96 kHz."""
+
+# What a message from the analysis holds.
+(EFFECTIVE_AT, INPUT_LUFS, SUGGESTED) = range(3)
+SUGGESTION_SIZE = SUGGESTED + params.COUNT
+
+# What a message from the controls holds.
+(AMOUNT, LISTEN, FREEZE, CEILING_LIN, TARGET_LUFS, RIDE, MAX_TRIM_DB) = range(7)
+CONTROL_SIZE = 7
+LISTEN_MASTER, LISTEN_BYPASS, LISTEN_COMPARE = range(3)
+
+# Values that the chain smooths: the parameters, then these.
+(S_AMOUNT, S_CEILING, S_RIDE, S_DRY, S_MATCHED, S_MATCH_DB) = range(params.COUNT, params.COUNT + 6)
+SMOOTHED = params.COUNT + 6
+
+# What the chain tells about itself.
+(
+    M_SAMPLES,
+    M_IN_PEAK,
+    M_OUT_PEAK,
+    M_OUT_TRUE_PEAK,
+    M_MOMENTARY_LUFS,
+    M_SHORT_TERM_LUFS,
+    M_COMPRESSION_DB,
+    M_LIMITING_DB,
+    M_GAIN_DB,
+    M_TRIM_DB,
+    M_FAULTS,
+    M_APPLIED,
+) = range(12)
+METER_SIZE = M_APPLIED + params.COUNT
+
+
+class _Region:
+    """Hands out consecutive stretches of one array."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def take(self, count: int) -> int:
+        start = self.size
+        self.size += count
+        return start
+
+
+_f64 = _Region()
+CONTROL_SLOTS = _f64.take(3 * CONTROL_SIZE)
+SUGGESTION_SLOTS = _f64.take(3 * SUGGESTION_SIZE)
+METER_SLOTS = _f64.take(3 * METER_SIZE)
+METERS = _f64.take(METER_SIZE)
+TARGETS = _f64.take(SMOOTHED)
+HALFWAY = _f64.take(SMOOTHED)
+NOW = _f64.take(SMOOTHED)
+STEPS = _f64.take(SMOOTHED)
+APPLIED = _f64.take(params.COUNT)
+EQ_TABLE = _f64.take(equalizer.TABLE_SIZE)
+EQ_COEFFICIENTS = _f64.take(equalizer.COEFFICIENTS)
+EQ_STATE = _f64.take(equalizer.STATE_SIZE)
+COMPRESSOR_SETTINGS = _f64.take(compressor.SETTINGS_SIZE)
+COMPRESSOR_STATE = _f64.take(compressor.STATE_SIZE)
+LIMITER_SETTINGS = _f64.take(limiter.SETTINGS_SIZE)
+LOUDNESS_STATE = _f64.take(loudness.STATE_SIZE)
+RIDER_SETTINGS = _f64.take(rider.SETTINGS_SIZE)
+RIDER_STATE = _f64.take(rider.STATE_SIZE)
+# Ramps over one tick: value at its start and step per sample.
+RAMPS = 6
+(PRE, PRE_STEP, WIDTH, WIDTH_STEP, DRIVE, DRIVE_STEP, DRY, DRY_STEP, MATCHED, MATCHED_STEP, MATCH, MATCH_STEP) = (
+    _f64.take(1) for _ in range(2 * RAMPS)
+)
+CEILING = _f64.take(1)
+SAMPLE_RATE_HZ = _f64.take(1)
+PEAK_KEEP = _f64.take(1)
+GAIN_DB = _f64.take(1)
+STEP_ENERGY = _f64.take(1)
+STEP_GAIN_DB = _f64.take(1)
+INPUT_LUFS_NOW = _f64.take(1)
+F64_SIZE = _f64.size
+
+_f32 = _Region()
+RING_LEFT = _f32.take(RING_SAMPLES)
+RING_RIGHT = _f32.take(RING_SAMPLES)
+DRY_LEFT = _f32.take(DELAY_SAMPLES + TICK_SAMPLES)
+DRY_RIGHT = _f32.take(DELAY_SAMPLES + TICK_SAMPLES)
+COMPARE_LEFT = _f32.take(TICK_SAMPLES)
+COMPARE_RIGHT = _f32.take(TICK_SAMPLES)
+COMPRESSOR_SCRATCH = _f32.take(compressor.SCRATCH_SIZE)
+LIMITER_STATE = _f32.take(limiter.STATE_SIZE)
+COMPARE_STATE = _f32.take(limiter.STATE_SIZE)
+F32_SIZE = _f32.size
+
+_i64 = _Region()
+SAMPLE_COUNT = _i64.take(1)
+"""Samples since the start; published with release order after the ring holds them."""
+
+CONTROL_INDEX = _i64.take(3)
+SUGGESTION_INDEX = _i64.take(3)
+METER_INDEX = _i64.take(3)
+FAULTS = _i64.take(1)
+STEP_SUB_BLOCKS = _i64.take(1)
+COMPARING = _i64.take(1)
+LOOK_AHEAD = _i64.take(1)
+I64_SIZE = _i64.size
