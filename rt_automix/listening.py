@@ -42,7 +42,7 @@ LEVEL_STEP_LU = 0.5
 LEVELS_LUFS = np.arange(SILENCE_LUFS, 20.0 + LEVEL_STEP_LU, LEVEL_STEP_LU)
 """Centres of the histograms of loudness."""
 LEVEL_ENERGIES = power_from_db(LEVELS_LUFS) * energy_from_lufs(0.0)
-
+"""K-weighted mean squares of those centres."""
 
 _FLOOR_POWER = power_from_db(features.ROW_FLOOR_DB)
 

@@ -62,7 +62,13 @@ class Profile:
         return np.array([*self.bands_db, *(getattr(self, name) for name in RANGES)])
 
     def save(self, path: str | Path, comment: str = "") -> None:
-        """Write as TOML; `comment` goes on top, line by line."""
+        """Write as TOML; `comment` goes on top, line by line.
+
+        Raises
+        ------
+        ConfigError
+            The file cannot be written.
+        """
         edges = tone_edges_hz()
         lines = [f"# {line}".rstrip() for line in comment.splitlines()]
         lines += [f"name = {_quoted(self.name)}", ""]
@@ -70,7 +76,10 @@ class Profile:
         lines += ["", "# Long-term spectrum: power in ERB bands, less the mean of all.", "bands_db = ["]
         for value, low, high in zip(self.bands_db, edges[:-1], edges[1:], strict=True):
             lines.append(f"  {value:.3f},  # {low:.0f} to {high:.0f} Hz")
-        Path(path).write_text("\n".join([*lines, "]", ""]), encoding="utf-8")
+        try:
+            Path(path).write_text("\n".join([*lines, "]", ""]), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from None
 
 
 def _quoted(text: str) -> str:
