@@ -6,6 +6,7 @@ unnoticed. The cache folder therefore carries a hash of all the package's source
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import llvmlite.binding
 import numba
 import platformdirs
 
@@ -50,7 +52,26 @@ CACHE_FOLDER = _cache_folder()
 if "NUMBA_CACHE_DIR" not in os.environ:
     numba.config.CACHE_DIR = str(CACHE_FOLDER)
 
+_WARM = CACHE_FOLDER / f"compiled-{llvmlite.binding.get_host_cpu_name()}"
+
 JIT_ENABLED = not numba.config.DISABLE_JIT
+
+
+def is_warm() -> bool:
+    """Whether every kernel has been compiled and cached for this source and processor.
+
+    Thread: main. Allocates: yes.
+    """
+    return _WARM.exists() or not JIT_ENABLED
+
+
+def mark_warm() -> None:
+    """Say so, once every kernel module has been imported.
+
+    Thread: main. Allocates: yes.
+    """
+    with contextlib.suppress(OSError):
+        _WARM.touch()
 
 
 def kernel(signature: str) -> Callable[[_Function], _Function]:
