@@ -45,8 +45,8 @@ class Rider:
 
     enabled: bool = True
     max_trim_db: float = Field(default=12.0, ge=0.0, le=24.0)
-    slow_db_per_s: float = Field(default=1.5, ge=0.05, le=20.0)
-    fast_db_per_s: float = Field(default=30.0, ge=1.0, le=200.0)
+    response_s: float = Field(default=1.0, ge=0.1, le=20.0)
+    max_db_per_s: float = Field(default=60.0, ge=1.0, le=200.0)
     gate_lufs: float = Field(default=-60.0, ge=-70.0, le=-30.0)
 
 

@@ -22,8 +22,8 @@ RANGES = {  # written again on purpose: a range that moves by accident fails her
     "master.target_lufs": (-40.0, -5.0),
     "limiter.ceiling_dbtp": (-12.0, 0.0),
     "rider.max_trim_db": (0.0, 24.0),
-    "rider.slow_db_per_s": (0.05, 20.0),
-    "rider.fast_db_per_s": (1.0, 200.0),
+    "rider.response_s": (0.1, 20.0),
+    "rider.max_db_per_s": (1.0, 200.0),
     "rider.gate_lufs": (-70.0, -30.0),
     "engine.max_block_samples": (1, 65536),
     "engine.analysis_hops": (1, 20),
@@ -81,7 +81,7 @@ def test_every_problem_at_once(tmp_path):
         [rider]
         max_trim_db = nan
         gate_lufs = -80
-        slow_db_per_s = true
+        response_s = true
         [master]
         profile = ""
         suggester = 3
@@ -95,7 +95,7 @@ def test_every_problem_at_once(tmp_path):
         'section [mastr] is unknown. Did you mean "master"? Known: master, limiter, rider, engine.',
         "rider.max_trim_db = nan is not a finite number. Use a number in [0.0, 24.0].",
         "rider.gate_lufs = -80 is outside [-70.0, -30.0]. Use -70 or more.",
-        "rider.slow_db_per_s = true is not a number. Use a number in [0.05, 20.0], without quotes.",
+        "rider.response_s = true is not a number. Use a number in [0.1, 20.0], without quotes.",
         'master.profile = "" is empty. Use a name or a path.',
         "master.suggester = 3 is not text. Use text in quotes.",
     ]

@@ -117,7 +117,7 @@ class Engine:
             (at.LIMITER_SETTINGS, limiter_settings),
             (at.LOUDNESS_STATE, loudness.new_state(rate, self.channels)),
             (at.RIDER_STATE, rider.new_state()),
-            (at.RIDER_SETTINGS, np.array([ride.slow_db_per_s, ride.fast_db_per_s, ride.gate_lufs])),
+            (at.RIDER_SETTINGS, np.array([ride.response_s, ride.max_db_per_s, ride.gate_lufs])),
             (at.STEPS, self._smoothing_steps()),
         ):
             self._f64[start : start + len(values)] = values

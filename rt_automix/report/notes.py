@@ -1,0 +1,149 @@
+"""What stands around the figures: the facts of the run, warnings, the picture's title, alternative texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from rt_automix import params
+from rt_automix.render import SETTLING_S, RenderResult
+from rt_automix.report import curves
+from rt_automix.report.words import (
+    CEILING_TOLERANCE_DB,
+    NONE,
+    clock,
+    is_silent,
+    level,
+    number,
+    printable,
+    setting,
+    tone_changes_db,
+    tone_distance_db,
+)
+
+TARGET_TOLERANCE_LU = 0.5
+
+
+def run_facts(result: RenderResult) -> list[tuple[str, str]]:
+    """How the render was made: name and value of each fact."""
+    latency_ms = 1000.0 * result.latency_samples / result.sample_rate_hz
+    speed = NONE
+    if result.seconds_taken > 0.0:
+        times = number(result.duration_s / result.seconds_taken, 0)
+        speed = f"{times} × real time ({number(result.seconds_taken)} s)"
+    return [
+        ("Style", printable(result.style.name)),
+        ("Amount", f"{number(100.0 * result.amount, 0)} %"),
+        ("Target", f"{number(result.target_lufs)} LUFS"),
+        ("Ceiling", f"{number(result.ceiling_dbtp, 2)} dBTP"),
+        ("Audio", f"{result.sample_rate_hz / 1000.0:g} kHz, {'mono' if result.channels == 1 else 'stereo'}"),
+        ("Duration", clock(result.duration_s)),
+        ("Latency when live", f"{result.latency_samples} samples ({number(latency_ms, 2)} ms)"),
+        ("Speed", speed),
+    ]
+
+
+def warnings(result: RenderResult) -> list[str]:
+    """What to know before trusting the result; empty if there is nothing."""
+    found = []
+    if result.output.true_peak_dbtp > result.ceiling_dbtp + CEILING_TOLERANCE_DB:
+        found.append(
+            f"The true peak of {number(result.output.true_peak_dbtp, 2)} dBTP is over the ceiling of "
+            f"{number(result.ceiling_dbtp, 2)} dBTP."
+        )
+    found += _target_warning(result)
+    if result.faults:
+        found.append(
+            f"{_count(result.faults, 'sample')} of the input could not be audio (not a number, or beyond +30 dBFS) "
+            "and became silence. Check the file."
+        )
+    if result.analysis_gaps:
+        found.append(f"The analysis fell behind and skipped music {_count(result.analysis_gaps, 'time')}.")
+    if result.tags_note:
+        found.append(printable(result.tags_note))
+    return found
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _target_warning(result: RenderResult) -> list[str]:
+    """That the loudness is not what was asked for, and why, as a list of none or one."""
+    reached_lufs = result.loudness_after_10_s_lufs
+    # With less than the full amount the loudness is meant to stay between the input's and the target.
+    if reached_lufs is None or is_silent(result) or result.amount < 1.0:
+        return []
+    missed_lu = reached_lufs - result.target_lufs
+    if abs(missed_lu) <= TARGET_TOLERANCE_LU:
+        return []
+    text = (
+        f"After the first {number(SETTLING_S, 0)} s the loudness is {level(reached_lufs, 'LUFS')}, "
+        f"{number(abs(missed_lu))} LU {'over' if missed_lu > 0.0 else 'under'} the target."
+    )
+    stuck_db = curves.stuck_trim_db(result.history)
+    if missed_lu * stuck_db < 0.0:
+        text += (
+            f" The loudness trim stood at its limit of {number(stuck_db, sign=True)} dB: "
+            "raise rider.max_trim_db, or the level of the input."
+        )
+    return [text]
+
+
+def picture_title(result: RenderResult) -> str:
+    """Name and key figures in one line."""
+    name = printable(Path(result.source).name, longest=32)
+    before, after = (level(side.integrated_lufs, "LUFS") for side in (result.input, result.output))
+    peak = level(result.output.true_peak_dbtp, "dBTP", 2)
+    latency_ms = 1000.0 * result.latency_samples / result.sample_rate_hz
+    return f"{name}:  {before} → {after}   ·   true peak {peak}   ·   latency {number(latency_ms, 2)} ms"
+
+
+# Alternative texts: what a figure shows, for those who do not see it --------------------------------
+
+
+def _loudness(result: RenderResult) -> str:
+    window_s = curves.loudness_window_s(result.duration_s)
+    return (
+        f"{'Short-term' if window_s == curves.SHORT_TERM_S else 'Momentary'} loudness over time. "
+        f"Integrated: {level(result.input.integrated_lufs, 'LUFS')} before, "
+        f"{level(result.output.integrated_lufs, 'LUFS')} after; target {number(result.target_lufs)} LUFS."
+    )
+
+
+def _spectrum(result: RenderResult) -> str:
+    text = f"Long-term spectrum against the style {printable(result.style.name)}, and the equaliser's response."
+    if result.input_profile is None or result.output_profile is None:
+        return text
+    changes = tone_changes_db(result.input_profile, result.output_profile)
+    regions = ", ".join(f"{name} {number(change_db, sign=True)} dB" for name, change_db in changes.items())
+    before_db, after_db = (
+        number(tone_distance_db(profile, result.style)) for profile in (result.input_profile, result.output_profile)
+    )
+    return f"{text} Changes: {regions}. Distance from the style: {before_db} dB before, {after_db} dB after."
+
+
+def _gain(result: RenderResult) -> str:
+    history = result.history
+    compression_db, limiting_db, gain_db = (
+        number(abs(values).max(initial=0.0))
+        for values in (history.compression_db, history.limiting_db, history.gain_db)
+    )
+    return (
+        "Gain reduction and gain over time. "
+        f"Most compression {compression_db} dB, most limiting {limiting_db} dB, largest gain {gain_db} dB."
+    )
+
+
+def _parameters(result: RenderResult) -> str:
+    values = zip(params.PARAMS, curves.settled(result.history)[1], strict=True)
+    settled = ", ".join(f"{param.label} {setting(param, value)}" for param, value in values)
+    return f"The ten parameters over time, suggested and applied. Medians once settled: {settled}."
+
+
+ALT: dict[str, Callable[[RenderResult], str]] = {
+    "loudness": _loudness,
+    "spectrum": _spectrum,
+    "gain": _gain,
+    "parameters": _parameters,
+}

@@ -1,0 +1,121 @@
+"""The page: words, tables and figures in one HTML document that refers to nothing outside itself."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+from rt_automix.render import RenderResult
+from rt_automix.report import figures, notes, words
+
+_CSS = """
+:root { color-scheme: light; }
+body { margin: 0; background: #fff; color: #1a1a1a; font: 16px/1.5 system-ui, sans-serif; }
+main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.5rem 4rem; }
+h1 { margin: 0; font-size: 1rem; font-weight: 600; color: #5f5f5f; overflow-wrap: anywhere; }
+h2 { margin: 3rem 0 .25rem; font-size: 1.25rem; }
+p { margin: 0 0 .75rem; max-width: 44rem; color: #444; }
+p.headline { margin: .25rem 0 1.5rem; max-width: none; font-size: 1.6rem; line-height: 1.3; font-weight: 600;
+  color: #1a1a1a; }
+ul.warnings { margin: 0 0 1.5rem; padding: .75rem 1rem .75rem 2rem; background: #fff4e5;
+  border-left: 4px solid #d55e00; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { padding: .4rem 0 .4rem 1rem; border-bottom: 1px solid #e6e6e6; text-align: right; white-space: nowrap; }
+thead th { color: #5f5f5f; font-weight: 600; }
+th:first-child, td.note { text-align: left; }
+th:first-child { padding-left: 0; }
+tbody th { font-weight: 600; }
+td.note, td.aim { color: #5f5f5f; }
+td.note { white-space: normal; font-size: .875rem; }
+td.after { font-weight: 600; color: #0072b2; }
+dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 1rem; margin: 1.5rem 0 0; }
+dt { color: #5f5f5f; font-size: .875rem; }
+dd { margin: 0; font-weight: 600; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+svg { display: block; width: 100%; min-width: 40rem; height: auto; }
+svg * { stroke-linejoin: round; stroke-linecap: butt; }
+svg text { font-family: inherit !important; font-variant-numeric: tabular-nums; }
+footer { margin-top: 3rem; color: #5f5f5f; font-size: .875rem; }
+@media print { main { max-width: none; padding: 0; } section { break-inside: avoid; } }
+"""
+
+_FIGURES = {
+    "loudness": (
+        "Loudness over time",
+        "How loud the music is at each moment, before and after, and the loudness that was asked for.",
+    ),
+    "spectrum": (
+        "Spectrum",
+        "How much there is of each pitch on average, from bass to treble, against the style that was aimed at; "
+        "below it what the equaliser did.",
+    ),
+    "gain": (
+        "Gain over time",
+        "What compressor and limiter took off the peaks; below it all gain that was put on, "
+        "and the part of it that steers to the target.",
+    ),
+    "parameters": (
+        "Parameters over time",
+        "Each of the ten parameters in its whole range. The grey line is neutral: no change to the sound.",
+    ),
+}
+
+
+def html(result: RenderResult) -> str:
+    """The whole document.
+
+    Thread: main. Allocates: yes.
+    """
+    drawn = figures.drawings(result)
+    source, target = (escape(words.printable(Path(path).name)) for path in (result.source, result.target))
+    sections = "\n".join(
+        f'<section>\n<h2>{title}</h2>\n<p>{caption}</p>\n<div class="wide">{drawn[name]}</div>\n</section>'
+        for name, (title, caption) in _FIGURES.items()
+    )
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{source} mastered</title>
+<style>{_CSS}</style>
+</head>
+<body>
+<main>
+<h1>{source} → {target}</h1>
+<p class="headline">{escape(words.headline(result))}</p>
+{_warnings(result)}
+{_table(result)}
+{_facts(result)}
+{sections}
+<footer>Loudness by ITU-R BS.1770-5 and EBU R 128. Made by rt-automix.</footer>
+</main>
+</body>
+</html>
+"""
+
+
+def _warnings(result: RenderResult) -> str:
+    items = "\n".join(f"<li>{escape(text)}</li>" for text in notes.warnings(result))
+    return f'<ul class="warnings">\n{items}\n</ul>' if items else ""
+
+
+def _table(result: RenderResult) -> str:
+    lines = "\n".join(
+        f'<tr><th scope="row">{row.name}</th><td class="note">{row.note}</td><td>{row.before}</td>'
+        f'<td class="after">{row.after}</td><td>{row.change}</td><td class="aim">{row.aim}</td></tr>'
+        for row in words.rows(result)
+    )
+    return f"""<div class="wide"><table>
+<thead><tr><th scope="col">Figure</th><th></th><th scope="col">Before</th><th scope="col">After</th>
+<th scope="col">Change</th><th scope="col">Aim</th></tr></thead>
+<tbody>
+{lines}
+</tbody>
+</table></div>"""
+
+
+def _facts(result: RenderResult) -> str:
+    return "<dl>\n{}\n</dl>".format(
+        "\n".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in notes.run_facts(result))
+    )
