@@ -10,13 +10,15 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import llvmlite.binding
 import numba
 import platformdirs
+from numba import types
+from numba.core import sigutils
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -56,6 +58,8 @@ _WARM = CACHE_FOLDER / f"compiled-{llvmlite.binding.get_host_cpu_name()}"
 
 JIT_ENABLED = not numba.config.DISABLE_JIT
 
+_KERNELS: list[tuple[Any, tuple[types.Type, ...]]] = []
+
 
 def is_warm() -> bool:
     """Whether every kernel has been compiled and cached for this source and processor.
@@ -65,31 +69,61 @@ def is_warm() -> bool:
     return _WARM.exists() or not JIT_ENABLED
 
 
-def mark_warm() -> None:
-    """Say so, once every kernel module has been imported.
-
-    Thread: main. Allocates: yes.
-    """
-    with contextlib.suppress(OSError):
-        _WARM.touch()
-
-
 def kernel(signature: str) -> Callable[[_Function], _Function]:
-    """Compile a function for the audio thread, for exactly one signature.
+    """Compile a function for the audio thread, for exactly one signature, when it is first needed.
 
     Parameters
     ----------
     signature : str
         Numba's notation, such as ``"void(float32[::1], float64[::1])"``. A call with any other
-        dtype or layout raises instead of compiling anew.
+        dtype or layout raises TypeError instead of compiling anew.
 
     Notes
     -----
     With ``NUMBA_DISABLE_JIT=1`` the function stays plain Python.
     Thread: main. Allocates: yes.
     """
-    jit: Any = numba.njit
-    compiled: Callable[[_Function], _Function] = jit(
-        signature, cache=True, nogil=True, error_model="numpy", boundscheck=False, fastmath=set(FLAGS)
-    )
+
+    def compiled(function: _Function) -> _Function:
+        jit: Any = numba.njit
+        dispatcher = jit(cache=True, nogil=True, error_model="numpy", boundscheck=False, fastmath=set(FLAGS))(function)
+        if JIT_ENABLED:
+            _hold_to(dispatcher, signature)
+        return cast(_Function, dispatcher)
+
     return compiled
+
+
+def _hold_to(dispatcher: Any, signature: str) -> None:
+    """Let a dispatcher compile for one signature only, and list it for `compile_all`."""
+    declared, _ = sigutils.normalize_signature(signature)
+    compile_for = dispatcher.compile
+
+    def compile_declared(given: Any) -> Any:
+        arguments, _ = sigutils.normalize_signature(given)
+        arrays_differ = any(
+            mine != theirs and types.Array in (type(mine), type(theirs))
+            for mine, theirs in zip(declared, arguments, strict=False)
+        )
+        if arrays_differ or len(arguments) != len(declared):
+            raise TypeError(f"{dispatcher.__name__} takes {declared}, not {tuple(arguments)}")
+        return compile_for(signature)
+
+    dispatcher.compile = compile_declared
+    _KERNELS.append((dispatcher, declared))
+
+
+def compile_all() -> Iterator[tuple[int, int]]:
+    """Compile every kernel of the modules imported so far, or load it from the cache.
+
+    Yields
+    ------
+    (done, total) after each kernel, for a progress bar.
+
+    Thread: main. Allocates: yes.
+    """
+    for done, (dispatcher, declared) in enumerate(_KERNELS, start=1):
+        dispatcher.compile(declared)
+        yield done, len(_KERNELS)
+    with contextlib.suppress(OSError):
+        _WARM.touch()

@@ -129,6 +129,8 @@ class Engine:
         self._publish_controls()
         self.hold(params.NEUTRAL)
         chain.settle(self._f64, self._i64)
+        # Compiles or loads the chain here rather than in the first callback.
+        chain.process_block(np.zeros((2, 0), np.float32), self._f64, self._f32, self._i64)
         self._start_worker()
 
     def _smoothing_steps(self) -> NDArray[np.float64]:
