@@ -52,12 +52,13 @@ _STYLE: Any = {
     "legend.columnspacing": 1.4,
 }
 
-_PICTURE = (
-    ("Loudness", panels.loudness),
-    ("Spectrum", panels.spectrum),
-    ("Gain reduction", panels.reduction),
-    ("Parameters", panels.settled),
-)
+_PICTURE = {
+    "Loudness": ((0.07, 0.555, 0.41, 0.255), panels.loudness),
+    "Spectrum": ((0.575, 0.555, 0.41, 0.255), panels.spectrum),
+    "Gain reduction": ((0.07, 0.085, 0.41, 0.285), panels.reduction),
+    "Parameters": ((0.655, 0.045, 0.26, 0.325), panels.settled),
+}
+"""Panels of the picture: left, bottom, width and height as shares of it."""
 _PAGE = {
     "loudness": (2.9, {panels.loudness: 1.0}),
     "spectrum": (4.6, {panels.spectrum: 2.0, panels.response: 1.0}),
@@ -98,13 +99,14 @@ def picture(result: RenderResult) -> bytes:
     Thread: main. Allocates: yes.
     """
     buffer = io.BytesIO()
+    title, subtitle = notes.picture_titles(result)
     with _figure(*PICTURE_INCHES) as figure:
-        figure.suptitle(notes.picture_title(result), x=0.012, ha="left", fontsize=10.5, weight="bold")
-        # Four figures of their own, so that one's long labels take no room from another.
-        parts = figure.subfigures(2, 2, squeeze=False, wspace=0.02, hspace=0.03)
-        for part, (title, draw) in zip(parts.ravel(), _PICTURE, strict=True):
-            axes = part.subplots()
-            axes.set_title(title, pad=20.0)
+        figure.set_layout_engine("none")  # a fixed size has fixed places, so that panels line up
+        figure.text(0.012, 0.955, title, fontsize=11.5, weight="bold")
+        figure.text(0.012, 0.915, subtitle, color=MUTED)
+        for name, (place, draw) in _PICTURE.items():
+            axes = figure.add_axes(place)
+            axes.set_title(name, pad=18.0)
             draw(axes, result)
         figure.savefig(buffer, format="png", dpi=PICTURE_DPI, metadata={"Software": None})
     return buffer.getvalue()

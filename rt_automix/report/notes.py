@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rt_automix import params
-from rt_automix.render import SETTLING_S, RenderResult
+from rt_automix.render import RenderResult
 from rt_automix.report import curves
 from rt_automix.report.words import (
     CEILING_TOLERANCE_DB,
-    NONE,
     clock,
-    is_silent,
+    has_loudness,
     level,
+    no_loudness,
     number,
     printable,
     setting,
@@ -26,11 +26,7 @@ TARGET_TOLERANCE_LU = 0.5
 
 def run_facts(result: RenderResult) -> list[tuple[str, str]]:
     """How the render was made: name and value of each fact."""
-    latency_ms = 1000.0 * result.latency_samples / result.sample_rate_hz
-    speed = NONE
-    if result.seconds_taken > 0.0:
-        times = number(result.duration_s / result.seconds_taken, 0)
-        speed = f"{times} × real time ({number(result.seconds_taken)} s)"
+    speed = number(result.duration_s / max(result.seconds_taken, 1e-3), 0)
     return [
         ("Style", printable(result.style.name)),
         ("Amount", f"{number(100.0 * result.amount, 0)} %"),
@@ -38,9 +34,13 @@ def run_facts(result: RenderResult) -> list[tuple[str, str]]:
         ("Ceiling", f"{number(result.ceiling_dbtp, 2)} dBTP"),
         ("Audio", f"{result.sample_rate_hz / 1000.0:g} kHz, {'mono' if result.channels == 1 else 'stereo'}"),
         ("Duration", clock(result.duration_s)),
-        ("Latency when live", f"{result.latency_samples} samples ({number(latency_ms, 2)} ms)"),
-        ("Speed", speed),
+        ("Latency when live", f"{result.latency_samples} samples ({_latency_ms(result)} ms)"),
+        ("Speed", f"{speed} × real time"),
     ]
+
+
+def _latency_ms(result: RenderResult) -> str:
+    return number(1000.0 * result.latency_samples / result.sample_rate_hz, 2)
 
 
 def warnings(result: RenderResult) -> list[str]:
@@ -70,16 +70,20 @@ def _count(count: int, what: str) -> str:
 
 def _target_warning(result: RenderResult) -> list[str]:
     """That the loudness is not what was asked for, and why, as a list of none or one."""
-    reached_lufs = result.loudness_after_10_s_lufs
     # With less than the full amount the loudness is meant to stay between the input's and the target.
-    if reached_lufs is None or is_silent(result) or result.amount < 1.0:
+    if not has_loudness(result) or result.amount < 1.0 or result.loudness_after_10_s_lufs is None:
         return []
+    # A live render aims at the target once it has settled, one that listens first aims with the whole.
+    reached_lufs = min(
+        (result.loudness_after_10_s_lufs, result.output.integrated_lufs),
+        key=lambda loudness_lufs: abs(loudness_lufs - result.target_lufs),
+    )
     missed_lu = reached_lufs - result.target_lufs
     if abs(missed_lu) <= TARGET_TOLERANCE_LU:
         return []
     text = (
-        f"After the first {number(SETTLING_S, 0)} s the loudness is {level(reached_lufs, 'LUFS')}, "
-        f"{number(abs(missed_lu))} LU {'over' if missed_lu > 0.0 else 'under'} the target."
+        f"The loudness of {level(reached_lufs, 'LUFS')} is {number(abs(missed_lu))} LU "
+        f"{'over' if missed_lu > 0.0 else 'under'} the target."
     )
     stuck_db = curves.stuck_trim_db(result.history)
     if missed_lu * stuck_db < 0.0:
@@ -90,13 +94,19 @@ def _target_warning(result: RenderResult) -> list[str]:
     return [text]
 
 
-def picture_title(result: RenderResult) -> str:
-    """Name and key figures in one line."""
-    name = printable(Path(result.source).name, longest=32)
-    before, after = (level(side.integrated_lufs, "LUFS") for side in (result.input, result.output))
-    peak = level(result.output.true_peak_dbtp, "dBTP", 2)
-    latency_ms = 1000.0 * result.latency_samples / result.sample_rate_hz
-    return f"{name}:  {before} → {after}   ·   true peak {peak}   ·   latency {number(latency_ms, 2)} ms"
+def picture_titles(result: RenderResult) -> tuple[str, str]:
+    """Name and key figures in one line, and further ones in another."""
+    before, after, facts = result.input, result.output, dict(run_facts(result))
+    name, missing = printable(Path(result.source).name, longest=24), no_loudness(result)
+    title = [f"{name}: {level(before.integrated_lufs, 'LUFS', nothing=missing)}"]
+    subtitle = [f"style {printable(result.style.name, longest=20)}, {facts['Amount']}", f"target {facts['Target']}"]
+    if has_loudness(result):
+        title[0] += f" → {level(after.integrated_lufs, 'LUFS')}"
+        title.append(f"true peak {level(after.true_peak_dbtp, 'dBTP', 2)}")
+        subtitle.append(f"PLR {number(before.plr_db)} → {number(after.plr_db)} dB")
+        subtitle.append(f"LRA {number(before.loudness_range_lu)} → {number(after.loudness_range_lu)} LU")
+    subtitle += [f"latency {_latency_ms(result)} ms", facts["Speed"]]
+    return "  ·  ".join(title), "  ·  ".join(subtitle)
 
 
 # Alternative texts: what a figure shows, for those who do not see it --------------------------------
@@ -104,10 +114,12 @@ def picture_title(result: RenderResult) -> str:
 
 def _loudness(result: RenderResult) -> str:
     window_s = curves.loudness_window_s(result.duration_s)
+    before, after = (
+        level(side.integrated_lufs, "LUFS", nothing=no_loudness(result)) for side in (result.input, result.output)
+    )
     return (
         f"{'Short-term' if window_s == curves.SHORT_TERM_S else 'Momentary'} loudness over time. "
-        f"Integrated: {level(result.input.integrated_lufs, 'LUFS')} before, "
-        f"{level(result.output.integrated_lufs, 'LUFS')} after; target {number(result.target_lufs)} LUFS."
+        f"Integrated: {before} before, {after} after; target {number(result.target_lufs)} LUFS."
     )
 
 

@@ -36,6 +36,7 @@ svg { display: block; width: 100%; min-width: 40rem; height: auto; }
 svg * { stroke-linejoin: round; stroke-linecap: butt; }
 svg text { font-family: inherit !important; font-variant-numeric: tabular-nums; }
 footer { margin-top: 3rem; color: #5f5f5f; font-size: .875rem; }
+@media (max-width: 45rem) { th:nth-child(2), td.note { display: none; } }
 @media print { main { max-width: none; padding: 0; } section { break-inside: avoid; } }
 """
 

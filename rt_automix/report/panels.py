@@ -14,7 +14,7 @@ from rt_automix import params
 from rt_automix.dsp import equalizer
 from rt_automix.render import RenderResult
 from rt_automix.report import curves
-from rt_automix.report.words import printable, setting
+from rt_automix.report.words import no_loudness, printable, setting
 
 Axes = Any
 """Matplotlib's, which only `figures` imports."""
@@ -26,6 +26,7 @@ DASHED = (0, (4, 2))
 
 POINTS = 800
 """Of one curve: more than a screen can show."""
+AREA_POINTS = 400
 PARAMETER_POINTS = 300
 _TIME_STEPS_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0)
 _UNIT_LABELS = {"x": "×", "lin": "linear"}
@@ -62,7 +63,7 @@ def loudness(axes: Axes, result: RenderResult) -> None:
     high_lufs = max(drawn) + 3.0
     axes.set_ylim(min(max(min(drawn) - 2.0, high_lufs - 40.0), high_lufs - 15.0), high_lufs)
     if len(drawn) == 1:
-        axes.text(0.5, 0.4, "silence", transform=axes.transAxes, ha="center", color=MUTED)
+        axes.text(0.5, 0.4, no_loudness(result), transform=axes.transAxes, ha="center", color=MUTED)
     axes.set_ylabel("Short-term (LUFS)" if window_s == curves.SHORT_TERM_S else "Momentary (LUFS)")
     _time_axis(axes, result.duration_s)
     _legend(axes)
@@ -121,11 +122,12 @@ def reduction(axes: Axes, result: RenderResult) -> None:
         (result.history.compression_db, COMPRESSOR, "compressor"),
         (result.history.limiting_db, LIMITER, "limiter"),
     ):
-        time_s, reduction_db = curves.thin(result.history.time_s, values, POINTS)
+        time_s, reduction_db = curves.thin_peaks(result.history.time_s, values, AREA_POINTS)
         axes.fill_between(time_s, -reduction_db, 0.0, color=color, alpha=0.35, linewidth=0.0)
         axes.plot(time_s, -reduction_db, color=color, linewidth=0.8, label=label)
         deepest_db = max(deepest_db, reduction_db.max(initial=0.0))
     axes.set_ylim(-1.08 * deepest_db, 0.0)
+    axes.locator_params(axis="y", nbins=5, integer=True)
     axes.set_ylabel("Gain reduction (dB)")
     _time_axis(axes, result.duration_s)
     _legend(axes)
@@ -133,12 +135,15 @@ def reduction(axes: Axes, result: RenderResult) -> None:
 
 def gain(axes: Axes, result: RenderResult) -> None:
     """All gain that was applied, and the share that steers to the loudness target."""
+    low_db, high_db = -3.0, 3.0
     for values, color, line, label in (
         (result.history.gain_db, AFTER, "-", "total gain"),
-        (result.history.trim_db, EQUALIZER, (0, (5, 1.5)), "of it, loudness trim"),
+        (result.history.trim_db, EQUALIZER, DASHED, "of it, loudness trim"),
     ):
         axes.plot(*curves.thin(result.history.time_s, values, POINTS), color=color, linestyle=line, label=label)
+        low_db, high_db = values.min(initial=low_db), values.max(initial=high_db)
     axes.axhline(0.0, color=MUTED, linewidth=0.6)
+    axes.set_ylim(low_db - 1.0, high_db + 1.0)
     axes.set_ylabel("Gain (dB)")
     _time_axis(axes, result.duration_s)
     _legend(axes)

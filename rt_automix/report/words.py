@@ -43,14 +43,14 @@ class Row(NamedTuple):
 
 
 def number(value: float, decimals: int = 1, sign: bool = False) -> str:
-    """A number with a true minus, and never a minus zero."""
-    text = f"{round(value, decimals) + 0.0:{'+' if sign else ''}.{decimals}f}"
-    return text.replace("-", "−")
+    """A number with a true minus; zero has no sign."""
+    rounded = round(value, decimals)
+    return f"{rounded or 0.0:{'+' if sign and rounded else ''}.{decimals}f}".replace("-", "−")
 
 
-def level(value_db: float, unit: str, decimals: int = 1) -> str:
-    """A level with its unit; what stands for nothing at all reads "silence"."""
-    return "silence" if value_db <= SILENCE_DB else f"{number(value_db, decimals)} {unit}"
+def level(value_db: float, unit: str, decimals: int = 1, nothing: str = "silence") -> str:
+    """A level with its unit, or the word for none at all."""
+    return nothing if value_db <= SILENCE_DB else f"{number(value_db, decimals)} {unit}"
 
 
 def clock(duration_s: float) -> str:
@@ -62,11 +62,11 @@ def clock(duration_s: float) -> str:
 
 
 def setting(param: params.Param, value: float) -> str:
-    """A parameter's value with its unit; a linear level also in dB."""
+    """A parameter's value with its unit; a linear level in dB."""
     if param.unit == "dB":
         return f"{number(value, 1, sign=param.low < 0.0)} dB"
     if param.unit == "lin":
-        return f"{number(value, 2)} ({number(db_from_lin(value))} dB)"
+        return f"{number(db_from_lin(value))} dB"
     return f"× {number(value, 2)}" if param.unit == "x" else number(value, 2)
 
 
@@ -89,18 +89,28 @@ def tone_distance_db(profile: Profile, style: Profile) -> float:
 
 
 def is_silent(result: RenderResult) -> bool:
-    """Whether there was nothing to master, or nothing came out."""
-    return min(result.input.integrated_lufs, result.output.integrated_lufs) <= SILENCE_DB
+    """Whether not a sample came out."""
+    return result.output.sample_peak_dbfs <= SILENCE_DB
+
+
+def has_loudness(result: RenderResult) -> bool:
+    """Whether input and output were long and loud enough to measure their loudness."""
+    return min(result.input.integrated_lufs, result.output.integrated_lufs) > SILENCE_DB
+
+
+def no_loudness(result: RenderResult) -> str:
+    """What to call a loudness that there is not."""
+    return "silence" if is_silent(result) else "not measurable"
 
 
 def headline(result: RenderResult) -> str:
     """What was done, in one sentence."""
-    if result.output.sample_peak_dbfs <= SILENCE_DB:
+    if is_silent(result):
         return "Silence: there was nothing to master."
     peak = f"{number(result.output.true_peak_dbtp, 2)} dBTP"
     kept = result.output.true_peak_dbtp <= result.ceiling_dbtp + CEILING_TOLERANCE_DB
     ceiling = f"ceiling kept at {peak}" if kept else f"peaks of {peak} over the ceiling"
-    if is_silent(result):
+    if not has_loudness(result):
         return f"Too quiet or too short to measure its loudness; {ceiling}."
     change_lu = result.output.integrated_lufs - result.input.integrated_lufs
     now = f"{number(result.output.integrated_lufs)} LUFS"
@@ -131,23 +141,19 @@ def _tone_words(result: RenderResult) -> list[str]:
 def rows(result: RenderResult) -> list[Row]:
     """The table of figures."""
     before, after, style = result.input, result.output, result.style
-    plr_before_db, plr_after_db = (None, None) if is_silent(result) else (before.plr_db, after.plr_db)
+    plr_before_db, plr_after_db = (before.plr_db, after.plr_db) if has_loudness(result) else (None, None)
     target, ceiling = f"{number(result.target_lufs)} LUFS", f"≤ {number(result.ceiling_dbtp, 2)} dBTP"
-    return [
+    found = [
         _row(
             "Integrated loudness", "the whole programme, gated",
-            before.integrated_lufs, after.integrated_lufs, "LUFS", aim=target,
-        ),
-        _row(
-            "Loudness after 10 s", "from there on, once it has settled",
-            None, result.loudness_after_10_s_lufs, "LUFS", aim=target,
+            before.integrated_lufs, after.integrated_lufs, "LUFS", aim=target, nothing=no_loudness(result),
         ),
         _row(
             "Loudest 3 s", "maximum short-term loudness",
-            before.max_short_term_lufs, after.max_short_term_lufs, "LUFS",
+            before.max_short_term_lufs, after.max_short_term_lufs, "LUFS", nothing=no_loudness(result),
         ),
         _row(
-            "Loudness range", "LRA, from the quiet parts to the loud ones",
+            "Loudness range", "LRA, from quiet parts to loud ones",
             before.loudness_range_lu, after.loudness_range_lu, "LU",
         ),
         _row(
@@ -164,6 +170,10 @@ def rows(result: RenderResult) -> list[Row]:
         ),
         *_tone_rows(result),
     ]  # fmt: skip
+    settled_lufs = result.loudness_after_10_s_lufs
+    if settled_lufs is not None:
+        found.insert(1, _row("Loudness after 10 s", "without settling", None, settled_lufs, "LUFS", aim=target))
+    return found
 
 
 def _tone_rows(result: RenderResult) -> list[Row]:
@@ -173,7 +183,7 @@ def _tone_rows(result: RenderResult) -> list[Row]:
         return []
     return [
         _row(
-            "Distance from style", "spectrum, root mean square over 24 bands",
+            "Distance from style", "spectrum, RMS over 24 bands",
             tone_distance_db(before, style), tone_distance_db(after, style), "dB", aim="0 dB",
         ),
         _row(
