@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from rt_automix.dsp import truepeak
 from rt_automix.dsp.jit import kernel
+from rt_automix.dsp.logexp import bits_of, float_of
 
 WIDTH = truepeak.WIDTH
 LATENCY_SAMPLES = 64
@@ -287,14 +288,14 @@ def _look_ahead(state, settings, ceiling, left, right):
         _smooth(state)
     wait = _PEAK_WAIT - _LONG_PEAK_WAIT if settings[_LONG] != 0.0 else 0
     detected = state[_DETECTED + wait :]
-    lowest, highest = state[_LOWEST_GAIN], state[_TRUE_PEAK]
+    lowest, highest = bits_of(state[_LOWEST_GAIN]), bits_of(state[_TRUE_PEAK])
     for i in range(count):
-        gain = state[_GAIN + i]
-        lowest = min(lowest, gain)
-        highest = max(highest, detected[i] * gain)
-        left[i] = min(max(state[_LEFT + i] * gain, -ceiling), ceiling)
-        right[i] = min(max(state[_RIGHT + i] * gain, -ceiling), ceiling)
-    state[_LOWEST_GAIN], state[_TRUE_PEAK] = lowest, highest
+        lowest = min(lowest, bits_of(state[_GAIN + i]))
+        highest = max(highest, bits_of(detected[i] * state[_GAIN + i]))
+    state[_LOWEST_GAIN], state[_TRUE_PEAK] = float_of(lowest), float_of(highest)
+    for i in range(count):
+        left[i] = min(max(state[_LEFT + i] * state[_GAIN + i], -ceiling), ceiling)
+        right[i] = min(max(state[_RIGHT + i] * state[_GAIN + i], -ceiling), ceiling)
     _advance(state, count)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rt_automix.dsp.jit import kernel
+from rt_automix.dsp.logexp import bits_of, float_of
 
 SANE_PEAK = np.float32(32.0)
 """+30 dBFS. Anything beyond it, or not a number, is a fault upstream and becomes silence."""
@@ -32,10 +33,11 @@ def peak(left, right):
 
     Thread: audio. Allocates: no.
     """
-    largest = np.float32(0.0)
+    # Positive floats sort like their bits, and an integer maximum becomes vectors.
+    largest = np.int32(0)
     for i in range(left.shape[0]):
-        largest = max(largest, max(abs(left[i]), abs(right[i])))
-    return largest
+        largest = max(largest, bits_of(abs(left[i])), bits_of(abs(right[i])))
+    return float_of(largest)
 
 
 @kernel("void(float32[::1], float32[::1], float32, float32)")

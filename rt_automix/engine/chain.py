@@ -228,59 +228,57 @@ def _measure(f64, f32, i64, left, right):
         f64[at.STEP_ENERGY], f64[at.STEP_GAIN_DB], i64[at.STEP_SUB_BLOCKS] = 0.0, 0.0, 0
 
 
-@kernel("void(float64[::1], float32[::1], int64[::1], int64, float32[::1], float32[::1])")
-def _match(f64, f32, i64, offset, raw_left, raw_right):
-    """The input at the master's loudness, through a limiter of its own, into the compare buffers."""
-    count = raw_left.shape[0]
+@kernel("void(float32[::1], int64, float32[::1], float32[::1])")
+def _recall(f32, position, left, right):
+    """Copy the input from sample `position` on out of the ring (zeros before the stream began)."""
+    for i in range(left.shape[0]):
+        read = (position + i) & (at.RING_SAMPLES - 1)
+        left[i] = f32[at.RING_LEFT + read]
+        right[i] = f32[at.RING_RIGHT + read]
+
+
+@kernel("void(float64[::1], float32[::1], int64[::1], float32[::1], float32[::1])")
+def _match(f64, f32, i64, left, right):
+    """The input at the master's loudness, through a limiter of its own, into `left` and `right`."""
     state = f32[at.COMPARE_STATE : at.COMPARE_STATE + limiter.STATE_SIZE]
     settings = f64[at.LIMITER_SETTINGS : at.LIMITER_SETTINGS + limiter.SETTINGS_SIZE]
     ceiling = np.float32(f64[at.CEILING])
-    left = f32[at.COMPARE_LEFT : at.COMPARE_LEFT + at.TICK_SAMPLES]
-    right = f32[at.COMPARE_RIGHT : at.COMPARE_RIGHT + at.TICK_SAMPLES]
+    position = i64[at.SAMPLE_COUNT]
     if i64[at.COMPARING] == 0:
         # This limiter slept: give it the past that its delay line missed.
         i64[at.COMPARING] = 1
         limiter.reset(state)
-        for i in range(at.DELAY_SAMPLES):
-            left[i] = f32[at.DRY_LEFT + i] * np.float32(f64[at.MATCH])
-            right[i] = f32[at.DRY_RIGHT + i] * np.float32(f64[at.MATCH])
-        limiter.process(state, settings, ceiling, left, right)
-    for i in range(count):
-        left[i] = raw_left[i]
-        right[i] = raw_right[i]
+        past_left = f32[at.PAST_LEFT : at.PAST_LEFT + at.DELAY_SAMPLES]
+        past_right = f32[at.PAST_RIGHT : at.PAST_RIGHT + at.DELAY_SAMPLES]
+        _recall(f32, position - at.DELAY_SAMPLES, past_left, past_right)
+        mix.gain(past_left, past_right, np.float32(f64[at.MATCH]), np.float32(0.0))
+        limiter.process(state, settings, ceiling, past_left, past_right)
+    _recall(f32, position, left, right)
+    offset = position & (at.TICK_SAMPLES - 1)
     start = np.float32(f64[at.MATCH] + offset * f64[at.MATCH_STEP])
-    mix.gain(left[:count], right[:count], start, np.float32(f64[at.MATCH_STEP]))
-    limiter.process(state, settings, ceiling, left[:count], right[:count])
+    mix.gain(left, right, start, np.float32(f64[at.MATCH_STEP]))
+    limiter.process(state, settings, ceiling, left, right)
 
 
-@kernel("void(float64[::1], float32[::1], int64[::1], int64, float32[::1], float32[::1])")
-def _listen(f64, f32, i64, offset, left, right):
+@kernel("void(float64[::1], float32[::1], int64[::1], float32[::1], float32[::1])")
+def _listen(f64, f32, i64, left, right):
     """Fade between the master and the delayed input, plain (bypass) or loudness-matched (compare)."""
-    count = left.shape[0]
-    if f64[at.DRY] != 0.0 or f64[at.DRY_STEP] != 0.0:
-        raw = at.DELAY_SAMPLES
-        delayed = 0 if i64[at.LOOK_AHEAD] else raw
-        dry_left = f32[at.DRY_LEFT + delayed : at.DRY_LEFT + delayed + count]
-        dry_right = f32[at.DRY_RIGHT + delayed : at.DRY_RIGHT + delayed + count]
-        other_left = f32[at.COMPARE_LEFT : at.COMPARE_LEFT + count]
-        other_right = f32[at.COMPARE_RIGHT : at.COMPARE_RIGHT + count]
-        if f64[at.MATCHED] != 0.0 or f64[at.MATCHED_STEP] != 0.0:
-            raw_left = f32[at.DRY_LEFT + raw : at.DRY_LEFT + raw + count]
-            raw_right = f32[at.DRY_RIGHT + raw : at.DRY_RIGHT + raw + count]
-            _match(f64, f32, i64, offset, raw_left, raw_right)
-            plain = np.float32(1.0 - f64[at.MATCHED] - offset * f64[at.MATCHED_STEP])
-            mix.crossfade(other_left, other_right, dry_left, dry_right, plain, np.float32(-f64[at.MATCHED_STEP]))
-        else:
-            for i in range(count):
-                other_left[i] = dry_left[i]
-                other_right[i] = dry_right[i]
-        share = np.float32(f64[at.DRY] + offset * f64[at.DRY_STEP])
-        mix.crossfade(left, right, other_left, other_right, share, np.float32(f64[at.DRY_STEP]))
-    else:
+    if f64[at.DRY] == 0.0 and f64[at.DRY_STEP] == 0.0:
         i64[at.COMPARING] = 0
-    for i in range(at.DELAY_SAMPLES):
-        f32[at.DRY_LEFT + i] = f32[at.DRY_LEFT + count + i]
-        f32[at.DRY_RIGHT + i] = f32[at.DRY_RIGHT + count + i]
+        return
+    count = left.shape[0]
+    position = i64[at.SAMPLE_COUNT]
+    offset = position & (at.TICK_SAMPLES - 1)
+    dry_left, dry_right = f32[at.DRY_LEFT : at.DRY_LEFT + count], f32[at.DRY_RIGHT : at.DRY_RIGHT + count]
+    _recall(f32, position - (at.DELAY_SAMPLES if i64[at.LOOK_AHEAD] else 0), dry_left, dry_right)
+    if f64[at.MATCHED] != 0.0 or f64[at.MATCHED_STEP] != 0.0:
+        matched_left = f32[at.MATCHED_LEFT : at.MATCHED_LEFT + count]
+        matched_right = f32[at.MATCHED_RIGHT : at.MATCHED_RIGHT + count]
+        _match(f64, f32, i64, matched_left, matched_right)
+        share = np.float32(f64[at.MATCHED] + offset * f64[at.MATCHED_STEP])
+        mix.crossfade(dry_left, dry_right, matched_left, matched_right, share, np.float32(f64[at.MATCHED_STEP]))
+    share = np.float32(f64[at.DRY] + offset * f64[at.DRY_STEP])
+    mix.crossfade(left, right, dry_left, dry_right, share, np.float32(f64[at.DRY_STEP]))
 
 
 @kernel("void(float64[::1], float32[::1], int64[::1], float32[::1], float32[::1])")
@@ -295,14 +293,12 @@ def _segment(f64, f32, i64, left, right):
     # RING_SAMPLES is a multiple of TICK_SAMPLES: a segment never wraps.
     write = position & (at.RING_SAMPLES - 1)
     ring_left, ring_right = f32[at.RING_LEFT + write :], f32[at.RING_RIGHT + write :]
-    dry_left, dry_right = f32[at.DRY_LEFT + at.DELAY_SAMPLES :], f32[at.DRY_RIGHT + at.DELAY_SAMPLES :]
     for i in range(count):
         ring_left[i], ring_right[i] = left[i], right[i]
-        dry_left[i], dry_right[i] = left[i], right[i]
     f64[at.METERS + at.M_IN_PEAK] = max(f64[at.METERS + at.M_IN_PEAK], np.float64(mix.peak(left, right)))
     _master(f64, f32, offset, left, right)
     _measure(f64, f32, i64, left, right)
-    _listen(f64, f32, i64, offset, left, right)
+    _listen(f64, f32, i64, left, right)
     f64[at.METERS + at.M_OUT_PEAK] = max(f64[at.METERS + at.M_OUT_PEAK], np.float64(mix.peak(left, right)))
     atomics.store_release(i64, at.SAMPLE_COUNT, position + count)
 
