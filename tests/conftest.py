@@ -1,0 +1,26 @@
+"""What all tests share: real music where there is some, and property tests that repeat."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session")
+def songs() -> list[Path]:
+    """The biggest song of each folder below RT_AUTOMIX_MUSIC, in order; skips where there is no music."""
+    folder = os.environ.get("RT_AUTOMIX_MUSIC")
+    if not folder:
+        pytest.skip("RT_AUTOMIX_MUSIC names no folder of music")
+    packages = sorted(path for path in Path(folder).iterdir() if path.is_dir())
+    sized = [[(song.stat().st_size, song) for song in path.rglob("*.ogg")] for path in packages]
+    found = [max(songs)[1] for songs in sized if songs and max(songs)[0] > 700_000]
+    if not found:
+        pytest.skip(f"RT_AUTOMIX_MUSIC={folder} holds no .ogg file above 700 kB")
+    return found
