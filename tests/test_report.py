@@ -201,6 +201,16 @@ def test_a_place_that_cannot_be_written_is_named(song, tmp_path):
 # The picture ----------------------------------------------------------------------------------------
 
 
+def test_the_titles_hold_the_key_figures_and_no_speed(song):
+    title, subtitle = notes.picture_titles(song)
+    assert title == (
+        f"mix.wav: {_shown(song.input.integrated_lufs, 1)} LUFS → {_shown(song.output.integrated_lufs, 1)} LUFS"
+        f"  ·  true peak {_shown(song.output.true_peak_dbtp, 2)} dBTP"
+    )
+    assert "target −14.0 LUFS" in subtitle and "latency 1.33 ms" in subtitle
+    assert notes.picture_titles(replace(song, seconds_taken=100.0)) == (title, subtitle)
+
+
 def test_the_picture_is_a_png_of_1600_by_1000(song, tmp_path):
     path = tmp_path / "picture.png"
     report.write_picture(song, path)

@@ -95,7 +95,7 @@ def _target_warning(result: RenderResult) -> list[str]:
 
 
 def picture_titles(result: RenderResult) -> tuple[str, str]:
-    """Name and key figures in one line, and further ones in another."""
+    """Name and key figures in one line, and further ones in another; nothing that depends on the machine."""
     before, after, facts = result.input, result.output, dict(run_facts(result))
     name, missing = printable(Path(result.source).name, longest=24), no_loudness(result)
     title = [f"{name}: {level(before.integrated_lufs, 'LUFS', nothing=missing)}"]
@@ -105,7 +105,7 @@ def picture_titles(result: RenderResult) -> tuple[str, str]:
         title.append(f"true peak {level(after.true_peak_dbtp, 'dBTP', 2)}")
         subtitle.append(f"PLR {number(before.plr_db)} → {number(after.plr_db)} dB")
         subtitle.append(f"LRA {number(before.loudness_range_lu)} → {number(after.loudness_range_lu)} LU")
-    subtitle += [f"latency {_latency_ms(result)} ms", facts["Speed"]]
+    subtitle.append(f"latency {_latency_ms(result)} ms")
     return "  ·  ".join(title), "  ·  ".join(subtitle)
 
 
