@@ -18,6 +18,7 @@ from rt_automix.config import Config
 from rt_automix.dsp import loudness, mix
 from rt_automix.engine.engine import Engine
 from rt_automix.engine.history import History, Recorder
+from rt_automix.errors import ConfigError
 from rt_automix.io.files import AudioReader, AudioWriter, Block
 from rt_automix.listening import Listener
 from rt_automix.matcher import Matcher
@@ -36,7 +37,6 @@ GAIN_PASSES = 3
 GAIN_TOLERANCE_LU = 0.05
 """When the search for the one gain of a song ends; the gain it ends with is closer than this."""
 
-_WARM_UP_S = 1.0
 _INPUT_GAIN, _DRIVE = params.INDEX["input_gain_db"], params.INDEX["limiter_drive_db"]
 
 Lookahead = Literal["live", "song"]
@@ -134,20 +134,21 @@ def render(
 
     Raises
     ------
+    ConfigError
+        `block_samples` is below 1, or there is no such profile.
     AudioFileError
         The source cannot be read or the target cannot be written; no target is left then.
 
     Thread: main. Allocates: yes; but for the history the same for a file of any length.
     """
     started = time.perf_counter()
+    if block_samples is not None and block_samples < 1:
+        raise ConfigError(f"block_samples = {block_samples} is below 1. Use 1 or more, or None.")
     with AudioReader(Path(source)) as reader:
         rate, channels = reader.sample_rate_hz, reader.channels
         writer = AudioWriter(Path(target), rate, channels, bits, force, not_over=reader.path, tags_from=reader.path)
         config, progress = config or Config(), progress or (lambda doing, share: None)
-        step_samples = round(STEP_S * rate)
-        job = _Job(
-            reader, config, style, suggester or Matcher(), min(block_samples or step_samples, step_samples), progress
-        )
+        job = _Job(reader, config, style, suggester or Matcher(), block_samples, progress)
         run = job.settled_run() if lookahead == "song" else _Run(job.engine("inline", config))
         heard, mastered, recorder = _Ears(reader, detail), _Ears(reader, detail), Recorder()
         with writer:
@@ -206,7 +207,7 @@ class _Job:
     config: Config
     style: Profile | None
     suggester: Suggester
-    piece_samples: int
+    block_samples: int | None
     progress: Progress
 
     @property
@@ -234,9 +235,9 @@ class _Job:
         late_samples = run.engine.latency_samples
         flush = [np.zeros((self.reader.channels, late_samples), np.float32)] if late_samples else []
         for block in chain(blocks, flush):
-            out = np.empty_like(block)
-            for start in range(0, block.shape[1], self.piece_samples):
-                piece = slice(start, start + self.piece_samples)
+            out, piece_samples = np.empty_like(block), self.block_samples or block.shape[1]
+            for start in range(0, block.shape[1], piece_samples):
+                piece = slice(start, start + piece_samples)
                 out[:, piece] = run.engine.process(gain_lin * block[:, piece])
             yield np.ascontiguousarray(out[:, late_samples:])
             late_samples = max(late_samples - out.shape[1], 0)
@@ -254,15 +255,14 @@ class _Job:
         return self._held_run(values, gain_db, self.config.master.amount)
 
     def _held_run(self, values: params.Values, gain_db: float, amount: float) -> _Run:
-        """An engine in which parameters and gain have arrived; as in the matcher the drive takes what is above 0 dB."""
+        """An engine with these from the first sample; as in the matcher the drive takes what is above 0 dB."""
         held = values.copy()
         held[_DRIVE] = min(max(gain_db, 0.0), params.HIGH[_DRIVE])
         held[_INPUT_GAIN] = min(max(gain_db - held[_DRIVE], params.LOW[_INPUT_GAIN]), params.HIGH[_INPUT_GAIN])
         still: dict[str, Any] = {"rider.enabled": False, "master.amount": amount}
         engine = self.engine("off", self.config.with_overrides(**still))
         engine.hold(held)
-        for _ in range(round(_WARM_UP_S / STEP_S)):
-            engine.process(np.zeros((self.reader.channels, self.step_samples), np.float32))
+        engine.settle()
         return _Run(engine, held, amount * (gain_db - held[_DRIVE] - held[_INPUT_GAIN]))
 
     def _find_gain_db(self, values: params.Values, wanted_db: float) -> float:

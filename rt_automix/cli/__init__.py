@@ -1,0 +1,116 @@
+"""The command line: `rt-automix COMMAND`.
+
+Light to import, so that help and checks answer at once: each command imports what it needs when it
+runs. `main` is the one place where errors become a line on stderr and an exit code: 0 fine, 2 the
+user's input, 1 anything else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any
+
+import click
+
+import rt_automix
+from rt_automix.cli.checking import check
+from rt_automix.cli.mastering import demo, render
+from rt_automix.cli.measuring import analyze, profile
+from rt_automix.errors import AutomixError
+
+_INTERNAL = 1
+_USER = 2
+
+
+class _Stopped(AutomixError):
+    """The user, or the system, asked for the end."""
+
+
+class _Group(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _Stopped("Stopped; the file under way was not written.") from None
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, help="Show the version and exit.",
+              callback=lambda ctx, _, wanted: _show_version(ctx) if wanted else None)  # fmt: skip
+def group() -> None:
+    """Master audio: listen, decide ten mastering parameters, apply them.
+
+    \b
+    Examples:
+      rt-automix demo
+      rt-automix render mix.wav master.wav
+    """
+
+
+def _show_version(ctx: click.Context) -> None:
+    click.echo(f"rt-automix {rt_automix.__version__}")
+    ctx.exit()
+
+
+for _command in (demo, render, analyze, profile, check):
+    group.add_command(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code.
+
+    Set RT_AUTOMIX_DEBUG=1 to see where an error comes from.
+    """
+    try:
+        with _ended_by_sigterm():
+            code = group.main(arguments, prog_name="rt-automix", standalone_mode=False)
+            sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except BrokenPipeError:
+        # Whoever read the output has gone; nothing may be flushed there when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _INTERNAL
+    except (Exception, KeyboardInterrupt) as error:
+        if os.environ.get("RT_AUTOMIX_DEBUG") == "1":
+            raise
+        message, code = _explain(error)
+        click.echo(message, err=True)
+        return code
+
+
+def _explain(error: BaseException) -> tuple[str, int]:
+    """What to tell, and the exit code."""
+    match error:
+        case _Stopped():
+            return str(error), error.exit_code
+        case AutomixError():
+            return f"Error: {error}", error.exit_code
+        case click.UsageError(ctx=ctx):
+            where = f" See: {ctx.command_path} --help" if ctx else ""
+            return f"Error: {error.format_message()}{where}", _USER
+        case click.ClickException():
+            return f"Error: {error.format_message()}", _USER
+        case click.Abort() | KeyboardInterrupt():
+            return "Stopped.", _INTERNAL
+    first_line = next(iter(str(error).splitlines()), "")
+    cure = "This should not happen: run it again with RT_AUTOMIX_DEBUG=1 and report what it shows."
+    return f"Error: {type(error).__name__}: {first_line} {cure}", _INTERNAL
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end a command like Ctrl-C does, so that it cleans up behind itself."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

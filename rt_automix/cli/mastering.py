@@ -1,0 +1,180 @@
+"""`rt-automix render` and `rt-automix demo`: master a file, and show what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rt_automix.cli import settings, terminal
+from rt_automix.cli.kernels import ensure_compiled
+from rt_automix.errors import AudioFileError
+
+if TYPE_CHECKING:
+    from rt_automix.render import RenderResult
+
+
+@click.command()
+@click.argument("source", type=settings.FILE, metavar="IN")
+@click.argument("target", type=settings.FILE, metavar="OUT")
+@settings.options(
+    click.option("--profile", metavar="NAME|FILE", help="Style to master towards; see: rt-automix profile list."),
+    click.option("--reference", type=settings.FILE, metavar="SONG", help="Master towards what a song measures like."),
+    settings.amount,
+    click.option("--target-lufs", type=float, metavar="X", help="Loudness to reach; otherwise the style's."),
+    click.option("--ceiling-dbtp", type=float, metavar="X", help="True-peak ceiling."),
+    click.option("--suggester", metavar="NAME", help="Who decides the parameters: matcher."),
+    click.option("--lookahead", type=click.Choice(["live", "song"]), default="live", show_default=True,
+                 help="live: what a live stream would get. song: hear it all first, then hold settled parameters."),
+    click.option("--block", type=click.IntRange(1, 4096), metavar="N", help="Samples per block; changes no sound."),
+    click.option("--bits", type=click.Choice(["16", "24", "32"]), default="24", show_default=True, help="32 is float."),
+    click.option("--config", "config_path", type=settings.FILE, metavar="FILE", help="Settings to start from."),
+    click.option("--report", type=settings.FILE, metavar="FILE.html", help="Write a page of curves and figures."),
+    click.option("--force", is_flag=True, help="Replace files that exist."),
+    settings.as_json,
+)  # fmt: skip
+def render(
+    source: Path, target: Path, profile: str | None, reference: Path | None, amount: float | None,
+    target_lufs: float | None, ceiling_dbtp: float | None, suggester: str | None, lookahead: Any, block: int | None,
+    bits: str, config_path: Path | None, report: Path | None, force: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Master the file IN into OUT (.wav or .flac).
+
+    \b
+    Examples:
+      rt-automix render mix.wav master.wav
+      rt-automix render mix.flac master.flac --target-lufs -16 --amount 0.7
+      rt-automix render mix.wav master.wav --reference favourite.mp3 --report master.html
+    """
+    if profile is not None and reference is not None:
+        raise click.UsageError("--profile and --reference both name the style; give one of them.")
+    config = settings.config_from(
+        config_path,
+        master__profile=profile,
+        master__amount=amount,
+        master__target_lufs=target_lufs,
+        master__suggester=suggester,
+        limiter__ceiling_dbtp=ceiling_dbtp,
+    )
+    if report is not None:
+        _check_report(report, (source, target, reference), force)
+    ensure_compiled()
+    from rt_automix import render as rendering
+
+    with terminal.progress() as progress:
+        result = rendering.render(
+            source,
+            target,
+            config=config,
+            style=settings.style_of(config, reference, progress),
+            suggester=settings.suggester_of(config),
+            bits=int(bits),
+            block_samples=block,
+            lookahead=lookahead,
+            detail=report is not None,
+            force=force,
+            progress=progress,
+        )
+    if report is not None:
+        from rt_automix.report import write_html
+
+        write_html(result, report)
+    if as_json:
+        terminal.show_json(result.to_dict() | ({"report": str(report)} if report else {}))
+    else:
+        _show(result)
+        click.echo(f"Written: {target}" + (f", {report}" if report else ""))
+    _show_remarks(result)
+
+
+@click.command()
+@click.option("--out", type=settings.FILE, default=Path("demo-out"), show_default=True, metavar="DIR",
+              help="Folder for the files; its demo files are replaced.")  # fmt: skip
+@settings.amount
+@settings.as_json
+def demo(out: Path, amount: float | None, as_json: bool) -> None:
+    """Master a built-in song and show what changed: before.wav, after.wav, picture.png and report.html.
+
+    \b
+    Example:
+      rt-automix demo --out listen
+    """
+    config = settings.config_from(None, master__amount=amount)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AudioFileError(f"{out}: cannot be made ({error.strerror}). Choose another folder with --out.") from None
+    before, after, picture, page = (out / name for name in ("before.wav", "after.wav", "picture.png", "report.html"))
+    ensure_compiled()
+    from rt_automix import demo_song, report
+    from rt_automix import render as rendering
+    from rt_automix.io.files import AudioWriter
+
+    with terminal.progress() as progress:
+        progress("playing the song", 0.0)
+        song = demo_song.render_song()
+        with AudioWriter(before, 48000, len(song), force=True) as writer:
+            writer.write(song)
+        progress("playing the song", 1.0)
+        result = rendering.render(before, after, config=config, detail=True, force=True, progress=progress)
+        progress("drawing", 0.0)
+        report.write_picture(result, picture)
+        report.write_html(result, page)
+        progress("drawing", 1.0)
+    if as_json:
+        files = {"before": str(before), "after": str(after), "picture": str(picture), "report": str(page)}
+        terminal.show_json(files | {"result": result.to_dict()})
+    else:
+        _show(result)
+        click.echo(f"Listen: {before} and {after}")
+        click.echo(f"Look:   {picture} and {page}")
+    _show_remarks(result)
+
+
+def _check_report(path: Path, others: tuple[Path | None, ...], force: bool) -> None:
+    """Raise AudioFileError if the page cannot be written, before the long work starts."""
+    if not path.parent.is_dir():
+        raise AudioFileError(f"{path}: the folder {path.parent} does not exist. Make it, or choose another.")
+    if any(other is not None and path.absolute() == other.absolute() for other in others):
+        raise AudioFileError(f"{path}: the report would take the place of the audio. Choose another name.")
+    if path.exists() and not (force and path.is_file()):
+        raise AudioFileError(f"{path}: exists already. Choose another name, or replace it with --force.")
+
+
+_FIGURES = (
+    ("Loudness", "integrated_lufs", "LUFS"),
+    ("Loudest 3 s", "max_short_term_lufs", "LUFS"),
+    ("Loudness range", "loudness_range_lu", "LU"),
+    ("True peak", "true_peak_dbtp", "dBTP"),
+    ("Peak to loudness", "plr_db", "dB"),
+)
+
+
+def _show(result: RenderResult) -> None:
+    """Before and after, and what was done in between."""
+    from rt_automix import params
+    from rt_automix.render import SETTLING_S
+
+    rows = [
+        [label, *(terminal.level(getattr(side, name), unit) for side in (result.input, result.output))]
+        for label, name, unit in _FIGURES
+    ]
+    if result.loudness_after_10_s_lufs is not None:
+        rows.insert(1, ["  after the first 10 s", "", terminal.level(result.loudness_after_10_s_lufs, "LUFS")])
+    goal = f"{result.style.name}, {result.target_lufs:.1f} LUFS"
+    terminal.show_table(f"{result.source.name} → {result.target.name}, style: {goal}", ["", "before", "after"], rows)
+    settled = result.history.settled(SETTLING_S)
+    rows = [[param.label, f"{settled[param.name]:.2f} {param.unit}".rstrip()] for param in params.PARAMS]
+    rows.append(["All gain, with the loudness loop's", f"{settled['gain_db']:.2f} dB"])
+    terminal.show_table("What was done, once settled", ["", "median"], rows)
+    speed = result.duration_s / result.seconds_taken
+    click.echo(f"{terminal.clock(result.duration_s)} in {result.seconds_taken:.2f} s: {speed:.0f} times real time.")
+
+
+def _show_remarks(result: RenderResult) -> None:
+    """What is worth knowing but stopped nobody."""
+    if result.faults:
+        terminal.remark(f"{result.source}: {result.faults} samples were not sane audio; silence took their place.")
+    if result.tags_note:
+        terminal.remark(result.tags_note)

@@ -1,0 +1,87 @@
+"""From options to settings: the same checks for a file and for the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rt_automix.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from rt_automix.config import Config
+    from rt_automix.io.files import AudioReader
+    from rt_automix.profile import Profile
+    from rt_automix.suggester import Suggester
+
+Progress = Callable[[str, float], None]
+
+SUGGESTERS = ("matcher",)
+
+FILE = click.Path(path_type=Path)
+
+
+def options(*several: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Several click options as one decorator, shown in this order."""
+
+    def decorate(command: Any) -> Any:
+        for option in reversed(several):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
+amount = click.option("--amount", type=float, metavar="0..1", help="How much mastering: 0 leaves the sound untouched.")
+
+
+def config_from(path: Path | None, **overrides: object) -> Config:
+    """The settings of a file, or the defaults, under what the command line says (None says nothing)."""
+    from rt_automix import config
+
+    dotted: dict[str, Any] = {name.replace("__", "."): value for name, value in overrides.items()}
+    settings = config.load(path).with_overrides(**dotted)
+    check_suggester(settings.master.suggester)
+    return settings
+
+
+def style_of(config: Config, reference: Path | None, progress: Progress) -> Profile:
+    """The profile that the settings name, or that of a reference song."""
+    from rt_automix import profile
+
+    return profile.load(config.master.profile) if reference is None else measured(reference, progress)
+
+
+def measured(song: Path, progress: Progress) -> Profile:
+    """The profile of a song."""
+    from rt_automix import profile
+    from rt_automix.io.files import AudioReader
+
+    with AudioReader(song) as reader:
+        blocks = followed(reader, f"measuring {song.name}", progress)
+        return profile.measure(blocks, reader.sample_rate_hz, reader.channels, song.stem)
+
+
+def followed(reader: AudioReader, doing: str, progress: Progress) -> Iterator[Any]:
+    """The blocks of a reader, reporting how far they are."""
+    done = 0
+    for block in reader.blocks():
+        yield block
+        done += block.shape[1]
+        progress(doing, done / reader.samples)
+
+
+def check_suggester(name: str) -> None:
+    """Raise ConfigError unless there is a suggester of that name."""
+    if name not in SUGGESTERS:
+        raise ConfigError(f'suggester "{name}" is unknown.{nearest(name, SUGGESTERS)} Known: {", ".join(SUGGESTERS)}.')
+
+
+def suggester_of(config: Config) -> Suggester:
+    """The suggester that checked settings name."""
+    from rt_automix.matcher import Matcher
+
+    return Matcher()
