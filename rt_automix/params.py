@@ -38,11 +38,11 @@ class Param:
 
 PARAMS: tuple[Param, ...] = (
     Param("input_gain_db", "Input gain", "dB", -12.0, 12.0, 0.0, 30.0, 3.0),
-    Param("low_shelf_db", "Low shelf 110 Hz", "dB", -6.0, 6.0, 0.0, 60.0, 1.5),
-    Param("low_mid_db", "Low mid 260 Hz", "dB", -6.0, 6.0, 0.0, 60.0, 1.5),
-    Param("mid_db", "Mid 1 kHz", "dB", -6.0, 6.0, 0.0, 60.0, 1.5),
-    Param("presence_db", "Presence 3.5 kHz", "dB", -6.0, 6.0, 0.0, 60.0, 1.5),
-    Param("air_db", "Air 9 kHz", "dB", -6.0, 6.0, 0.0, 60.0, 1.5),
+    Param("low_shelf_db", "Low shelf 110 Hz", "dB", -6.0, 6.0, 0.0, 100.0, 1.5),
+    Param("low_mid_db", "Low mid 260 Hz", "dB", -6.0, 6.0, 0.0, 100.0, 1.5),
+    Param("mid_db", "Mid 1 kHz", "dB", -6.0, 6.0, 0.0, 100.0, 1.5),
+    Param("presence_db", "Presence 3.5 kHz", "dB", -6.0, 6.0, 0.0, 100.0, 1.5),
+    Param("air_db", "Air 9 kHz", "dB", -6.0, 6.0, 0.0, 100.0, 1.5),
     Param("compression", "Compression", "", 0.0, 0.6, 0.0, 60.0, 0.1),
     Param("stereo_width", "Stereo width", "x", 0.5, 1.5, 1.0, 60.0, 0.1),
     Param("limiter_drive_db", "Limiter drive", "dB", 0.0, 9.0, 0.0, 30.0, 3.0),

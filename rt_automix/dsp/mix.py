@@ -40,27 +40,29 @@ def peak(left, right):
     return float_of(largest)
 
 
-@kernel("void(float32[::1], float32[::1], float32, float32)")
-def gain(left, right, start_lin, step_lin):
+@kernel("void(float32[::1], float32[::1], int64, float32, float32)")
+def gain(left, right, offset, start_lin, step_lin):
     """Multiply by a gain that moves by `step_lin` per sample, in place.
 
     Parameters
     ----------
     left, right : float32, shape (n,)
+    offset : int64
+        Samples since the ramp began: the result does not depend on how the ramp is cut.
     start_lin : float32
-        Gain of the sample before the first.
+        Gain before the ramp's first sample.
     step_lin : float32
 
     Thread: audio. Allocates: no.
     """
     for i in range(left.shape[0]):
-        factor = start_lin + step_lin * np.float32(i + 1)
+        factor = start_lin + step_lin * np.float32(offset + i + 1)
         left[i] *= factor
         right[i] *= factor
 
 
-@kernel("void(float32[::1], float32[::1], float32, float32, float32, float32)")
-def width_and_gain(left, right, width_start, width_step, start_lin, step_lin):
+@kernel("void(float32[::1], float32[::1], int64, float32, float32, float32, float32)")
+def width_and_gain(left, right, offset, width_start, width_step, start_lin, step_lin):
     """Scale the side signal, then the whole, by ramps as in `gain`, in place.
 
     Written as `left + (width - 1) side`, so that width 1 changes no bit.
@@ -68,21 +70,21 @@ def width_and_gain(left, right, width_start, width_step, start_lin, step_lin):
     """
     one, half = np.float32(1.0), np.float32(0.5)
     for i in range(left.shape[0]):
-        extra = (width_start + width_step * np.float32(i + 1) - one) * (half * (left[i] - right[i]))
-        factor = start_lin + step_lin * np.float32(i + 1)
+        extra = (width_start + width_step * np.float32(offset + i + 1) - one) * (half * (left[i] - right[i]))
+        factor = start_lin + step_lin * np.float32(offset + i + 1)
         left[i] = (left[i] + extra) * factor
         right[i] = (right[i] - extra) * factor
 
 
-@kernel("void(float32[::1], float32[::1], float32[::1], float32[::1], float32, float32)")
-def crossfade(left, right, other_left, other_right, start, step):
-    """Fade towards another pair that is in phase with this one: linear, share `start + step (i + 1)`.
+@kernel("void(float32[::1], float32[::1], float32[::1], float32[::1], int64, float32, float32)")
+def crossfade(left, right, other_left, other_right, offset, start, step):
+    """Fade towards another pair that is in phase with this one: linear, share `start + step (offset + i + 1)`.
 
     Written so that shares of 0 and 1 give either pair to the bit.
     Thread: audio. Allocates: no.
     """
     for i in range(left.shape[0]):
-        share = start + step * np.float32(i + 1)
+        share = start + step * np.float32(offset + i + 1)
         rest = np.float32(1.0) - share
         left[i] = rest * left[i] + share * other_left[i]
         right[i] = rest * right[i] + share * other_right[i]

@@ -113,6 +113,7 @@ def hear(state, settings, energy, gain_db, target_lufs):
     """
     bare = energy * 10.0 ** (-0.1 * gain_db)
     if _lufs(bare) < settings[GATE_LUFS]:
+        state[_GOAL] = state[_GAIN]
         return
     at = int(state[_AT])
     state[_RING + at] = bare

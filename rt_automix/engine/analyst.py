@@ -73,9 +73,9 @@ class Analyst:
             self.heard_samples = (written // self.interval_samples - 1) * self.interval_samples
             self.gaps += 1
         self.listener.push(self._read(f32, self.interval_samples))
-        self.heard_samples += self.interval_samples
         self._move(self.suggester.suggest(self.listener, self.profile))
-        publish(f64, i64, self.suggestion, self.heard_samples + self._delay_samples, self.short_term_lufs())
+        publish(f64, i64, self.suggestion, self.next_at + self._delay_samples, self.short_term_lufs())
+        self.heard_samples = self.next_at
         return True
 
     def short_term_lufs(self) -> float:

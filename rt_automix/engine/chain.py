@@ -26,6 +26,7 @@ _ARRIVED = 1e-6
 _MATCH_LIMIT_DB = 12.0
 _SUB_BLOCKS_PER_STEP = 10
 _PER_TICK = 1.0 / at.TICK_SAMPLES
+_EQ_STEP_SAMPLES = at.TICK_SAMPLES // 4
 
 
 @kernel("float64(float64)")
@@ -114,6 +115,20 @@ def _ride(f64, controls):
     _ramp(f64, _lin(drive_db), at.DRIVE)
 
 
+@kernel("void(float64[::1], int64[::1], boolean)")
+def _equalise(f64, i64, moved):
+    """Arrive at the last goal; if a band moved, design the next and go there in steps."""
+    coefficients = f64[at.EQ_COEFFICIENTS : at.EQ_COEFFICIENTS + equalizer.COEFFICIENTS]
+    goal = f64[at.EQ_GOAL : at.EQ_GOAL + equalizer.COEFFICIENTS]
+    if i64[at.EQ_MOVING]:
+        for k in range(equalizer.COEFFICIENTS):
+            coefficients[k] = goal[k]
+    i64[at.EQ_MOVING] = 1 if moved else 0
+    if moved:
+        table = f64[at.EQ_TABLE : at.EQ_TABLE + equalizer.TABLE_SIZE]
+        equalizer.design(table, f64[at.APPLIED + _LOW_SHELF : at.APPLIED + _LOW_SHELF + equalizer.BAND_COUNT], goal)
+
+
 @kernel("void(float64[::1], int64[::1])")
 def tick(f64, i64):
     """Once per TICK_SAMPLES: read messages, move every parameter a step, design what changed.
@@ -132,12 +147,7 @@ def tick(f64, i64):
     amount = f64[at.NOW + at.S_AMOUNT]
     for k in range(params.COUNT):
         f64[at.APPLIED + k] = _NEUTRAL[k] + amount * (f64[at.NOW + k] - _NEUTRAL[k])
-    if moved or amount != amount_before or i64[at.SAMPLE_COUNT] == 0:
-        equalizer.design(
-            f64[at.EQ_TABLE : at.EQ_TABLE + equalizer.TABLE_SIZE],
-            f64[at.APPLIED + _LOW_SHELF : at.APPLIED + _LOW_SHELF + equalizer.BAND_COUNT],
-            f64[at.EQ_COEFFICIENTS : at.EQ_COEFFICIENTS + equalizer.COEFFICIENTS],
-        )
+    _equalise(f64, i64, moved or amount != amount_before or i64[at.SAMPLE_COUNT] == 0)
     _ride(f64, controls)
     f64[at.CEILING] = min(f64[at.APPLIED + _LEVEL], f64[at.NOW + at.S_CEILING])
     _ramp(f64, f64[at.APPLIED + _STEREO_WIDTH], at.WIDTH)
@@ -152,17 +162,31 @@ def tick(f64, i64):
     )
 
 
-@kernel("void(float64[::1], float32[::1], int64, float32[::1], float32[::1])")
-def _master(f64, f32, offset, left, right):
+@kernel("void(float64[::1], int64[::1], int64, float32[::1], float32[::1])")
+def _filter(f64, i64, offset, left, right):
+    """Equalise; while bands move, in steps of a quarter tick, each a share of the way to the goal."""
+    coefficients = f64[at.EQ_COEFFICIENTS : at.EQ_COEFFICIENTS + equalizer.COEFFICIENTS]
+    state = f64[at.EQ_STATE : at.EQ_STATE + equalizer.STATE_SIZE]
+    if not i64[at.EQ_MOVING]:
+        equalizer.process(coefficients, state, left, right)
+        return
+    start = 0
+    while start < left.shape[0]:
+        into = (offset + start) & (_EQ_STEP_SAMPLES - 1)
+        if into == 0:
+            share = _EQ_STEP_SAMPLES / (at.TICK_SAMPLES - offset - start)
+            for k in range(equalizer.COEFFICIENTS):
+                coefficients[k] += share * (f64[at.EQ_GOAL + k] - coefficients[k])
+        stop = min(start + _EQ_STEP_SAMPLES - into, left.shape[0])
+        equalizer.process(coefficients, state, left[start:stop], right[start:stop])
+        start = stop
+
+
+@kernel("void(float64[::1], float32[::1], int64[::1], int64, float32[::1], float32[::1])")
+def _master(f64, f32, i64, offset, left, right):
     """The mastering path over up to TICK_SAMPLES, `offset` samples into the tick."""
-    start = np.float32(f64[at.PRE] + offset * f64[at.PRE_STEP])
-    mix.gain(left, right, start, np.float32(f64[at.PRE_STEP]))
-    equalizer.process(
-        f64[at.EQ_COEFFICIENTS : at.EQ_COEFFICIENTS + equalizer.COEFFICIENTS],
-        f64[at.EQ_STATE : at.EQ_STATE + equalizer.STATE_SIZE],
-        left,
-        right,
-    )
+    mix.gain(left, right, offset, np.float32(f64[at.PRE]), np.float32(f64[at.PRE_STEP]))
+    _filter(f64, i64, offset, left, right)
     compressor.process(
         f64[at.COMPRESSOR_STATE : at.COMPRESSOR_STATE + compressor.STATE_SIZE],
         f32[at.COMPRESSOR_SCRATCH : at.COMPRESSOR_SCRATCH + compressor.SCRATCH_SIZE],
@@ -173,9 +197,10 @@ def _master(f64, f32, offset, left, right):
     mix.width_and_gain(
         left,
         right,
-        np.float32(f64[at.WIDTH] + offset * f64[at.WIDTH_STEP]),
+        offset,
+        np.float32(f64[at.WIDTH]),
         np.float32(f64[at.WIDTH_STEP]),
-        np.float32(f64[at.DRIVE] + offset * f64[at.DRIVE_STEP]),
+        np.float32(f64[at.DRIVE]),
         np.float32(f64[at.DRIVE_STEP]),
     )
     limiter.process(
@@ -251,12 +276,11 @@ def _match(f64, f32, i64, left, right):
         past_left = f32[at.PAST_LEFT : at.PAST_LEFT + at.DELAY_SAMPLES]
         past_right = f32[at.PAST_RIGHT : at.PAST_RIGHT + at.DELAY_SAMPLES]
         _recall(f32, position - at.DELAY_SAMPLES, past_left, past_right)
-        mix.gain(past_left, past_right, np.float32(f64[at.MATCH]), np.float32(0.0))
+        mix.gain(past_left, past_right, 0, np.float32(f64[at.MATCH]), np.float32(0.0))
         limiter.process(state, settings, ceiling, past_left, past_right)
     _recall(f32, position, left, right)
     offset = position & (at.TICK_SAMPLES - 1)
-    start = np.float32(f64[at.MATCH] + offset * f64[at.MATCH_STEP])
-    mix.gain(left, right, start, np.float32(f64[at.MATCH_STEP]))
+    mix.gain(left, right, offset, np.float32(f64[at.MATCH]), np.float32(f64[at.MATCH_STEP]))
     limiter.process(state, settings, ceiling, left, right)
 
 
@@ -275,10 +299,10 @@ def _listen(f64, f32, i64, left, right):
         matched_left = f32[at.MATCHED_LEFT : at.MATCHED_LEFT + count]
         matched_right = f32[at.MATCHED_RIGHT : at.MATCHED_RIGHT + count]
         _match(f64, f32, i64, matched_left, matched_right)
-        share = np.float32(f64[at.MATCHED] + offset * f64[at.MATCHED_STEP])
-        mix.crossfade(dry_left, dry_right, matched_left, matched_right, share, np.float32(f64[at.MATCHED_STEP]))
-    share = np.float32(f64[at.DRY] + offset * f64[at.DRY_STEP])
-    mix.crossfade(left, right, dry_left, dry_right, share, np.float32(f64[at.DRY_STEP]))
+        share, step = np.float32(f64[at.MATCHED]), np.float32(f64[at.MATCHED_STEP])
+        mix.crossfade(dry_left, dry_right, matched_left, matched_right, offset, share, step)
+    share, step = np.float32(f64[at.DRY]), np.float32(f64[at.DRY_STEP])
+    mix.crossfade(left, right, dry_left, dry_right, offset, share, step)
 
 
 @kernel("void(float64[::1], float32[::1], int64[::1], float32[::1], float32[::1])")
@@ -296,7 +320,7 @@ def _segment(f64, f32, i64, left, right):
     for i in range(count):
         ring_left[i], ring_right[i] = left[i], right[i]
     f64[at.METERS + at.M_IN_PEAK] = max(f64[at.METERS + at.M_IN_PEAK], np.float64(mix.peak(left, right)))
-    _master(f64, f32, offset, left, right)
+    _master(f64, f32, i64, offset, left, right)
     _measure(f64, f32, i64, left, right)
     _listen(f64, f32, i64, left, right)
     f64[at.METERS + at.M_OUT_PEAK] = max(f64[at.METERS + at.M_OUT_PEAK], np.float64(mix.peak(left, right)))
@@ -332,10 +356,12 @@ def settle(f64, i64):
     Thread: main, while no audio runs. Allocates: no.
     """
     _read_controls(f64, i64)
+    _read_suggestion(f64, i64)
     for k in range(at.SMOOTHED):
         f64[at.HALFWAY + k] = f64[at.TARGETS + k]
         f64[at.NOW + k] = f64[at.TARGETS + k]
     tick(f64, i64)
+    _equalise(f64, i64, False)
     for ramp in range(at.PRE, at.PRE + 2 * at.RAMPS, 2):
         f64[ramp] += at.TICK_SAMPLES * f64[ramp + 1]
         f64[ramp + 1] = 0.0

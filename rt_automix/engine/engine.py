@@ -128,7 +128,7 @@ class Engine:
         self._analyst = Analyst(rate, self.channels, self._suggester, self.style, self.config.engine.analysis_hops)
         self._publish_controls()
         self.hold(params.NEUTRAL)
-        chain.settle(self._f64, self._i64)
+        self.settle()
         # Compiles or loads the chain here rather than in the first callback.
         chain.process_block(np.zeros((2, 0), np.float32), self._f64, self._f32, self._i64)
         self._start_worker()
@@ -208,6 +208,13 @@ class Engine:
         Thread: the analysis', or any while analysis is off. Allocates: yes.
         """
         publish(self._f64, self._i64, values, -1, -200.0)
+
+    def settle(self) -> None:
+        """Put parameters and controls where they were last set, at once, as if they had always been.
+
+        Thread: main, while no audio runs. Allocates: no.
+        """
+        chain.settle(self._f64, self._i64)
 
     @property
     def controls(self) -> dict[str, Any]:
