@@ -1,0 +1,111 @@
+"""The command line: `python -m bench COMMAND`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+SMALLEST_BLOCK, LARGEST_BLOCK = 32, 1024
+
+_out = click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("bench-out"), show_default=True,
+    help="Folder for figures (JSON) and picture (PNG).",
+)  # fmt: skip
+
+
+class _Blocks(click.ParamType):
+    """Block sizes, separated by commas."""
+
+    name = "N,N,..."
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        try:
+            sizes = [int(part) for part in str(value).split(",")]
+        except ValueError:
+            self.fail(f"{value!r} is not a list of whole numbers. Use for example 64,256.", param, ctx)
+        for size in sizes:
+            if not SMALLEST_BLOCK <= size <= LARGEST_BLOCK:
+                self.fail(
+                    f"{size} is outside [{SMALLEST_BLOCK}, {LARGEST_BLOCK}]. Use sizes in that range.", param, ctx
+                )
+        return sizes
+
+
+@click.group()
+def main() -> None:
+    """Measure what rt_automix costs and holds on this machine, beside other tools.
+
+    Each command prints a table and writes its figures (with machine, versions and commit) and a picture.
+    """
+
+
+@main.command()
+@click.option("--blocks", type=_Blocks(), default="64,128,256,512", show_default=True, help="Block sizes in samples.")
+@click.option("--seconds", type=click.FloatRange(0.01, 600.0), default=10.0, show_default=True, help="Per block size.")
+@_out
+def chain(blocks: list[int], seconds: float, out: Path) -> None:
+    """Time per block of the whole chain, beside pedalboard's.
+
+    \b
+    Example:
+      python -m bench chain --blocks 32,64,128,256,512,1024 --seconds 20
+    """
+    from bench import chain as command
+
+    command.run(blocks, seconds, out)
+
+
+@main.command()
+@click.option("--music", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of songs to use.")
+@click.option("--seconds", type=click.FloatRange(0.5, 60.0), default=8.0, show_default=True, help="Per signal.")
+@_out
+def limiter(music: Path | None, seconds: float, out: Path) -> None:
+    """Distortion, true peak and loudness of the limiter, beside pedalboard's and ffmpeg's.
+
+    \b
+    Example:
+      python -m bench limiter --music ~/Music
+    """
+    from bench import limiter as command
+
+    command.run(music, seconds, out)
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@click.option(
+    "--repeats", type=click.IntRange(1, 100), default=5, show_default=True, help="Runs to take the median of."
+)
+@_out
+def render(file: Path | None, repeats: int, out: Path) -> None:
+    """How much faster than real time FILE, or else the demo song, is mastered on one core.
+
+    \b
+    Examples:
+      python -m bench render
+      python -m bench render song.flac --repeats 9
+    """
+    from bench import render as command
+
+    command.run(file, repeats, out)
+
+
+@main.command()
+@click.option("--repeats", type=click.IntRange(1, 100), default=5, show_default=True, help="Warm runs of each command.")
+@click.option("--cold/--no-cold", default=True, show_default=True, help="Also the first run, which compiles (minutes).")
+@_out
+def startup(repeats: int, cold: bool, out: Path) -> None:
+    """Time from command to result, first run and later ones, and the size of the install.
+
+    \b
+    Example:
+      python -m bench startup --repeats 9
+    """
+    from bench import startup as command
+
+    command.run(repeats, cold, out)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m bench")

@@ -1,0 +1,114 @@
+"""Compiled loops around the chain: what a native callback would pay, without Python's call.
+
+Blocks come as one array of shape (count, 2, n), so that each is C-contiguous and needs no copy.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rt_automix import params
+from rt_automix.dsp import compressor, equalizer, limiter, loudness, mix
+from rt_automix.dsp.jit import kernel
+from rt_automix.engine import chain
+from rt_automix.engine import layout as at
+
+STAGES = (
+    "guard",
+    "peak meters (in, out)",
+    "gain",
+    "equaliser",
+    "compressor",
+    "width and drive",
+    "true-peak limiter",
+    "loudness meter",
+    "tick: parameters, designs",
+)
+(GUARD, PEAK, GAIN, EQUALISER, COMPRESSOR, WIDTH, LIMITER, LOUDNESS, TICK) = range(len(STAGES))
+
+_FIRST_BAND = params.INDEX["low_shelf_db"]
+_COMPRESSION = params.INDEX["compression"]
+
+
+@kernel("void(float32[:, :, ::1], float64[::1], float32[::1], int64[::1])")
+def whole_chain(blocks, f64, f32, i64):
+    """Every block through `chain.process_block`."""
+    for k in range(blocks.shape[0]):
+        chain.process_block(blocks[k], f64, f32, i64)
+
+
+@kernel("void(float64[::1], float32[::1], float32[::1])")
+def _equalise(f64, left, right):
+    equalizer.process(
+        f64[at.EQ_COEFFICIENTS : at.EQ_COEFFICIENTS + equalizer.COEFFICIENTS],
+        f64[at.EQ_STATE : at.EQ_STATE + equalizer.STATE_SIZE],
+        left,
+        right,
+    )
+
+
+@kernel("void(float64[::1], float32[::1], float32[::1], float32[::1])")
+def _compress(f64, f32, left, right):
+    compressor.process(
+        f64[at.COMPRESSOR_STATE : at.COMPRESSOR_STATE + compressor.STATE_SIZE],
+        f32[at.COMPRESSOR_SCRATCH : at.COMPRESSOR_SCRATCH + compressor.SCRATCH_SIZE],
+        f64[at.COMPRESSOR_SETTINGS : at.COMPRESSOR_SETTINGS + compressor.SETTINGS_SIZE],
+        left,
+        right,
+    )
+
+
+@kernel("void(float32[:, ::1], float64[::1], float32[::1])")
+def gain_eq_compressor(io, f64, f32):
+    """Design, gain, equaliser and compressor of one block of any length, in place, as the chain does them."""
+    left, right = io[0], io[1]
+    gain_lin = np.float32(f64[at.PRE])
+    start = 0
+    while start < left.shape[0]:
+        stop = min(start + at.TICK_SAMPLES, left.shape[0])
+        equalizer.design(
+            f64[at.EQ_TABLE : at.EQ_TABLE + equalizer.TABLE_SIZE],
+            f64[at.APPLIED + _FIRST_BAND : at.APPLIED + _FIRST_BAND + equalizer.BAND_COUNT],
+            f64[at.EQ_COEFFICIENTS : at.EQ_COEFFICIENTS + equalizer.COEFFICIENTS],
+        )
+        compressor.tick(
+            f64[at.COMPRESSOR_STATE : at.COMPRESSOR_STATE + compressor.STATE_SIZE],
+            f64[at.COMPRESSOR_SETTINGS : at.COMPRESSOR_SETTINGS + compressor.SETTINGS_SIZE],
+            f64[at.APPLIED + _COMPRESSION],
+            f64[at.PRE],
+        )
+        part_left, part_right = left[start:stop], right[start:stop]
+        mix.gain(part_left, part_right, 0, gain_lin, np.float32(0.0))
+        _equalise(f64, part_left, part_right)
+        _compress(f64, f32, part_left, part_right)
+        start = stop
+
+
+@kernel("void(int64, float32[:, :, ::1], float64[::1], float32[::1], int64[::1])")
+def one_stage(stage, blocks, f64, f32, i64):
+    """One stage alone over every block of TICK_SAMPLES, with the settings and state of an engine."""
+    one, step = np.float32(1.0), np.float32(1e-6)
+    loudness_state = f64[at.LOUDNESS_STATE : at.LOUDNESS_STATE + loudness.STATE_SIZE]
+    limiter_state = f32[at.LIMITER_STATE : at.LIMITER_STATE + limiter.STATE_SIZE]
+    limiter_settings = f64[at.LIMITER_SETTINGS : at.LIMITER_SETTINGS + limiter.SETTINGS_SIZE]
+    for k in range(blocks.shape[0]):
+        left, right = blocks[k, 0], blocks[k, 1]
+        if stage == GUARD:
+            i64[at.FAULTS] += mix.guard(left, right)
+        elif stage == PEAK:
+            f64[at.METERS + at.M_IN_PEAK] = max(f64[at.METERS + at.M_IN_PEAK], np.float64(mix.peak(left, right)))
+            f64[at.METERS + at.M_OUT_PEAK] = max(f64[at.METERS + at.M_OUT_PEAK], np.float64(mix.peak(right, left)))
+        elif stage == GAIN:
+            mix.gain(left, right, 0, one, step)
+        elif stage == EQUALISER:
+            _equalise(f64, left, right)
+        elif stage == COMPRESSOR:
+            _compress(f64, f32, left, right)
+        elif stage == WIDTH:
+            mix.width_and_gain(left, right, 0, one, step, one, step)
+        elif stage == LIMITER:
+            limiter.process(limiter_state, limiter_settings, np.float32(f64[at.CEILING]), left, right)
+        elif stage == LOUDNESS:
+            loudness.process(loudness_state, left, right)
+        elif stage == TICK:
+            chain.tick(f64, i64)

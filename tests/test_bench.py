@@ -1,0 +1,91 @@
+"""Every command of `python -m bench` runs and leaves figures and a picture; what it measured is not judged."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from rt_automix.dsp.jit import JIT_ENABLED
+
+ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="times compiled kernels")
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "bench", *arguments], cwd=ROOT, capture_output=True, text=True)
+
+
+def results_of(command: str, out: Path, *arguments: str) -> dict:
+    """Run a command; what it wrote under "results"."""
+    run = bench(command, *arguments, "--out", str(out))
+    assert run.returncode == 0, run.stderr
+    written = json.loads((out / f"{command}.json").read_text(encoding="utf-8"))
+    assert written["command"] == command
+    assert written["machine"]["processor"] and written["versions"]["numba"]
+    picture = matplotlib.image.imread(out / f"{command}.png")
+    assert min(picture.shape[:2]) > 200
+    assert np.ptp(picture[..., :3]) > 0.5  # something is drawn on it
+    return written["results"]
+
+
+def test_chain_reports_ratios_tails_and_stages(tmp_path):
+    results = results_of("chain", tmp_path, "--blocks", "32,1024", "--seconds", "0.05")
+    assert [entry["block_samples"] for entry in results["blocks"]] == [32, 1024]
+    for entry in results["blocks"]:
+        for ratio in entry["ratios"]:
+            assert 0.0 < ratio["q1"] <= ratio["median"] <= ratio["q3"]
+        for tail in entry["us_single_blocks"].values():
+            assert 0.0 < tail["p50"] <= tail["p99"] <= tail["p99.9"] <= tail["max"]
+        share = entry["share_of_deadline"]["ours, whole chain, moving"]["p50"]
+        microseconds = entry["us_single_blocks"]["ours, whole chain, moving"]["p50"]
+        assert share == pytest.approx(microseconds / (1e6 * entry["block_samples"] / 48_000))
+    stages = results["stages_ns_per_64_samples"]
+    parts = sum(values["median"] for name, values in stages.items() if name != "whole chain")
+    assert parts == pytest.approx(stages["whole chain"]["median"])
+
+
+def test_limiter_reports_each_limiter_on_each_signal(tmp_path):
+    results = results_of("limiter", tmp_path, "--seconds", "1")
+    assert {"ours", "pedalboard.Limiter"} <= set(results["limiters"])
+    for row in [*results["distortion_percent"].values(), *results["true_peak_over_ceiling_db"].values()]:
+        assert list(row) == results["limiters"] and np.all(np.isfinite(list(row.values())))
+    for row in results["loudness"]["demo song"].values():
+        assert -30.0 < row["lufs"] < 0.0
+
+
+def test_render_reports_speed_and_shares(tmp_path):
+    samples = np.random.default_rng(0).uniform(-0.1, 0.1, (2, 48_000)).astype(np.float32)
+    from rt_automix.io.files import AudioWriter
+
+    with AudioWriter(tmp_path / "noise.wav", 48_000, 2, 24) as writer:
+        writer.write(samples)
+    results = results_of("render", tmp_path, str(tmp_path / "noise.wav"), "--repeats", "1")
+    assert results["noise.wav"]["times_real_time"]["median"] > 0.0
+    shares = results["noise.wav"]["shares"]
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert {"reading", "chain", "analysis", "meters of input and output", "writing"} <= set(shares)
+
+
+def test_startup_reports_times_and_sizes(tmp_path):
+    results = results_of("startup", tmp_path, "--repeats", "1", "--no-cold")
+    assert len(results["commands"]) == 3
+    assert all(entry["warm_s"]["median"] > 0.0 for entry in results["commands"].values())
+    assert results["install_megabytes"]["numpy"] > 1.0
+    assert sum(results["install_megabytes"].values()) == pytest.approx(results["install_total_megabytes"])
+
+
+@pytest.mark.parametrize("blocks", ["16", "2048", "some", "64,"])
+def test_block_sizes_that_cannot_be_are_refused(blocks):
+    run = bench("chain", "--blocks", blocks)
+    assert run.returncode == 2 and "--blocks" in run.stderr
+
+
+def test_help_gives_examples():
+    for command in ("chain", "limiter", "render", "startup"):
+        assert f"python -m bench {command}" in bench(command, "--help").stdout
