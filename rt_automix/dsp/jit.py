@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -26,6 +28,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 # remainder could then round differently from its body, and the sound would depend on the block size.
 FLAGS = frozenset({"contract", "nsz"})
 
+_OLD_S = 30 * 86400.0
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -127,3 +130,12 @@ def compile_all() -> Iterator[tuple[int, int]]:
         yield done, len(_KERNELS)
     with contextlib.suppress(OSError):
         _WARM.touch()
+    _forget_old_caches()
+
+
+def _forget_old_caches() -> None:
+    """Remove what other versions compiled and have not touched for a month."""
+    for folder in CACHE_FOLDER.parent.glob("kernels-*"):
+        with contextlib.suppress(OSError):
+            if folder != CACHE_FOLDER and time.time() - folder.stat().st_mtime > _OLD_S:
+                shutil.rmtree(folder)

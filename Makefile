@@ -1,0 +1,40 @@
+# `make demo` and `make test` set up everything they need in .venv, with the system's own python3.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+MUSIC ?= $(HOME)/.cache/rt_automix/music
+
+.PHONY: demo test lint music bench clean
+
+demo: $(READY)
+	$(BIN)/rt-automix demo
+
+test: $(READY)
+	@command -v ffmpeg >/dev/null || { echo "ffmpeg is missing: it makes the test files and is a peer to measure against. Install it: sudo apt install ffmpeg"; exit 1; }
+	@test -d "$(MUSIC)" || echo "No music in $(MUSIC): tests on real songs are skipped. Fetch it (Debian, 200 MB): make music"
+	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/dsp
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+music:
+	tests/fetch_music "$(MUSIC)"
+
+bench: $(READY)
+	$(BIN)/python -m bench chain
+	$(BIN)/python -m bench render
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Choose another: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing. Install it: sudo apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $(READY)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo-out bench-out
