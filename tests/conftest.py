@@ -13,14 +13,20 @@ settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
-def songs() -> list[Path]:
-    """The biggest song of each folder below RT_AUTOMIX_MUSIC, in order; skips where there is no music."""
-    folder = os.environ.get("RT_AUTOMIX_MUSIC")
-    if not folder:
-        pytest.skip("RT_AUTOMIX_MUSIC names no folder of music")
-    packages = sorted(path for path in Path(folder).iterdir() if path.is_dir())
+def music_folder() -> Path:
+    """The folder that RT_AUTOMIX_MUSIC names, a folder of songs for each package; skips where there is none."""
+    folder = Path(os.environ.get("RT_AUTOMIX_MUSIC") or "nowhere")
+    if not folder.is_dir():
+        pytest.skip("RT_AUTOMIX_MUSIC names no folder of music; fetch some with: make music")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def songs(music_folder: Path) -> list[Path]:
+    """The biggest song of each folder of music, in order; skips where there is none."""
+    packages = sorted(path for path in music_folder.iterdir() if path.is_dir())
     sized = [[(song.stat().st_size, song) for song in path.rglob("*.ogg")] for path in packages]
     found = [max(songs)[1] for songs in sized if songs and max(songs)[0] > 700_000]
     if not found:
-        pytest.skip(f"RT_AUTOMIX_MUSIC={folder} holds no .ogg file above 700 kB")
+        pytest.skip(f"RT_AUTOMIX_MUSIC={music_folder} holds no .ogg file above 700 kB")
     return found

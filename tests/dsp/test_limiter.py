@@ -19,6 +19,9 @@ LATENCY = limiter.LATENCY_SAMPLES
 ONSET_MS = 58
 """Shortly before a noise burst begins: where the plain-Python run looks in."""
 
+stalls = pytest.mark.xfail(
+    JIT_ENABLED, strict=True, reason="the slow envelope stalls just below 1: the step without _ARRIVE rounds to nothing"
+)
 needs_speed = pytest.mark.skipif(not JIT_ENABLED, reason="seconds of audio: too slow as plain Python")
 
 
@@ -237,7 +240,7 @@ def twin(audio: np.ndarray, rate_hz: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
-@pytest.mark.parametrize("name", ["noise bursts", "kicks"])
+@pytest.mark.parametrize("name", ["noise bursts", pytest.param("kicks", marks=stalls)])
 def test_agrees_with_a_slow_twin(rate_hz, name):
     """Clipped at the ceiling, as the last step does; float32 envelopes may round apart by 0.004 dB."""
     audio = programme(rate_hz, name).astype(np.float32).astype(np.float64)
@@ -247,9 +250,7 @@ def test_agrees_with_a_slow_twin(rate_hz, name):
 
 
 @needs_speed
-@pytest.mark.xfail(
-    strict=True, reason="the slow envelope stalls 0.003 to 0.006 dB below 1: its attack step rounds to nothing"
-)
+@stalls
 @pytest.mark.parametrize("rate_hz", [44100, 96000])
 @pytest.mark.parametrize("look_ahead", [True, False])
 def test_gain_comes_back_to_one_to_the_bit(rate_hz, look_ahead):

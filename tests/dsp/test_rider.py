@@ -1,0 +1,129 @@
+"""The loudness rider's contract, in a closed loop with an output that it alone governs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rt_automix.config import Rider
+from rt_automix.dsp import rider
+from rt_automix.units import energy_from_lufs
+
+TARGET_LUFS = -14.0
+TICKS_PER_STEP = 75
+"""100 ms in ticks of 64 samples at 48 kHz."""
+
+DEFAULTS = Rider()
+SETTINGS = np.zeros(rider.SETTINGS_SIZE)
+SETTINGS[rider.RESPONSE_S] = DEFAULTS.response_s
+SETTINGS[rider.MAX_DB_PER_S] = DEFAULTS.max_db_per_s
+SETTINGS[rider.GATE_LUFS] = DEFAULTS.gate_lufs
+
+
+def ridden(input_lufs, state=None, low_db=-24.0, high_db=24.0, settings=SETTINGS) -> np.ndarray:
+    """Gain in dB after every tick while the input has these loudnesses, one per 100 ms."""
+    state = rider.new_state() if state is None else state
+    elapsed_s = rider.STEP_S / TICKS_PER_STEP
+    gains_db = []
+    for loudness_lufs in input_lufs:
+        step_db = []
+        for _ in range(TICKS_PER_STEP):
+            rider.move(state, settings, low_db, high_db, elapsed_s)
+            step_db.append(rider.gain_db(state))
+        mean_db = float(np.mean(step_db))
+        rider.hear(state, settings, energy_from_lufs(loudness_lufs + mean_db), mean_db, TARGET_LUFS)
+        gains_db += step_db
+    return np.array(gains_db)
+
+
+def steady(loudness_lufs: float, seconds: float) -> np.ndarray:
+    return np.full(round(seconds / rider.STEP_S), loudness_lufs)
+
+
+@pytest.mark.parametrize("input_lufs", [-30.0, -20.0, -14.0, -8.0])
+def test_steady_input_meets_the_target_without_overshoot(input_lufs):
+    """Straight to the goal: never back by more than rounding, never past it by more than 0.1 dB."""
+    gains_db = ridden(steady(input_lufs, 15.0))
+    goal_db = TARGET_LUFS - input_lufs
+    towards = np.sign(goal_db) * gains_db
+    assert np.all(np.diff(towards) >= -1e-9)
+    assert np.max(towards) <= abs(goal_db) + 0.1
+    assert gains_db[-1] == pytest.approx(goal_db, abs=0.1)
+    within_s = np.argmax(np.abs(gains_db - goal_db) < 1.0) * rider.STEP_S / TICKS_PER_STEP
+    print(f"{input_lufs:.0f} LUFS in: within 1 dB of the goal after {within_s:.2f} s")
+    assert within_s <= 5.0
+
+
+@pytest.mark.parametrize("jump_db", [12.0, -12.0])
+def test_a_jump_is_followed(jump_db):
+    """Within 6 s to 1 dB, as the peers' comparison asks, and without overshoot once it is there."""
+    before, after = -20.0, -20.0 + jump_db
+    gains_db = ridden(np.concatenate([steady(before, 20.0), steady(after, 15.0)]))
+    jumped = gains_db[200 * TICKS_PER_STEP :]
+    goal_db = TARGET_LUFS - after
+    late = np.abs(jumped - goal_db) > 1.0
+    settled_s = (np.flatnonzero(late)[-1] + 1) * rider.STEP_S / TICKS_PER_STEP
+    print(f"jump of {jump_db:+.0f} dB: within 1 dB for good after {settled_s:.2f} s")
+    assert settled_s <= 6.0
+    beyond = (goal_db - jumped) * np.sign(jump_db)
+    assert beyond.max() < 0.5
+    assert jumped[-1] == pytest.approx(goal_db, abs=0.1)
+
+
+@pytest.mark.parametrize(("low_db", "high_db"), [(-3.0, 2.0), (1.0, 4.0), (0.0, 0.0)])
+@pytest.mark.parametrize("input_lufs", [-45.0, -2.0])
+def test_gain_comes_to_lie_within_its_bounds(low_db, high_db, input_lufs):
+    gains_db = ridden(steady(input_lufs, 15.0), low_db=low_db, high_db=high_db)
+    assert np.all(gains_db >= min(low_db, 0.0) - 1e-9) and np.all(gains_db <= max(high_db, 0.0) + 1e-9)
+    assert gains_db[-1] == pytest.approx(high_db if input_lufs < TARGET_LUFS else low_db, abs=0.05)
+
+
+def test_bounds_that_close_in_take_the_gain_along():
+    state = rider.new_state()
+    ridden(steady(-26.0, 15.0), state)
+    assert rider.gain_db(state) == pytest.approx(12.0, abs=0.1)
+    assert ridden(steady(-26.0, 10.0), state, high_db=3.0)[-1] == pytest.approx(3.0, abs=0.05)
+
+
+@pytest.mark.parametrize("pause_lufs", [-200.0, -61.0])
+def test_silence_freezes(pause_lufs):
+    """Settled, a pause moves nothing; the music after it is where it was."""
+    state = rider.new_state()
+    before_db = ridden(steady(-20.0, 40.0), state)[-1]
+    paused_db = ridden(steady(pause_lufs, 30.0), state)
+    assert np.ptp(np.append(paused_db, before_db)) < 1e-3
+    after_db = ridden(steady(-20.0, 5.0), state)
+    assert np.abs(after_db - before_db).max() < 0.01
+
+
+def test_silence_from_the_start_leaves_0_db():
+    assert not np.any(ridden(steady(-200.0, 3.0)))
+
+
+@pytest.mark.parametrize("max_db_per_s", [2.0, 60.0])
+def test_gain_never_moves_faster_than_it_may(max_db_per_s):
+    """Through a start, jumps both ways, and bounds that shut."""
+    settings = SETTINGS.copy()
+    settings[rider.MAX_DB_PER_S] = max_db_per_s
+    wild = np.random.default_rng(1).choice([-40.0, -20.0, -5.0], 150).repeat(3)
+    state = rider.new_state()
+    gains_db = np.concatenate(
+        [[0.0], ridden(wild, state, settings=settings), ridden(steady(-20.0, 2.0), state, -1.0, 1.0, settings)]
+    )
+    per_s = np.abs(np.diff(gains_db)) * TICKS_PER_STEP / rider.STEP_S
+    assert per_s.max() <= max_db_per_s * (1.0 + 1e-9)
+    assert per_s.max() > 0.5 * min(max_db_per_s, 20.0)
+
+
+def test_target_already_met_moves_nothing():
+    assert np.abs(ridden(steady(TARGET_LUFS, 20.0))).max() < 1e-6
+
+
+def test_gain_stays_finite_whatever_is_heard():
+    """Nothing, the loudest thing there is, and gains at their limits."""
+    state = rider.new_state()
+    for energy in (0.0, 1e-300, 1e12, 1.0):
+        for gain_db in (-40.0, 0.0, 40.0):
+            rider.hear(state, SETTINGS, energy, gain_db, TARGET_LUFS)
+            rider.move(state, SETTINGS, -24.0, 24.0, 0.1)
+            assert abs(rider.gain_db(state)) <= 24.0
