@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.dsp.jit import kernel
+from rt_automix.dsp.mix import peak
 
 PHASES = 16
 TAPS = 16
@@ -64,6 +65,7 @@ def _even_odd(taps: int, beta: float) -> tuple[NDArray[np.float32], NDArray[np.f
 
 _EVEN, _ODD = _even_odd(TAPS, KAISER_BETA)
 _LONG_EVEN, _LONG_ODD = (table.ravel() for table in _even_odd(LONG_TAPS, LONG_KAISER_BETA))
+_MOST = np.float32(1.001 * np.abs(interpolator()).sum(axis=1).max())
 
 
 @kernel("void(float32[::1], float32[::1])")
@@ -89,14 +91,14 @@ def detect(signal, peaks):
         s5, d5 = signal[i + 5] + signal[i + 10], signal[i + 5] - signal[i + 10]
         s6, d6 = signal[i + 6] + signal[i + 9], signal[i + 6] - signal[i + 9]
         s7, d7 = signal[i + 7] + signal[i + 8], signal[i + 7] - signal[i + 8]
-        peak = max(peaks[i], abs(signal[i + 7]))
+        largest = max(peaks[i], abs(signal[i + 7]))
         for p in range(8):
             even = _EVEN[p, 0] * s0 + _EVEN[p, 1] * s1 + _EVEN[p, 2] * s2 + _EVEN[p, 3] * s3
             even += _EVEN[p, 4] * s4 + _EVEN[p, 5] * s5 + _EVEN[p, 6] * s6 + _EVEN[p, 7] * s7
             odd = _ODD[p, 0] * d0 + _ODD[p, 1] * d1 + _ODD[p, 2] * d2 + _ODD[p, 3] * d3
             odd += _ODD[p, 4] * d4 + _ODD[p, 5] * d5 + _ODD[p, 6] * d6 + _ODD[p, 7] * d7
-            peak = max(peak, abs(even) + abs(odd))
-        peaks[i] = peak
+            largest = max(largest, abs(even) + abs(odd))
+        peaks[i] = largest
 
 
 @kernel("void(float32[::1], float32[::1])")
@@ -157,16 +159,20 @@ def process(state, left, right):
     start = 0
     while start < left.shape[0]:
         count = min(WIDTH, left.shape[0] - start)
+        loudest = peak(left[start : start + count], right[start : start + count])
+        state[_SAMPLE_PEAK] = max(state[_SAMPLE_PEAK], loudest)
         for i in range(count):
             left_buffer[HISTORY + i] = left[start + i]
             right_buffer[HISTORY + i] = right[start + i]
-            state[_SAMPLE_PEAK] = max(state[_SAMPLE_PEAK], abs(left[start + i]), abs(right[start + i]))
-        for i in range(WIDTH):
-            peaks[i] = np.float32(0.0)
-        detect(left_buffer, peaks)
-        detect(right_buffer, peaks)
-        for i in range(count):
-            state[_TRUE_PEAK] = max(state[_TRUE_PEAK], peaks[i])
+        # No waveform between samples is larger than this many times the largest of them: where even
+        # that is no news, there is nothing to look for.
+        if peak(left_buffer, right_buffer) * _MOST > state[_TRUE_PEAK]:
+            for i in range(WIDTH):
+                peaks[i] = np.float32(0.0)
+            detect(left_buffer, peaks)
+            detect(right_buffer, peaks)
+            for i in range(count):
+                state[_TRUE_PEAK] = max(state[_TRUE_PEAK], peaks[i])
         for i in range(HISTORY):
             left_buffer[i] = left_buffer[i + count]
             right_buffer[i] = right_buffer[i + count]

@@ -84,9 +84,13 @@ class Analyst:
         return float(db_from_power(np.mean(power_from_db(frames))))
 
     def _read(self, f32: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-        where = (np.arange(self.heard_samples, self.heard_samples + count)) & (at.RING_SAMPLES - 1)
-        left = f32[at.RING_LEFT + where]
-        return np.stack([left, f32[at.RING_RIGHT + where]]) if self._channels == 2 else left[None, :]
+        block = np.empty((self._channels, count), np.float32)
+        start = self.heard_samples & (at.RING_SAMPLES - 1)
+        before_end = min(count, at.RING_SAMPLES - start)
+        for channel, ring in zip(block, (at.RING_LEFT, at.RING_RIGHT), strict=False):
+            channel[:before_end] = f32[ring + start : ring + start + before_end]
+            channel[before_end:] = f32[ring : ring + count - before_end]
+        return block
 
     def _move(self, wanted: params.Values) -> None:
         """Step towards what is wanted, no faster than each parameter's slew."""
