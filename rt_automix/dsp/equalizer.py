@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rt_automix.dsp.jit import kernel
+from rt_automix.dsp.lanes import first, pair, second
 
 LOW_SHELF, BELL, HIGH_SHELF = 0, 1, 2
 BANDS: tuple[tuple[int, float], ...] = (
@@ -173,8 +174,9 @@ def design(table, gains_db, coefficients):
 def process(coefficients, state, left, right):
     """Five biquads in series on two channels, in place (transposed direct form II, float64 state).
 
-    Sample-major with everything in locals: the ten recursions overlap, where band-major loops
-    would wait for each in turn.
+    Both channels share a register and everything is in locals: the five recursions overlap, where
+    loops over the bands would wait for each in turn. With `y = b0 x + s1` put into the state's
+    update, `b1 x - a1 y + s2` becomes `c1 x - a1 s1 + s2`: one multiply-add from state to state.
 
     Parameters
     ----------
@@ -184,51 +186,34 @@ def process(coefficients, state, left, right):
 
     Thread: audio. Allocates: no.
     """
-    b00, b01, b02, a01, a02 = coefficients[0], coefficients[1], coefficients[2], coefficients[3], coefficients[4]
-    b10, b11, b12, a11, a12 = coefficients[5], coefficients[6], coefficients[7], coefficients[8], coefficients[9]
-    b20, b21, b22, a21, a22 = coefficients[10], coefficients[11], coefficients[12], coefficients[13], coefficients[14]
-    b30, b31, b32, a31, a32 = coefficients[15], coefficients[16], coefficients[17], coefficients[18], coefficients[19]
-    b40, b41, b42, a41, a42 = coefficients[20], coefficients[21], coefficients[22], coefficients[23], coefficients[24]
-    l01, l02, l11, l12, l21 = state[0], state[1], state[2], state[3], state[4]
-    l22, l31, l32, l41, l42 = state[5], state[6], state[7], state[8], state[9]
-    r01, r02, r11, r12, r21 = state[10], state[11], state[12], state[13], state[14]
-    r22, r31, r32, r41, r42 = state[15], state[16], state[17], state[18], state[19]
+    b0, b01, b02, a01, a02 = coefficients[0], coefficients[1], coefficients[2], coefficients[3], coefficients[4]
+    b1, b11, b12, a11, a12 = coefficients[5], coefficients[6], coefficients[7], coefficients[8], coefficients[9]
+    b2, b21, b22, a21, a22 = coefficients[10], coefficients[11], coefficients[12], coefficients[13], coefficients[14]
+    b3, b31, b32, a31, a32 = coefficients[15], coefficients[16], coefficients[17], coefficients[18], coefficients[19]
+    b4, b41, b42, a41, a42 = coefficients[20], coefficients[21], coefficients[22], coefficients[23], coefficients[24]
+    c01, c02, c11, c12 = b01 - a01 * b0, b02 - a02 * b0, b11 - a11 * b1, b12 - a12 * b1
+    c21, c22, c31, c32 = b21 - a21 * b2, b22 - a22 * b2, b31 - a31 * b3, b32 - a32 * b3
+    c41, c42 = b41 - a41 * b4, b42 - a42 * b4
+    s01, s02 = pair(state[0], state[10]), pair(state[1], state[11])
+    s11, s12 = pair(state[2], state[12]), pair(state[3], state[13])
+    s21, s22 = pair(state[4], state[14]), pair(state[5], state[15])
+    s31, s32 = pair(state[6], state[16]), pair(state[7], state[17])
+    s41, s42 = pair(state[8], state[18]), pair(state[9], state[19])
     for i in range(left.shape[0]):
-        x = np.float64(left[i])
-        u = np.float64(right[i])
-        y = b00 * x + l01
-        v = b00 * u + r01
-        l01 = b01 * x - a01 * y + l02
-        r01 = b01 * u - a01 * v + r02
-        l02 = b02 * x - a02 * y
-        r02 = b02 * u - a02 * v
-        x = b10 * y + l11
-        u = b10 * v + r11
-        l11 = b11 * y - a11 * x + l12
-        r11 = b11 * v - a11 * u + r12
-        l12 = b12 * y - a12 * x
-        r12 = b12 * v - a12 * u
-        y = b20 * x + l21
-        v = b20 * u + r21
-        l21 = b21 * x - a21 * y + l22
-        r21 = b21 * u - a21 * v + r22
-        l22 = b22 * x - a22 * y
-        r22 = b22 * u - a22 * v
-        x = b30 * y + l31
-        u = b30 * v + r31
-        l31 = b31 * y - a31 * x + l32
-        r31 = b31 * v - a31 * u + r32
-        l32 = b32 * y - a32 * x
-        r32 = b32 * v - a32 * u
-        y = b40 * x + l41
-        v = b40 * u + r41
-        l41 = b41 * x - a41 * y + l42
-        r41 = b41 * u - a41 * v + r42
-        l42 = b42 * x - a42 * y
-        r42 = b42 * u - a42 * v
-        left[i] = np.float32(y)
-        right[i] = np.float32(v)
-    state[0], state[1], state[2], state[3], state[4] = l01, l02, l11, l12, l21
-    state[5], state[6], state[7], state[8], state[9] = l22, l31, l32, l41, l42
-    state[10], state[11], state[12], state[13], state[14] = r01, r02, r11, r12, r21
-    state[15], state[16], state[17], state[18], state[19] = r22, r31, r32, r41, r42
+        x = pair(np.float64(left[i]), np.float64(right[i]))
+        y = b0 * x + s01
+        s01, s02 = c01 * x + s02 - a01 * s01, c02 * x - a02 * s01
+        x = b1 * y + s11
+        s11, s12 = c11 * y + s12 - a11 * s11, c12 * y - a12 * s11
+        y = b2 * x + s21
+        s21, s22 = c21 * x + s22 - a21 * s21, c22 * x - a22 * s21
+        x = b3 * y + s31
+        s31, s32 = c31 * y + s32 - a31 * s31, c32 * y - a32 * s31
+        y = b4 * x + s41
+        s41, s42 = c41 * x + s42 - a41 * s41, c42 * x - a42 * s41
+        left[i], right[i] = np.float32(first(y)), np.float32(second(y))
+    state[0], state[10], state[1], state[11] = first(s01), second(s01), first(s02), second(s02)
+    state[2], state[12], state[3], state[13] = first(s11), second(s11), first(s12), second(s12)
+    state[4], state[14], state[5], state[15] = first(s21), second(s21), first(s22), second(s22)
+    state[6], state[16], state[7], state[17] = first(s31), second(s31), first(s32), second(s32)
+    state[8], state[18], state[9], state[19] = first(s41), second(s41), first(s42), second(s42)

@@ -1,0 +1,97 @@
+"""Two lanes against two plain numbers, and the equaliser's lanes against a scalar twin."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from rt_automix.dsp import equalizer
+from rt_automix.dsp.jit import JIT_ENABLED, kernel
+from rt_automix.dsp.lanes import first, pair, second
+
+COUNT = 4800 if JIT_ENABLED else 300
+
+
+@kernel("void(float64[::1], float64[::1])")
+def calculate(numbers, results):
+    """One of each operation; results[0::2] is left, results[1::2] right."""
+    p, q = pair(numbers[0], numbers[1]), pair(numbers[2], numbers[3])
+    factor = numbers[4]
+    results[0], results[1] = first(p), second(p)
+    results[2], results[3] = first(p + q), second(p + q)
+    results[4], results[5] = first(p - q), second(p - q)
+    results[6], results[7] = first(p * q), second(p * q)
+    results[8], results[9] = first(factor * p), second(factor * p)
+
+
+def test_each_lane_calculates_like_a_number():
+    numbers = np.random.default_rng(1).standard_normal(5)
+    results = np.zeros(10)
+    calculate(numbers, results)
+    p, q = numbers[0:2], numbers[2:4]
+    assert np.array_equal(results.reshape(5, 2), [p, p + q, p - q, p * q, numbers[4] * p])
+
+
+def test_lanes_survive_the_cache():
+    """A second process, which loads the kernel that the first one stored, hears the same."""
+    script = (
+        "import numpy as np; from rt_automix.dsp import equalizer; x = np.ones(100, np.float32); y = 2 * x\n"
+        "equalizer.process(np.arange(25) / 25, equalizer.new_state(), x, y)\n"
+        "hits = sum(equalizer.process.stats.cache_hits.values())\n"
+        "print(hits, x.tobytes().hex(), y.tobytes().hex())\n"
+    )
+    if not JIT_ENABLED:
+        pytest.skip("plain Python has no cache")
+    runs = [
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True) for _ in range(2)
+    ]
+    (_, *sound), (hits, *again) = (run.stdout.split() for run in runs)
+    assert hits == "1"
+    assert again == sound
+
+
+def biquads(coefficients: np.ndarray, signal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One channel through the five bands, one number after the other: output and last state."""
+    state = np.zeros((5, 2))
+    output = signal.astype(np.float64)
+    for band, (b0, b1, b2, a1, a2) in enumerate(coefficients.reshape(5, 5)):
+        s1, s2 = 0.0, 0.0
+        for i, x in enumerate(output):
+            y = b0 * x + s1
+            s1, s2 = b1 * x - a1 * y + s2, b2 * x - a2 * y
+            output[i] = y
+        state[band] = s1, s2
+    return output, state.ravel()
+
+
+@pytest.mark.parametrize("gains_db", [(6, 6, 6, 6, 6), (-6, -6, -6, -6, -6), (3.0, -2.0, 1.0, 4.0, -5.0)])
+def test_equalizer_agrees_with_the_scalar_twin(gains_db):
+    """The state, which is float64, to 1e-12 of its size; the output to the last bit of float32."""
+    coefficients = np.zeros(equalizer.COEFFICIENTS)
+    equalizer.design(equalizer.design_table(48000), np.array(gains_db, np.float64), coefficients)
+    audio = (0.2 * np.random.default_rng(2).standard_normal((2, COUNT))).astype(np.float32)
+    left, right = audio.copy()
+    state = equalizer.new_state()
+    equalizer.process(coefficients, state, left, right)
+    for channel, output, memory in ((0, left, state[:10]), (1, right, state[10:])):
+        expected, expected_memory = biquads(coefficients, audio[channel])
+        np.testing.assert_allclose(memory, expected_memory, rtol=0, atol=1e-12 * np.abs(expected_memory).max())
+        np.testing.assert_allclose(output, expected, rtol=2**-23, atol=1e-12)
+
+
+@pytest.mark.parametrize("block_samples", [1, 7, 64, 65])
+def test_equalizer_block_size_changes_no_bit(block_samples):
+    coefficients = np.zeros(equalizer.COEFFICIENTS)
+    equalizer.design(equalizer.design_table(44100), np.array([3.3, -2.0, 1.0, 4.0, -5.0]), coefficients)
+    whole = (0.2 * np.random.default_rng(3).standard_normal((2, COUNT))).astype(np.float32)
+    cut = whole.copy()
+    state, cut_state = equalizer.new_state(), equalizer.new_state()
+    equalizer.process(coefficients, state, whole[0], whole[1])
+    for start in range(0, COUNT, block_samples):
+        stop = start + block_samples
+        equalizer.process(coefficients, cut_state, cut[0, start:stop], cut[1, start:stop])
+    assert np.array_equal(cut, whole)
+    assert np.array_equal(cut_state, state)
