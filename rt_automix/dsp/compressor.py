@@ -25,6 +25,7 @@ ATTACK_MS = 10.0
 RELEASE_MS = 150.0
 KNEE_DB = 10.0
 PROGRAMME_S = 10.0
+RECENT_S = 0.1
 GATE_DBFS = -60.0
 
 _DB_PER_OCTAVE = 20.0 * math.log10(2.0)
@@ -33,15 +34,16 @@ _RATIO_PER_COMPRESSION = 5.0
 _THRESHOLD_DB = 2.0
 _THRESHOLD_PER_COMPRESSION_DB = -10.0
 _GATE_POWER = 10.0 ** (GATE_DBFS / 10.0)
-_FAR_BELOW, _FAR_ABOVE = 0.01, 16.0
+_FAR_BELOW, _FAR_ABOVE, _JUMP, _BANG = 0.01, 16.0, 10.0, 500.0
+_UNHEARD_POWER = 1024.0
 _QUIET = np.float32(1e-20)
 
 _SMOOTHED, _ENERGY, _WEIGHTED, _COUNT = 0, 1, 2, 3
-_PROGRAMME, _MEAN, _HEARD, _THRESHOLD, _SLOPE, _REDUCTION = 4, 5, 6, 7, 8, 9
-STATE_SIZE = 10
+_PROGRAMME, _MEAN, _HEARD, _THRESHOLD, _SLOPE, _REDUCTION, _RECENT, _AVERAGED = 4, 5, 6, 7, 8, 9, 10, 11
+STATE_SIZE = 12
 SCRATCH_SIZE = WIDTH
-SETTINGS_SIZE = 3
-_ATTACK_KEEP, _RELEASE_KEEP, _MEMORY_SAMPLES = range(SETTINGS_SIZE)
+SETTINGS_SIZE = 4
+_ATTACK_KEEP, _RELEASE_KEEP, _MEMORY_SAMPLES, _RECENT_SAMPLES = range(SETTINGS_SIZE)
 
 
 def new_state() -> NDArray[np.float64]:
@@ -61,7 +63,7 @@ def new_settings(sample_rate_hz: float) -> NDArray[np.float64]:
     def keep(time_ms: float) -> float:
         return math.exp(-1000.0 / (time_ms * sample_rate_hz))
 
-    return np.array([keep(ATTACK_MS), keep(RELEASE_MS), PROGRAMME_S * sample_rate_hz])
+    return np.array([keep(ATTACK_MS), keep(RELEASE_MS), PROGRAMME_S * sample_rate_hz, RECENT_S * sample_rate_hz])
 
 
 @kernel("float64(float64)")
@@ -90,6 +92,27 @@ def static_gain_db(level_rel_db, compression):
     return -slope_of(compression) * (knee * knee / (2.0 * KNEE_DB) + max(over - 0.5 * KNEE_DB, 0.0))
 
 
+@kernel("void(float64[::1], float64[::1], float64)")
+def _remember(state, settings, power):
+    """Move the programme's level and the mean gain reduction by one tick of sound."""
+    count, programme = state[_COUNT], state[_PROGRAMME]
+    # One bang is held down here, so that only what stays loud is a jump.
+    felt = min(power, _BANG * programme) if programme > 0.0 else power
+    state[_RECENT] += min(count / settings[_RECENT_SAMPLES], 1.0) * (felt - state[_RECENT])
+    if state[_RECENT] > _JUMP * programme:
+        # Music after room noise: go by the music at once, or it is pressed down to the noise.
+        programme = state[_RECENT]
+        state[_HEARD] = min(state[_HEARD], settings[_RECENT_SAMPLES])
+    if state[_HEARD] > 0.0:
+        power = min(max(power, _FAR_BELOW * programme), _FAR_ABOVE * programme)
+    state[_HEARD] = min(state[_HEARD] + count, settings[_MEMORY_SAMPLES])
+    state[_PROGRAMME] = programme + count / state[_HEARD] * (power - programme)
+    # The mean reduction remembers through a jump: what is pressed down meanwhile counts for little.
+    state[_AVERAGED] = min(state[_AVERAGED] + count, settings[_MEMORY_SAMPLES])
+    share = count / state[_AVERAGED]
+    state[_MEAN] += share * power / state[_PROGRAMME] * (state[_WEIGHTED] / state[_ENERGY] - state[_MEAN])
+
+
 @kernel("void(float64[::1], float64[::1], float64, float64)")
 def tick(state, settings, compression, pre_gain_lin):
     """Take up what was heard since the last tick and set threshold and slope for the next.
@@ -108,16 +131,11 @@ def tick(state, settings, compression, pre_gain_lin):
     gain_power = pre_gain_lin * pre_gain_lin
     if count > 0.0 and gain_power > 0.0:
         power = state[_ENERGY] / (count * gain_power)
-        if power > _GATE_POWER and power > _FAR_BELOW * state[_PROGRAMME]:
-            if state[_HEARD] > 0.0:
-                power = min(power, _FAR_ABOVE * state[_PROGRAMME])
-            state[_HEARD] = min(state[_HEARD] + count, settings[_MEMORY_SAMPLES])
-            share = count / state[_HEARD]
-            weight = share * power / (state[_PROGRAMME] + share * (power - state[_PROGRAMME]))
-            state[_PROGRAMME] += share * (power - state[_PROGRAMME])
-            state[_MEAN] += weight * (state[_WEIGHTED] / state[_ENERGY] - state[_MEAN])
+        if power > _GATE_POWER:
+            _remember(state, settings, power)
         state[_ENERGY], state[_WEIGHTED], state[_COUNT] = 0.0, 0.0, 0.0
-    programme = max(state[_PROGRAMME] * gain_power, 1e-12)
+    # Before anything is heard nothing is above the threshold.
+    programme = max(state[_PROGRAMME] * gain_power, 1e-12) if state[_HEARD] > 0.0 else _UNHEARD_POWER
     threshold_db = _THRESHOLD_DB + _THRESHOLD_PER_COMPRESSION_DB * compression
     state[_THRESHOLD] = 0.5 * math.log2(programme) + threshold_db / _DB_PER_OCTAVE
     state[_SLOPE] = slope_of(compression)
@@ -150,10 +168,12 @@ def process(state, scratch, settings, left, right):
     rise, fall = np.float32(1.0) - attack, np.float32(1.0) - release
     smoothed = np.float32(state[_SMOOTHED])
     weighted = state[_WEIGHTED]
+    largest = np.float32(0.0)
     for i in range(count):
         wanted = scratch[i]
         smoothed = max(attack * smoothed + rise * wanted, release * smoothed + fall * wanted)
         scratch[i] = smoothed
+        largest = max(largest, smoothed)
         power = np.float64(half * (left[i] * left[i] + right[i] * right[i]))
         energy += power
         weighted += power * np.float64(smoothed)
@@ -164,7 +184,7 @@ def process(state, scratch, settings, left, right):
         right[i] *= gain
     state[_SMOOTHED], state[_ENERGY], state[_WEIGHTED] = np.float64(smoothed), energy, weighted
     state[_COUNT] += count
-    state[_REDUCTION] = max(state[_REDUCTION], state[_SLOPE] * np.float64(smoothed))
+    state[_REDUCTION] = max(state[_REDUCTION], state[_SLOPE] * np.float64(largest))
 
 
 @kernel("float64(float64[::1])")

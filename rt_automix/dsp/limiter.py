@@ -130,13 +130,17 @@ def _detect(state, offset):
 def _detect_long(state, ceiling):
     """True peaks by the short detector and, where they come near the ceiling, by the long one."""
     _detect(state, _DETECT_MIDDLE)
-    highest = _ZERO
+    near, highest = ceiling * _NEAR_CEILING, _ZERO
     for i in range(WIDTH):
+        state[_SCRATCH + i] = state[_PEAKS + i]
         highest = max(highest, state[_PEAKS + i])
-    if highest > ceiling * _NEAR_CEILING:
+    if highest > near:
         peaks = state[_PEAKS : _PEAKS + WIDTH]
         truepeak.detect_long(state[_LEFT + _DETECT_LONG : _LEFT + _DETECT_LONG + truepeak.LONG_BUFFER_SIZE], peaks)
         truepeak.detect_long(state[_RIGHT + _DETECT_LONG : _RIGHT + _DETECT_LONG + truepeak.LONG_BUFFER_SIZE], peaks)
+        # Sample by sample: what its neighbours read must not depend on how the stream is cut.
+        for i in range(WIDTH):
+            state[_PEAKS + i] = state[_PEAKS + i] if state[_SCRATCH + i] > near else state[_SCRATCH + i]
 
 
 @kernel("void(float32[::1])")
@@ -233,8 +237,8 @@ def _release(state, settings, count, at):
         held = min(fast, needed)
         fast = held if again or hold > _ZERO else released
         hold = hold_samples if again else max(hold - _ONE, _ZERO)
-        slow = min(keep_attack * slow + slow_attack * fast, keep_release * slow + (slow_release * fast + _ARRIVE))
-        slow = min(slow, _ONE)
+        risen = min(keep_release * slow + (slow_release * fast + _ARRIVE), _ONE)
+        slow = keep_attack * slow + slow_attack * fast if fast < slow else risen
         state[at + i] = min(fast, slow)
     state[_FAST], state[_SLOW], state[_HOLD] = fast, slow, hold
 

@@ -19,9 +19,6 @@ LATENCY = limiter.LATENCY_SAMPLES
 ONSET_MS = 58
 """Shortly before a noise burst begins: where the plain-Python run looks in."""
 
-stalls = pytest.mark.xfail(
-    JIT_ENABLED, strict=True, reason="the slow envelope stalls just below 1: the step without _ARRIVE rounds to nothing"
-)
 needs_speed = pytest.mark.skipif(not JIT_ENABLED, reason="seconds of audio: too slow as plain Python")
 
 
@@ -153,7 +150,6 @@ def under_read_most() -> np.ndarray:
 
 
 @needs_speed
-@pytest.mark.xfail(strict=True, reason="whether the long detector is asked is decided per block of up to 64 samples")
 def test_block_size_changes_no_bit_where_the_detectors_disagree():
     """At 44.1 kHz: just below where the long detector is asked, and a louder sample a while later."""
     silence = np.zeros(200)
@@ -240,7 +236,7 @@ def twin(audio: np.ndarray, rate_hz: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
-@pytest.mark.parametrize("name", ["noise bursts", pytest.param("kicks", marks=stalls)])
+@pytest.mark.parametrize("name", ["noise bursts", "kicks"])
 def test_agrees_with_a_slow_twin(rate_hz, name):
     """Clipped at the ceiling, as the last step does; float32 envelopes may round apart by 0.004 dB."""
     audio = programme(rate_hz, name).astype(np.float32).astype(np.float64)
@@ -250,7 +246,6 @@ def test_agrees_with_a_slow_twin(rate_hz, name):
 
 
 @needs_speed
-@stalls
 @pytest.mark.parametrize("rate_hz", [44100, 96000])
 @pytest.mark.parametrize("look_ahead", [True, False])
 def test_gain_comes_back_to_one_to_the_bit(rate_hz, look_ahead):
