@@ -15,7 +15,8 @@ _COLOURS = (report.OURS_TOO, report.OURS, "#94c9a9", "#7a6fac", "#c3bce0")
 
 def draw(results: dict[str, Any]) -> Figure:
     """Three panels side by side."""
-    figure, axes = report.plot_size(13.0, 4.6, 1, 3, width_ratios=(1.35, 1.0, 1.0))
+    height_inches = max(4.6, 1.8 + 0.75 * len(results["blocks"]))
+    figure, axes = report.plot_size(13.0, height_inches, 1, 3, width_ratios=(1.35, 1.0, 1.0))
     _ratios(axes[0], results["blocks"])
     _deadline(axes[1], results["blocks"])
     _stages(axes[2], results["stages_ns_per_64_samples"])
@@ -38,7 +39,9 @@ def _ratios(axes: Axes, blocks: list[dict[str, Any]]) -> None:
             error_kw={"elinewidth": 1, "ecolor": report.GOAL},
         )  # fmt: skip
         for place, cell in zip(places, cells, strict=True):
-            axes.text(cell["q3"] + 0.012, place, f"{cell['median']:.2f}", va="center", fontsize=7.5)
+            axes.text(
+                max(cell["q3"], cell["goal"] or 0.0) + 0.012, place, f"{cell['median']:.2f}", va="center", fontsize=7.5
+            )
             if cell["goal"]:
                 axes.plot([cell["goal"]] * 2, [place - height / 2, place + height / 2], color=report.GOAL, lw=2)
     axes.axvline(1.0, color=report.PEER, lw=1.5)
