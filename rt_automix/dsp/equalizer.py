@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rt_automix.dsp.jit import kernel
-from rt_automix.dsp.lanes import first, pair, second
+from rt_automix.dsp.lanes import first, minus_mul, mul, mul_add, pair, second
 
 LOW_SHELF, BELL, HIGH_SHELF = 0, 1, 2
 BANDS: tuple[tuple[int, float], ...] = (
@@ -201,16 +201,16 @@ def process(coefficients, state, left, right):
     s41, s42 = pair(state[8], state[18]), pair(state[9], state[19])
     for i in range(left.shape[0]):
         x = pair(np.float64(left[i]), np.float64(right[i]))
-        y = b0 * x + s01
-        s01, s02 = c01 * x + s02 - a01 * s01, c02 * x - a02 * s01
-        x = b1 * y + s11
-        s11, s12 = c11 * y + s12 - a11 * s11, c12 * y - a12 * s11
-        y = b2 * x + s21
-        s21, s22 = c21 * x + s22 - a21 * s21, c22 * x - a22 * s21
-        x = b3 * y + s31
-        s31, s32 = c31 * y + s32 - a31 * s31, c32 * y - a32 * s31
-        y = b4 * x + s41
-        s41, s42 = c41 * x + s42 - a41 * s41, c42 * x - a42 * s41
+        y = mul_add(b0, x, s01)
+        s01, s02 = minus_mul(a01, s01, mul_add(c01, x, s02)), minus_mul(a02, s01, mul(c02, x))
+        x = mul_add(b1, y, s11)
+        s11, s12 = minus_mul(a11, s11, mul_add(c11, y, s12)), minus_mul(a12, s11, mul(c12, y))
+        y = mul_add(b2, x, s21)
+        s21, s22 = minus_mul(a21, s21, mul_add(c21, x, s22)), minus_mul(a22, s21, mul(c22, x))
+        x = mul_add(b3, y, s31)
+        s31, s32 = minus_mul(a31, s31, mul_add(c31, y, s32)), minus_mul(a32, s31, mul(c32, y))
+        y = mul_add(b4, x, s41)
+        s41, s42 = minus_mul(a41, s41, mul_add(c41, x, s42)), minus_mul(a42, s41, mul(c42, x))
         left[i], right[i] = np.float32(first(y)), np.float32(second(y))
     state[0], state[10], state[1], state[11] = first(s01), second(s01), first(s02), second(s02)
     state[2], state[12], state[3], state[13] = first(s11), second(s11), first(s12), second(s12)

@@ -1,17 +1,17 @@
 """Left and right side by side: two float64 in one register, for recursions that no loop can vectorise.
 
-Inside a kernel, a pair adds, subtracts and multiplies like a number; a plain number times a pair
-counts for both lanes. The arithmetic takes the kernel's own flags, so that it fuses like any other.
+Only inside a kernel. A factor is a number, which counts for both lanes, or lanes itself. Sums of
+products are spelled out, so that each rounds in one way wherever the compiler puts it: left to
+choose which product to fuse with a sum, it chose otherwise in the remainder of an unrolled loop.
 """
 
 from __future__ import annotations
 
-import operator
-
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
+from numba.core import cgutils
+from numba.extending import intrinsic, models, register_model
 
 from rt_automix.dsp.jit import JIT_ENABLED
 
@@ -36,6 +36,17 @@ if JIT_ENABLED:
         half = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), left, _index(0))
         return builder.insert_element(half, right, _index(1))
 
+    def _factor_type(factor):
+        return factor if factor == _LANES else types.float64
+
+    def _widened(builder, factor):
+        return factor if factor.type == _VECTOR else _paired(builder, factor, factor)
+
+    def _fused(builder, factor, p, q):
+        function_type = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+        function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.fmuladd.v2f64")
+        return builder.call(function, [factor, p, q])
+
     @intrinsic
     def pair(typing_context, left, right):
         """Two float64 as lanes."""
@@ -46,7 +57,7 @@ if JIT_ENABLED:
         return _LANES(types.float64, types.float64), codegen
 
     @intrinsic
-    def first(typing_context, lanes):
+    def first(typing_context, p):
         """What lies in the left lane."""
 
         def codegen(context, builder, signature, args):
@@ -55,7 +66,7 @@ if JIT_ENABLED:
         return types.float64(_LANES), codegen
 
     @intrinsic
-    def second(typing_context, lanes):
+    def second(typing_context, p):
         """What lies in the right lane."""
 
         def codegen(context, builder, signature, args):
@@ -63,38 +74,43 @@ if JIT_ENABLED:
 
         return types.float64(_LANES), codegen
 
-    @type_callable(operator.add)
-    @type_callable(operator.sub)
-    @type_callable(operator.mul)
-    def _type_of_lanes(context):
-        def typer(p, q):
-            return _LANES if p == q == _LANES else None
+    @intrinsic
+    def minus(typing_context, p, q):
+        """`p - q`."""
 
-        return typer
+        def codegen(context, builder, signature, args):
+            return builder.fsub(*args)
 
-    @type_callable(operator.mul)
-    def _type_of_scaled(context):
-        def typer(factor, p):
-            return _LANES(types.float64, _LANES) if isinstance(factor, types.Float) and p == _LANES else None
+        return _LANES(_LANES, _LANES), codegen
 
-        return typer
+    @intrinsic
+    def mul(typing_context, factor, p):
+        """`factor * p`."""
 
-    @lower_builtin(operator.add, _Lanes, _Lanes)
-    def _add(context, builder, signature, args):
-        return builder.fadd(*args)
+        def codegen(context, builder, signature, args):
+            return builder.fmul(_widened(builder, args[0]), args[1])
 
-    @lower_builtin(operator.sub, _Lanes, _Lanes)
-    def _subtract(context, builder, signature, args):
-        return builder.fsub(*args)
+        return _LANES(_factor_type(factor), _LANES), codegen
 
-    @lower_builtin(operator.mul, _Lanes, _Lanes)
-    def _multiply(context, builder, signature, args):
-        return builder.fmul(*args)
+    @intrinsic
+    def mul_add(typing_context, factor, p, q):
+        """`factor * p + q`, rounded once where the processor can."""
 
-    @lower_builtin(operator.mul, types.float64, _Lanes)
-    def _scale(context, builder, signature, args):
-        factor, lanes = args
-        return builder.fmul(_paired(builder, factor, factor), lanes)
+        def codegen(context, builder, signature, args):
+            factor, p, q = args
+            return _fused(builder, _widened(builder, factor), p, q)
+
+        return _LANES(_factor_type(factor), _LANES, _LANES), codegen
+
+    @intrinsic
+    def minus_mul(typing_context, factor, p, q):
+        """`q - factor * p`, rounded once where the processor can."""
+
+        def codegen(context, builder, signature, args):
+            factor, p, q = args
+            return _fused(builder, builder.fneg(_widened(builder, factor)), p, q)
+
+        return _LANES(_factor_type(factor), _LANES, _LANES), codegen
 
 else:
     # Plain Python for reading and testing.
@@ -102,10 +118,26 @@ else:
         """Two numbers as lanes."""
         return np.array([left, right])
 
-    def first(lanes):
+    def first(p):
         """What lies in the left lane."""
-        return lanes[0]
+        return p[0]
 
-    def second(lanes):
+    def second(p):
         """What lies in the right lane."""
-        return lanes[1]
+        return p[1]
+
+    def minus(p, q):
+        """`p - q`."""
+        return p - q
+
+    def mul(factor, p):
+        """`factor * p`."""
+        return factor * p
+
+    def mul_add(factor, p, q):
+        """`factor * p + q`."""
+        return factor * p + q
+
+    def minus_mul(factor, p, q):
+        """`q - factor * p`."""
+        return q - factor * p

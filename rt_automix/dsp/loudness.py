@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.dsp.jit import kernel
+from rt_automix.dsp.lanes import first, minus, minus_mul, mul, mul_add, pair, second
 from rt_automix.units import FLOOR_DB, LUFS_OFFSET_DB, energy_from_lufs
 
 GATE_LUFS = -70.0
@@ -32,7 +33,7 @@ _POSITION = 1  # samples in the sub-block under way
 _SAMPLE_RATE_HZ = 2
 _RIGHT_WEIGHT = 3
 _COEFFICIENTS = 4  # shelf b0 b1 b2 a1 a2, high-pass a1 a2
-_MEMORY = 11  # per channel: x1 x2, shelf y1, its difference d1, output z1 z2
+_MEMORY = 11  # per channel: input x1 x2, shelf y1 y2, output z1 z2
 _SQUARES = 23  # running sums of squares, left and right
 _STEP = 25  # sub-blocks since the start, modulo 300
 _SUB_BLOCKS = 26  # sub-blocks since the statistics were reset
@@ -97,36 +98,32 @@ def new_state(sample_rate_hz: int, channels: int) -> NDArray[np.float64]:
     return state
 
 
-@kernel("void(float64[::1], float32[::1], float32[::1], int64, int64)")
-def _accumulate(state, left, right, start, stop):
-    """Filter samples start..stop-1 and add up the squares of both channels.
+@kernel("void(float64[::1], float32[::1], float32[::1])")
+def _accumulate(state, left, right):
+    """Filter both channels and add up the squares.
 
     Direct form I: one multiply-add between successive outputs, the shortest of the biquad forms,
-    and the high-pass's double zero is two plain differences.
+    and the high-pass's double zero is two plain differences. The oldest output enters late in each
+    sum: what enters first waits for every product behind it.
     """
     b0, b1, b2 = state[_COEFFICIENTS], state[_COEFFICIENTS + 1], state[_COEFFICIENTS + 2]
     a1, a2 = state[_COEFFICIENTS + 3], state[_COEFFICIENTS + 4]
     h1, h2 = state[_COEFFICIENTS + 5], state[_COEFFICIENTS + 6]
-    lx1, lx2, ly1, ly2 = state[_MEMORY], state[_MEMORY + 1], state[_MEMORY + 2], state[_MEMORY + 3]
-    lz1, lz2 = state[_MEMORY + 4], state[_MEMORY + 5]
-    rx1, rx2, ry1, ry2 = state[_MEMORY + 6], state[_MEMORY + 7], state[_MEMORY + 8], state[_MEMORY + 9]
-    rz1, rz2 = state[_MEMORY + 10], state[_MEMORY + 11]
-    left_sum, right_sum = state[_SQUARES], state[_SQUARES + 1]
-    for i in range(start, stop):
-        lx, rx = np.float64(left[i]), np.float64(right[i])
-        ly = b0 * lx + (b1 * lx1 + (b2 * lx2 - a2 * ly2)) - a1 * ly1
-        ry = b0 * rx + (b1 * rx1 + (b2 * rx2 - a2 * ry2)) - a1 * ry1
-        lz = (ly - ly1) - (ly1 - ly2) - h2 * lz2 - h1 * lz1
-        rz = (ry - ry1) - (ry1 - ry2) - h2 * rz2 - h1 * rz1
-        left_sum += lz * lz
-        right_sum += rz * rz
-        lx2, lx1, ly2, ly1, lz2, lz1 = lx1, lx, ly1, ly, lz1, lz
-        rx2, rx1, ry2, ry1, rz2, rz1 = rx1, rx, ry1, ry, rz1, rz
-    state[_MEMORY], state[_MEMORY + 1], state[_MEMORY + 2], state[_MEMORY + 3] = lx1, lx2, ly1, ly2
-    state[_MEMORY + 4], state[_MEMORY + 5] = lz1, lz2
-    state[_MEMORY + 6], state[_MEMORY + 7], state[_MEMORY + 8], state[_MEMORY + 9] = rx1, rx2, ry1, ry2
-    state[_MEMORY + 10], state[_MEMORY + 11] = rz1, rz2
-    state[_SQUARES], state[_SQUARES + 1] = left_sum, right_sum
+    x1, x2 = pair(state[_MEMORY], state[_MEMORY + 6]), pair(state[_MEMORY + 1], state[_MEMORY + 7])
+    y1, y2 = pair(state[_MEMORY + 2], state[_MEMORY + 8]), pair(state[_MEMORY + 3], state[_MEMORY + 9])
+    z1, z2 = pair(state[_MEMORY + 4], state[_MEMORY + 10]), pair(state[_MEMORY + 5], state[_MEMORY + 11])
+    squares = pair(state[_SQUARES], state[_SQUARES + 1])
+    for i in range(left.shape[0]):
+        x = pair(np.float64(left[i]), np.float64(right[i]))
+        y = minus_mul(a1, y1, minus_mul(a2, y2, mul_add(b0, x, mul_add(b1, x1, mul(b2, x2)))))
+        z = minus_mul(h1, z1, minus_mul(h2, z2, minus(minus(y, y1), minus(y1, y2))))
+        squares = mul_add(z, z, squares)
+        x2, x1, y2, y1, z2, z1 = x1, x, y1, y, z1, z
+    state[_MEMORY], state[_MEMORY + 1], state[_MEMORY + 2] = first(x1), first(x2), first(y1)
+    state[_MEMORY + 3], state[_MEMORY + 4], state[_MEMORY + 5] = first(y2), first(z1), first(z2)
+    state[_MEMORY + 6], state[_MEMORY + 7], state[_MEMORY + 8] = second(x1), second(x2), second(y1)
+    state[_MEMORY + 9], state[_MEMORY + 10], state[_MEMORY + 11] = second(y2), second(z1), second(z2)
+    state[_SQUARES], state[_SQUARES + 1] = first(squares), second(squares)
 
 
 @kernel("float64(float64)")
@@ -221,7 +218,7 @@ def process(state, left, right):
     while start < left.size:
         position = int(state[_POSITION])
         run = min(int(state[_SUB_BLOCK_SAMPLES]) - position, left.size - start)
-        _accumulate(state, left, right, start, start + run)
+        _accumulate(state, left[start : start + run], right[start : start + run])
         start += run
         state[_POSITION] = position + run
         if state[_POSITION] == state[_SUB_BLOCK_SAMPLES]:

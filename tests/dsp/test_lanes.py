@@ -10,7 +10,7 @@ import pytest
 
 from rt_automix.dsp import equalizer
 from rt_automix.dsp.jit import JIT_ENABLED, kernel
-from rt_automix.dsp.lanes import first, pair, second
+from rt_automix.dsp.lanes import first, minus, minus_mul, mul, mul_add, pair, second
 
 COUNT = 4800 if JIT_ENABLED else 300
 
@@ -18,21 +18,23 @@ COUNT = 4800 if JIT_ENABLED else 300
 @kernel("void(float64[::1], float64[::1])")
 def calculate(numbers, results):
     """One of each operation; results[0::2] is left, results[1::2] right."""
-    p, q = pair(numbers[0], numbers[1]), pair(numbers[2], numbers[3])
-    factor = numbers[4]
+    p, q, factor = pair(numbers[0], numbers[1]), pair(numbers[2], numbers[3]), numbers[4]
     results[0], results[1] = first(p), second(p)
-    results[2], results[3] = first(p + q), second(p + q)
-    results[4], results[5] = first(p - q), second(p - q)
-    results[6], results[7] = first(p * q), second(p * q)
-    results[8], results[9] = first(factor * p), second(factor * p)
+    results[2], results[3] = first(minus(p, q)), second(minus(p, q))
+    results[4], results[5] = first(mul(factor, p)), second(mul(factor, p))
+    results[6], results[7] = first(mul(p, q)), second(mul(p, q))
+    results[8], results[9] = first(mul_add(factor, p, q)), second(mul_add(factor, p, q))
+    results[10], results[11] = first(mul_add(p, p, q)), second(mul_add(p, p, q))
+    results[12], results[13] = first(minus_mul(factor, p, q)), second(minus_mul(factor, p, q))
 
 
 def test_each_lane_calculates_like_a_number():
     numbers = np.random.default_rng(1).standard_normal(5)
-    results = np.zeros(10)
+    results = np.zeros(14)
     calculate(numbers, results)
-    p, q = numbers[0:2], numbers[2:4]
-    assert np.array_equal(results.reshape(5, 2), [p, p + q, p - q, p * q, numbers[4] * p])
+    p, q, factor = numbers[0:2], numbers[2:4], numbers[4]
+    expected = [p, p - q, factor * p, p * q, factor * p + q, p * p + q, q - factor * p]
+    np.testing.assert_allclose(results.reshape(7, 2), expected, rtol=0, atol=1e-15)
 
 
 def test_lanes_survive_the_cache():
