@@ -28,16 +28,30 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 # remainder could then round differently from its body, and the sound would depend on the block size.
 FLAGS = frozenset({"contract", "nsz"})
 
+# `_nrt=False`: kernels own no arrays, so numba need not count references to the callers' (an atomic
+# operation for every slice, a fifth of the chain's time), and one that allocates does not compile.
+OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    "error_model": "numpy",
+    "boundscheck": False,
+    "fastmath": set(FLAGS),
+    "_nrt": False,
+}
+
 _OLD_S = 30 * 86400.0
+_BEYOND_DSP = ("params.py", "units.py", "engine/layout.py", "engine/steering.py", "engine/chain.py")
+"""What else kernels are made of, tables that they freeze included."""
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def _source_hash() -> str:
     digest = hashlib.sha256(numba.__version__.encode())
-    for folder in ("dsp", "engine"):
-        for path in sorted((_PACKAGE / folder).glob("*.py")):
-            digest.update(path.name.encode())
-            digest.update(path.read_bytes())
+    sources = [*sorted((_PACKAGE / "dsp").glob("*.py")), *(_PACKAGE / name for name in _BEYOND_DSP)]
+    for path in sources:
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -89,7 +103,7 @@ def kernel(signature: str) -> Callable[[_Function], _Function]:
 
     def compiled(function: _Function) -> _Function:
         jit: Any = numba.njit
-        dispatcher = jit(cache=True, nogil=True, error_model="numpy", boundscheck=False, fastmath=set(FLAGS))(function)
+        dispatcher = jit(**OPTIONS)(function)
         if JIT_ENABLED:
             _hold_to(dispatcher, signature)
         return cast(_Function, dispatcher)

@@ -18,21 +18,16 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix.dsp import limiter_gain as at
 from rt_automix.dsp import truepeak
 from rt_automix.dsp.jit import kernel
 from rt_automix.dsp.logexp import bits_of, float_of
 
-WIDTH = truepeak.WIDTH
-LATENCY_SAMPLES = 64
-"""Audio delay. The detector needs 8 samples and the box filters 53, or 32 and 29 with the long
-detector; what is left widens the minimum's reach beyond a peak, because the interpolation that
-shows a true peak reaches there too."""
+WIDTH, LATENCY_SAMPLES = at.WIDTH, at.LATENCY_SAMPLES
+STATE_SIZE, SETTINGS_SIZE = at.STATE_SIZE, at.SETTINGS_SIZE
 
 LONG_DETECTOR_BELOW_HZ = 47_000.0
 """Below this sample rate 21 kHz lies too near Nyquist for the short detector."""
-
-_NEAR_CEILING = np.float32(0.7)
-"""The short detector under-reads by up to 0.6 dB there: above this share of the ceiling ask the long one."""
 
 MARGIN_DB = 0.02
 """What is limited is limited this much below the ceiling: the detector's own error."""
@@ -41,34 +36,6 @@ HOLD_MS = 12.0
 RELEASE_MS = 25.0
 SLOW_ATTACK_MS = 250.0
 SLOW_RELEASE_MS = 250.0
-
-_WINDOW = 64
-_BOX_REACH = 31 + 15 + 7
-_PEAK_WAIT = LATENCY_SAMPLES - truepeak.DELAY
-_LONG_PEAK_WAIT = LATENCY_SAMPLES - truepeak.LONG_DELAY
-_DETECT = LATENCY_SAMPLES - truepeak.HISTORY
-_DETECT_LONG = LATENCY_SAMPLES - truepeak.LONG_HISTORY
-_DETECT_MIDDLE = _DETECT - (truepeak.LONG_DELAY - truepeak.DELAY)
-
-_LEFT = 0
-_RIGHT = _LEFT + LATENCY_SAMPLES + WIDTH
-_REQUIRED = _RIGHT + LATENCY_SAMPLES + WIDTH
-_RELEASED = _REQUIRED + _WINDOW - 1 + WIDTH
-_PEAKS = _RELEASED + _BOX_REACH + WIDTH
-_SCRATCH = _PEAKS + WIDTH
-_GAIN = _SCRATCH + _WINDOW + WIDTH
-_FAST = _GAIN + WIDTH
-_SLOW, _HOLD, _LOWEST_GAIN, _TRUE_PEAK = _FAST + 1, _FAST + 2, _FAST + 3, _FAST + 4
-_DETECTED = _FAST + 5
-STATE_SIZE = _DETECTED + _PEAK_WAIT + WIDTH
-
-_ZERO, _ONE = np.float32(0.0), np.float32(1.0)
-_ALIKE = np.float32(1.0 / 1.0002)
-_ARRIVE = np.float32(2e-7)
-"""A few float32 steps: an exponential release alone would stop just short of a gain of 1."""
-
-SETTINGS_SIZE = 7
-_HOLD_SAMPLES, _RELEASE_STEP, _SLOW_ATTACK_STEP, _SLOW_RELEASE_STEP, _MARGIN, _LOOK_AHEAD, _LONG = range(SETTINGS_SIZE)
 
 
 def new_settings(sample_rate_hz: float, look_ahead: bool = True) -> NDArray[np.float64]:
@@ -100,10 +67,10 @@ def reset(state):
     Thread: audio | main. Allocates: no.
     """
     for i in range(STATE_SIZE):
-        state[i] = _ZERO
-    for i in range(_REQUIRED, _PEAKS):
-        state[i] = _ONE
-    state[_FAST], state[_SLOW], state[_LOWEST_GAIN] = _ONE, _ONE, _ONE
+        state[i] = at.ZERO
+    for i in range(at.REQUIRED, at.PEAKS):
+        state[i] = at.ONE
+    state[at.FAST], state[at.SLOW], state[at.LOWEST_GAIN] = at.ONE, at.ONE, at.ONE
 
 
 def new_state() -> NDArray[np.float32]:
@@ -116,131 +83,21 @@ def new_state() -> NDArray[np.float32]:
     return state
 
 
-@kernel("void(float32[::1], int64)")
-def _detect(state, offset):
-    """True peaks by the short detector; `offset` is where in the delay lines its history begins."""
+@kernel("void(float32[::1], boolean)")
+def _detect(state, long):
+    """True peaks of the delay lines' newest samples that the detector can judge."""
     for i in range(WIDTH):
-        state[_PEAKS + i] = _ZERO
-    peaks = state[_PEAKS : _PEAKS + WIDTH]
-    truepeak.detect(state[_LEFT + offset : _LEFT + offset + truepeak.BUFFER_SIZE], peaks)
-    truepeak.detect(state[_RIGHT + offset : _RIGHT + offset + truepeak.BUFFER_SIZE], peaks)
-
-
-@kernel("void(float32[::1], float32)")
-def _detect_long(state, ceiling):
-    """True peaks by the short detector and, where they come near the ceiling, by the long one."""
-    _detect(state, _DETECT_MIDDLE)
-    near, highest = ceiling * _NEAR_CEILING, _ZERO
-    for i in range(WIDTH):
-        state[_SCRATCH + i] = state[_PEAKS + i]
-        highest = max(highest, state[_PEAKS + i])
-    if highest > near:
-        peaks = state[_PEAKS : _PEAKS + WIDTH]
-        truepeak.detect_long(state[_LEFT + _DETECT_LONG : _LEFT + _DETECT_LONG + truepeak.LONG_BUFFER_SIZE], peaks)
-        truepeak.detect_long(state[_RIGHT + _DETECT_LONG : _RIGHT + _DETECT_LONG + truepeak.LONG_BUFFER_SIZE], peaks)
-        # Sample by sample: what its neighbours read must not depend on how the stream is cut.
-        for i in range(WIDTH):
-            state[_PEAKS + i] = state[_PEAKS + i] if state[_SCRATCH + i] > near else state[_SCRATCH + i]
-
-
-@kernel("void(float32[::1])")
-def _sliding_minimum(state):
-    """Minimum of the required gain over 64 neighbours, by doubling, written over the peaks."""
-    for i in range(WIDTH + 63):
-        state[_SCRATCH + i] = state[_REQUIRED + i]
-    for i in range(WIDTH + 62):
-        state[_SCRATCH + i] = min(state[_SCRATCH + i], state[_SCRATCH + i + 1])
-    for i in range(WIDTH + 60):
-        state[_SCRATCH + i] = min(state[_SCRATCH + i], state[_SCRATCH + i + 2])
-    for i in range(WIDTH + 56):
-        state[_SCRATCH + i] = min(state[_SCRATCH + i], state[_SCRATCH + i + 4])
-    for i in range(WIDTH + 48):
-        state[_SCRATCH + i] = min(state[_SCRATCH + i], state[_SCRATCH + i + 8])
-    for i in range(WIDTH + 32):
-        state[_SCRATCH + i] = min(state[_SCRATCH + i], state[_SCRATCH + i + 16])
-    for i in range(WIDTH):
-        state[_PEAKS + i] = min(state[_SCRATCH + i], state[_SCRATCH + i + 32])
-
-
-@kernel("void(float32[::1])")
-def _smooth(state):
-    """Box filters of 32, 16 and 8 over the released gain, by doubling, into the gain."""
-    for i in range(WIDTH + 52):
-        state[_SCRATCH + i] = state[_RELEASED + i] + state[_RELEASED + i + 1]
-    for i in range(WIDTH + 50):
-        state[_SCRATCH + i] += state[_SCRATCH + i + 2]
-    for i in range(WIDTH + 46):
-        state[_SCRATCH + i] += state[_SCRATCH + i + 4]
-    for i in range(WIDTH + 38):
-        state[_SCRATCH + i] += state[_SCRATCH + i + 8]
-    for i in range(WIDTH + 22):
-        state[_SCRATCH + i] += state[_SCRATCH + i + 16]
-    for i in range(WIDTH + 21):
-        state[_SCRATCH + i] += state[_SCRATCH + i + 1]
-    for i in range(WIDTH + 19):
-        state[_SCRATCH + i] += state[_SCRATCH + i + 2]
-    for i in range(WIDTH + 15):
-        state[_SCRATCH + i] += state[_SCRATCH + i + 4]
-    for i in range(WIDTH + 7):
-        state[_SCRATCH + i] += state[_SCRATCH + i + 8]
-    for i in range(WIDTH + 6):
-        state[_SCRATCH + i] += state[_SCRATCH + i + 1]
-    for i in range(WIDTH + 4):
-        state[_SCRATCH + i] += state[_SCRATCH + i + 2]
-    for i in range(WIDTH):
-        state[_GAIN + i] = (state[_SCRATCH + i] + state[_SCRATCH + i + 4]) * np.float32(1.0 / 4096.0)
-
-
-@kernel("void(float32[::1])")
-def _smooth_short(state):
-    """Box filters of 16, 8 and 8: what the long detector leaves time for."""
-    for i in range(WIDTH + 28):
-        state[_SCRATCH + i] = state[_RELEASED + 24 + i] + state[_RELEASED + 25 + i]
-    for i in range(WIDTH + 26):
-        state[_SCRATCH + i] += state[_SCRATCH + i + 2]
-    for i in range(WIDTH + 22):
-        state[_SCRATCH + i] += state[_SCRATCH + i + 4]
-    for i in range(WIDTH + 14):
-        state[_SCRATCH + i] += state[_SCRATCH + i + 8]
-    for i in range(WIDTH + 13):
-        state[_SCRATCH + i] += state[_SCRATCH + i + 1]
-    for i in range(WIDTH + 11):
-        state[_SCRATCH + i] += state[_SCRATCH + i + 2]
-    for i in range(WIDTH + 7):
-        state[_SCRATCH + i] += state[_SCRATCH + i + 4]
-    for i in range(WIDTH + 6):
-        state[_SCRATCH + i] += state[_SCRATCH + i + 1]
-    for i in range(WIDTH + 4):
-        state[_SCRATCH + i] += state[_SCRATCH + i + 2]
-    for i in range(WIDTH):
-        state[_GAIN + i] = (state[_SCRATCH + i] + state[_SCRATCH + i + 4]) * np.float32(1.0 / 1024.0)
-
-
-@kernel("void(float32[::1], float64[::1], int64, int64)")
-def _release(state, settings, count, at):
-    """Hold, fast release and slow envelope over `count` gains read from the peaks' place.
-
-    The result goes to `state[at:]`.
-    """
-    hold_samples = np.float32(settings[_HOLD_SAMPLES])
-    step = np.float32(settings[_RELEASE_STEP])
-    slow_attack = np.float32(settings[_SLOW_ATTACK_STEP])
-    slow_release = np.float32(settings[_SLOW_RELEASE_STEP])
-    keep, keep_attack, keep_release = _ONE - step, _ONE - slow_attack, _ONE - slow_release
-    fast, slow, hold = state[_FAST], state[_SLOW], state[_HOLD]
-    for i in range(count):
-        needed = state[_PEAKS + i]
-        released = min(needed, keep * fast + (step * needed + _ARRIVE))
-        # A peak within 0.002 dB of the held gain holds it on: two crests of one tone are never
-        # sampled quite alike, and a gain that let go between them would distort it.
-        again = (needed < _ONE) and (needed * _ALIKE <= fast)
-        held = min(fast, needed)
-        fast = held if again or hold > _ZERO else released
-        hold = hold_samples if again else max(hold - _ONE, _ZERO)
-        risen = min(keep_release * slow + (slow_release * fast + _ARRIVE), _ONE)
-        slow = keep_attack * slow + slow_attack * fast if fast < slow else risen
-        state[at + i] = min(fast, slow)
-    state[_FAST], state[_SLOW], state[_HOLD] = fast, slow, hold
+        state[at.PEAKS + i] = at.ZERO
+    peaks = state[at.PEAKS : at.PEAKS + WIDTH]
+    half = state[at.SCRATCH : at.SCRATCH + truepeak.HALF_SIZE]
+    left = state[at.LEFT : at.LEFT + LATENCY_SAMPLES + WIDTH]
+    right = state[at.RIGHT : at.RIGHT + LATENCY_SAMPLES + WIDTH]
+    if long:
+        truepeak.detect_long(left[LATENCY_SAMPLES - truepeak.LONG_HISTORY :], half, peaks)
+        truepeak.detect_long(right[LATENCY_SAMPLES - truepeak.LONG_HISTORY :], half, peaks)
+    else:
+        truepeak.detect(left[LATENCY_SAMPLES - truepeak.HISTORY :], half, peaks)
+        truepeak.detect(right[LATENCY_SAMPLES - truepeak.HISTORY :], half, peaks)
 
 
 @kernel("void(float32[::1], int64)")
@@ -248,24 +105,24 @@ def _advance(state, count):
     """Move every history on by `count` samples."""
     if count == WIDTH:
         for i in range(LATENCY_SAMPLES):
-            state[_LEFT + i] = state[_LEFT + WIDTH + i]
-            state[_RIGHT + i] = state[_RIGHT + WIDTH + i]
-        for i in range(_WINDOW - 1):
-            state[_REQUIRED + i] = state[_REQUIRED + WIDTH + i]
-        for i in range(_BOX_REACH):
-            state[_RELEASED + i] = state[_RELEASED + WIDTH + i]
-        for i in range(_PEAK_WAIT):
-            state[_DETECTED + i] = state[_DETECTED + WIDTH + i]
+            state[at.LEFT + i] = state[at.LEFT + WIDTH + i]
+            state[at.RIGHT + i] = state[at.RIGHT + WIDTH + i]
+        for i in range(at.WINDOW - 1):
+            state[at.REQUIRED + i] = state[at.REQUIRED + WIDTH + i]
+        for i in range(at.BOX_REACH):
+            state[at.RELEASED + i] = state[at.RELEASED + WIDTH + i]
+        for i in range(at.PEAK_WAIT):
+            state[at.DETECTED + i] = state[at.DETECTED + WIDTH + i]
         return
     for i in range(LATENCY_SAMPLES):
-        state[_LEFT + i] = state[_LEFT + count + i]
-        state[_RIGHT + i] = state[_RIGHT + count + i]
-    for i in range(_WINDOW - 1):
-        state[_REQUIRED + i] = state[_REQUIRED + count + i]
-    for i in range(_BOX_REACH):
-        state[_RELEASED + i] = state[_RELEASED + count + i]
-    for i in range(_PEAK_WAIT):
-        state[_DETECTED + i] = state[_DETECTED + count + i]
+        state[at.LEFT + i] = state[at.LEFT + count + i]
+        state[at.RIGHT + i] = state[at.RIGHT + count + i]
+    for i in range(at.WINDOW - 1):
+        state[at.REQUIRED + i] = state[at.REQUIRED + count + i]
+    for i in range(at.BOX_REACH):
+        state[at.RELEASED + i] = state[at.RELEASED + count + i]
+    for i in range(at.PEAK_WAIT):
+        state[at.DETECTED + i] = state[at.DETECTED + count + i]
 
 
 @kernel("void(float32[::1], float64[::1], float32, float32[::1], float32[::1])")
@@ -273,33 +130,30 @@ def _look_ahead(state, settings, ceiling, left, right):
     """Limit up to WIDTH samples with look-ahead."""
     count = left.shape[0]
     for i in range(count):
-        state[_LEFT + LATENCY_SAMPLES + i] = left[i]
-        state[_RIGHT + LATENCY_SAMPLES + i] = right[i]
-    if settings[_LONG] != 0.0:
-        _detect_long(state, ceiling)
-    else:
-        _detect(state, _DETECT)
-    target = ceiling * np.float32(settings[_MARGIN])
+        state[at.LEFT + LATENCY_SAMPLES + i] = left[i]
+        state[at.RIGHT + LATENCY_SAMPLES + i] = right[i]
+    _detect(state, settings[at.LONG] != 0.0)
+    target = ceiling * np.float32(settings[at.MARGIN])
     for i in range(WIDTH):
-        peak = state[_PEAKS + i]
-        state[_DETECTED + _PEAK_WAIT + i] = peak
-        state[_REQUIRED + _WINDOW - 1 + i] = np.float32(1.0) if peak <= ceiling else target / peak
-    _sliding_minimum(state)
-    _release(state, settings, count, _RELEASED + _BOX_REACH)
-    if settings[_LONG] != 0.0:
-        _smooth_short(state)
+        peak = state[at.PEAKS + i]
+        state[at.DETECTED + at.PEAK_WAIT + i] = peak
+        state[at.REQUIRED + at.WINDOW - 1 + i] = np.float32(1.0) if peak <= ceiling else target / peak
+    at.sliding_minimum(state)
+    at.release(state, settings, count, at.RELEASED + at.BOX_REACH)
+    if settings[at.LONG] != 0.0:
+        at.smooth_short(state)
     else:
-        _smooth(state)
-    wait = _PEAK_WAIT - _LONG_PEAK_WAIT if settings[_LONG] != 0.0 else 0
-    detected = state[_DETECTED + wait :]
-    lowest, highest = bits_of(state[_LOWEST_GAIN]), bits_of(state[_TRUE_PEAK])
+        at.smooth(state)
+    wait = at.PEAK_WAIT - at.LONG_PEAK_WAIT if settings[at.LONG] != 0.0 else 0
+    detected = state[at.DETECTED + wait :]
+    lowest, highest = bits_of(state[at.LOWEST_GAIN]), bits_of(state[at.TRUE_PEAK])
     for i in range(count):
-        lowest = min(lowest, bits_of(state[_GAIN + i]))
-        highest = max(highest, bits_of(detected[i] * state[_GAIN + i]))
-    state[_LOWEST_GAIN], state[_TRUE_PEAK] = float_of(lowest), float_of(highest)
+        lowest = min(lowest, bits_of(state[at.GAIN + i]))
+        highest = max(highest, bits_of(detected[i] * state[at.GAIN + i]))
+    state[at.LOWEST_GAIN], state[at.TRUE_PEAK] = float_of(lowest), float_of(highest)
     for i in range(count):
-        left[i] = min(max(state[_LEFT + i] * state[_GAIN + i], -ceiling), ceiling)
-        right[i] = min(max(state[_RIGHT + i] * state[_GAIN + i], -ceiling), ceiling)
+        left[i] = min(max(state[at.LEFT + i] * state[at.GAIN + i], -ceiling), ceiling)
+        right[i] = min(max(state[at.RIGHT + i] * state[at.GAIN + i], -ceiling), ceiling)
     _advance(state, count)
 
 
@@ -309,16 +163,16 @@ def _direct(state, settings, ceiling, left, right):
     count = left.shape[0]
     for i in range(count):
         peak = max(abs(left[i]), abs(right[i]))
-        state[_PEAKS + i] = np.float32(1.0) if peak <= ceiling else ceiling / peak
-    _release(state, settings, count, _GAIN)
-    lowest, highest = state[_LOWEST_GAIN], state[_TRUE_PEAK]
+        state[at.PEAKS + i] = np.float32(1.0) if peak <= ceiling else ceiling / peak
+    at.release(state, settings, count, at.GAIN)
+    lowest, highest = state[at.LOWEST_GAIN], state[at.TRUE_PEAK]
     for i in range(count):
-        gain = state[_GAIN + i]
+        gain = state[at.GAIN + i]
         lowest = min(lowest, gain)
         left[i] = min(max(left[i] * gain, -ceiling), ceiling)
         right[i] = min(max(right[i] * gain, -ceiling), ceiling)
         highest = max(highest, abs(left[i]), abs(right[i]))
-    state[_LOWEST_GAIN], state[_TRUE_PEAK] = lowest, highest
+    state[at.LOWEST_GAIN], state[at.TRUE_PEAK] = lowest, highest
 
 
 @kernel("void(float32[::1], float64[::1], float32, float32[::1], float32[::1])")
@@ -338,7 +192,7 @@ def process(state, settings, ceiling_lin, left, right):
     start = 0
     while start < left.shape[0]:
         stop = min(start + WIDTH, left.shape[0])
-        if settings[_LOOK_AHEAD] != 0.0:
+        if settings[at.LOOK_AHEAD] != 0.0:
             _look_ahead(state, settings, ceiling_lin, left[start:stop], right[start:stop])
         else:
             _direct(state, settings, ceiling_lin, left[start:stop], right[start:stop])
@@ -351,8 +205,8 @@ def take_lowest_gain(state):
 
     Thread: audio. Allocates: no.
     """
-    lowest = state[_LOWEST_GAIN]
-    state[_LOWEST_GAIN] = np.float32(1.0)
+    lowest = state[at.LOWEST_GAIN]
+    state[at.LOWEST_GAIN] = np.float32(1.0)
     return np.float64(lowest)
 
 
@@ -362,6 +216,6 @@ def take_true_peak(state):
 
     Thread: audio. Allocates: no.
     """
-    highest = state[_TRUE_PEAK]
-    state[_TRUE_PEAK] = _ZERO
+    highest = state[at.TRUE_PEAK]
+    state[at.TRUE_PEAK] = at.ZERO
     return np.float64(highest)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rt_automix import params, profile
 from rt_automix.config import Config
 from rt_automix.dsp import atomics, compressor, equalizer, limiter, loudness, rider
-from rt_automix.engine import chain, controls, meters
+from rt_automix.engine import chain, controls, meters, steering
 from rt_automix.engine import layout as at
 from rt_automix.engine.analyst import Analyst, publish
 from rt_automix.errors import UserError
@@ -207,6 +207,7 @@ class Engine:
 
         Thread: the analysis', or any while analysis is off. Allocates: yes.
         """
+        self._analyst.suggestion = params.clamp(values)
         publish(self._f64, self._i64, values, -1, -200.0)
 
     def settle(self) -> None:
@@ -214,7 +215,7 @@ class Engine:
 
         Thread: main, while no audio runs. Allocates: no.
         """
-        chain.settle(self._f64, self._i64)
+        steering.settle(self._f64, self._i64)
 
     @property
     def controls(self) -> dict[str, Any]:
@@ -266,7 +267,7 @@ class Engine:
 
     def meters(self) -> meters.Meters:
         """The newest meter readings. Thread: one reader at a time. Allocates: yes."""
-        return meters.read(self._f64, self._i64, self.sample_rate_hz)
+        return meters.read(self._f64, self._i64, self.sample_rate_hz, self.channels)
 
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs to go on as if nothing had happened, bit for bit.

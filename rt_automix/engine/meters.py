@@ -38,7 +38,7 @@ class Meters:
     applied: dict[str, float]
 
 
-def read(f64: NDArray[np.float64], i64: NDArray[np.int64], sample_rate_hz: int) -> Meters:
+def read(f64: NDArray[np.float64], i64: NDArray[np.int64], sample_rate_hz: int, channels: int) -> Meters:
     """The newest snapshot. Thread: one reader at a time. Allocates: yes."""
     slot = at.METER_SLOTS + at.METER_SIZE * atomics.triple_fetch(i64[at.METER_INDEX : at.METER_INDEX + 3])
     values = f64[slot : slot + at.METER_SIZE]
@@ -56,6 +56,6 @@ def read(f64: NDArray[np.float64], i64: NDArray[np.int64], sample_rate_hz: int) 
         limiting_db=float(values[at.M_LIMITING_DB]),
         gain_db=float(values[at.M_GAIN_DB]),
         trim_db=float(values[at.M_TRIM_DB]),
-        faults=int(values[at.M_FAULTS]),
+        faults=int(values[at.M_FAULTS]) * channels // 2,  # mono runs on both sides
         applied=params.to_dict(values[at.M_APPLIED :]),
     )

@@ -9,7 +9,7 @@ from oversampled import band_limited, true_peak_dbtp
 from scipy.ndimage import minimum_filter1d
 from scipy.optimize import linprog
 
-from rt_automix.dsp import limiter, truepeak
+from rt_automix.dsp import limiter, limiter_gain, truepeak
 from rt_automix.dsp.jit import JIT_ENABLED
 
 RATES_HZ = (44100, 48000, 96000)
@@ -178,13 +178,13 @@ def test_below_the_ceiling_the_input_comes_back_to_the_bit(rate_hz):
 def required_and_applied(audio: np.ndarray, rate_hz: int) -> tuple[np.ndarray, np.ndarray]:
     """The limiter's own required gains and smooth gains, in the order in which samples came."""
     state, settings = limiter.new_state(), limiter.new_settings(rate_hz)
-    width, newest = limiter.WIDTH, limiter._REQUIRED + limiter._WINDOW - 1
+    width, newest = limiter_gain.WIDTH, limiter_gain.REQUIRED + limiter_gain.WINDOW - 1
     audio = audio[:, : audio.shape[1] // width * width].astype(np.float32)
     required, applied = [], []
     for start in range(0, audio.shape[1], width):
         limiter.process(state, settings, CEILING, audio[0, start : start + width], audio[1, start : start + width])
         required.append(state[newest : newest + width].copy())
-        applied.append(state[limiter._GAIN : limiter._GAIN + width].copy())
+        applied.append(state[limiter_gain.GAIN : limiter_gain.GAIN + width].copy())
     return np.concatenate(required).astype(np.float64), np.concatenate(applied).astype(np.float64)
 
 

@@ -1,0 +1,162 @@
+"""What steers the chain: once per tick, messages in, every parameter a step further, ramps out."""
+
+from __future__ import annotations
+
+from rt_automix import params
+from rt_automix.dsp import atomics, compressor, equalizer, loudness, rider
+from rt_automix.dsp.jit import kernel
+from rt_automix.engine import layout as at
+
+_NEUTRAL, _LOW, _HIGH = params.NEUTRAL.copy(), params.LOW.copy(), params.HIGH.copy()
+_INPUT_GAIN, _LOW_SHELF = params.INDEX["input_gain_db"], params.INDEX["low_shelf_db"]
+_COMPRESSION, _STEREO_WIDTH = params.INDEX["compression"], params.INDEX["stereo_width"]
+_DRIVE, _LEVEL = params.INDEX["limiter_drive_db"], params.INDEX["output_level"]
+_ARRIVED = 1e-6
+_MATCH_LIMIT_DB = 12.0
+_PER_TICK = 1.0 / at.TICK_SAMPLES
+
+
+@kernel("float64(float64)")
+def _lin(level_db):
+    return 10.0 ** (0.05 * level_db)
+
+
+@kernel("int64(float64[::1], int64[::1])")
+def _read_controls(f64, i64):
+    """Take the newest controls; returns where they lie."""
+    index = i64[at.CONTROL_INDEX : at.CONTROL_INDEX + 3]
+    slot = at.CONTROL_SLOTS + at.CONTROL_SIZE * atomics.triple_fetch(index)
+    f64[at.TARGETS + at.S_AMOUNT] = f64[slot + at.AMOUNT]
+    f64[at.TARGETS + at.S_CEILING] = f64[slot + at.CEILING_LIN]
+    f64[at.TARGETS + at.S_RIDE] = f64[slot + at.RIDE]
+    listen = f64[slot + at.LISTEN]
+    f64[at.TARGETS + at.S_DRY] = 0.0 if listen == at.LISTEN_MASTER else 1.0
+    if listen != at.LISTEN_MASTER:
+        f64[at.TARGETS + at.S_MATCHED] = 1.0 if listen == at.LISTEN_COMPARE else 0.0
+    return slot
+
+
+@kernel("void(float64[::1], int64[::1])")
+def _read_suggestion(f64, i64):
+    """Take the newest suggestion once its time has come, clamped; NaN means neutral."""
+    index = i64[at.SUGGESTION_INDEX : at.SUGGESTION_INDEX + 3]
+    slot = at.SUGGESTION_SLOTS + at.SUGGESTION_SIZE * atomics.triple_fetch(index)
+    if not f64[slot + at.EFFECTIVE_AT] <= i64[at.SAMPLE_COUNT]:
+        return
+    for k in range(params.COUNT):
+        value = f64[slot + at.SUGGESTED + k]
+        value = value if value == value else _NEUTRAL[k]
+        f64[at.TARGETS + k] = min(max(value, _LOW[k]), _HIGH[k])
+    heard = f64[slot + at.INPUT_LUFS]
+    f64[at.INPUT_LUFS_NOW] = heard if abs(heard) < 200.0 else -200.0
+
+
+@kernel("int64(float64[::1])")
+def _smooth(f64):
+    """Two one-poles in a row per value; returns 1 if an equaliser band moved."""
+    moved = 0
+    for k in range(at.SMOOTHED):
+        target, now = f64[at.TARGETS + k], f64[at.NOW + k]
+        if now == target and f64[at.HALFWAY + k] == target:
+            continue
+        f64[at.HALFWAY + k] += f64[at.STEPS + k] * (target - f64[at.HALFWAY + k])
+        f64[at.NOW + k] += f64[at.STEPS + k] * (f64[at.HALFWAY + k] - now)
+        if abs(target - f64[at.NOW + k]) < _ARRIVED and abs(target - f64[at.HALFWAY + k]) < _ARRIVED:
+            f64[at.HALFWAY + k] = target
+            f64[at.NOW + k] = target
+        moved = 1
+    return moved
+
+
+@kernel("void(float64[::1], float64, int64)")
+def _ramp(f64, goal, start):
+    """Let the ramp at `start` run from where it ended to `goal` within the next tick."""
+    end = f64[start] + at.TICK_SAMPLES * f64[start + 1]
+    # Where the goal stands still the ramp ends on it exactly, not a rounding away.
+    f64[start] = goal if abs(end - goal) < 1e-9 else end
+    f64[start + 1] = (goal - f64[start]) * _PER_TICK
+
+
+@kernel("void(float64[::1], int64)")
+def _ride(f64, controls):
+    """Move the rider and set the gain before the equaliser and the drive behind the width."""
+    amount = f64[at.NOW + at.S_AMOUNT]
+    wanted = f64[at.NOW + _INPUT_GAIN] + f64[at.NOW + _DRIVE]
+    trim_db = f64[controls + at.MAX_TRIM_DB]
+    state = f64[at.RIDER_STATE : at.RIDER_STATE + rider.STATE_SIZE]
+    if f64[controls + at.FREEZE] == 0.0:
+        settings = f64[at.RIDER_SETTINGS : at.RIDER_SETTINGS + rider.SETTINGS_SIZE]
+        elapsed_s = at.TICK_SAMPLES / f64[at.SAMPLE_RATE_HZ]
+        rider.move(state, settings, wanted - trim_db, wanted + trim_db, elapsed_s)
+    gain_db = wanted + f64[at.NOW + at.S_RIDE] * (rider.gain_db(state) - wanted)
+    drive_db = f64[at.APPLIED + _DRIVE]
+    f64[at.GAIN_DB] = amount * gain_db
+    f64[at.METERS + at.M_GAIN_DB] = amount * gain_db
+    f64[at.METERS + at.M_TRIM_DB] = amount * (gain_db - wanted)
+    _ramp(f64, _lin(amount * gain_db - drive_db), at.PRE)
+    _ramp(f64, _lin(drive_db), at.DRIVE)
+
+
+@kernel("void(float64[::1], int64[::1], boolean)")
+def _equalise(f64, i64, moved):
+    """Arrive at the last goal; if a band moved, design the next and go there in steps."""
+    coefficients = f64[at.EQ_COEFFICIENTS : at.EQ_COEFFICIENTS + equalizer.COEFFICIENTS]
+    goal = f64[at.EQ_GOAL : at.EQ_GOAL + equalizer.COEFFICIENTS]
+    if i64[at.EQ_MOVING]:
+        for k in range(equalizer.COEFFICIENTS):
+            coefficients[k] = goal[k]
+    i64[at.EQ_MOVING] = 1 if moved else 0
+    if moved:
+        table = f64[at.EQ_TABLE : at.EQ_TABLE + equalizer.TABLE_SIZE]
+        equalizer.design(table, f64[at.APPLIED + _LOW_SHELF : at.APPLIED + _LOW_SHELF + equalizer.BAND_COUNT], goal)
+
+
+@kernel("void(float64[::1], int64[::1])")
+def tick(f64, i64):
+    """Once per TICK_SAMPLES: read messages, move every parameter a step, design what changed.
+
+    Thread: audio. Allocates: no.
+    """
+    controls = _read_controls(f64, i64)
+    if f64[controls + at.FREEZE] == 0.0:
+        _read_suggestion(f64, i64)
+    matched_db = loudness.short_term_lufs(f64[at.LOUDNESS_STATE : at.LOUDNESS_STATE + loudness.STATE_SIZE])
+    matched_db = matched_db - f64[at.INPUT_LUFS_NOW] if f64[at.INPUT_LUFS_NOW] > -70.0 else 0.0
+    f64[at.TARGETS + at.S_MATCH_DB] = min(max(matched_db, -_MATCH_LIMIT_DB), _MATCH_LIMIT_DB)
+
+    amount_before = f64[at.NOW + at.S_AMOUNT]
+    moved = _smooth(f64)
+    amount = f64[at.NOW + at.S_AMOUNT]
+    for k in range(params.COUNT):
+        f64[at.APPLIED + k] = _NEUTRAL[k] + amount * (f64[at.NOW + k] - _NEUTRAL[k])
+    _equalise(f64, i64, moved or amount != amount_before or i64[at.SAMPLE_COUNT] == 0)
+    _ride(f64, controls)
+    f64[at.CEILING] = min(f64[at.APPLIED + _LEVEL], f64[at.NOW + at.S_CEILING])
+    _ramp(f64, f64[at.APPLIED + _STEREO_WIDTH], at.WIDTH)
+    _ramp(f64, f64[at.NOW + at.S_DRY], at.DRY)
+    _ramp(f64, f64[at.NOW + at.S_MATCHED], at.MATCHED)
+    _ramp(f64, _lin(f64[at.NOW + at.S_MATCH_DB]), at.MATCH)
+    compressor.tick(
+        f64[at.COMPRESSOR_STATE : at.COMPRESSOR_STATE + compressor.STATE_SIZE],
+        f64[at.COMPRESSOR_SETTINGS : at.COMPRESSOR_SETTINGS + compressor.SETTINGS_SIZE],
+        f64[at.APPLIED + _COMPRESSION],
+        f64[at.PRE],
+    )
+
+
+@kernel("void(float64[::1], int64[::1])")
+def settle(f64, i64):
+    """Put every smoothed value at its target, as if it had always been there.
+
+    Thread: main, while no audio runs. Allocates: no.
+    """
+    _read_controls(f64, i64)
+    _read_suggestion(f64, i64)
+    for k in range(at.SMOOTHED):
+        f64[at.HALFWAY + k] = f64[at.TARGETS + k]
+        f64[at.NOW + k] = f64[at.TARGETS + k]
+    tick(f64, i64)
+    _equalise(f64, i64, False)
+    for ramp in range(at.PRE, at.PRE + 2 * at.RAMPS, 2):
+        f64[ramp] += at.TICK_SAMPLES * f64[ramp + 1]
+        f64[ramp + 1] = 0.0
