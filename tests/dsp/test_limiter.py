@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import detector_twin
 import numpy as np
 import pytest
 import soundfile
 from oversampled import band_limited, true_peak_dbtp
 from scipy.ndimage import minimum_filter1d
-from scipy.optimize import linprog
 
 from rt_automix.dsp import limiter, limiter_gain, truepeak
 from rt_automix.dsp.jit import JIT_ENABLED
@@ -140,28 +140,6 @@ def test_block_size_changes_no_bit(rate_hz, look_ahead):
         assert (limiter.take_lowest_gain(state), limiter.take_true_peak(state)) == readings
 
 
-def under_read_most() -> np.ndarray:
-    """64 samples that the short detector reads as 1 and the long one as 1.63, by linear programming."""
-    short, long = truepeak.interpolator(), truepeak.interpolator(taps=64, beta=truepeak.LONG_KAISER_BETA)
-    readings = np.array([[np.convolve(sample, row[::-1]) for sample in np.eye(64)] for row in short])
-    readings = readings.transpose(0, 2, 1).reshape(-1, 64)
-    rows = np.concatenate([readings, -readings])
-    return linprog(-long[8], A_ub=rows, b_ub=np.ones(len(rows)), bounds=[(-1.0, 1.0)] * 64).x
-
-
-@needs_speed
-def test_block_size_changes_no_bit_where_the_detectors_disagree():
-    """At 44.1 kHz: just below where the long detector is asked, and a louder sample a while later."""
-    silence = np.zeros(200)
-    hidden = 0.69 * float(CEILING) * under_read_most()
-    for gap in range(0, 64, 8):
-        later = np.zeros(200)
-        later[gap] = 0.85 * float(CEILING)
-        mono = np.concatenate([silence, hidden, later])
-        outputs = [limited(np.stack([mono, mono]), 44100, block=block) for block in (1, 7, 64, 65)]
-        assert all(np.array_equal(output, outputs[0]) for output in outputs)
-
-
 @pytest.mark.parametrize("rate_hz", [44100, 48000])
 def test_below_the_ceiling_the_input_comes_back_to_the_bit(rate_hz):
     """Delayed by LATENCY_SAMPLES, whatever the block; direct mode gives it back at once."""
@@ -205,16 +183,7 @@ def twin(audio: np.ndarray, rate_hz: int) -> np.ndarray:
     """The limiter in double precision, from its description."""
     is_long = rate_hz < limiter.LONG_DETECTOR_BELOW_HZ
     count = audio.shape[1]
-    filters = [(truepeak.TAPS, truepeak.KAISER_BETA)] + [(64, 4.5)] * is_long
-    peaks = np.zeros(count + 1)
-    for taps, beta in filters:
-        for row in truepeak.interpolator(16, taps, beta):
-            for channel in audio:
-                interpolated = np.convolve(channel, row[::-1])[taps // 2 :]
-                peaks = np.maximum(peaks, np.abs(interpolated[: count + 1]))
-    # peaks[s] is the largest from sample s to s + 1; here it waits until the slowest detector knows it.
-    wait = truepeak.LONG_DELAY if is_long else truepeak.DELAY
-    peaks = np.concatenate([np.zeros(wait), peaks])[:count]
+    peaks = detector_twin.peaks(audio, *(detector_twin.LONG if is_long else detector_twin.SHORT))
     ceiling = float(CEILING)
     required = np.where(peaks <= ceiling, 1.0, ceiling * 10.0 ** (-limiter.MARGIN_DB / 20.0) / np.maximum(peaks, 1e-9))
     needed = minimum_filter1d(np.concatenate([np.ones(63), required]), 64, origin=-32)[:count]
