@@ -20,7 +20,7 @@ def _weights() -> NDArray[np.float64]:
 _WEIGHTS = _weights()
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"})
+@numba.njit(nogil=True, fastmath={"contract", "reassoc", "nsz"})
 def _largest(padded, weights, floor):  # type: ignore[no-untyped-def]
     largest = 0.0
     for s in range(padded.shape[0] - weights.shape[1]):

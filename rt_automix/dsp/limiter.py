@@ -29,7 +29,7 @@ STATE_SIZE, SETTINGS_SIZE = at.STATE_SIZE, at.SETTINGS_SIZE
 LONG_DETECTOR_BELOW_HZ = 47_000.0
 """Below this sample rate 21 kHz lies too near Nyquist for the short detector."""
 
-MARGIN_DB = 0.02
+MARGIN_DB = 0.03
 """What is limited is limited this much below the ceiling: the detector's own error."""
 
 HOLD_MS = 12.0

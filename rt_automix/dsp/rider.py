@@ -33,14 +33,17 @@ JUMP_DOWN_DB, JUMP_DOWN_STEPS = 6.0, 15
 
 RISE_RATE = 0.5
 GAIN_LIMIT_DB = 40.0
-ONSETS_LU = 0.1
-"""A gain that follows lets onsets through at the old gain: the mean excess over 54 songs, aimed off."""
+LONG_STEPS = 400
+LONG_AFTER_STEPS = 50
+LONG_SHARE = 0.7
+LONG_LIMIT_LU = 0.6
+"""What came out over the last 40 s, gated, against the target: this share of the error is aimed off."""
 
 
 _RING = 0
 _AT = WINDOW_STEPS
-_STEPS, _GOAL, _GAIN, _HURRY = (_AT + 1 + k for k in range(4))
-STATE_SIZE = _AT + 5
+_STEPS, _GOAL, _GAIN, _HURRY, _LONG_ENERGY, _LONG_COUNT = (_AT + 1 + k for k in range(6))
+STATE_SIZE = _AT + 7
 
 SETTINGS_SIZE = 3
 RESPONSE_S, MAX_DB_PER_S, GATE_LUFS = range(SETTINGS_SIZE)
@@ -98,6 +101,19 @@ def _window(state):
     return window
 
 
+@kernel("float64(float64[::1], float64, float64)")
+def _aim_off(state, energy, target_lufs):
+    """How much above the target to aim, for what came out over the long run to meet it."""
+    if energy > 0.1 * state[_LONG_ENERGY]:
+        state[_LONG_COUNT] = min(state[_LONG_COUNT] + 1.0, LONG_STEPS)
+        if state[_LONG_COUNT] > LONG_AFTER_STEPS:
+            state[_LONG_ENERGY] += (energy - state[_LONG_ENERGY]) / (state[_LONG_COUNT] - LONG_AFTER_STEPS)
+    if state[_LONG_COUNT] < 2 * LONG_AFTER_STEPS:
+        return 0.0
+    error = LONG_SHARE * (target_lufs - _lufs(state[_LONG_ENERGY]))
+    return min(max(error, -LONG_LIMIT_LU), LONG_LIMIT_LU)
+
+
 @kernel("void(float64[::1], float64[::1], float64, float64, float64)")
 def hear(state, settings, energy, gain_db, target_lufs):
     """Take up one step of 100 ms of output.
@@ -122,7 +138,7 @@ def hear(state, settings, energy, gain_db, target_lufs):
     state[_RING + at] = bare
     state[_AT] = (at + 1) % WINDOW_STEPS
     window = _window(state)
-    goal = target_lufs - ONSETS_LU - _lufs(window)
+    goal = target_lufs + _aim_off(state, energy, target_lufs) - _lufs(window)
     state[_GOAL] = min(max(goal, -GAIN_LIMIT_DB), GAIN_LIMIT_DB)
 
 

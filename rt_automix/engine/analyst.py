@@ -27,7 +27,13 @@ HURRY = 4.0
 HURRY_S = 10.0
 """Suggestions may move this much faster while the engine has heard less than this."""
 
+TRUST_S = 12.0
+"""The first seconds of a song say little about its tone: until this much music has been heard, tone,
+compression and width go only this share of the way. Gain needs no such patience."""
+
 SHORT_TERM_S = 3.0
+
+_TONE = np.array([name not in ("input_gain_db", "limiter_drive_db", "output_level") for name in params.NAMES])
 
 
 class Analyst:
@@ -94,9 +100,14 @@ class Analyst:
 
     def _move(self, wanted: params.Values) -> None:
         """Step towards what is wanted, no faster than each parameter's slew."""
+        wanted = np.where(_TONE, params.blend(wanted, self._trust), wanted)
         hurry = HURRY if self.listener.statistics.seconds_heard < HURRY_S else 1.0
         step = params.SLEW_PER_S * (hurry * self.interval_samples / self._sample_rate_hz)
         self.suggestion = self.suggestion + np.clip(params.clamp(wanted) - self.suggestion, -step, step)
+
+    @property
+    def _trust(self) -> float:
+        return min(self.listener.statistics.seconds_heard / TRUST_S, 1.0)
 
     def state(self) -> dict[str, Any]:
         """A copy of what `restore` needs."""
