@@ -139,8 +139,6 @@ def test_meter_agrees_with_32_times_oversampling(rate_hz, limit_hz):
     assert max(np.abs(errors_db)) < 0.15
 
 
-
-
 @needs_speed
 @pytest.mark.parametrize(
     ("frequency_hz", "short_misses_db", "long_misses_db"),
