@@ -184,10 +184,10 @@ def test_last_sample_counts_at_once():
 
 def test_meter_looks_wherever_a_peak_could_be():
     """Samples that make the highest peak there can be of their size count, even just above an older peak."""
-    size = 3 * truepeak.TAPS
-    weights = np.array([detector_twin.points(sample, *detector_twin.SHORT)[-1] for sample in np.eye(size)])
+    size = 3 * truepeak.LONG_TAPS
+    weights = np.array([detector_twin.points(sample, *detector_twin.LONG)[-1] for sample in np.eye(size)])
     worst = np.abs(weights).sum(axis=0).argmax()
-    signs = np.concatenate([np.sign(weights[:, worst]), np.zeros(truepeak.TAPS)]).astype(np.float32)
+    signs = np.concatenate([np.sign(weights[:, worst]), np.zeros(truepeak.LONG_TAPS)]).astype(np.float32)
     highest = np.abs(weights[:, worst]).sum()
     state = truepeak.new_state()
     older = np.array([0.9999 * highest], dtype=np.float32)
