@@ -50,7 +50,8 @@ def _source_hash() -> str:
     digest = hashlib.sha256(numba.__version__.encode())
     sources = [*sorted((_PACKAGE / "dsp").glob("*.py")), *(_PACKAGE / name for name in _BEYOND_DSP)]
     for path in sources:
-        digest.update(path.name.encode())
+        # Numba's own index goes by place and time: another installation starts another folder.
+        digest.update(f"{path} {path.stat().st_mtime_ns}".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
