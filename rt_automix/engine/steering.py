@@ -53,7 +53,7 @@ def _read_suggestion(f64, i64):
 
 @kernel("int64(float64[::1])")
 def _smooth(f64):
-    """Two one-poles in a row per value; returns 1 if an equaliser band moved."""
+    """Two one-poles in a row per value; returns 1 if a parameter or the amount moved."""
     moved = 0
     for k in range(at.SMOOTHED):
         target, now = f64[at.TARGETS + k], f64[at.NOW + k]
@@ -64,7 +64,8 @@ def _smooth(f64):
         if abs(target - f64[at.NOW + k]) < _ARRIVED and abs(target - f64[at.HALFWAY + k]) < _ARRIVED:
             f64[at.HALFWAY + k] = target
             f64[at.NOW + k] = target
-        moved = 1
+        if k <= at.S_AMOUNT:
+            moved = 1
     return moved
 
 
@@ -124,12 +125,11 @@ def tick(f64, i64):
     matched_db = matched_db - f64[at.INPUT_LUFS_NOW] if f64[at.INPUT_LUFS_NOW] > -70.0 else 0.0
     f64[at.TARGETS + at.S_MATCH_DB] = min(max(matched_db, -_MATCH_LIMIT_DB), _MATCH_LIMIT_DB)
 
-    amount_before = f64[at.NOW + at.S_AMOUNT]
     moved = _smooth(f64)
     amount = f64[at.NOW + at.S_AMOUNT]
     for k in range(params.COUNT):
         f64[at.APPLIED + k] = _NEUTRAL[k] + amount * (f64[at.NOW + k] - _NEUTRAL[k])
-    _equalise(f64, i64, moved or amount != amount_before or i64[at.SAMPLE_COUNT] == 0)
+    _equalise(f64, i64, moved or i64[at.SAMPLE_COUNT] == 0)
     _ride(f64, controls)
     f64[at.CEILING] = min(f64[at.APPLIED + _LEVEL], f64[at.NOW + at.S_CEILING])
     _ramp(f64, f64[at.APPLIED + _STEREO_WIDTH], at.WIDTH)
