@@ -30,15 +30,16 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("config", "matcher", "suggester", "model"),
     ("engine", "engine.*"),
     ("io", "io.*", "render"),
+    ("live", "live.*"),
     ("cli", "cli.*", "cli_*", "report", "report.*", "report_*", "panel", "panel.*", "__main__"),
 )
 NEVER = {"torch", "scipy", "soundfile"}
-ONE_FILE_EACH = ("sounddevice", "rtmidi", "pedalboard", "mutagen", "matplotlib")
+ONE_FILE_EACH = ("sounddevice", "jack", "rtmidi", "pedalboard", "mutagen", "matplotlib")
 DSP_MAY_IMPORT = {"numpy", "numba", "llvmlite", "platformdirs"}
 LIGHT = ("config", "cli")  # what answers `--help` and `check` must not wait for a compiler
 HEAVY = ("numba", "onnxruntime", "pedalboard")
 MAY_PRINT = ("cli", "cli.*", "cli_*", "report", "report.*", "report_*", "__main__")
-DISTRIBUTION = {"rtmidi": "python-rtmidi"}  # where a library is imported by another name than it is installed
+DISTRIBUTION = {"rtmidi": "python-rtmidi", "jack": "JACK-Client"}  # where a library is imported by another name than it is installed
 MOST_LINES = 360
 
 

@@ -1,0 +1,78 @@
+"""A real JACK server of a test's own: the dummy driver, under a name that nobody else uses."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+needs_jack = pytest.mark.skipif(
+    shutil.which("jackd") is None, reason="needs a JACK server: sudo apt install jackd2 libportaudio2"
+)
+
+
+class JackServer:
+    """A server that can be killed and started again under the same name."""
+
+    def __init__(self, period: int, rate_hz: int, synchronous: bool = True) -> None:
+        self.name = f"automix-{uuid.uuid4().hex[:8]}"
+        self.environment = {**os.environ, "JACK_DEFAULT_SERVER": self.name, "JACK_NO_START_SERVER": "1"}
+        self.period, self.rate_hz = period, rate_hz
+        self._synchronous = ["-S"] if synchronous else []
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, limit_s: float = 15.0) -> None:
+        """Start the server and wait until it answers."""
+        command = ["jackd", "--no-mlock", "-n", self.name, "-R", "-P", "70", *self._synchronous, "-p", "256"]
+        command += ["-d", "dummy", "-r", str(self.rate_hz), "-p", str(self.period), "-C", "2", "-P", "2"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._process = subprocess.Popen(command, start_new_session=True, **quiet)
+        deadline = time.monotonic() + limit_s
+        while subprocess.run(["jack_lsp"], env=self.environment, **quiet).returncode:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError("the JACK server did not start")
+            time.sleep(0.05)
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """End the server; SIGKILL leaves its shared memory behind, as a crash does."""
+        if self._process is None:
+            return
+        self._process.send_signal(number)
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(5)
+        self._process = None
+
+    def run(self, *command: str) -> str:
+        """Run a JACK tool against this server; what it prints."""
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=10)
+        return done.stdout
+
+
+@contextlib.contextmanager
+def jack_server(period: int = 64, rate_hz: int = 48_000, synchronous: bool = True) -> Iterator[JackServer]:
+    """A running server; this process's own clients find it too."""
+    server = JackServer(period, rate_hz, synchronous)
+    names = ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER")
+    before = {name: os.environ.get(name) for name in names}
+    server.start()
+    os.environ.update({name: server.environment[name] for name in names})
+    try:
+        yield server
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        server.stop()
