@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.dsp.jit import kernel
-from rt_automix.units import LUFS_OFFSET_DB
+from rt_automix.units import LUFS_OFFSET_DB, energy_from_lufs
 
 STEP_S = 0.1
 WINDOW_STEPS = 60
@@ -57,6 +57,28 @@ def new_state() -> NDArray[np.float64]:
     state = np.zeros(STATE_SIZE)
     state[_HURRY] = HURRY_STEPS
     return state
+
+
+def resume(state: NDArray[np.float64], gain_db: float, target_lufs: float) -> None:
+    """Start as if `gain_db` had long brought the music to the target: no hurry, nothing to make good for.
+
+    Parameters
+    ----------
+    state : float64, shape (STATE_SIZE,), overwritten
+    gain_db : float
+        Limited to +-GAIN_LIMIT_DB.
+    target_lufs : float
+
+    Thread: main, while no audio runs. Allocates: no.
+    """
+    gain_db = min(max(gain_db, -GAIN_LIMIT_DB), GAIN_LIMIT_DB)
+    state[:] = 0.0
+    state[_RING:_AT] = energy_from_lufs(target_lufs - gain_db)
+    state[_STEPS] = WINDOW_STEPS
+    state[_GOAL] = gain_db
+    state[_GAIN] = gain_db
+    state[_LONG_ENERGY] = energy_from_lufs(target_lufs)
+    state[_LONG_COUNT] = LONG_STEPS
 
 
 @kernel("float64(float64[::1], int64, float64)")

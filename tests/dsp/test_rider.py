@@ -118,6 +118,24 @@ def test_gain_never_moves_faster_than_it_may(max_db_per_s):
     assert per_s.max() > 0.5 * min(max_db_per_s, 20.0)
 
 
+@pytest.mark.parametrize("kept_db", [-12.0, 0.0, 9.0])
+def test_resume_goes_on_at_the_gain_of_before(kept_db):
+    """Music like the one before, with its ups and downs, moves the gain by less than half a dB; a fresh start does."""
+    rng = np.random.default_rng(2)
+    music_lufs = TARGET_LUFS - kept_db + 1.5 * rng.standard_normal(60)
+    state = rider.new_state()
+    rider.resume(state, kept_db, TARGET_LUFS)
+    assert rider.gain_db(state) == kept_db
+    assert np.abs(ridden(music_lufs, state) - kept_db).max() < 0.5
+    assert np.abs(ridden(music_lufs) - kept_db).max() > 0.5
+
+
+def test_resume_still_follows_other_music():
+    state = rider.new_state()
+    rider.resume(state, 3.0, TARGET_LUFS)
+    assert ridden(steady(-26.0, 10.0), state)[-1] == pytest.approx(12.0, abs=NEAR_DB)
+
+
 def test_target_already_met_moves_next_to_nothing():
     assert np.abs(ridden(steady(TARGET_LUFS, 20.0))).max() < NEAR_DB
 
