@@ -112,6 +112,29 @@ class Statistics:
         for name, value in state.items():
             setattr(self, name, value.copy() if hasattr(value, "copy") else value)
 
+    def plain(self) -> dict[str, Any]:
+        """The same as `state` as plain numbers and lists, for a file."""
+        plain: dict[str, Any] = {}
+        for name, value in self.state().items():
+            plain[name] = value.tolist() if isinstance(value, np.ndarray) else value
+        return plain
+
+    def restore_plain(self, plain: dict[str, Any]) -> None:
+        """Go on from what `plain` gave.
+
+        Raises
+        ------
+        ValueError
+            Something is missing, of another shape, or not a number.
+        """
+        read: dict[str, Any] = {}
+        for name, mine in self.state().items():
+            value = np.asarray(plain.get(name), np.float64)
+            if not np.isfinite(value).all() or (isinstance(mine, np.ndarray) and value.shape != mine.shape):
+                raise ValueError(f"statistics: {name} is not what it should be")
+            read[name] = value if isinstance(mine, np.ndarray) else value.tolist()
+        self.restore(read)
+
     def add(self, rows: NDArray[np.float32]) -> None:
         """Take frames in.
 

@@ -89,6 +89,7 @@ def _measure(f64, f32, i64, left, right):
     lowest = limiter.take_lowest_gain(f32[at.LIMITER_STATE : at.LIMITER_STATE + limiter.STATE_SIZE])
     reduction = compressor.take_reduction_db(f64[at.COMPRESSOR_STATE : at.COMPRESSOR_STATE + compressor.STATE_SIZE])
     true_peak = limiter.take_true_peak(f32[at.LIMITER_STATE : at.LIMITER_STATE + limiter.STATE_SIZE])
+    true_peak *= f64[at.NOW + at.S_TRIM]
     meters[at.M_IN_PEAK] *= keep
     meters[at.M_OUT_PEAK] *= keep
     meters[at.M_OUT_TRUE_PEAK] = max(true_peak, keep * meters[at.M_OUT_TRUE_PEAK])
@@ -171,6 +172,13 @@ def _listen(f64, f32, i64, left, right):
     mix.crossfade(left, right, dry_left, dry_right, offset, share, step)
 
 
+@kernel("void(float64[::1], int64, float32[::1], float32[::1])")
+def _trim(f64, offset, left, right):
+    """Turn the output down, whatever is listened to; at 0 dB no bit changes."""
+    if f64[at.TRIM] != 1.0 or f64[at.TRIM_STEP] != 0.0:
+        mix.gain(left, right, offset, np.float32(f64[at.TRIM]), np.float32(f64[at.TRIM_STEP]))
+
+
 @kernel("void(float64[::1], float32[::1], int64[::1], float32[::1], float32[::1])")
 def _segment(f64, f32, i64, left, right):
     """Up to the next tick, at most TICK_SAMPLES."""
@@ -189,23 +197,23 @@ def _segment(f64, f32, i64, left, right):
     _master(f64, f32, i64, offset, left, right)
     _measure(f64, f32, i64, left, right)
     _listen(f64, f32, i64, left, right)
+    _trim(f64, offset, left, right)
     f64[at.METERS + at.M_OUT_PEAK] = max(f64[at.METERS + at.M_OUT_PEAK], np.float64(mix.peak(left, right)))
     atomics.store_release(i64, at.SAMPLE_COUNT, position + count)
 
 
-@kernel("void(float32[:, ::1], float64[::1], float32[::1], int64[::1])")
-def process_block(io, f64, f32, i64):
+@kernel("void(float32[::1], float32[::1], float64[::1], float32[::1], int64[::1])")
+def process_pair(left, right, f64, f32, i64):
     """Master a block in place.
 
     Parameters
     ----------
-    io : float32, shape (2, n), any n, replaced by the output
+    left, right : float32, shape (n,), any n, replaced by the output
     f64, f32, i64 : the arrays of `layout`, updated
 
     Thread: audio. Allocates: no.
     """
     word = atomics.flush_denormals()
-    left, right = io[0], io[1]
     start = 0
     while start < left.shape[0]:
         offset = i64[at.SAMPLE_COUNT] & (at.TICK_SAMPLES - 1)
@@ -213,3 +221,12 @@ def process_block(io, f64, f32, i64):
         _segment(f64, f32, i64, left[start:stop], right[start:stop])
         start = stop
     atomics.restore_denormals(word)
+
+
+@kernel("void(float32[:, ::1], float64[::1], float32[::1], int64[::1])")
+def process_block(io, f64, f32, i64):
+    """Master a block of shape (2, n) in place, as `process_pair` does.
+
+    Thread: audio. Allocates: no.
+    """
+    process_pair(io[0], io[1], f64, f32, i64)

@@ -19,6 +19,7 @@ RANGES = {
     "ceiling_dbtp": (-12.0, 0.0),
     "target_lufs": (-40.0, -5.0),
     "max_trim_db": (0.0, 24.0),
+    "output_trim_db": (-40.0, 0.0),
 }
 SWITCHES = ("freeze", "ride")
 NAMES = ("listen", *RANGES, *SWITCHES)
@@ -35,6 +36,7 @@ def initial(config: Config, style: Profile) -> dict[str, Any]:
         "target_lufs": style.loudness_lufs if target_lufs is None else target_lufs,
         "ride": config.rider.enabled,
         "max_trim_db": config.rider.max_trim_db,
+        "output_trim_db": 0.0,
     }
 
 
@@ -66,4 +68,5 @@ def message(controls: dict[str, Any]) -> NDArray[np.float64]:
     values[at.TARGET_LUFS] = controls["target_lufs"]
     values[at.RIDE] = controls["ride"]
     values[at.MAX_TRIM_DB] = controls["max_trim_db"]
+    values[at.OUTPUT_TRIM_LIN] = lin_from_db(controls["output_trim_db"])
     return values

@@ -30,6 +30,7 @@ _SMOOTHING_MS = {
     at.S_DRY: 8.0,
     at.S_MATCHED: 8.0,
     at.S_MATCH_DB: 150.0,
+    at.S_TRIM: 30.0,
 }
 _PEAK_FALL_DB_PER_S = 15.0
 _POLL_S = 0.005
@@ -125,7 +126,7 @@ class Engine:
             self._f32[start : start + limiter.STATE_SIZE] = limiter.new_state()
         self._f64[at.SAMPLE_RATE_HZ] = rate
         self._f64[at.PEAK_KEEP] = lin_from_db(-_PEAK_FALL_DB_PER_S * 0.01)
-        self._analyst = Analyst(rate, self.channels, self._suggester, self.style, self.config.engine.analysis_hops)
+        self.analyst = Analyst(rate, self.channels, self._suggester, self.style, self.config.engine.analysis_hops)
         self._publish_controls()
         self.hold(params.NEUTRAL)
         self.settle()
@@ -175,14 +176,14 @@ class Engine:
             return
         done = 0
         while done < stereo.shape[1]:
-            due = self._analyst.next_at - int(self._i64[at.SAMPLE_COUNT])
+            due = self.analyst.next_at - int(self._i64[at.SAMPLE_COUNT])
             whole = done == 0 and due >= stereo.shape[1]
             piece = stereo if whole else np.ascontiguousarray(stereo[:, done : done + due])
             chain.process_block(piece, self._f64, self._f32, self._i64)
             if not whole:
                 stereo[:, done : done + piece.shape[1]] = piece
             done += piece.shape[1]
-            self._analyst.follow(self._f64, self._f32, self._i64)
+            self.analyst.follow(self._f64, self._f32, self._i64)
 
     def _start_worker(self) -> None:
         if self._analysis == "thread":
@@ -192,7 +193,7 @@ class Engine:
 
     def _work(self) -> None:
         while not self._stop.wait(_POLL_S):
-            while self._analyst.follow(self._f64, self._f32, self._i64) and not self._stop.is_set():
+            while self.analyst.follow(self._f64, self._f32, self._i64) and not self._stop.is_set():
                 pass
 
     def close(self) -> None:
@@ -207,7 +208,7 @@ class Engine:
 
         Thread: the analysis', or any while analysis is off. Allocates: yes.
         """
-        self._analyst.suggestion = params.clamp(values)
+        self.analyst.suggestion = params.clamp(values)
         publish(self._f64, self._i64, values, -1, -200.0)
 
     def settle(self) -> None:
@@ -236,6 +237,8 @@ class Engine:
         ride : bool
             Whether the loudness rider works.
         max_trim_db : float, 0..24
+        output_trim_db : float, -40..0
+            Behind everything, whatever is listened to.
 
         Raises
         ------
@@ -256,14 +259,36 @@ class Engine:
         atomics.triple_publish(index, slots, controls.message(self._controls))
 
     @property
+    def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]]:
+        """The arrays of `layout` that `chain.process_pair` works on, for a compiled callback.
+
+        They stay the same until the next `reset` or `prepare`; whoever lends them out keeps the engine.
+        """
+        return self._f64, self._f32, self._i64
+
+    def follow_style(self, style: profile.Profile) -> None:
+        """Aim at another profile from the next suggestion on, and at its loudness unless one was configured.
+
+        Thread: any. Allocates: yes.
+        """
+        self.style = self.analyst.profile = style
+        if self.config.master.target_lufs is None:
+            self.set(target_lufs=style.loudness_lufs)
+
+    @property
     def suggestion(self) -> dict[str, float]:
         """The parameters last suggested, by name, before the amount."""
-        return params.to_dict(self._analyst.suggestion)
+        return params.to_dict(self.analyst.suggestion)
+
+    @property
+    def suggestion_age_s(self) -> float:
+        """How long ago the newest sample came in that the suggestion has heard."""
+        return (int(self._i64[at.SAMPLE_COUNT]) - self.analyst.heard_samples) / self.sample_rate_hz
 
     @property
     def analysis_gaps(self) -> int:
         """How often the analysis fell so far behind that it had to skip."""
-        return self._analyst.gaps
+        return self.analyst.gaps
 
     def meters(self) -> meters.Meters:
         """The newest meter readings. Thread: one reader at a time. Allocates: yes."""
@@ -282,7 +307,7 @@ class Engine:
             "f64": self._f64.copy(),
             "f32": self._f32.copy(),
             "i64": self._i64.copy(),
-            "analyst": self._analyst.state(),
+            "analyst": self.analyst.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -307,5 +332,5 @@ class Engine:
         self._controls = dict(state["controls"])
         for mine, saved in ((self._f64, state["f64"]), (self._f32, state["f32"]), (self._i64, state["i64"])):
             mine[:] = saved
-        self._analyst.restore(state["analyst"])
+        self.analyst.restore(state["analyst"])
         self._start_worker()

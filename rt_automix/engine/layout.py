@@ -20,13 +20,13 @@ RING_SAMPLES = 1 << 17
 SUGGESTION_SIZE = SUGGESTED + params.COUNT
 
 # What a message from the controls holds.
-(AMOUNT, LISTEN, FREEZE, CEILING_LIN, TARGET_LUFS, RIDE, MAX_TRIM_DB) = range(7)
-CONTROL_SIZE = 7
+(AMOUNT, LISTEN, FREEZE, CEILING_LIN, TARGET_LUFS, RIDE, MAX_TRIM_DB, OUTPUT_TRIM_LIN) = range(8)
+CONTROL_SIZE = 8
 LISTEN_MASTER, LISTEN_BYPASS, LISTEN_COMPARE = range(3)
 
 # Values that the chain smooths: the parameters, then these.
-(S_AMOUNT, S_CEILING, S_RIDE, S_DRY, S_MATCHED, S_MATCH_DB) = range(params.COUNT, params.COUNT + 6)
-SMOOTHED = params.COUNT + 6
+(S_AMOUNT, S_CEILING, S_RIDE, S_DRY, S_MATCHED, S_MATCH_DB, S_TRIM) = range(params.COUNT, params.COUNT + 7)
+SMOOTHED = params.COUNT + 7
 
 # What the chain tells about itself.
 (
@@ -40,9 +40,10 @@ SMOOTHED = params.COUNT + 6
     M_LIMITING_DB,
     M_GAIN_DB,
     M_TRIM_DB,
+    M_RIDE_DB,
     M_FAULTS,
     M_APPLIED,
-) = range(12)
+) = range(13)
 METER_SIZE = M_APPLIED + params.COUNT
 
 
@@ -79,9 +80,10 @@ LOUDNESS_STATE = _f64.take(loudness.STATE_SIZE)
 RIDER_SETTINGS = _f64.take(rider.SETTINGS_SIZE)
 RIDER_STATE = _f64.take(rider.STATE_SIZE)
 # Ramps over one tick: value at its start and step per sample.
-RAMPS = 6
-(PRE, PRE_STEP, WIDTH, WIDTH_STEP, DRIVE, DRIVE_STEP, DRY, DRY_STEP, MATCHED, MATCHED_STEP, MATCH, MATCH_STEP) = (
-    _f64.take(1) for _ in range(2 * RAMPS)
+RAMPS = 7
+PRE, WIDTH, DRIVE, DRY, MATCHED, MATCH, TRIM = (_f64.take(2) for _ in range(RAMPS))
+PRE_STEP, WIDTH_STEP, DRIVE_STEP, DRY_STEP, MATCHED_STEP, MATCH_STEP, TRIM_STEP = (
+    ramp + 1 for ramp in (PRE, WIDTH, DRIVE, DRY, MATCHED, MATCH, TRIM)
 )
 CEILING = _f64.take(1)
 SAMPLE_RATE_HZ = _f64.take(1)

@@ -19,7 +19,7 @@ class Meters:
 
     Loudness is the master's, also while something else is listened to. `compression_db` and
     `limiting_db` are gain reductions, positive; `gain_db` is all gain that was applied, `trim_db`
-    the rider's share of it; `faults` counts samples that were not sane audio.
+    the rider's share of it, `ride_db` the gain that the rider would apply at full amount; `faults` counts samples that were not sane audio.
     """
 
     seconds: float
@@ -34,6 +34,7 @@ class Meters:
     limiting_db: float
     gain_db: float
     trim_db: float
+    ride_db: float
     faults: int
     applied: dict[str, float]
 
@@ -56,6 +57,7 @@ def read(f64: NDArray[np.float64], i64: NDArray[np.int64], sample_rate_hz: int, 
         limiting_db=float(values[at.M_LIMITING_DB]),
         gain_db=float(values[at.M_GAIN_DB]),
         trim_db=float(values[at.M_TRIM_DB]),
+        ride_db=float(values[at.M_RIDE_DB]),
         faults=int(values[at.M_FAULTS]) * channels // 2,  # mono runs on both sides
         applied=params.to_dict(values[at.M_APPLIED :]),
     )

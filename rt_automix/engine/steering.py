@@ -29,6 +29,7 @@ def _read_controls(f64, i64):
     f64[at.TARGETS + at.S_AMOUNT] = f64[slot + at.AMOUNT]
     f64[at.TARGETS + at.S_CEILING] = f64[slot + at.CEILING_LIN]
     f64[at.TARGETS + at.S_RIDE] = f64[slot + at.RIDE]
+    f64[at.TARGETS + at.S_TRIM] = f64[slot + at.OUTPUT_TRIM_LIN]
     listen = f64[slot + at.LISTEN]
     f64[at.TARGETS + at.S_DRY] = 0.0 if listen == at.LISTEN_MASTER else 1.0
     if listen != at.LISTEN_MASTER:
@@ -94,6 +95,7 @@ def _ride(f64, controls):
     f64[at.GAIN_DB] = amount * gain_db
     f64[at.METERS + at.M_GAIN_DB] = amount * gain_db
     f64[at.METERS + at.M_TRIM_DB] = amount * (gain_db - wanted)
+    f64[at.METERS + at.M_RIDE_DB] = rider.gain_db(state)
     _ramp(f64, _lin(amount * gain_db - drive_db), at.PRE)
     _ramp(f64, _lin(drive_db), at.DRIVE)
 
@@ -135,6 +137,7 @@ def tick(f64, i64):
     _ramp(f64, f64[at.APPLIED + _STEREO_WIDTH], at.WIDTH)
     _ramp(f64, f64[at.NOW + at.S_DRY], at.DRY)
     _ramp(f64, f64[at.NOW + at.S_MATCHED], at.MATCHED)
+    _ramp(f64, f64[at.NOW + at.S_TRIM], at.TRIM)
     _ramp(f64, _lin(f64[at.NOW + at.S_MATCH_DB]), at.MATCH)
     compressor.tick(
         f64[at.COMPRESSOR_STATE : at.COMPRESSOR_STATE + compressor.STATE_SIZE],

@@ -73,7 +73,7 @@ def test_the_analysis_in_a_thread_gives_what_it_gives_inline(song):
 
     def keep_pace(position):
         # An offline test runs faster than the music: wait for the analysis as real time would.
-        while engine._analyst.next_at <= position:
+        while engine.analyst.next_at <= position:
             pass
 
     threaded = run(engine, audio, 512, keep_pace)
@@ -95,9 +95,9 @@ def test_a_frozen_analysis_is_the_same_as_held_parameters(song):
     publish(
         held._f64,
         held._i64,
-        held._analyst.suggestion,
-        held._analyst.heard_samples + 2400,
-        held._analyst.short_term_lufs(),
+        held.analyst.suggestion,
+        held.analyst.heard_samples + 2400,
+        held.analyst.short_term_lufs(),
     )
     assert np.array_equal(run(held, audio[:, half:], 512), run(stuck, audio[:, half:], 512))
 

@@ -1,0 +1,61 @@
+"""What an engine has been told and has learned, little and plain enough for a file.
+
+Unlike `Engine.state`, which goes on bit for bit, this fits any sample rate, may be taken while audio
+runs, and holds nothing that could be worse than starting anew.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from rt_automix import params
+from rt_automix.dsp import rider
+from rt_automix.engine import controls
+from rt_automix.engine import layout as at
+from rt_automix.engine.engine import Engine
+from rt_automix.errors import UserError
+from rt_automix.listening import Statistics
+
+
+def learned(engine: Engine) -> dict[str, Any]:
+    """Controls, suggestion, loudness gain and statistics, ready for JSON.
+
+    Thread: the one that reads the meters. Allocates: yes.
+    """
+    return {
+        "controls": engine.controls,
+        "suggestion": engine.suggestion,
+        "ride_db": engine.meters().ride_db,
+        "statistics": engine.analyst.listener.statistics.plain(),
+    }
+
+
+def resume(engine: Engine, memory: dict[str, Any]) -> None:
+    """Start a prepared engine from what another had `learned`.
+
+    Raises
+    ------
+    UserError
+        This is not what `learned` gives; nothing was changed.
+
+    Thread: main, while no audio runs. Allocates: yes.
+    """
+    statistics = Statistics()
+    try:
+        wanted = {**engine.controls, **memory["controls"]}
+        for name, value in wanted.items():
+            controls.check(name, value)
+        suggestion = params.clamp(params.from_dict(memory["suggestion"]))
+        ride_db = float(memory["ride_db"])
+        if not math.isfinite(ride_db):
+            raise ValueError(f"ride_db = {ride_db} is not a level")
+        statistics.restore_plain(memory["statistics"])
+    except (KeyError, TypeError, ValueError, UserError) as error:
+        raise UserError(f"saved state: {error}. It is not used.") from None
+    engine.set(**wanted)
+    engine.analyst.listener.statistics = statistics
+    engine.hold(suggestion)
+    f64, _, _ = engine.arrays
+    rider.resume(f64[at.RIDER_STATE : at.RIDER_STATE + rider.STATE_SIZE], ride_db, wanted["target_lufs"])
+    engine.settle()
