@@ -30,6 +30,10 @@ class DeviceError(AutomixError):
     """An audio or MIDI device cannot be used."""
 
 
+class DeviceChoiceError(UserError):
+    """The devices there do not fit what was asked for: name, host API, channels or rate."""
+
+
 class ModelError(AutomixError):
     """A model bundle cannot be used."""
 

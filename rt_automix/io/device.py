@@ -1,0 +1,178 @@
+"""Audio devices by way of PortAudio; the only importer of sounddevice."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rt_automix.errors import DeviceError
+from rt_automix.io.choice import RATES_HZ, Device, HostApi
+
+CLIENT_NAME = "rt_automix"
+"""What other programs see on JACK."""
+
+_NO_LIBRARY = (
+    "The PortAudio library is not installed. Install it: `sudo apt install libportaudio2` (Debian, Ubuntu), "
+    "`sudo dnf install portaudio` (Fedora), `sudo pacman -S portaudio` (Arch)."
+)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is there: device numbers hold until the next survey. `missing`: what is not, and how to get it."""
+
+    host_apis: tuple[HostApi, ...]
+    devices: tuple[Device, ...]
+    missing: tuple[str, ...]
+
+
+def survey(with_rates: bool = False) -> Survey:
+    """Start PortAudio anew, so that devices and servers that came later are seen, and list what it finds.
+
+    Parameters
+    ----------
+    with_rates : bool
+        Ask every device which rates it takes: instant on JACK, slow where each question opens a device.
+
+    Notes
+    -----
+    No stream may be open. A JACK server must outlive PortAudio: see `shut_down`.
+    Thread: main. Allocates: yes.
+    """
+    try:
+        library = start_anew()
+    except DeviceError as error:
+        return Survey((), (), (str(error),))
+    host_apis = tuple(
+        HostApi(index, api["name"], api["default_input_device"], api["default_output_device"])
+        for index, api in enumerate(library.query_hostapis())
+    )
+    devices = tuple(map(_device, library.query_devices()))
+    if with_rates:
+        devices = tuple(replace(device, rates_hz=rates_of(device)) for device in devices)
+    return Survey(host_apis, devices, tuple(_missing(library, host_apis, devices)))
+
+
+def start_anew() -> Any:
+    """The sounddevice module, its PortAudio freshly started.
+
+    Raises
+    ------
+    DeviceError
+        The library is missing, or does not start.
+
+    Thread: main. Allocates: yes.
+    """
+    os.environ.setdefault("JACK_NO_START_SERVER", "1")  # else libjack starts a server of its own
+    os.environ.setdefault("SD_ENABLE_ASIO", "1")
+    with _stderr_silenced():
+        try:
+            import sounddevice
+
+            shut_down()
+            with contextlib.suppress(AttributeError):  # a PortAudio without JACK
+                _portaudio_function(sounddevice, "PaJack_SetClientName")(CLIENT_NAME.encode())
+            sounddevice._initialize()
+        except OSError:
+            raise DeviceError(_NO_LIBRARY) from None
+        except Exception as error:  # sounddevice's own, which may come before its class can be named
+            raise DeviceError(
+                f"PortAudio does not start: {error}. Restart the sound system, or the computer."
+            ) from error
+    return sounddevice
+
+
+def shut_down() -> None:
+    """Leave every sound system. PortAudio aborts the process if its JACK server ended before this.
+
+    Thread: main. Allocates: yes.
+    """
+    library = sys.modules.get("sounddevice")
+    while library is not None and library._initialized:
+        library._terminate()
+
+
+def rates_of(device: Device) -> tuple[int, ...]:
+    """Which of `RATES_HZ` a device of the last survey takes, in each direction that it has.
+
+    Thread: main. Allocates: yes.
+    """
+    import sounddevice
+
+    sides: list[tuple[Callable[..., None], int]] = [
+        (sounddevice.check_input_settings, device.in_channels),
+        (sounddevice.check_output_settings, device.out_channels),
+    ]
+
+    def takes(rate_hz: int) -> bool:
+        try:
+            for check, channels in sides:
+                if channels:
+                    check(device.index, min(channels, 2), "float32", samplerate=rate_hz)
+        except sounddevice.PortAudioError:
+            return False
+        return True
+
+    with _stderr_silenced():
+        return tuple(filter(takes, RATES_HZ))
+
+
+def _device(found: dict[str, Any]) -> Device:
+    return Device(
+        index=found["index"],
+        name=found["name"],
+        host_api=found["hostapi"],
+        in_channels=found["max_input_channels"],
+        out_channels=found["max_output_channels"],
+        default_rate_hz=found["default_samplerate"],
+        in_latency_s=found["default_low_input_latency"] if found["max_input_channels"] else 0.0,
+        out_latency_s=found["default_low_output_latency"] if found["max_output_channels"] else 0.0,
+    )
+
+
+def _missing(library: Any, host_apis: tuple[HostApi, ...], devices: tuple[Device, ...]) -> Iterator[str]:
+    """What would give more, or anything at all."""
+    if sys.platform == "linux" and not any("JACK" in api.name for api in host_apis):
+        try:
+            _portaudio_function(library, "PaJack_SetClientName")
+        except AttributeError:
+            yield "JACK: this PortAudio is built without it. Get another: `sudo apt install libportaudio2`."
+        else:
+            name = os.environ.get("JACK_DEFAULT_SERVER", "default")
+            yield (
+                f'JACK: no server named "{name}" is running. Start one: `jackd -d alsa -d hw:0 -r 48000 -p 64`, or '
+                "QjackCtl; with PipeWire put `pw-jack` before the command."
+            )
+    if not devices:
+        yield (
+            "No audio device. Connect an interface"
+            + (
+                ", see that `arecord -l` lists it and that you are in the group `audio`."
+                if sys.platform == "linux"
+                else "."
+            )
+        )
+
+
+def _portaudio_function(library: Any, name: str) -> Any:
+    """A function of PortAudio's that sounddevice leaves out. Raises AttributeError where there is none."""
+    return getattr(ctypes.CDLL(library._libname), name)
+
+
+@contextlib.contextmanager
+def _stderr_silenced() -> Iterator[None]:
+    """ALSA, JACK and PortAudio print what they try and do not find, past Python."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
