@@ -40,7 +40,7 @@ OPTIONS: dict[str, Any] = {
 }
 
 _OLD_S = 30 * 86400.0
-_BEYOND_DSP = ("params.py", "units.py", "engine/layout.py", "engine/steering.py", "engine/chain.py")
+_BEYOND_DSP = ("params.py", "units.py", "engine/layout.py", "engine/steering.py", "engine/chain.py", "io/edge.py")
 """What else kernels are made of, tables that they freeze included."""
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -108,6 +108,48 @@ def kernel(signature: str) -> Callable[[_Function], _Function]:
         if JIT_ENABLED:
             _hold_to(dispatcher, signature)
         return cast(_Function, dispatcher)
+
+    return compiled
+
+
+class Callback:
+    """A function compiled for C to call, when its address is first asked for.
+
+    Parameters
+    ----------
+    function : callable
+    signature : str or numba signature
+    """
+
+    def __init__(self, function: Callable[..., Any], signature: Any) -> None:
+        self._function, self._signature = function, signature
+        self._compiled: Any = None
+
+    def compile(self, signature: Any = None) -> None:
+        """Compile, or load from the cache."""
+        if self._compiled is None:
+            # Arrays made from addresses are counted like any other: no `_nrt=False` here.
+            options = {name: value for name, value in OPTIONS.items() if name not in ("nogil", "_nrt")}
+            self._compiled = numba.cfunc(self._signature, **options)(self._function)
+
+    @property
+    def address(self) -> int:
+        """Where C finds it."""
+        self.compile()
+        return int(self._compiled.address)
+
+
+def callback(signature: Any) -> Callable[[Callable[..., Any]], Callback]:
+    """Compile a function for C to call from the audio thread; as lazily as `kernel` does.
+
+    Thread: main. Allocates: yes.
+    """
+
+    def compiled(function: Callable[..., Any]) -> Callback:
+        made = Callback(function, signature)
+        if JIT_ENABLED:
+            _KERNELS.append((made, ()))
+        return made
 
     return compiled
 

@@ -1,0 +1,108 @@
+"""Memory shared between the process that plays and the one that watches it.
+
+It outlives the process that plays: what went out is still there for the recorder, and a callback
+that runs is its own heartbeat, whatever the interpreter does. Light to import.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+TAKE_SAMPLES = 1 << 20
+"""What a take ring holds per channel: 21.8 s at 48 kHz."""
+
+TAKE_SIZE = 2 * 2 * TAKE_SAMPLES
+"""Two rings, of what came in and of what went out, each left then right."""
+
+HISTOGRAM_BINS = 64
+BINS_PER_OCTAVE = 4
+"""In-callback time, from 1 us up."""
+
+# int64: what the callback counts.
+(
+    CALLBACKS,
+    SAMPLES,
+    WRITTEN,
+    BLOCK_SAMPLES,
+    BLOCK_NS,
+    WORST_NS,
+    LATE,
+    XRUNS,
+    AT_NS,
+    WORST_GAP_NS,
+    CLOCK,
+) = range(11)
+HISTOGRAM = CLOCK + 2
+STATS_SIZE = HISTOGRAM + HISTOGRAM_BINS
+
+
+class Board:
+    """The shared memory; picklable for a spawned process only.
+
+    `stats` is int64, shape (STATS_SIZE,); `takes` is float32, shape (TAKE_SIZE,): of what came in
+    and of what goes out, each left then right, each a ring of TAKE_SAMPLES. WRITTEN counts samples
+    into the rings, over all the processes that ever played.
+    """
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._stats: Any = context.RawArray("q", STATS_SIZE)
+        self._takes: Any = context.RawArray("f", TAKE_SIZE)
+
+    @property
+    def stats(self) -> NDArray[np.int64]:
+        return np.frombuffer(self._stats, np.int64)
+
+    @property
+    def takes(self) -> NDArray[np.float32]:
+        return np.frombuffer(self._takes, np.float32)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What the callbacks of a session took, in microseconds; shares are of the time that a block lasts."""
+
+    callbacks: int
+    late: int
+    xruns: int
+    block_samples: int
+    median_us: float
+    p99_us: float
+    worst_us: float
+    share: float
+    worst_gap_ms: float
+
+
+def timing(stats: NDArray[np.int64], sample_rate_hz: int) -> Timing:
+    """Read the counters; percentiles are upper edges of the histogram's bins, a fifth of an octave too high at most."""
+    counts = stats[HISTOGRAM:].cumsum()
+    edges_us = 2.0 ** (np.arange(1, HISTOGRAM_BINS + 1) / BINS_PER_OCTAVE)
+
+    def percentile_us(share: float) -> float:
+        return float(edges_us[np.searchsorted(counts, share * counts[-1])]) if counts[-1] else 0.0
+
+    block_us = stats[BLOCK_SAMPLES] * 1e6 / sample_rate_hz
+    median_us = percentile_us(0.5)
+    return Timing(
+        callbacks=int(stats[CALLBACKS]),
+        late=int(stats[LATE]),
+        xruns=int(stats[XRUNS]),
+        block_samples=int(stats[BLOCK_SAMPLES]),
+        median_us=median_us,
+        p99_us=percentile_us(0.99),
+        worst_us=stats[WORST_NS] * 1e-3,
+        share=median_us / block_us if block_us else 0.0,
+        worst_gap_ms=stats[WORST_GAP_NS] * 1e-6,
+    )
+
+
+def clear(stats: NDArray[np.int64]) -> None:
+    """Start counting anew, for a new session; WRITTEN goes on."""
+    written = stats[WRITTEN]
+    stats[:] = 0
+    stats[WRITTEN] = written

@@ -1,0 +1,91 @@
+"""The arrays that a callback works on, tied together, and what the rest of the program does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rt_automix.io import edge
+from rt_automix.io.board import AT_NS, CALLBACKS, Board
+
+FADE_S = 0.05
+"""How long the sound takes to come and to go."""
+
+EngineArrays = tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]]
+
+
+class Wiring:
+    """Joins an engine, the shared board and a device's channels; keep it as long as callbacks may come.
+
+    Parameters
+    ----------
+    engine_arrays : the arrays of a prepared engine
+    board : Board
+    sample_rate_hz : int
+    in_width, out_width : int
+        How many channels the device's frames hold.
+    in_channels : one index (mono, to both sides) or two
+    out_channels : one index (the mean of both sides) or two
+    """
+
+    def __init__(
+        self,
+        engine_arrays: EngineArrays,
+        board: Board,
+        sample_rate_hz: int,
+        in_width: int = 2,
+        out_width: int = 2,
+        in_channels: Sequence[int] = (0, 1),
+        out_channels: Sequence[int] = (0, 1),
+    ) -> None:
+        self.stats = board.stats
+        self._fade = np.zeros(edge.FADE_SIZE)
+        self._fade[edge.FADE_STEP] = 1.0 / (FADE_S * sample_rate_hz)
+        self._fade[edge.PERIOD_NS] = 1e9 / sample_rate_hz
+        scratch = np.zeros(edge.SCRATCH_SIZE, np.float32)
+        self._wiring = np.zeros(edge.WIRING_SIZE, np.int64)
+        self._arrays = (*engine_arrays, self.stats, self._fade, scratch, board.takes, self._wiring)
+        addresses = [array.ctypes.data for array in self._arrays[:-1]]
+        self._wiring[: len(addresses)] = addresses
+        self._wiring[edge.W_IN_CHANNELS] = in_width
+        self._wiring[edge.W_OUT_CHANNELS] = out_width
+        self._wiring[edge.W_IN_LEFT], self._wiring[edge.W_IN_RIGHT] = in_channels[0], in_channels[-1]
+        self._wiring[edge.W_OUT_LEFT] = out_channels[0]
+        self._wiring[edge.W_OUT_RIGHT] = out_channels[1] if len(out_channels) > 1 else -1
+        self._board = board
+
+    @property
+    def address(self) -> int:
+        """What the callback gets as user data."""
+        return int(self._wiring.ctypes.data)
+
+    def plug(self, ports: Sequence[int]) -> None:
+        """Note the four ports of a JACK client: in left, in right, out left, out right."""
+        self._wiring[edge.W_PORTS : edge.W_PORTS + 4] = ports
+
+    def fade(self, goal: float) -> None:
+        """Let the sound come (1) or go (0) within FADE_S."""
+        self._fade[edge.FADE_GOAL] = goal
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the sound has gone."""
+        return bool(self._fade[edge.FADE_NOW] == 0.0)
+
+    @property
+    def callbacks(self) -> int:
+        """How many callbacks there have been."""
+        return int(self.stats[CALLBACKS])
+
+    @property
+    def heard_at_ns(self) -> int:
+        """Monotonic time at which the newest callback began."""
+        return int(self.stats[AT_NS])
+
+    def exchange(self, source: NDArray[np.float32], sink: NDArray[np.float32], xrun: bool) -> None:
+        """Do one block from Python: frames in, frames out. Thread: audio, but through the interpreter."""
+        arrays: Any = self._arrays
+        edge.duplex(source.reshape(-1), sink.reshape(-1), len(source), xrun, *arrays)
