@@ -134,8 +134,8 @@ def choose(
     return Choice(
         source,
         sink,
-        _channels(in_channels, source, source.in_channels, "in"),
-        _channels(out_channels, sink, sink.out_channels, "out"),
+        channel_indices(in_channels, source.name, source.in_channels, "in"),
+        channel_indices(out_channels, sink.name, sink.out_channels, "out"),
         _rate(rate_hz, {chosen: rates_of(chosen) or RATES_HZ for chosen in (source, sink)}),
     )
 
@@ -272,8 +272,11 @@ def _hint(wanted: str, names: Iterable[str]) -> str:
     return " Did you mean " + " or ".join(f'"{name}"' for name in near) + "?" if near else ""
 
 
-def _channels(wanted: str | None, device: Device, there: int, side: str) -> tuple[int, ...]:
-    """Channels from 0, of those that the device has."""
+def channel_indices(wanted: str | None, name: str, there: int, side: str) -> tuple[int, ...]:
+    """Channels from 0, of the `there` that the device `name` has on a side, "in" or "out".
+
+    Raises DeviceChoiceError. Thread: main. Allocates: yes.
+    """
     if wanted is None:
         return tuple(range(min(there, MOST_CHANNELS)))
     where = f'--{side}-channels "{wanted}"'
@@ -282,7 +285,7 @@ def _channels(wanted: str | None, device: Device, there: int, side: str) -> tupl
         raise DeviceChoiceError(f'{where}: neither one channel nor two, counted from 1. Write it like "1" or "3,4".')
     if not all(1 <= number <= there for number in numbers):
         allowed = "1" if there == 1 else f"1 to {there}"
-        raise DeviceChoiceError(f'{where}: "{device.name}" has {side}put channels {allowed}. Choose from those.')
+        raise DeviceChoiceError(f'{where}: "{name}" has {side}put channels {allowed}. Choose from those.')
     if side == "out" and len(set(numbers)) < len(numbers):
         raise DeviceChoiceError(f"{where}: both sides into one channel. Name two channels, or only one.")
     return tuple(number - 1 for number in numbers)

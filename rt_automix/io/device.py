@@ -16,6 +16,8 @@ from rt_automix.io.choice import RATES_HZ, Device, HostApi
 CLIENT_NAME = "rt_automix"
 """What other programs see on JACK."""
 
+_CLIENT_NAME = CLIENT_NAME.encode()  # PortAudio keeps the address, not a copy
+
 _NO_LIBRARY = (
     "The PortAudio library is not installed. Install it: `sudo apt install libportaudio2` (Debian, Ubuntu), "
     "`sudo dnf install portaudio` (Fedora), `sudo pacman -S portaudio` (Arch)."
@@ -76,7 +78,7 @@ def start_anew() -> Any:
 
             shut_down()
             with contextlib.suppress(AttributeError):  # a PortAudio without JACK
-                _portaudio_function(sounddevice, "PaJack_SetClientName")(CLIENT_NAME.encode())
+                _portaudio_function(sounddevice, "PaJack_SetClientName")(_CLIENT_NAME)
             sounddevice._initialize()
         except OSError:
             raise DeviceError(_NO_LIBRARY) from None
@@ -85,6 +87,14 @@ def start_anew() -> Any:
                 f"PortAudio does not start: {error}. Restart the sound system, or the computer."
             ) from error
     return sounddevice
+
+
+def sound_library() -> Any:
+    """The sounddevice module as `start_anew` left it: its device numbers are those of the last survey.
+
+    Thread: main. Allocates: no.
+    """
+    return sys.modules["sounddevice"]
 
 
 def shut_down() -> None:

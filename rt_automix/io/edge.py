@@ -11,12 +11,13 @@ import math
 import sys
 
 import numpy as np
+from llvmlite import ir
 from numba import carray, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from rt_automix.dsp import atomics
-from rt_automix.dsp.clock import now_ns
+from rt_automix.dsp.monotonic import now_ns
 from rt_automix.dsp.jit import callback, kernel
 from rt_automix.engine import chain
 from rt_automix.engine import layout as at
@@ -67,8 +68,9 @@ SCRATCH_SIZE = 2 * PIECE_SAMPLES
     W_IN_RIGHT,
     W_OUT_LEFT,
     W_OUT_RIGHT,
+    W_GET_BUFFER,
     W_PORTS,
-) = range(14)
+) = range(15)
 WIRING_SIZE = W_PORTS + 4
 
 
@@ -84,6 +86,19 @@ def _pointer(typing_context, address):
         return builder.inttoptr(arguments[0], cgutils.voidptr_t)
 
     return types.voidptr(types.int64), codegen
+
+
+@intrinsic
+def _port_buffer(typing_context, function, port, frames):
+    """Call `jack_port_get_buffer`, whose address is `function`."""
+
+    def codegen(context, builder, signature, arguments):
+        word = ir.IntType(64)
+        kind = ir.FunctionType(cgutils.voidptr_t, [word, ir.IntType(32)])
+        pointer = builder.inttoptr(arguments[0], kind.as_pointer())
+        return builder.call(pointer, [arguments[1], arguments[2]])
+
+    return types.voidptr(types.int64, types.int64, types.uint32), codegen
 
 
 @kernel("void(float64[::1], float32[::1], float32[::1])")
@@ -206,9 +221,12 @@ _ULONG = types.uint32 if sys.platform == "win32" else types.uint64
 PORTAUDIO = types.int32(types.voidptr, types.voidptr, _ULONG, types.voidptr, _ULONG, types.voidptr)
 
 
+JACK = types.int32(types.uint32, types.voidptr)
+
+
 @callback(PORTAUDIO)
 def portaudio_callback(source, sink, frames, times, flags, user):
-    """PortAudio's stream callback for a full-duplex stream; `user` is the wiring."""
+    """PortAudio's stream callback for a device that both hears and plays; `user` is the wiring."""
     wiring = carray(user, WIRING_SIZE, np.int64)
     samples = np.int64(frames)
     duplex(
@@ -225,4 +243,40 @@ def portaudio_callback(source, sink, frames, times, flags, user):
         carray(_pointer(wiring[W_TAKES]), TAKE_SIZE, np.float32),
         wiring,
     )
+    return 0
+
+
+@callback(JACK)
+def jack_callback(frames, user):
+    """JACK's process callback; `user` is the wiring, with the client's ports plugged in."""
+    wiring = carray(user, WIRING_SIZE, np.int64)
+    stats = carray(_pointer(wiring[W_STATS]), STATS_SIZE, np.int64)
+    fade = carray(_pointer(wiring[W_FADE]), FADE_SIZE, np.float64)
+    samples = np.int64(frames)
+    begin(stats, samples, fade)
+    get_buffer = wiring[W_GET_BUFFER]
+    in_left = carray(_port_buffer(get_buffer, wiring[W_PORTS], frames), samples, np.float32)
+    in_right = carray(_port_buffer(get_buffer, wiring[W_PORTS + 1], frames), samples, np.float32)
+    out_left = carray(_port_buffer(get_buffer, wiring[W_PORTS + 2], frames), samples, np.float32)
+    out_right = carray(_port_buffer(get_buffer, wiring[W_PORTS + 3], frames), samples, np.float32)
+    for i in range(samples):
+        out_left[i], out_right[i] = in_left[i], in_right[i]
+    done = 0
+    while done < samples:
+        stop = min(done + PIECE_SAMPLES, samples)
+        master_piece(
+            out_left[done:stop],
+            out_right[done:stop],
+            carray(_pointer(wiring[W_F64]), at.F64_SIZE, np.float64),
+            carray(_pointer(wiring[W_F32]), at.F32_SIZE, np.float32),
+            carray(_pointer(wiring[W_I64]), at.I64_SIZE, np.int64),
+            stats,
+            fade,
+            carray(_pointer(wiring[W_TAKES]), TAKE_SIZE, np.float32),
+        )
+        done = stop
+    if wiring[W_OUT_RIGHT] < 0:
+        for i in range(samples):
+            out_left[i] = np.float32(0.5) * (out_left[i] + out_right[i])
+    end(stats, samples, fade, False)
     return 0

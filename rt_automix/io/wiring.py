@@ -62,8 +62,9 @@ class Wiring:
         """What the callback gets as user data."""
         return int(self._wiring.ctypes.data)
 
-    def plug(self, ports: Sequence[int]) -> None:
-        """Note the four ports of a JACK client: in left, in right, out left, out right."""
+    def plug(self, get_buffer: int, ports: Sequence[int]) -> None:
+        """Note where `jack_port_get_buffer` is, and a client's ports: in left, in right, out left, out right."""
+        self._wiring[edge.W_GET_BUFFER] = get_buffer
         self._wiring[edge.W_PORTS : edge.W_PORTS + 4] = ports
 
     def fade(self, goal: float) -> None:
