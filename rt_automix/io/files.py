@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -14,11 +13,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pedalboard.io import AudioFile
 
 from rt_automix.dsp import dither
 from rt_automix.errors import AudioFileError
-from rt_automix.io import containers, tags
+from rt_automix.io import codec, containers, tags
 
 Block = NDArray[np.float32]
 """Audio of shape (channels, samples), C-contiguous, full scale 1."""
@@ -32,9 +30,6 @@ MOST_CHANNELS = 2
 
 UNDECODED_S = 0.1
 """How much less than what it holds a file may announce (an odd frame at the end of an MP3)."""
-
-# FLAC's own default level: measured here twice as fast as the encoder's default of 8, 2 % larger.
-_FLAC_LEVEL = 5
 
 # The decoder hands out an integer n of b bits as n / (2**(b-1) - 1); depths that float32 holds exactly.
 _INTEGER_BITS = {"int8": 8, "int16": 16, "int24": 24}
@@ -162,7 +157,7 @@ def _open_decoder(path: Path) -> Any:
     if not os.access(path, os.R_OK):
         raise AudioFileError(f"{path}: no permission to read it. Change its permissions, or copy it elsewhere.")
     try:
-        return AudioFile(str(path.absolute()))
+        return codec.open_decoder(path)
     except Exception as error:
         raise AudioFileError(
             f"{path}: not audio that can be read here; WAV, FLAC, AIFF, MP3 and OGG Vorbis can. "
@@ -184,22 +179,6 @@ def _flac_bytes(integers: NDArray[np.floating], bits: int) -> bytes:
     if bits == 16:
         return interleaved.astype("<i2").tobytes()
     return interleaved.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
-
-
-class _Sink(io.FileIO):
-    """The file the encoder writes through: complete writes, and a memory for the error it swallows."""
-
-    error: BaseException | None = None
-
-    def write(self, data: Any) -> int:
-        rest = memoryview(data)
-        try:
-            while rest.nbytes:
-                rest = rest[super().write(rest) :]
-        except BaseException as error:
-            self.error = error
-            raise
-        return len(data)
 
 
 class AudioWriter:
@@ -246,30 +225,20 @@ class AudioWriter:
 
     def __enter__(self) -> AudioWriter:
         try:
-            self._sink = _Sink(self._unfinished, "x+")
+            self._sink = codec.Sink(self._unfinished, "x+")
         except OSError as error:
             raise self._cannot_write(error) from error
         try:
             self._encode(self._open_encoder)
             self._dither = dither.new_state(self.sample_rate_hz, self.channels)
-            # The encoder guesses which axis is which from its first block; this one leaves no doubt.
-            self.write(np.empty((self.channels, 0), dtype=np.float32))
         except BaseException:
             self._abandon()
             raise
         return self
 
     def _open_encoder(self) -> None:
-        ending = self.path.suffix.lower().lstrip(".")
-        self._encoder = AudioFile(
-            self._sink,
-            "w",
-            self.sample_rate_hz,
-            self.channels,
-            self.bits,
-            format=ending,
-            quality=_FLAC_LEVEL if ending == "flac" else None,
-        )
+        kind = self.path.suffix.lower().lstrip(".")
+        self._encoder = codec.open_encoder(self._sink, kind, self.sample_rate_hz, self.channels, self.bits)
 
     def write(self, block: Block) -> None:
         """Append a float32 block of shape (channels, samples)."""
