@@ -19,13 +19,14 @@ from rt_automix.listening import Statistics
 
 
 def learned(engine: Engine) -> dict[str, Any]:
-    """Controls, suggestion, loudness gain and statistics, ready for JSON.
+    """Controls, the parameters that hold, loudness gain and statistics, ready for JSON.
 
     Thread: the one that reads the meters. Allocates: yes.
     """
+    f64, _, _ = engine.arrays
     return {
         "controls": engine.controls,
-        "suggestion": engine.suggestion,
+        "suggestion": params.to_dict(f64[at.TARGETS : at.TARGETS + params.COUNT]),  # of a frozen engine, the frozen
         "ride_db": engine.meters().ride_db,
         "statistics": engine.analyst.listener.statistics.plain(),
     }

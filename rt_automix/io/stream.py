@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from rt_automix.io.wiring import Wiring
+if TYPE_CHECKING:
+    from rt_automix.io.wiring import Wiring
 
 CallbackKind = Literal["native", "python"]
 

@@ -1,0 +1,139 @@
+"""`rt-automix live`: master what comes in and send it out, until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rt_automix.cli import settings, terminal
+from rt_automix.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rt_automix.live.setup import Setup
+
+STEP_S = 0.05
+"""How often the parent looks after its child, and the view is renewed."""
+
+_ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+
+
+@click.command()
+@settings.options(
+    click.option("--device", metavar="NAME|N", help="Device for both sides, by number or part of its name."),
+    click.option("--in-device", metavar="NAME|N", help="Device to listen to."),
+    click.option("--out-device", metavar="NAME|N", help="Device to play through."),
+    click.option("--host-api", metavar="NAME", help="System to reach it by, such as jack, alsa, wasapi, asio."),
+    click.option("--backend", type=click.Choice(["portaudio", "jack"]), default="portaudio", show_default=True,
+                 help="jack: a client of our own, which outlives the server."),
+    click.option("--in-channels", metavar="A[,B]", help="Input channels from 1; one goes to both sides."),
+    click.option("--out-channels", metavar="A[,B]", help="Output channels from 1."),
+    click.option("--rate", type=int, metavar="HZ", help="Sample rate; otherwise the device's."),
+    click.option("--block", type=click.IntRange(0, 8192), default=0, metavar="N",
+                 help="Samples per block; 0 takes the system's own, which is best on JACK."),
+    click.option("--exclusive", is_flag=True, help="WASAPI: have the device alone, for less latency."),
+    click.option("--allow-feedback", is_flag=True, help="Open a microphone into loudspeakers all the same."),
+    click.option("--callback", type=click.Choice(["native", "python"]), default="native", show_default=True,
+                 help="python: through the interpreter, where the native one does not work."),
+    click.option("--profile", metavar="NAME|FILE", help="Style to master towards; see: rt-automix profile list."),
+    click.option("--reference", type=settings.FILE, metavar="SONG", help="Master towards what a song measures like."),
+    settings.amount,
+    click.option("--target-lufs", type=float, metavar="X", help="Loudness to reach; otherwise the style's."),
+    click.option("--ceiling-dbtp", type=float, metavar="X", help="True-peak ceiling."),
+    click.option("--config", "config_path", type=settings.FILE, metavar="TOML", help="Settings file."),
+    click.option("--state", type=settings.FILE, metavar="FILE", help="Where controls and what was learned are kept."),
+    click.option("--fresh", is_flag=True, help="Start from the settings, not from what was kept."),
+    click.option("--wait", is_flag=True, help="Wait for a device that is not there yet."),
+    click.option("--quiet", is_flag=True, help="Say only what goes wrong; for services."),
+    click.option("--json-lines", is_flag=True, help="JSON, a document a line: what happens, and how it is."),
+)  # fmt: skip
+def live(**options: Any) -> None:
+    """Master live: from an audio interface, through the engine, back to it. Ctrl-C ends it with a fade.
+
+    \b
+    Examples:
+      rt-automix live
+      rt-automix live --device scarlett --in-channels 3,4 --amount 0.7
+      rt-automix live --config gig.toml --quiet --wait
+    """
+    from rt_automix.live.supervisor import Supervisor
+
+    setup = _setup(options)
+    view = _view(options)
+    supervisor = Supervisor(setup, view.hear)
+    ending: list[int] = []
+    before = {name: signal.signal(getattr(signal, name), lambda number, frame: ending.append(number))
+              for name in _ENDING if hasattr(signal, name)}  # fmt: skip
+    try:
+        with view:
+            while not ending and supervisor.step():
+                view.show(supervisor)
+                time.sleep(STEP_S)
+    finally:
+        supervisor.stop()
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+def _setup(options: dict[str, Any]) -> Setup:
+    """Check everything that can be checked before a device opens."""
+    from rt_automix import profile
+    from rt_automix.io.stream import Selection
+    from rt_automix.live.setup import Setup
+
+    config = settings.config_from(
+        options["config_path"],
+        master__profile=options["profile"],
+        master__amount=options["amount"],
+        master__target_lufs=options["target_lufs"],
+        limiter__ceiling_dbtp=options["ceiling_dbtp"],
+    )
+    if options["profile"] and options["reference"]:
+        raise ConfigError("--profile and --reference: only one can be the style. Leave one out.")
+    profile.load(config.master.profile)
+    with terminal.progress() as progress:
+        reference = settings.measured(options["reference"], progress) if options["reference"] else None
+    state = options["state"] or default_state_path()
+    if options["fresh"] and state.exists():
+        state.unlink()
+    names = ("amount", "target_lufs", "ceiling_dbtp")
+    return Setup(
+        config=config,
+        selection=Selection(
+            backend=options["backend"],
+            device=options["device"],
+            in_device=options["in_device"],
+            out_device=options["out_device"],
+            host_api=options["host_api"],
+            in_channels=options["in_channels"],
+            out_channels=options["out_channels"],
+            rate_hz=options["rate"],
+            block_samples=options["block"],
+            allow_feedback=options["allow_feedback"],
+            exclusive=options["exclusive"],
+            callback=options["callback"],
+        ),
+        profiles=tuple(dict.fromkeys((config.master.profile, *profile.shipped()))),
+        reference=reference,
+        controls={name: options[name] for name in names if options[name] is not None},
+        state_path=state,
+        wait=options["wait"],
+    )
+
+
+def default_state_path() -> Path:
+    """Where a session keeps its state unless it is told otherwise."""
+    import platformdirs
+
+    return platformdirs.user_state_path("rt_automix", appauthor=False) / "live.json"
+
+
+def _view(options: dict[str, Any]) -> Any:
+    from rt_automix.cli import views
+
+    if options["json_lines"]:
+        return views.JsonLines()
+    return views.Quiet()

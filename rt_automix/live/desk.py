@@ -1,0 +1,120 @@
+"""What can be done to a live engine by name, whoever asks: a key, a MIDI knob, a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rt_automix import profile
+from rt_automix.engine import controls
+from rt_automix.engine.engine import Engine
+from rt_automix.errors import ConfigError, UserError, nearest
+from rt_automix.live.setup import Setup
+
+LISTEN_SWITCHES = ("bypass", "compare")
+"""Switches that say what is listened to; both off is the master."""
+
+NUDGES = {"amount": 0.05, "target_lufs": 0.5, "output_trim_db": 1.0, "ceiling_dbtp": 0.1, "max_trim_db": 1.0}
+"""How far one press of a key goes."""
+
+Remark = Callable[[str], None]
+
+
+class Desk:
+    """An engine with its profiles, as a performer handles them.
+
+    Parameters
+    ----------
+    engine : Engine
+        Prepared.
+    setup : Setup
+    remark : callable
+        Told what a performer should know.
+    """
+
+    def __init__(self, engine: Engine, setup: Setup, remark: Remark) -> None:
+        self.engine = engine
+        self._remark = remark
+        self._profiles = setup.profiles
+        self._reference = setup.reference
+        self.profile = setup.reference.name if setup.reference else setup.config.master.profile
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """What the profile control steps through."""
+        return ((self._reference.name,) if self._reference else ()) + self._profiles
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Every control as a mapping or a panel names it."""
+        engine = self.engine.controls
+        listen = engine.pop("listen")
+        return {
+            **engine,
+            "bypass": listen == "bypass",
+            "compare": listen == "compare",
+            "profile": self.profiles.index(self.profile) if self.profile in self.profiles else 0,
+        }
+
+    def set(self, name: str, value: Any) -> None:
+        """Set a control to a value in its own unit; None toggles a switch.
+
+        Raises
+        ------
+        ConfigError
+            There is no such control or it cannot be that.
+        """
+        if name == "panic":
+            if value is not False:
+                self.panic()
+        elif name == "profile":
+            self.use_profile(value)
+        elif name in LISTEN_SWITCHES:
+            on = self.engine.controls["listen"] != name if value is None else bool(value)
+            if on or self.engine.controls["listen"] == name:
+                self.engine.set(listen=name if on else "master")
+        elif name in controls.SWITCHES:
+            self.engine.set(**{name: not self.engine.controls[name] if value is None else bool(value)})
+        else:
+            self.engine.set(**{name: value})
+
+    def nudge(self, name: str, steps: float) -> None:
+        """Move a control by so many steps of NUDGES, no further than its range; the profile to the next.
+
+        Raises
+        ------
+        ConfigError
+            There is no such control.
+        """
+        if name == "profile":
+            self.step_profile(int(steps))
+            return
+        if name not in NUDGES:
+            raise ConfigError(f'control "{name}" does not move in steps.{nearest(name, NUDGES)}')
+        low, high = controls.RANGES[name]
+        wanted = self.engine.controls[name] + steps * NUDGES[name]
+        self.engine.set(**{name: round(min(max(wanted, low), high), 6)})
+
+    def panic(self) -> None:
+        """Everything neutral at once; the limiter stays."""
+        self.engine.set(amount=0.0, listen="master", freeze=False)
+
+    def step_profile(self, steps: int) -> None:
+        """Go on by so many profiles, round and round."""
+        there = self.profiles
+        now = there.index(self.profile) if self.profile in there else 0
+        self.use_profile((now + steps) % len(there))
+
+    def use_profile(self, which: int | str) -> None:
+        """Aim at a profile, by its place among `profiles` or by name or path; a bad one changes nothing."""
+        name = self.profiles[min(max(which, 0), len(self.profiles) - 1)] if isinstance(which, int) else which
+        if name == self.profile:
+            return
+        is_reference = self._reference is not None and name == self._reference.name
+        try:
+            style = self._reference if is_reference and self._reference else profile.load(name)
+        except UserError as error:
+            self._remark(str(error))
+            return
+        self.profile = name
+        self.engine.follow_style(style)

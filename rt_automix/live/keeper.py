@@ -1,0 +1,76 @@
+"""Keeps the state of a session in a file: whole at any moment, and without making anybody wait."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+_CLOSE_LIMIT_S = 1.0
+
+
+def load(path: Path) -> dict[str, Any] | None:
+    """What was kept; None where there is nothing, or nothing that can be read.
+
+    Thread: main. Allocates: yes.
+    """
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return kept if isinstance(kept, dict) else None
+
+
+class Keeper:
+    """Writes the newest state behind everybody's back.
+
+    Parameters
+    ----------
+    path : path
+        Replaced as a whole each time; folders are made as needed. What cannot be written is not kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._newest: dict[str, Any] | None = None
+        self._wake = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._work, name="rt_automix state", daemon=True)
+        self._thread.start()
+
+    def put(self, state: dict[str, Any]) -> None:
+        """Have a state written soon. Thread: any. Allocates: yes."""
+        self._newest = state
+        self._wake.set()
+
+    def close(self) -> None:
+        """Write what is left; waits no longer than a second."""
+        self._closing = True
+        self._wake.set()
+        self._thread.join(_CLOSE_LIMIT_S)
+
+    def _work(self) -> None:
+        closing = False
+        while not closing:
+            self._wake.wait()
+            self._wake.clear()
+            closing = self._closing
+            state, self._newest = self._newest, None
+            if state is not None:
+                with contextlib.suppress(OSError):
+                    self._write(state)
+
+    def _write(self, state: dict[str, Any]) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        number, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}-")
+        try:
+            with os.fdopen(number, "w", encoding="utf-8") as file:
+                json.dump(state, file)
+            Path(name).replace(self._path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise

@@ -1,0 +1,302 @@
+"""The process that plays: one engine, one device, the controls. Its parent is `supervisor`.
+
+One loop of a millisecond drains MIDI, answers the parent, watches the device and has the state kept;
+the sound runs in the device's own thread and needs none of it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from dataclasses import asdict
+from typing import Any
+
+from rt_automix.engine import memory
+from rt_automix.engine.engine import Engine
+from rt_automix.errors import AutomixError, DeviceError, UserError
+from rt_automix.io.board import Board, clear, timing
+from rt_automix.io.kernels import compile_missing
+from rt_automix.io.stream import Selection, Stream
+from rt_automix.io.wiring import FADE_S, Wiring
+from rt_automix.live import keeper
+from rt_automix.live.desk import Desk
+from rt_automix.live.setup import Setup
+
+LOST = 75
+"""Exit code of a process whose device went away (EX_TEMPFAIL)."""
+
+LOOP_S = 0.001
+WATCH_S = 0.02
+TEND_S = 0.3
+"""How often MIDI ports are looked after."""
+
+STALL_S = 0.7
+"""A device that calls back no more for this long is lost."""
+
+FIND_AGAIN_S = 0.25
+KEEP_S = 0.05
+LEARN_S = 1.0
+CLOSE_LIMIT_S = 2.0
+_FIRST_RATE_HZ = 48_000
+_MAX_BLOCK_SAMPLES = 4096
+
+
+class Session:
+    """Plays until it is told to stop or its device is lost for good.
+
+    Parameters
+    ----------
+    setup : Setup
+    board : Board
+    pipe : connection
+        To the parent.
+    resumed : bool
+        An earlier process played before: what it left goes on, and a missing device is waited for.
+    """
+
+    def __init__(self, setup: Setup, board: Board, pipe: Any, resumed: bool) -> None:
+        self._setup, self._board, self._pipe = setup, board, pipe
+        self._waits = setup.wait or resumed
+        self._stopping = False
+        self._state = "starting"
+        self._said = ""
+        self._stream: Stream | None = None
+        self._wiring: Wiring | None = None
+        self._keeper = keeper.Keeper(setup.state_path) if setup.state_path else None
+        self._kept: dict[str, Any] = {}
+        self._keep_at = self._learn_at = 0.0
+        self.engine = Engine(setup.config, setup.reference, analysis="thread")
+        self.engine.prepare(_FIRST_RATE_HZ, _MAX_BLOCK_SAMPLES)
+        self.desk = Desk(self.engine, setup, self._remark)
+        self._recall(resumed)
+
+    # What the parent hears -------------------------------------------------------------------------
+
+    def _tell(self, *message: Any) -> None:
+        try:
+            self._pipe.send(message)
+        except (BrokenPipeError, OSError):
+            self._stopping = True
+
+    def _remark(self, text: str) -> None:
+        self._tell("event", text)
+
+    def _enter(self, state: str, text: str) -> None:
+        """Change state; say so once."""
+        self._state = state
+        if text != self._said:
+            self._said = text
+            self._tell("state", state, text)
+
+    # State that outlives the process ---------------------------------------------------------------
+
+    def _recall(self, resumed: bool) -> None:
+        kept = keeper.load(self._setup.state_path) if self._setup.state_path else None
+        if kept is not None:
+            try:
+                memory.resume(self.engine, kept.get("learned", {}))
+                if isinstance(kept.get("profile"), str):
+                    self.desk.use_profile(kept["profile"])
+            except UserError as error:
+                self._remark(str(error))
+        if not resumed:
+            self.engine.set(**{"listen": "master", **self._setup.controls})
+            self.engine.settle()
+
+    def _keep(self, now: float) -> None:
+        """Have the state written when a control has moved, and now and then for what was learned."""
+        if self._keeper is None or now < self._keep_at:
+            return
+        controls = {**self.engine.controls, "profile": self.desk.profile}
+        if controls != self._kept or now >= self._learn_at:
+            self._kept, self._keep_at, self._learn_at = controls, now + KEEP_S, now + LEARN_S
+            self._keeper.put({"profile": self.desk.profile, "learned": memory.learned(self.engine)})
+
+    # The loop --------------------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Play until the end; the exit code."""
+        try:
+            while not self._stopping:
+                stream = self._find()
+                if stream is not None and not self._play(stream):
+                    self._finish()
+                    return LOST
+            self._finish()
+            return 0
+        except AutomixError as error:
+            self._tell("error", str(error), error.exit_code)
+            return error.exit_code
+
+    def _finish(self) -> None:
+        if self._keeper is not None:
+            self._keep_at = self._learn_at = 0.0
+            self._keep(time.monotonic())
+            self._keeper.close()
+
+    def _find(self) -> Stream | None:
+        """The device, opened for; None if the end came first."""
+        while not self._stopping:
+            try:
+                return open_stream(self._setup.selection)
+            except (DeviceError, UserError) as error:
+                if not self._waits:
+                    raise
+                self._enter("waiting", f"Waiting for the device. {error}")
+            self._turn(FIND_AGAIN_S)
+        return None
+
+    def _play(self, stream: Stream) -> bool:
+        """Play through a device; False if it was lost and this process cannot go on."""
+        if stream.sample_rate_hz != self.engine.sample_rate_hz:
+            learned = memory.learned(self.engine)
+            self.engine.prepare(stream.sample_rate_hz, _MAX_BLOCK_SAMPLES)
+            memory.resume(self.engine, learned)
+        clear(self._board.stats)
+        channels = stream.in_width, stream.out_width, stream.in_channels, stream.out_channels
+        self._wiring = Wiring(self.engine.arrays, self._board, stream.sample_rate_hz, *channels)
+        try:
+            stream.start(self._wiring)
+        except DeviceError as error:
+            if not self._waits:
+                raise
+            self._enter("waiting", f"Waiting for the device. {error}")
+            self._turn(FIND_AGAIN_S)
+            return True
+        self._stream, self._waits = stream, True
+        self._wiring.fade(1.0)
+        self._enter("playing", f"Playing through {stream.description} at {stream.sample_rate_hz} Hz.")
+        self._watch()
+        if self._stopping:
+            self._fade_out()
+        else:
+            self._enter("lost", f"Lost: {stream.description}.")
+        self._stream = None
+        return _closed(stream) or self._stopping
+
+    def _watch(self) -> None:
+        """Until the end, or until the device calls back no more."""
+        assert self._stream is not None and self._wiring is not None
+        callbacks, moved_at = self._wiring.callbacks, time.monotonic()
+        while not self._stopping:
+            self._turn(WATCH_S)
+            now = time.monotonic()
+            if self._wiring.callbacks != callbacks:
+                callbacks, moved_at = self._wiring.callbacks, now
+            if now - moved_at > STALL_S or not self._stream.is_alive:
+                return
+
+    def _fade_out(self) -> None:
+        assert self._wiring is not None
+        self._wiring.fade(0.0)
+        deadline = time.monotonic() + 4 * FADE_S
+        while not self._wiring.is_silent and time.monotonic() < deadline:
+            time.sleep(LOOP_S)
+        time.sleep(FADE_S)  # let the silence out
+
+    def _turn(self, seconds: float) -> None:
+        """Serve the parent and the controls for a while."""
+        until = time.monotonic() + seconds
+        while not self._stopping:
+            self._serve()
+            now = time.monotonic()
+            self._keep(now)
+            if now >= until:
+                return
+            time.sleep(LOOP_S)
+
+    def _serve(self) -> None:
+        try:
+            while self._pipe.poll():
+                self._answer(*self._pipe.recv())
+        except (EOFError, OSError):
+            self._stopping = True  # nobody could stop this sound any more
+
+    def _answer(self, what: str, *rest: Any) -> None:
+        match what:
+            case "ask":
+                self._tell("status", self.status())
+            case "stop":
+                self._stopping = True
+            case "set" | "nudge":
+                try:
+                    getattr(self.desk, what)(*rest)
+                except AutomixError as error:
+                    self._remark(str(error))
+
+    def stop(self) -> None:
+        """Ask for the end. Thread: any."""
+        self._stopping = True
+
+    def status(self) -> dict[str, Any]:
+        """Everything that a performer, a page or a log wants to know, ready for JSON."""
+        engine, stream = self.engine, self._stream
+        rate_hz = engine.sample_rate_hz
+        time_spent = timing(self._board.stats, rate_hz)
+        device_samples = stream.device_latency_samples if stream else None
+        device_samples = time_spent.block_samples if device_samples is None else device_samples
+        latency_samples = device_samples + engine.latency_samples
+        return {
+            "state": self._state,
+            "text": self._said,
+            "device": stream.description if stream else "",
+            "sample_rate_hz": rate_hz,
+            "latency_samples": latency_samples,
+            "latency_ms": 1e3 * latency_samples / rate_hz,
+            "timing": asdict(time_spent),
+            "meters": asdict(engine.meters()),
+            "suggested": engine.suggestion,
+            "suggestion_age_s": engine.suggestion_age_s,
+            "analysis_gaps": engine.analysis_gaps,
+            "controls": engine.controls,
+            "profile": self.desk.profile,
+        }
+
+
+def open_stream(selection: Selection) -> Stream:
+    """Find the device of a selection. Raises DeviceChoiceError or DeviceError."""
+    if selection.backend == "jack":
+        from rt_automix.io.jackport import JackStream
+
+        return JackStream(selection)
+    from rt_automix.io.portaudio import PortAudioStream
+
+    return PortAudioStream(selection)
+
+
+def _closed(stream: Stream) -> bool:
+    """Close a stream within a limit; False if it hangs, as PortAudio does when its server has died."""
+    closing = threading.Thread(target=stream.close, daemon=True)
+    closing.start()
+    closing.join(CLOSE_LIMIT_S)
+    return not closing.is_alive()
+
+
+def main(setup: Setup, board: Board, pipe: Any, resumed: bool) -> None:
+    """Be the process that plays. Called by `supervisor` in a new interpreter; does not return."""
+    if hasattr(os, "setsid"):
+        os.setsid()  # what is typed in the terminal is the parent's affair
+    sessions: list[Session] = []
+    stop_early = threading.Event()
+
+    def stop(*_: Any) -> None:
+        stop_early.set()
+        for session in sessions:
+            session.stop()
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)
+    for done, total in compile_missing():
+        pipe.send(("compiling", done, total))
+        if stop_early.is_set():
+            os._exit(0)
+    session = Session(setup, board, pipe, resumed)
+    sessions.append(session)
+    if stop_early.is_set():
+        session.stop()
+    code = session.run()
+    pipe.close()
+    os._exit(code)  # a sound system that hangs cannot hold this process

@@ -1,0 +1,43 @@
+"""What a live session is to be: made once by the command line, handed to every process that plays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rt_automix.config import Config
+from rt_automix.io.stream import Selection
+
+if TYPE_CHECKING:
+    from rt_automix.profile import Profile
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything a session starts from.
+
+    Parameters
+    ----------
+    config : Config
+    selection : Selection
+        The device.
+    profiles : tuple of str
+        What the profile control steps through; the configured one among them.
+    reference : Profile, optional
+        A measured song to master towards, before any of `profiles`.
+    controls : dict
+        What the command line sets, over what was kept.
+    state_path : path, optional
+        Where controls and learned state are kept; None keeps nothing.
+    wait : bool
+        Wait for a device that is not there at the start, too.
+    """
+
+    config: Config
+    selection: Selection
+    profiles: tuple[str, ...]
+    reference: Profile | None = None
+    controls: dict[str, Any] = field(default_factory=dict)
+    state_path: Path | None = None
+    wait: bool = False

@@ -1,0 +1,181 @@
+"""The parent: starts the process that plays, watches it, and starts another when it is gone.
+
+It makes no sound and imports no compiler, so there is little that could go wrong in it. What it
+watches is the callback's own counter in shared memory: while that moves the sound is well, and
+nothing is killed, whatever the interpreter over there is busy with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rt_automix.errors import AutomixError, DeviceError, UserError
+from rt_automix.io.board import CALLBACKS, Board
+from rt_automix.live.setup import Setup
+
+STALL_S = 1.5
+"""A process that plays but whose callbacks have stopped for this long hangs."""
+
+MUTE_S = 15.0
+"""A process that does not play and has not answered for this long hangs."""
+
+STOP_LIMIT_S = 4.0
+BACK_OFF_S = (0.0, 0.25, 0.5, 1.0, 2.0)
+"""Before the next start after so many that came to nothing."""
+
+_WELL_S = 5.0
+
+Listener = Callable[[dict[str, Any]], None]
+
+
+class Supervisor:
+    """Keeps a session playing.
+
+    Parameters
+    ----------
+    setup : Setup
+    listener : callable
+        Gets what happens as documents ready for JSON: {"type": "event" | "state" | "compiling", ...}.
+    """
+
+    def __init__(self, setup: Setup, listener: Listener) -> None:
+        self.board = Board()
+        self.status: dict[str, Any] | None = None
+        self.starts = 0
+        self._setup = setup
+        self._tell = listener
+        self._context: Any = multiprocessing.get_context("spawn")
+        self._process: Any = None
+        self._pipe: Any = None
+        self._state = "starting"
+        self._has_played = False
+        self._failures = 0
+        self._start_at = 0.0
+        self._error: AutomixError | None = None
+
+    def start(self) -> None:
+        """Start the process that plays."""
+        from rt_automix.live import session_entry
+
+        self._pipe, theirs = self._context.Pipe()
+        arguments = (self._setup, self.board, theirs, self._has_played)
+        self._process = self._context.Process(target=session_entry.main, args=arguments, name="rt_automix audio")
+        self._process.daemon = True
+        self._process.start()
+        theirs.close()
+        self.starts += 1
+        self._started_at = self._heard_at = self._moved_at = time.monotonic()
+        self._callbacks = -1
+        self._asked = False
+        self._state = "starting"
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that plays."""
+        return self._process.pid if self._process is not None else None
+
+    def step(self) -> bool:
+        """Hear, watch, and start anew where that is due; False once it has ended by itself.
+
+        Call it some twenty times a second.
+
+        Raises
+        ------
+        AutomixError
+            The session could not begin.
+        """
+        now = time.monotonic()
+        if self._process is None:
+            if now >= self._start_at:
+                self.start()
+            return True
+        self._hear(now)
+        if self._process.exitcode is not None:
+            return self._bury(now)
+        if not self._asked:
+            self._send("ask")
+            self._asked = True
+        self._watch(now)
+        return True
+
+    def _hear(self, now: float) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            while self._pipe.poll():
+                self._take(*self._pipe.recv())
+                self._heard_at = now
+
+    def _take(self, what: str, *rest: Any) -> None:
+        match what:
+            case "status":
+                self.status, self._asked = rest[0], False
+            case "state":
+                self._state = rest[0]
+                self._has_played |= self._state == "playing"
+                self._tell({"type": "state", "state": rest[0], "text": rest[1]})
+            case "event":
+                self._tell({"type": "event", "text": rest[0]})
+            case "compiling":
+                self._tell({"type": "compiling", "done": rest[0], "total": rest[1]})
+            case "error":
+                self._error = (UserError if rest[1] == UserError.exit_code else DeviceError)(rest[0])
+
+    def _watch(self, now: float) -> None:
+        callbacks = int(self.board.stats[CALLBACKS])
+        if callbacks != self._callbacks:
+            self._callbacks, self._moved_at = callbacks, now
+        stalled = self._state == "playing" and now - max(self._moved_at, self._started_at) > STALL_S
+        mute = self._state != "playing" and now - self._heard_at > MUTE_S
+        if stalled or mute:
+            self._tell({"type": "event", "text": "The audio process hangs. Starting another."})
+            self._process.kill()
+
+    def _bury(self, now: float) -> bool:
+        """Note the end of the process, and when the next may start."""
+        code, lived_s = self._process.exitcode, now - self._started_at
+        self._process.join()
+        self._process = None
+        self._pipe.close()
+        if code == 0:
+            return False
+        if self._error is not None and not self._has_played:
+            raise self._error
+        if not self._has_played and self._failures + 1 >= len(BACK_OFF_S):
+            raise DeviceError(f"The audio process ended {len(BACK_OFF_S)} times with code {code}. See its last words.")
+        self._failures = 0 if lived_s > _WELL_S else min(self._failures + 1, len(BACK_OFF_S) - 1)
+        self._start_at = now + BACK_OFF_S[self._failures]
+        self._state = "starting"
+        text = f"The audio process ended ({code}). Starting another."
+        self._tell({"type": "state", "state": "restarting", "text": text})
+        return True
+
+    def _send(self, *message: Any) -> None:
+        with contextlib.suppress(BrokenPipeError, OSError):
+            self._pipe.send(message)
+
+    def set(self, name: str, value: Any) -> None:
+        """Set a control of the session."""
+        self._send("set", name, value)
+
+    def nudge(self, name: str, steps: float) -> None:
+        """Move a control of the session by so many steps."""
+        self._send("nudge", name, steps)
+
+    def stop(self) -> None:
+        """End the session with a fade; waits no longer than STOP_LIMIT_S."""
+        if self._process is None:
+            return
+        self._send("stop")
+        if self._state == "starting":
+            self._process.terminate()  # it does not listen yet
+        deadline = time.monotonic() + STOP_LIMIT_S
+        while self._process.is_alive() and time.monotonic() < deadline:
+            self._hear(time.monotonic())
+            self._process.join(0.02)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join(1.0)
+        self._process = None
