@@ -46,6 +46,10 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     click.option("--config", "config_path", type=settings.FILE, metavar="TOML", help="Settings file."),
     click.option("--state", type=settings.FILE, metavar="FILE", help="Where controls and what was learned are kept."),
     click.option("--fresh", is_flag=True, help="Start from the settings, not from what was kept."),
+    click.option("--record", type=settings.FILE, metavar="FILE", help="Keep what goes out: a .flac or .wav file."),
+    click.option("--record-input", type=settings.FILE, metavar="FILE", help="Keep what comes in."),
+    click.option("--record-bits", type=click.Choice(["24", "32"]), default="24", show_default=True,
+                 help="32 is floating point, for .wav."),
     click.option("--wait", is_flag=True, help="Wait for a device that is not there yet."),
     click.option("--quiet", is_flag=True, help="Say only what goes wrong; for services."),
     click.option("--json-lines", is_flag=True, help="JSON, a document a line: what happens, and how it is."),
@@ -57,23 +61,31 @@ def live(**options: Any) -> None:
     Examples:
       rt-automix live
       rt-automix live --device scarlett --in-channels 3,4 --amount 0.7
+      rt-automix live --record gig.flac
       rt-automix live --config gig.toml --quiet --wait
     """
     from rt_automix.live.supervisor import Supervisor
+    from rt_automix.live.takes import INPUT, OUTPUT, Takes
 
     setup = _setup(options)
     view = _view(options)
     supervisor = Supervisor(setup, view.hear)
+    paths = {side: options[name] for side, name in ((INPUT, "record_input"), (OUTPUT, "record")) if options[name]}
+    takes = Takes(supervisor.board, paths, int(options["record_bits"]), view.remark)
     ending: list[int] = []
     before = {name: signal.signal(getattr(signal, name), lambda number, frame: ending.append(number))
               for name in _ENDING if hasattr(signal, name)}  # fmt: skip
     try:
         with view:
             while not ending and supervisor.step():
-                view.show(supervisor)
+                if supervisor.is_playing:
+                    takes.follow(supervisor.sample_rate_hz)
+                view.show(supervisor, takes)
                 time.sleep(STEP_S)
+            supervisor.stop()
     finally:
         supervisor.stop()
+        takes.close()
         for name, handler in before.items():
             signal.signal(getattr(signal, name), handler)
 

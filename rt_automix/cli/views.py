@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from rt_automix.live.supervisor import Supervisor
+    from rt_automix.live.takes import Takes
 
 STATUS_S = 0.2
 
@@ -28,7 +29,11 @@ class Quiet:
         if document["type"] in ("event", "state"):
             click.echo(document["text"], err=True)
 
-    def show(self, supervisor: Supervisor) -> None:
+    def remark(self, text: str) -> None:
+        """Take note of something a user should know."""
+        self.hear({"type": "event", "text": text})
+
+    def show(self, supervisor: Supervisor, takes: Takes) -> None:
         """Look at how it goes."""
 
 
@@ -42,9 +47,10 @@ class JsonLines(Quiet):
         """Print it, with the monotonic time."""
         print(json.dumps({"time_s": time.monotonic(), **document}), flush=True)
 
-    def show(self, supervisor: Supervisor) -> None:
+    def show(self, supervisor: Supervisor, takes: Takes) -> None:
         """Print the status, if it is time."""
         now = time.monotonic()
         if supervisor.status is not None and now >= self._status_at:
             self._status_at = now + STATUS_S
-            self.hear({"type": "status", "pid": supervisor.pid, "starts": supervisor.starts, **supervisor.status})
+            numbers = {"pid": supervisor.pid, "starts": supervisor.starts, "takes": takes.status()}
+            self.hear({"type": "status", **numbers, **supervisor.status})

@@ -77,8 +77,8 @@ class Recorder:
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
-    def start(self) -> None:
-        """Open the file and record from now on.
+    def start(self, since_sample: int | None = None) -> None:
+        """Open the file and record from now on, or from an earlier sample that the ring still holds.
 
         Raises
         ------
@@ -89,7 +89,7 @@ class Recorder:
         if self._take.path != self._path:
             self._tell(f"{self._path} exists already: recording to {self._take.path}.")
         self._check_room()
-        self._done = self._count()
+        self._done = self._count() if since_sample is None else since_sample
         self._state = "recording"
         self._thread.start()
 

@@ -88,7 +88,7 @@ class Session:
         self._state = state
         if text != self._said:
             self._said = text
-            self._tell("state", state, text)
+            self._tell("state", state, text, self.engine.sample_rate_hz)
 
     # State that outlives the process ---------------------------------------------------------------
 

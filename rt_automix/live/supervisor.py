@@ -46,6 +46,7 @@ class Supervisor:
         self.board = Board()
         self.status: dict[str, Any] | None = None
         self.starts = 0
+        self.sample_rate_hz = 0
         self._setup = setup
         self._tell = listener
         self._context: Any = multiprocessing.get_context("spawn")
@@ -72,6 +73,11 @@ class Supervisor:
         self._callbacks = -1
         self._asked = False
         self._state = "starting"
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether sound goes through."""
+        return self._state == "playing"
 
     @property
     def pid(self) -> int | None:
@@ -113,8 +119,8 @@ class Supervisor:
             case "status":
                 self.status, self._asked = rest[0], False
             case "state":
-                self._state = rest[0]
-                self._has_played |= self._state == "playing"
+                self._state, self.sample_rate_hz = rest[0], rest[2]
+                self._has_played |= self.is_playing
                 self._tell({"type": "state", "state": rest[0], "text": rest[1]})
             case "event":
                 self._tell({"type": "event", "text": rest[0]})
@@ -127,8 +133,8 @@ class Supervisor:
         callbacks = int(self.board.stats[CALLBACKS])
         if callbacks != self._callbacks:
             self._callbacks, self._moved_at = callbacks, now
-        stalled = self._state == "playing" and now - max(self._moved_at, self._started_at) > STALL_S
-        mute = self._state != "playing" and now - self._heard_at > MUTE_S
+        stalled = self.is_playing and now - max(self._moved_at, self._started_at) > STALL_S
+        mute = not self.is_playing and now - self._heard_at > MUTE_S
         if stalled or mute:
             self._tell({"type": "event", "text": "The audio process hangs. Starting another."})
             self._process.kill()

@@ -1,0 +1,151 @@
+"""Runs the real `rt-automix live` in a process of its own, beside a JACK client that plays and records."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jackserver import JackServer
+
+PORTS = {"portaudio": ("rt_automix:in_", "rt_automix:out_"), "jack": ("rt_automix:in_", "rt_automix:out_")}
+START_LIMIT_S = 90.0
+
+
+class LiveRun:
+    """`rt-automix live --json-lines` with more arguments; collects what it says."""
+
+    def __init__(self, server: JackServer, state: Path, *arguments: str, launcher: tuple[str, ...] = ()) -> None:
+        command = [sys.executable, *(launcher or ("-m", "rt_automix"))]
+        command += ["live", "--json-lines", "--state", str(state), *arguments]
+        self.process = subprocess.Popen(
+            command, env=server.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.said: list[dict[str, Any]] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said.append(json.loads(line))
+
+    def __enter__(self) -> LiveRun:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """The newest status; empty before the first."""
+        return next((said for said in reversed(self.said) if said["type"] == "status"), {})
+
+    def texts(self, kind: str = "event") -> list[str]:
+        """Everything said of a kind."""
+        return [said["text"] for said in self.said if said["type"] == kind]
+
+    def wait_for(self, condition: Callable[[LiveRun], Any], limit_s: float = START_LIMIT_S) -> Any:
+        """Wait until a condition holds; what it gave. Fails after the limit, or if the program ends."""
+        deadline = time.monotonic() + limit_s
+        while not (found := condition(self)):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                rest = self.process.stderr.read() if self.process.poll() is not None else ""
+                raise AssertionError(f"not within {limit_s} s; said {self.said[-3:]} {rest}")
+            time.sleep(0.01)
+        return found
+
+    def wait_until_playing(self, limit_s: float = START_LIMIT_S) -> LiveRun:
+        """Wait for callbacks."""
+        self.wait_for(lambda run: run.status.get("state") == "playing" and run.status["timing"]["callbacks"], limit_s)
+        return self
+
+    def stop(self, number: int = signal.SIGTERM, limit_s: float = 10.0) -> int:
+        """End it; the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            self.process.wait(limit_s)
+        finally:
+            self.process.kill()
+        self._reader.join(5.0)
+        return self.process.returncode
+
+
+def kill(pid: int) -> None:
+    """SIGKILL."""
+    os.kill(pid, signal.SIGKILL)
+
+
+class Probe:
+    """A JACK client, independent of ours, that plays a signal into the program and records what comes out.
+
+    Parameters
+    ----------
+    signal_in : float32, shape (2, n)
+        Played once, in whole periods, then silence.
+    """
+
+    def __init__(self, signal_in: np.ndarray, name: str = "probe") -> None:
+        import jack
+
+        self._client = jack.Client(name, no_start_server=True)
+        self.rate_hz = self._client.samplerate
+        self.played = np.ascontiguousarray(signal_in, np.float32)
+        self.heard = np.zeros((2, signal_in.shape[1]), np.float32)
+        self.position = 0
+        self._go = self._repeat = False
+        self._done = threading.Event()
+        self._outs = [self._client.outports.register(f"o{k}") for k in range(2)]
+        self._ins = [self._client.inports.register(f"i{k}") for k in range(2)]
+        self._client.set_process_callback(self._process)
+        self._client.activate()
+
+    def _process(self, frames: int) -> None:
+        stop = self.position + frames
+        if not self._go or stop > self.played.shape[1]:
+            for port in self._outs:
+                port.get_array()[:] = 0.0
+            if self._go:
+                self._done.set()
+            return
+        for k in range(2):
+            self._outs[k].get_array()[:] = self.played[k, self.position : stop]
+            self.heard[k, self.position : stop] = self._ins[k].get_array()
+        self.position = stop
+
+    def connect(self, backend: str = "portaudio") -> None:
+        """Join our ports to the program's; its own to the physical ones are cut."""
+        into, out_of = PORTS[backend]
+        client = self._client
+        sinks = client.get_ports(f"{into}.*", is_audio=True, is_input=True)
+        sources = client.get_ports(f"{out_of}.*", is_audio=True, is_output=True)
+        for k in range(2):
+            for other in client.get_all_connections(sinks[k]):
+                client.disconnect(other, sinks[k])
+            client.connect(self._outs[k], sinks[k])
+            client.connect(sources[k], self._ins[k])
+
+    def run(self, limit_s: float, freewheel: bool = False) -> np.ndarray:
+        """Play it all; what was heard, up to what was played."""
+        if freewheel:
+            self._client.set_freewheel(True)
+        self._go = True
+        self._done.wait(limit_s)
+        if freewheel:  # before any client goes away: the server hangs otherwise
+            self._client.set_freewheel(False)
+            time.sleep(0.1)
+        return self.heard[:, : self.position]
+
+    def close(self) -> None:
+        """Leave the server."""
+        self._client.deactivate()
+        self._client.close()
