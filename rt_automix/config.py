@@ -8,14 +8,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from pydantic import ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
+from rt_automix import midimap
 from rt_automix.errors import ConfigError, nearest
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -59,6 +60,17 @@ class Engine:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Midi:
+    """The controllers to listen to, and what their knobs and buttons set."""
+
+    enabled: bool = True
+    port: str = ""
+    api: Literal["auto", "alsa", "jack", "coremidi", "windows"] = "auto"
+    feedback: bool = True
+    map: tuple[midimap.MidiMapping, ...] = (midimap.DEFAULT,)
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Config:
     """Every setting, by section; `dataclasses.asdict` gives it as plain tables."""
 
@@ -66,6 +78,7 @@ class Config:
     limiter: Limiter = Limiter()
     rider: Rider = Rider()
     engine: Engine = Engine()
+    midi: Midi = Midi()
 
     def with_overrides(self, source: str = "command line", **settings: object) -> Config:
         """A copy with some settings replaced, checked as a file is.
@@ -96,6 +109,12 @@ class Config:
 
 
 _SECTIONS: dict[str, type] = {field.name: type(field.default) for field in dataclasses.fields(Config)}
+
+# Settings that are lists of tables: what an entry is, and what is wrong between the entries, each
+# with its place; an entry that could not be read is None there.
+_LISTS: dict[str, tuple[type, Callable[[Sequence[Any]], list[tuple[int, str]]]]] = {
+    "midi.map": (midimap.MidiMapping, midimap.collisions),
+}
 
 
 def load(path: str | Path | None) -> Config:
@@ -153,11 +172,46 @@ def _check(tables: Mapping[str, Any], source: str) -> tuple[Config, list[str]]:
         elif not isinstance(table, dict):
             found.append(f"{name} = {_toml(table)} is not a section. Write [{name}] on a line, its settings below.")
         else:
-            try:
-                sections[name] = _SECTIONS[name](**table)
-            except ValidationError as errors:
-                found += [_message(name, str(error["loc"][0]), error) for error in errors.errors()]
+            section, wrong = _build(_SECTIONS[name], name, table)
+            found += wrong
+            if section is not None:
+                sections[name] = section
     return Config(**sections), [f"{source}: {problem}" for problem in found]
+
+
+def _build(kind: type, where: str, table: Mapping[str, Any]) -> tuple[Any, list[str]]:
+    """A section, or an entry of a list, from its table (None if it has none), and every problem found in it."""
+    found: list[str] = []
+    settings = dict(table)
+    for name in settings:
+        if f"{where}.{name}" in _LISTS:
+            settings[name], wrong = _build_list(f"{where}.{name}", settings[name])
+            found += wrong
+    try:
+        return kind(**settings), found
+    except ValidationError as errors:
+        return None, found + [_message(kind, where, error) for error in errors.errors()]
+
+
+def _build_list(where: str, entries: Any) -> tuple[tuple[Any, ...], list[str]]:
+    """The entries of a list of tables that can be used, and every problem found in it; places count from 1."""
+    cure = f"Begin each entry with [[{where}]] on a line, its settings below."
+    if not isinstance(entries, (list, tuple)):
+        return (), [f"{where} = {_toml(entries)} is not a list of tables. {cure}"]
+    kind, between = _LISTS[where]
+    found: list[str] = []
+    built: list[Any] = []
+    for number, entry in enumerate(entries, 1):
+        here = f"{where}[{number}]"
+        if isinstance(entry, dict):
+            value, wrong = _build(kind, here, entry)
+            found += wrong if value is None else [f"{here}.{problem}" for problem in value.problems()]
+        else:
+            value = None
+            found.append(f"{here} = {_toml(entry)} is not a table. {cure}")
+        built.append(value)
+    found += [f"{where}[{place + 1}] {problem}" for place, problem in between(built)]
+    return tuple(value for value in built if value is not None), found
 
 
 _KINDS = {
@@ -168,26 +222,33 @@ _KINDS = {
 }
 
 
-def _message(section: str, name: str, error: Mapping[str, Any]) -> str:
+def _message(kind: type, where: str, error: Mapping[str, Any]) -> str:
     """What pydantic found, as what was found, what is allowed, and the cure."""
-    fields = _SECTIONS[section].__pydantic_fields__  # type: ignore[attr-defined]
+    name = str(error["loc"][0])
+    fields = kind.__pydantic_fields__  # type: ignore[attr-defined]
     if name not in fields:
-        return f"{section}.{name} is unknown.{nearest(name, fields)} Known: {', '.join(fields)}."
+        return f"{where}.{name} is unknown.{nearest(name, fields)} Known: {', '.join(fields)}."
     low = next((limit.ge for limit in fields[name].metadata if hasattr(limit, "ge")), None)
     high = next((limit.le for limit in fields[name].metadata if hasattr(limit, "le")), None)
-    found = f"{section}.{name} = {_toml(error['input'])}"
+    limits = "" if low is None else f" in [{low}, {high}]"
+    words = ", ".join(map(_toml, get_args(fields[name].annotation)))
+    found = f"{where}.{name} = {_toml(error['input'])}"
     match error["type"]:
+        case "missing":
+            return f"{where}.{name} is missing. Use {f'a number{limits}' if limits else f'one of {words}'}."
         case "greater_than_equal":
             return f"{found} is outside [{low}, {high}]. Use {low:g} or more."
         case "less_than_equal":
             return f"{found} is outside [{low}, {high}]. Use {high:g} or less."
         case "finite_number":
-            return f"{found} is not a finite number. Use a number in [{low}, {high}]."
+            return f"{found} is not a finite number. Use a number{limits}."
         case "string_too_short":
             return f"{found} is empty. Use a name or a path."
-        case kind:
-            wanted, cure = _KINDS[kind]
-            limits = "" if low is None else f" in [{low}, {high}]"
+        case "literal_error":
+            near = nearest(str(error["input"]), get_args(fields[name].annotation))
+            return f"{found} is unknown.{near} Known: {words}."
+        case kind_of_error:
+            wanted, cure = _KINDS[kind_of_error]
             return f"{found} is not {wanted}. {cure.format(limits=limits)}"
 
 

@@ -51,6 +51,8 @@ def test_shipped_defaults_are_the_defaults_and_every_setting_is_documented(tmp_p
     assert load(written(tmp_path, default_toml())) == Config()
     tables = tomllib.loads(re.sub(r"(?m)^# (\w+ = )", r"\1", default_toml()))
     assert [f"{s}.{name}" for s, table in tables.items() for name in table] == ALL_NAMES
+    (mapping,) = tables["midi"]["map"]
+    assert sorted(mapping) == sorted(field.name for field in dataclasses.fields(Config().midi.map[0]))
     for name, (low, high) in RANGES.items():
         assert f"{low} to {high}" in default_toml(), f"data/default.toml: {name} does not tell its range"
 
@@ -92,7 +94,7 @@ def test_every_problem_at_once(tmp_path):
         "limiter.ceiling_dbtp = 1.5 is outside [-12.0, 0.0]. Use 0 or less.",
         'limiter.celing_dbtp is unknown. Did you mean "ceiling_dbtp"? Known: ceiling_dbtp, lookahead.',
         'limiter.lookahead = "yes" is not true or false. Use true or false, without quotes.',
-        'section [mastr] is unknown. Did you mean "master"? Known: master, limiter, rider, engine.',
+        'section [mastr] is unknown. Did you mean "master"? Known: master, limiter, rider, engine, midi.',
         "rider.max_trim_db = nan is not a finite number. Use a number in [0.0, 24.0].",
         "rider.gate_lufs = -80 is outside [-70.0, -30.0]. Use -70 or more.",
         "rider.response_s = true is not a number. Use a number in [0.1, 20.0], without quotes.",
@@ -173,6 +175,6 @@ def test_whatever_stands_there_is_taken_or_refused_by_name(name, value):
     try:
         config = Config().with_overrides(**{name: value})
     except ConfigError as error:
-        assert str(error).startswith(f"command line: {name} = ")
+        assert str(error).startswith((f"command line: {name} = ", f"command line: {name}[1]"))
     else:
         assert value_of(config, name) == value and type(value) in (type(value_of(config, name)), int)

@@ -1,0 +1,187 @@
+"""MIDI mappings in a settings file: what may stand there, what may not, and every mistake named."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rt_automix.config import Config, load, problems
+from rt_automix.errors import ConfigError
+from rt_automix.midimap import KNOB_KINDS, KNOBS, SWITCH_KINDS, SWITCHES, MidiMapping, collisions
+
+RANGES = {"amount": (0.0, 1.0), "target_lufs": (-40.0, -5.0), "output_trim_db": (-40.0, 0.0)}  # again on purpose
+
+
+def mapping(control="amount", number=21, kind="7bit", **rest):
+    return MidiMapping(control=control, number=number, kind=kind, **rest)
+
+
+def written(tmp_path, text):
+    path = tmp_path / "gig.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_unlearned_the_first_general_purpose_controller_sets_the_amount():
+    assert Config().midi.map == (mapping(number=16),)
+    assert (Config().midi.port, Config().midi.api, Config().midi.feedback) == ("", "auto", True)
+
+
+def test_mappings_of_a_file_replace_the_shipped_one(tmp_path):
+    path = written(
+        tmp_path,
+        """
+        [midi]
+        port = "nanoKONTROL"
+        [[midi.map]]
+        control = "target_lufs"
+        number = 3
+        kind = "14bit"
+        channel = 2
+        low = -10
+        high = -20.5
+        [[midi.map]]
+        control = "bypass"
+        source = "note"
+        number = 36
+        kind = "toggle"
+        """,
+    )
+    first, second = load(path).midi.map
+    assert first == mapping("target_lufs", 3, "14bit", channel=2, low=-10.0, high=-20.5)
+    assert (first.ends, first.numbers) == ((-10.0, -20.5), (3, 35))
+    assert second == mapping("bypass", 36, "toggle", source="note") and second.numbers == (36,)
+    assert load(path).with_overrides(**{"master.amount": 0.5}).midi == load(path).midi
+    assert load(written(tmp_path, "[midi]\nmap = []\n")).midi.map == ()
+
+
+def test_every_mistake_in_every_mapping_at_once(tmp_path):
+    path = written(
+        tmp_path,
+        """
+        [midi]
+        api = "jak"
+        [[midi.map]]
+        control = "amout"
+        number = 200
+        kind = "7bit"
+        [[midi.map]]
+        control = "bypass"
+        number = 53
+        kind = "7bit"
+        [[midi.map]]
+        control = "amount"
+        number = 21
+        kind = "14bit"
+        low = -3
+        [[midi.map]]
+        control = "freeze"
+        number = 60
+        kind = "toggle"
+        chanel = 2
+        [[midi.map]]
+        control = "target_lufs"
+        number = 40
+        kind = "14bit"
+        channel = 17
+        [[midi.map]]
+        control = "target_lufs"
+        kind = "14bit"
+        low = nan
+        [[midi.map]]
+        control = "target_lufs"
+        number = 40
+        kind = "14bit"
+        low = -8
+        """,
+    )
+    switch_words = '"toggle", "momentary"'
+    knob_words = '"7bit", "14bit", "relative", "relative-offset", "relative-sign"'
+    expected = [
+        'midi.api = "jak" is unknown. Did you mean "jack"? Known: "auto", "alsa", "jack", "coremidi", "windows".',
+        'midi.map[1].control = "amout" is unknown. Did you mean "amount"? Known: "amount", "profile", "target_lufs", '
+        '"output_trim_db", "bypass", "compare", "freeze", "panic".',
+        "midi.map[1].number = 200 is outside [0, 127]. Use 127 or less.",
+        f'midi.map[2].kind = "7bit" does not suit bypass from CC 53 on any channel. Use {switch_words}.',
+        "midi.map[3].low = -3 is outside [0.0, 1.0], the range of amount. Use 0 or more.",
+        'midi.map[4].chanel is unknown. Did you mean "channel"? '
+        "Known: control, number, kind, source, channel, low, high, takeover.",
+        "midi.map[5].channel = 17 is outside [0, 16]. Use 16 or less.",
+        "midi.map[6].number is missing. Use a number in [0, 127].",
+        "midi.map[6].low = nan is not a finite number. Use a number.",
+        "midi.map[7].number = 40 cannot be 14bit: its fine half would be 72. "
+        "Use 0 to 31, the number of the coarse half.",
+        "midi.map[7].low = -8 is high too: the knob would do nothing. Use two different values.",
+        "midi.map[3] (amount, CC 21 and 53 on any channel) collides with midi.map[2] (bypass, CC 53 on any channel). "
+        "Give one of them another number or channel.",
+    ]
+    assert sorted(problems(path)) == sorted(f"{path}: {line}" for line in expected)
+    text = path.read_text(encoding="utf-8").replace('kind = "7bit"', "", 1)
+    missing = [line for line in problems(written(tmp_path, text)) if "missing" in line and "[1]" in line]
+    assert missing == [f"{path}: midi.map[1].kind is missing. Use one of {knob_words}, {switch_words}."]
+
+
+@pytest.mark.parametrize("text", ["map = 3", 'map = "amount"', "map = [3]", "map.control = 'amount'"])
+def test_a_map_that_is_no_list_of_tables(tmp_path, text):
+    (problem,) = problems(written(tmp_path, f"[midi]\n{text}\n"))
+    assert re.search(
+        r"midi\.map(\[1\])? = .* is not a (list of tables|table)\. Begin each entry with \[\[midi\.map\]\]", problem
+    )
+
+
+@pytest.mark.parametrize("control", [*KNOBS, *SWITCHES, "profile"])
+@pytest.mark.parametrize("source", ["cc", "note", "pitchbend"])
+@pytest.mark.parametrize("kind", [*KNOB_KINDS, *SWITCH_KINDS])
+def test_which_kind_suits_which_control(control, source, kind):
+    takes_knob = control not in SWITCHES
+    buttons = {"toggle"} if control == "profile" else set(SWITCH_KINDS) if control in SWITCHES else set()
+    allowed = {
+        "cc": buttons | (set(KNOB_KINDS) if takes_knob else set()),
+        "note": buttons,
+        "pitchbend": {"14bit"} if takes_knob else set(),
+    }[source]
+    found = mapping(control, 0, kind, source=source).problems()
+    assert (kind in allowed) == (found == []), found
+    assert all(line.startswith(f'kind = "{kind}" does not suit {control} from') for line in found)
+
+
+@given(control=st.sampled_from(sorted(KNOBS)), low=st.floats(-60, 20), high=st.floats(-60, 20))
+def test_ends_stay_within_the_range_of_the_control(control, low, high):
+    lowest, highest = RANGES[control]
+    found = mapping(control, low=low, high=high).problems()
+    assert sum("is outside" in line for line in found) == sum(not lowest <= end <= highest for end in (low, high))
+    assert found or low != high
+
+
+def test_ends_mean_nothing_to_what_has_none():
+    assert mapping("freeze", kind="toggle", low=0.0).problems() == ["low = 0 means nothing to freeze. Leave it out."]
+    assert mapping("profile", high=1.0).problems() == ["high = 1 means nothing to profile. Leave it out."]
+    (problem,) = mapping(number=3, kind="14bit", source="pitchbend").problems()
+    assert problem == "number = 3 means nothing to the pitch bend, which has none. Use 0."
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "collide"),
+    [
+        (mapping(number=1), mapping(number=1), True),
+        (mapping(number=1), mapping(number=2), False),
+        (mapping(number=1, channel=1), mapping(number=1, channel=2), False),
+        (mapping(number=1, channel=1), mapping(number=1), True),
+        (mapping(number=1, kind="14bit"), mapping(number=33), True),
+        (mapping(number=1, kind="14bit"), mapping(number=2, kind="14bit"), False),
+        (mapping(number=1), mapping("freeze", 1, "toggle", source="note"), False),
+        (mapping(number=0, kind="14bit", source="pitchbend"), mapping(number=32), False),
+        (None, mapping(number=1), False),
+    ],
+)
+def test_two_mappings_collide_where_one_message_could_mean_both(first, second, collide):
+    assert [place for place, _ in collisions([first, second])] == ([1] if collide else [])
+    assert [place for place, _ in collisions([second, first])] == ([1] if collide else [])
+
+
+def test_from_the_command_line_too():
+    with pytest.raises(ConfigError, match=r"^command line: midi\.map\[1\]\.number = 128 is outside \[0, 127\]"):
+        Config().with_overrides(**{"midi.map": [{"control": "amount", "number": 128, "kind": "7bit"}]})
