@@ -247,7 +247,7 @@ def _label(device: Device) -> str:
 
 def _not_found(devices: Sequence[Device], able: list[Device], side: _Side) -> str:
     wanted = side.wanted or ""
-    listed = ", ".join(map(_label, able[:8])) + (", ..." if len(able) > 8 else "")
+    listed = ", ".join(map(_label, able[:8])) + (f" and {len(able) - 8} more" if len(able) > 8 else "")
     others = _matches([d for d in devices if d not in able], wanted)
     what = f"no {side.word} device of that name or number."
     if others:

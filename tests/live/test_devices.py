@@ -1,0 +1,118 @@
+"""`rt-automix devices` beside a real JACK server, without one, and beside one that hangs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+from jackserver import jack_server, needs_jack
+
+from rt_automix.cli.devices import survey_within
+from rt_automix.errors import DeviceError
+
+LIMIT_S = 30.0
+NO_SERVER = "automix-nobody"
+
+_PROGRAM = """
+import sys
+from rt_automix import cli
+from rt_automix.cli.devices import devices
+cli.group.add_command(devices)
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def devices(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own."""
+    command = [sys.executable, "-c", _PROGRAM, "devices", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
+
+
+@needs_jack
+def test_a_running_server_is_listed_as_the_default():
+    with jack_server(128, rate_hz=44100):
+        done, document = devices(), json.loads(devices("--json").stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    row = next(line for line in done.stdout.splitlines() if "system" in line and "JACK" in line)
+    assert row.split()[-8:] == ["2", "2", "44100", "2.9", "/", "2.9", "in,", "out"]
+    number = row.split()[0]
+    assert f'Without options live uses {number} "system" at 44100 Hz.' in done.stdout
+    system = next(device for device in document["devices"] if device["name"] == "system")
+    assert (system["in_channels"], system["out_channels"], system["rates_hz"]) == (2, 2, [44100])
+    assert system["out_latency_s"] == pytest.approx(128 / 44100)
+    assert document["live"] == {"input": system["index"], "output": system["index"], "rate_hz": 44100}
+    assert document["missing"] == []
+
+
+@needs_jack
+def test_a_server_that_comes_later_is_seen_in_the_same_process():
+    code = (
+        "import sys; from rt_automix.io import device\n"
+        "for _ in range(2):\n"
+        "    print(*(api.name for api in device.survey().host_apis), sep=', ', flush=True)\n"
+        "    sys.stdin.readline()\n"
+        "device.shut_down()\n"
+    )
+    with jack_server(64) as server:
+        server.stop()
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert "JACK" not in process.stdout.readline()
+            server.start()
+            process.stdin.write("\n")
+            process.stdin.flush()
+            assert "JACK" in process.stdout.readline()
+            _, complaints = process.communicate("\n", timeout=LIMIT_S)
+            assert complaints == "" and process.returncode == 0
+        finally:
+            process.kill()
+            process.wait(LIMIT_S)
+
+
+@needs_jack
+def test_without_a_server_it_says_how_to_get_one(monkeypatch):
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", NO_SERVER)
+    done, document = devices(), json.loads(devices("--json").stdout)
+    assert done.returncode == 0
+    assert f'no server named "{NO_SERVER}" is running' in done.stderr and "jackd -d alsa" in done.stderr
+    assert all(line.startswith(("JACK:", "No audio device")) for line in done.stderr.splitlines()), "chatter"
+    assert any(f'"{NO_SERVER}"' in lack for lack in document["missing"])
+    assert not any("JACK" in api["name"] for api in document["host_apis"])
+
+
+def test_without_the_library_it_says_how_to_install_it(monkeypatch, tmp_path):
+    """A module that raises as sounddevice does where PortAudio is missing stands in for a machine without it."""
+    (tmp_path / "sounddevice.py").write_text('raise OSError("PortAudio library not found")')
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    done = devices()
+    assert done.returncode == 0
+    assert "PortAudio library is not installed" in done.stderr and "sudo apt install libportaudio2" in done.stderr
+
+
+@needs_jack
+def test_a_server_that_hangs_holds_nobody():
+    with jack_server(64) as server:
+        server._process.send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(DeviceError, match="do not answer"):
+                survey_within(1.5)
+        finally:
+            server._process.send_signal(signal.SIGCONT)
+
+
+def test_a_crash_inside_portaudio_is_told(monkeypatch, tmp_path):
+    """PortAudio aborts on a JACK server that died at the wrong moment; a stand-in does so for certain."""
+    (tmp_path / "sounddevice.py").write_text("import os; os.abort()")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    done = devices()
+    assert done.returncode == 1
+    assert done.stderr == "Error: PortAudio crashed when it was asked for devices. Restart the sound system.\n"
