@@ -21,13 +21,19 @@ START_LIMIT_S = 90.0
 
 
 class LiveRun:
-    """`rt-automix live --json-lines` with more arguments; collects what it says."""
+    """`rt-automix live --json-lines` with more arguments; collects what it says.
 
-    def __init__(self, server: JackServer, state: Path, *arguments: str, launcher: tuple[str, ...] = ()) -> None:
-        command = [sys.executable, *(launcher or ("-m", "rt_automix"))]
-        command += ["live", "--json-lines", "--state", str(state), *arguments]
+    Parameters
+    ----------
+    intruder : path, optional
+        A folder with a `sitecustomize.py`, which runs in every interpreter of the program.
+    """
+
+    def __init__(self, server: JackServer, state: Path, *arguments: str, intruder: Path | None = None) -> None:
+        command = [sys.executable, "-m", "rt_automix", "live", "--json-lines", "--state", str(state), *arguments]
+        environment = server.environment | ({"PYTHONPATH": str(intruder)} if intruder else {})
         self.process = subprocess.Popen(
-            command, env=server.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         self.said: list[dict[str, Any]] = []
         self._reader = threading.Thread(target=self._read, daemon=True)

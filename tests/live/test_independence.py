@@ -1,0 +1,123 @@
+"""The sound needs neither the interpreter nor the analysis: both are held up in the real program."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import soundfile
+from jackserver import jack_server, needs_jack
+from liverun import LiveRun, Probe
+
+from rt_automix import params
+from rt_automix.engine import memory
+from rt_automix.engine.engine import Engine
+from rt_automix.io.wiring import FADE_S
+
+pytestmark = needs_jack
+
+RATE_HZ = 48_000
+PERIOD = 64
+
+# Runs in every interpreter of the program, and waits in the one that plays for the file `now`.
+INTRUDER = """
+import multiprocessing, pathlib, threading, time
+here = pathlib.Path(__file__).parent
+
+def intrude():
+    while not (here / "now").exists():
+        time.sleep(0.01)
+    if multiprocessing.parent_process() is None:
+        return
+    (here / "begun").touch()
+    {what}
+    (here / "done").touch()
+
+threading.Thread(target=intrude, daemon=True).start()
+"""
+HOLD_THE_INTERPRETER = "import ctypes; ctypes.PyDLL(None).usleep(2_000_000)"
+STOP_THE_ANALYSIS = "from rt_automix.engine.analyst import Analyst; Analyst.follow = lambda *_: time.sleep(2.0)"
+
+
+def noise(seconds):
+    """Loud and soft noise: float32, shape (2, n)."""
+    rng = np.random.default_rng(3)
+    count = round(seconds * RATE_HZ)
+    swell = 0.02 + 0.2 * np.abs(np.sin(np.arange(count) / 9000.0))
+    return (swell * rng.standard_normal((2, count))).astype(np.float32)
+
+
+def frozen_state(path):
+    """A session's state with parameters that do something, frozen."""
+    engine = Engine(analysis="off")
+    engine.prepare(RATE_HZ)
+    engine.hold(params.from_dict({"presence_db": 4.0, "low_mid_db": -3.0, "compression": 0.4, "stereo_width": 1.3}))
+    engine.set(freeze=True)
+    engine.settle()
+    kept = {"profile": "balanced", "learned": memory.learned(engine)}
+    path.write_text(json.dumps(kept))
+    return kept["learned"]
+
+
+def played_through(tmp_path, what, *, frozen, after_s=1.0):
+    """(what came in, what went out, seconds of it during the intrusion, learned) of a run with an intruder."""
+    intruder = tmp_path / "intruder"
+    intruder.mkdir()
+    (intruder / "sitecustomize.py").write_text(INTRUDER.format(what=what))
+    state = tmp_path / "state.json"
+    learned = frozen_state(state) if frozen else None
+    takes = ["--record", str(tmp_path / "out.wav"), "--record-input", str(tmp_path / "in.wav"), "--record-bits", "32"]
+    with jack_server(PERIOD) as server, LiveRun(server, state, *takes, intruder=intruder) as run:
+        run.wait_until_playing()
+        probe = Probe(noise(after_s + 3.0))
+        probe.connect()
+        probe._go = True
+        time.sleep(after_s)
+        (intruder / "now").touch()
+        run.wait_for(lambda _: (intruder / "begun").exists(), 10.0)
+        before = probe.position
+        run.wait_for(lambda _: (intruder / "done").exists(), 20.0)
+        during = (probe.position - before) / RATE_HZ
+        probe.run(30.0)
+        probe.close()
+        time.sleep(0.3)
+    sides = [soundfile.read(tmp_path / name, dtype="float32")[0].T for name in ("in.wav", "out.wav")]
+    return *sides, during, learned
+
+
+def test_not_one_sample_differs_while_the_interpreter_is_held_for_two_seconds(tmp_path):
+    came_in, went_out, during_s, learned = played_through(tmp_path, HOLD_THE_INTERPRETER, frozen=True)
+    engine = Engine(analysis="off")
+    engine.prepare(RATE_HZ)
+    memory.resume(engine, learned)
+    expected = np.concatenate(
+        [engine.process(np.ascontiguousarray(piece)) for piece in np.array_split(came_in, 200, axis=1)], axis=1
+    )
+    first, last = round(FADE_S * RATE_HZ), came_in.shape[1] - round(8 * FADE_S * RATE_HZ)
+    assert np.array_equal(went_out[:, first:last], expected[:, first:last])
+    print(f"interpreter held for 2 s: {during_s:.2f} s of sound went through")
+    assert during_s > 1.0  # 1.9 or more on a quiet machine, 0 if a callback waited for the interpreter
+
+
+def test_with_the_analysis_stopped_the_parameters_are_held(tmp_path):
+    came_in, went_out, _, _ = played_through(tmp_path, STOP_THE_ANALYSIS, frozen=False, after_s=2.5)
+    first, last = round(FADE_S * RATE_HZ), came_in.shape[1] - round(8 * FADE_S * RATE_HZ)
+
+    def held_after(suggestions):
+        """The engine offline, its analysis stopped after so many suggestions."""
+        engine = Engine(analysis="off")
+        engine.prepare(RATE_HZ, 1 << 15)
+        interval = engine.analyst.interval_samples
+        out = []
+        for number, start in enumerate(range(0, came_in.shape[1], interval)):
+            out.append(engine.process(np.ascontiguousarray(came_in[:, start : start + interval])))
+            if number < suggestions:
+                engine.analyst.follow(*engine.arrays)
+        return np.concatenate(out, axis=1)
+
+    engine = Engine(analysis="off")
+    engine.prepare(RATE_HZ)
+    total = came_in.shape[1] // engine.analyst.interval_samples
+    same = [n for n in range(total) if np.array_equal(held_after(n)[:, first:last], went_out[:, first:last])]
+    assert len(same) == 1 and 0 < same[0] < total - 4

@@ -1,0 +1,120 @@
+"""`rt-automix live` end to end: the real program, a real JACK server, an independent client around it."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from jackserver import jack_server, needs_jack
+from liverun import LiveRun, Probe
+
+from rt_automix.dsp import limiter
+from rt_automix.engine.engine import Engine
+from rt_automix.io.wiring import FADE_S
+
+pytestmark = needs_jack
+
+RATE_HZ = 48_000
+
+
+def music(seconds, seed=7):
+    """Noise with a beat and a bass, loud enough for the chain to work on: float32, shape (2, n)."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    beat = np.exp(-8.0 * (t % 0.5))
+    bass = 0.2 * np.sin(2 * np.pi * 55.0 * t)
+    return (bass + 0.1 * beat * rng.standard_normal((2, len(t)))).astype(np.float32)
+
+
+def offline(samples, **controls):
+    """The same samples through the engine that renders files."""
+    engine = Engine()
+    engine.prepare(RATE_HZ)
+    engine.set(**controls)
+    engine.settle()
+    out = samples.copy()
+    for start in range(0, out.shape[1], 4096):
+        block = np.ascontiguousarray(out[:, start : start + 4096])
+        out[:, start : start + 4096] = engine.process(block)
+    return out
+
+
+def takes_of(path):
+    """Samples of a take: float32, shape (2, n)."""
+    samples, rate_hz = soundfile.read(path, dtype="float32")
+    assert rate_hz == RATE_HZ
+    return np.ascontiguousarray(samples.T)
+
+
+@pytest.mark.parametrize(("period", "backend"), [(64, "portaudio"), (128, "jack"), (256, "portaudio")])
+def test_what_comes_out_is_the_engine_to_the_bit_one_period_late(period, backend, tmp_path):
+    with jack_server(period) as server:
+        takes = ["--record", str(tmp_path / "out.wav"), "--record-input", str(tmp_path / "in.wav")]
+        options = ["--backend", backend, "--amount", "0.8", "--record-bits", "32", *takes]
+        with LiveRun(server, tmp_path / "state.json", *options) as run:
+            run.wait_until_playing()
+            probe = Probe(music(4.0))
+            probe.connect()
+            heard = probe.run(60.0).copy()
+            probe.close()
+            time.sleep(0.3)
+            latency_samples = run.status["latency_samples"]
+        assert run.process.returncode == 0
+
+    came_in, went_out = takes_of(tmp_path / "in.wav"), takes_of(tmp_path / "out.wav")
+    expected = offline(came_in, amount=0.8)
+    faded_in = round(FADE_S * RATE_HZ)
+    faded_out = expected.shape[1] - 8 * faded_in
+    assert np.abs(went_out[:, faded_in:faded_out]).max() > 0.1
+    assert np.array_equal(went_out[:, faded_in:faded_out], expected[:, faded_in:faded_out])
+
+    # The probe is another client: what it heard is the same again, a period late.
+    played = probe.played[:, : probe.position]
+    start = int(np.argmax(np.abs(came_in[0]) > 0)) - int(np.argmax(np.abs(played[0]) > 0))
+    assert np.array_equal(came_in[:, start : start + played.shape[1]], played)
+    ours = expected[:, start : start + heard.shape[1] - period]
+    assert np.array_equal(heard[:, period:], ours)
+    assert latency_samples == period + limiter.LATENCY_SAMPLES
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_the_round_trip_is_what_is_shown(direct, tmp_path):
+    settings = tmp_path / "settings.toml"
+    settings.write_text(f"[limiter]\nlookahead = {str(not direct).lower()}\n")
+    click = np.zeros((2, 32_000), np.float32)
+    click[:, 16_000] = 0.5
+    with jack_server(64) as server:
+        options = ["--config", str(settings), "--amount", "0"]
+        with LiveRun(server, tmp_path / "state.json", *options) as run:
+            run.wait_until_playing()
+            time.sleep(3 * FADE_S)
+            probe = Probe(click)
+            probe.connect()
+            heard = probe.run(30.0).copy()
+            probe.close()
+            shown = run.status
+    arrived = int(np.abs(heard[0]).argmax())
+    assert arrived - 16_000 == 64 + (0 if direct else limiter.LATENCY_SAMPLES) == shown["latency_samples"]
+    assert shown["latency_ms"] == pytest.approx(1e3 * shown["latency_samples"] / RATE_HZ)
+
+
+def test_it_begins_and_ends_with_a_fade(tmp_path):
+    tone = 0.3 * np.sin(2 * np.pi * 440.0 * np.arange(6 * RATE_HZ) / RATE_HZ)
+    with jack_server(128) as server:
+        probe = Probe(np.stack([tone, tone]).astype(np.float32))
+        with LiveRun(server, tmp_path / "state.json", "--amount", "0", "--backend", "jack") as run:
+            run.wait_until_playing()
+            probe.connect()
+            probe._go = True  # plays from here on while the program ends
+            time.sleep(1.0)
+            assert run.stop(signal.SIGINT) == 0
+        heard = probe.heard[0, : probe.position].copy()
+        probe.close()
+    last = np.flatnonzero(heard)[-1]
+    steps = np.abs(np.diff(heard[last - round(2 * FADE_S * RATE_HZ) : last + 10]))
+    loudest_step = np.abs(np.diff(tone)).max()
+    assert steps.max() < 1.05 * loudest_step  # no click: it sinks to nothing, it is not cut off
+    assert np.abs(heard[last - 20 : last]).max() < 0.01
