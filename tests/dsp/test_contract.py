@@ -9,7 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rt_automix.dsp import compressor, dither, equalizer, limiter, loudness, mix, rider, truepeak
+from rt_automix.dsp import (
+    bridge,
+    compressor,
+    delaylock,
+    dither,
+    equalizer,
+    limiter,
+    loudness,
+    mix,
+    resampler,
+    rider,
+    ring,
+    truepeak,
+)
 from rt_automix.dsp.jit import JIT_ENABLED
 
 COUNT = 30_000 if JIT_ENABLED else 150
@@ -224,6 +237,22 @@ def kernels_and_arguments() -> dict[str, tuple[Any, list[Any]]]:
         "dither.quantise": (dither.quantise, [left, np.zeros(64, np.int32), dither.new_state(48000, 1)[0], 16]),
         "mix.guard": (mix.guard, [left, right]),
         "mix.crossfade": (mix.crossfade, [left, right, left.copy(), right.copy(), 0, share, share]),
+        "delaylock.tick": (delaylock.tick, [delaylock.new_state(48000.0), 64, 0]),
+        "resampler.process": (
+            resampler.process,
+            [
+                np.array([0.0, 1.0]),
+                resampler.new_table(48000.0, 48000.0),
+                np.zeros(resampler.WORK_SIZE, np.float32),
+                *np.zeros((2, 128), np.float32),
+                left,
+                right,
+            ],
+        ),
+        "ring.put": (ring.put, [np.zeros(64, np.float32), left, 0]),
+        "ring.take": (ring.take, [np.zeros(64, np.float32), left.copy(), 0]),
+        "bridge.push": (bridge.push, [*bridge.new_bridge(48000.0, 48000.0), left, right, 0]),
+        "bridge.pull": (bridge.pull, [*bridge.new_bridge(48000.0, 48000.0), left.copy(), right.copy(), 0]),
         "rider.hear": (rider.hear, [riding, rider_settings, 0.1, 0.0, -14.0]),
     }
 
