@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from jackserver import JackServer
 
-PORTS = {"portaudio": ("rt_automix:in_", "rt_automix:out_"), "jack": ("rt_automix:in_", "rt_automix:out_")}
 START_LIMIT_S = 90.0
 
 
@@ -33,7 +32,12 @@ class LiveRun:
         command = [sys.executable, "-m", "rt_automix", "live", "--json-lines", "--state", str(state), *arguments]
         environment = server.environment | ({"PYTHONPATH": str(intruder)} if intruder else {})
         self.process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         self.said: list[dict[str, Any]] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -58,6 +62,12 @@ class LiveRun:
     def texts(self, kind: str = "event") -> list[str]:
         """Everything said of a kind."""
         return [said["text"] for said in self.said if said["type"] == kind]
+
+    def command(self, **verbs: dict[str, Any]) -> None:
+        """Send a command, such as `set={"amount": 0.5}`."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(verbs) + "\n")
+        self.process.stdin.flush()
 
     def wait_for(self, condition: Callable[[LiveRun], Any], limit_s: float = START_LIMIT_S) -> Any:
         """Wait until a condition holds; what it gave. Fails after the limit, or if the program ends."""
@@ -128,17 +138,27 @@ class Probe:
             self.heard[k, self.position : stop] = self._ins[k].get_array()
         self.position = stop
 
-    def connect(self, backend: str = "portaudio") -> None:
-        """Join our ports to the program's; its own to the physical ones are cut."""
-        into, out_of = PORTS[backend]
-        client = self._client
-        sinks = client.get_ports(f"{into}.*", is_audio=True, is_input=True)
-        sources = client.get_ports(f"{out_of}.*", is_audio=True, is_output=True)
+    def _theirs(self) -> tuple[list[Any], list[Any]]:
+        get_ports = self._client.get_ports
+        sinks = get_ports("rt_automix:in_.*", is_audio=True, is_input=True)
+        return sinks, get_ports("rt_automix:out_.*", is_audio=True, is_output=True)
+
+    def can_connect(self) -> bool:
+        """Whether the program's ports are there, joined to the physical ones."""
+        return all(len(ports) == 2 and all(map(self._client.get_all_connections, ports)) for ports in self._theirs())
+
+    def connect(self) -> None:
+        """Join our ports to the program's; its inputs from the physical ones are cut."""
+        client, (sinks, sources) = self._client, self._theirs()
         for k in range(2):
             for other in client.get_all_connections(sinks[k]):
                 client.disconnect(other, sinks[k])
             client.connect(self._outs[k], sinks[k])
             client.connect(sources[k], self._ins[k])
+
+    def is_connected(self) -> bool:
+        """Whether anything is joined to our ports."""
+        return all(port.connections for port in (*self._outs, *self._ins))
 
     def run(self, limit_s: float, freewheel: bool = False) -> np.ndarray:
         """Play it all; what was heard, up to what was played."""

@@ -39,7 +39,8 @@ DSP_MAY_IMPORT = {"numpy", "numba", "llvmlite", "platformdirs"}
 LIGHT = ("config", "cli")  # what answers `--help` and `check` must not wait for a compiler
 HEAVY = ("numba", "onnxruntime", "pedalboard")
 MAY_PRINT = ("cli", "cli.*", "cli_*", "report", "report.*", "report_*", "__main__")
-DISTRIBUTION = {"rtmidi": "python-rtmidi", "jack": "JACK-Client"}  # where a library is imported by another name than it is installed
+# Where a library is imported by another name than it is installed.
+DISTRIBUTION = {"rtmidi": "python-rtmidi", "jack": "JACK-Client"}
 MOST_LINES = 360
 
 

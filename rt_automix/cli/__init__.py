@@ -19,6 +19,7 @@ import click
 
 import rt_automix
 from rt_automix.cli.checking import check
+from rt_automix.cli.devices import devices
 from rt_automix.cli.live import live
 from rt_automix.cli.mastering import demo, render
 from rt_automix.cli.measuring import analyze, profile
@@ -58,7 +59,7 @@ def _show_version(ctx: click.Context) -> None:
     ctx.exit()
 
 
-for _command in (demo, live, render, analyze, profile, check):
+for _command in (demo, live, devices, render, analyze, profile, check):
     group.add_command(_command)
 
 

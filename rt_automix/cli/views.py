@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import queue
+import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
     from rt_automix.live.takes import Takes
 
 STATUS_S = 0.2
+_LAST_LINES_S = 1.0
 
 
 class Quiet:
@@ -38,19 +43,58 @@ class Quiet:
 
 
 class JsonLines(Quiet):
-    """Prints every document as a line on stdout, and the status now and then."""
+    """Prints every document as a line on stdout, the status now and then; takes commands as lines on stdin.
+
+    A command is {"set": {control: value, ...}} or {"nudge": {control: steps, ...}}; null toggles a
+    switch. Who does not read what is printed misses some of it and holds nobody up.
+    """
 
     def __init__(self) -> None:
         self._status_at = 0.0
+        self._lines: queue.Queue[str | None] = queue.Queue(maxsize=1000)
+        self._commands: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write, daemon=True)
+
+    def __enter__(self) -> JsonLines:
+        self._writer.start()
+        threading.Thread(target=self._read, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(queue.Full):
+            self._lines.put_nowait(None)
+        self._writer.join(_LAST_LINES_S)
+
+    def _write(self) -> None:
+        with contextlib.suppress(OSError, ValueError):  # nobody reads any more
+            while (line := self._lines.get()) is not None:
+                print(line, flush=True)
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            for line in sys.stdin:
+                self._commands.put(line)
 
     def hear(self, document: dict[str, Any]) -> None:
         """Print it, with the monotonic time."""
-        print(json.dumps({"time_s": time.monotonic(), **document}), flush=True)
+        with contextlib.suppress(queue.Full):
+            self._lines.put_nowait(json.dumps({"time_s": time.monotonic(), **document}))
 
     def show(self, supervisor: Supervisor, takes: Takes) -> None:
-        """Print the status, if it is time."""
+        """Do what was commanded, and print the status, if it is time."""
+        while not self._commands.empty():
+            self._obey(self._commands.get(), supervisor)
         now = time.monotonic()
         if supervisor.status is not None and now >= self._status_at:
             self._status_at = now + STATUS_S
             numbers = {"pid": supervisor.pid, "starts": supervisor.starts, "takes": takes.status()}
             self.hear({"type": "status", **numbers, **supervisor.status})
+
+    def _obey(self, line: str, supervisor: Supervisor) -> None:
+        try:
+            for verb, what in json.loads(line).items():
+                do = {"set": supervisor.set, "nudge": supervisor.nudge}[verb]
+                for name, value in what.items():
+                    do(str(name), value)
+        except (ValueError, KeyError, AttributeError):
+            self.remark(f'{line.strip()[:80]}: not a command. Write it like {{"set": {{"amount": 0.5}}}}.')

@@ -19,7 +19,8 @@ class Meters:
 
     Loudness is the master's, also while something else is listened to. `compression_db` and
     `limiting_db` are gain reductions, positive; `gain_db` is all gain that was applied, `trim_db`
-    the rider's share of it, `ride_db` the gain that the rider would apply at full amount; `faults` counts samples that were not sane audio.
+    the rider's share of it, `ride_db` the gain that the rider would apply at full amount; `faults`
+    counts samples that were not sane audio.
     """
 
     seconds: float

@@ -17,8 +17,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from rt_automix.dsp import atomics
-from rt_automix.dsp.monotonic import now_ns
 from rt_automix.dsp.jit import callback, kernel
+from rt_automix.dsp.monotonic import now_ns
 from rt_automix.engine import chain
 from rt_automix.engine import layout as at
 from rt_automix.io.board import (

@@ -46,18 +46,11 @@ class Desk:
 
     @property
     def values(self) -> dict[str, Any]:
-        """Every control as a mapping or a panel names it."""
-        engine = self.engine.controls
-        listen = engine.pop("listen")
-        return {
-            **engine,
-            "bypass": listen == "bypass",
-            "compare": listen == "compare",
-            "profile": self.profiles.index(self.profile) if self.profile in self.profiles else 0,
-        }
+        """Every control by name, the profile among them."""
+        return {**self.engine.controls, "profile": self.profile}
 
     def set(self, name: str, value: Any) -> None:
-        """Set a control to a value in its own unit; None toggles a switch.
+        """Set a control to a value in its own unit; None toggles a switch, bypass and compare among them.
 
         Raises
         ------
@@ -103,11 +96,10 @@ class Desk:
         """Go on by so many profiles, round and round."""
         there = self.profiles
         now = there.index(self.profile) if self.profile in there else 0
-        self.use_profile((now + steps) % len(there))
+        self.use_profile(there[(now + steps) % len(there)])
 
-    def use_profile(self, which: int | str) -> None:
-        """Aim at a profile, by its place among `profiles` or by name or path; a bad one changes nothing."""
-        name = self.profiles[min(max(which, 0), len(self.profiles) - 1)] if isinstance(which, int) else which
+    def use_profile(self, name: str) -> None:
+        """Aim at a profile by name or path; one that does not load changes nothing."""
         if name == self.profile:
             return
         is_reference = self._reference is not None and name == self._reference.name

@@ -22,6 +22,7 @@ from rt_automix.io.stream import Selection, Stream
 from rt_automix.io.wiring import FADE_S, Wiring
 from rt_automix.live import keeper
 from rt_automix.live.desk import Desk
+from rt_automix.live.hands import Hands
 from rt_automix.live.setup import Setup
 
 LOST = 75
@@ -29,9 +30,6 @@ LOST = 75
 
 LOOP_S = 0.001
 WATCH_S = 0.02
-TEND_S = 0.3
-"""How often MIDI ports are looked after."""
-
 STALL_S = 0.7
 """A device that calls back no more for this long is lost."""
 
@@ -71,6 +69,7 @@ class Session:
         self.engine.prepare(_FIRST_RATE_HZ, _MAX_BLOCK_SAMPLES)
         self.desk = Desk(self.engine, setup, self._remark)
         self._recall(resumed)
+        self._hands = Hands(setup.config.midi, self.desk, self._remark)
 
     # What the parent hears -------------------------------------------------------------------------
 
@@ -96,9 +95,9 @@ class Session:
         kept = keeper.load(self._setup.state_path) if self._setup.state_path else None
         if kept is not None:
             try:
-                memory.resume(self.engine, kept.get("learned", {}))
                 if isinstance(kept.get("profile"), str):
                     self.desk.use_profile(kept["profile"])
+                memory.resume(self.engine, kept.get("learned", {}))
             except UserError as error:
                 self._remark(str(error))
         if not resumed:
@@ -109,7 +108,7 @@ class Session:
         """Have the state written when a control has moved, and now and then for what was learned."""
         if self._keeper is None or now < self._keep_at:
             return
-        controls = {**self.engine.controls, "profile": self.desk.profile}
+        controls = self.desk.values
         if controls != self._kept or now >= self._learn_at:
             self._kept, self._keep_at, self._learn_at = controls, now + KEEP_S, now + LEARN_S
             self._keeper.put({"profile": self.desk.profile, "learned": memory.learned(self.engine)})
@@ -208,6 +207,7 @@ class Session:
             time.sleep(LOOP_S)
 
     def _serve(self) -> None:
+        self._hands.serve()
         try:
             while self._pipe.poll():
                 self._answer(*self._pipe.recv())
@@ -252,6 +252,7 @@ class Session:
             "analysis_gaps": engine.analysis_gaps,
             "controls": engine.controls,
             "profile": self.desk.profile,
+            "midi": self._hands.status(),
         }
 
 
@@ -293,10 +294,16 @@ def main(setup: Setup, board: Board, pipe: Any, resumed: bool) -> None:
         pipe.send(("compiling", done, total))
         if stop_early.is_set():
             os._exit(0)
-    session = Session(setup, board, pipe, resumed)
-    sessions.append(session)
-    if stop_early.is_set():
-        session.stop()
-    code = session.run()
+    try:
+        session = Session(setup, board, pipe, resumed)
+        sessions.append(session)
+        if stop_early.is_set():
+            session.stop()
+        code = session.run()
+    except Exception as error:
+        if os.environ.get("RT_AUTOMIX_DEBUG") == "1":
+            raise
+        pipe.send(("event", f"The audio process failed: {type(error).__name__}: {error}"))
+        code = 1
     pipe.close()
     os._exit(code)  # a sound system that hangs cannot hold this process

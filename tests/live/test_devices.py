@@ -16,18 +16,10 @@ from rt_automix.errors import DeviceError
 LIMIT_S = 30.0
 NO_SERVER = "automix-nobody"
 
-_PROGRAM = """
-import sys
-from rt_automix import cli
-from rt_automix.cli.devices import devices
-cli.group.add_command(devices)
-sys.exit(cli.main(sys.argv[1:]))
-"""
-
 
 def devices(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own."""
-    command = [sys.executable, "-c", _PROGRAM, "devices", *arguments]
+    command = [sys.executable, "-m", "rt_automix", "devices", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
 
 
