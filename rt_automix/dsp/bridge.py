@@ -46,7 +46,7 @@ _SPAN = 1024
 _INDEX = 0
 _WRITTEN, _OVERRUNS = 8, 9
 _READ, _TAKEN, _STATE, _FADED, _FLOOR, _UNDERRUNS, _RESYNCS, _IS_LATE = 16, 17, 18, 19, 20, 21, 22, 23
-_I64_SIZE = 32
+I64_SIZE = 32
 
 # float64
 _IN_CLOCK = 0
@@ -54,8 +54,11 @@ _MESSAGE = 8
 _SLOTS = 16
 _OUT_CLOCK = 40
 _POSITION = 48
-_NOMINAL_STEP, _IN_RATE, _MARGIN, _INTEGRAL, _WAITED, _LEVEL, _TARGET, _OUT_BLOCK = 52, 53, 54, 55, 56, 57, 58, 59
-_F64_SIZE = 64
+_NOMINAL_STEP, _IN_RATE, _MARGIN, _INTEGRAL, _LEVEL, _TARGET, _OUT_BLOCK = 52, 53, 54, 55, 56, 57, 58
+F64_SIZE = 64
+
+IN_NOMINAL_S = _IN_CLOCK + delaylock.NOMINAL_S
+"""Where in f64 the nominal length of an input sample is."""
 
 # What the capture side publishes: ring position at a time, a sample's length, age of the lock, largest block
 _AT, _TIME, _PERIOD, _AGE, _WIDEST = 0, 1, 2, 3, 4
@@ -121,7 +124,7 @@ def new_bridge(
 
     Thread: main. Allocates: yes.
     """
-    f64, i64 = np.zeros(_F64_SIZE), np.zeros(_I64_SIZE, np.int64)
+    f64, i64 = np.zeros(F64_SIZE), np.zeros(I64_SIZE, np.int64)
     f32 = np.concatenate([np.zeros(_TABLE, np.float32), resampler.new_table(in_rate_hz, out_rate_hz)])
     triple_reset(i64[_INDEX : _INDEX + 3])
     f64[_IN_CLOCK : _IN_CLOCK + delaylock.STATE_SIZE] = delaylock.new_state(in_rate_hz)
@@ -218,7 +221,7 @@ def pull(f64, f32, i64, left, right, now_ns):
         left[i] = np.float32(0.0)
         right[i] = np.float32(0.0)
     if i64[_STATE] == _ENDING and i64[_FADED] == 0:
-        i64[_STATE], i64[_FLOOR], f64[_WAITED] = _WAITING, np.int64(message[_AT]), 0.0
+        i64[_STATE], i64[_FLOOR] = _WAITING, np.int64(message[_AT])
     taken = i64[_FLOOR] if i64[_STATE] == _WAITING else i64[_READ] - half
     store_release(i64, _TAKEN, taken)
 
@@ -264,7 +267,6 @@ def _try_to_start(f64, i64, message, samples, half):
     position = f64[_POSITION : _POSITION + resampler.STATE_SIZE]
     written = np.int64(message[_AT])
     age_s = min(message[_AGE], f64[_OUT_CLOCK + delaylock.AGE_S])
-    f64[_WAITED] += samples * f64[_OUT_CLOCK + delaylock.NOMINAL_S]
     f64[_LEVEL] = 0.0
     if age_s < LOCK_S:
         i64[_FLOOR], i64[_IS_LATE] = written, 0
@@ -277,8 +279,8 @@ def _try_to_start(f64, i64, message, samples, half):
     path = fraction + (samples + FADE) * position[resampler.STEP]
     if whole - half < i64[_FLOOR] or not _is_enough(written, whole, path, half):
         return
-    if i64[_IS_LATE] and age_s > f64[_WAITED]:
-        # No clock has jumped: a callback came too late, and another one may.
+    if i64[_IS_LATE]:
+        # And no clock has jumped since: a callback came too late, and another one may.
         i64[_IS_LATE] = 0
         f64[_MARGIN] = max(f64[_MARGIN], min(2.0 * f64[_MARGIN], MOST_MARGIN_S * f64[_IN_RATE]))
         return
