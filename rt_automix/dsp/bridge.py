@@ -241,11 +241,6 @@ def _steer(f64, i64, message, samples, half):
     path = position[resampler.FRACTION] + samples * position[resampler.STEP]
     f64[_LEVEL] = (written - i64[_READ]) + since - path
     error = f64[_LEVEL] - f64[_TARGET]
-    # A fade's length stays in reserve: a fade that begins now always has what it needs.
-    if not _is_enough(written, i64[_READ], path + FADE * position[resampler.STEP], half):
-        i64[_STATE], i64[_IS_LATE] = _ENDING, 1
-        i64[_UNDERRUNS] += 1
-        return
     if abs(error) > f64[_TARGET]:
         i64[_STATE] = _ENDING
         i64[_RESYNCS] += 1
@@ -259,6 +254,11 @@ def _steer(f64, i64, message, samples, half):
         f64[_INTEGRAL] = integral
     correction = min(max(correction, -MOST_CORRECTION), MOST_CORRECTION)
     position[resampler.STEP] = f64[_NOMINAL_STEP] * (1.0 + correction)
+    # A fade's length stays in reserve: one that begins with the next block has what it needs.
+    path = position[resampler.FRACTION] + (samples + FADE) * position[resampler.STEP]
+    if not _is_enough(written, i64[_READ], path, half):
+        i64[_STATE], i64[_IS_LATE] = _ENDING, 1
+        i64[_UNDERRUNS] += 1
 
 
 @kernel("void(float64[::1], int64[::1], float64[::1], int64, int64)")
