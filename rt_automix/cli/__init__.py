@@ -23,6 +23,7 @@ from rt_automix.cli.devices import devices
 from rt_automix.cli.live import live
 from rt_automix.cli.mastering import demo, render
 from rt_automix.cli.measuring import analyze, profile
+from rt_automix.cli.midi import midi
 from rt_automix.errors import AutomixError
 
 _INTERNAL = 1
@@ -59,7 +60,7 @@ def _show_version(ctx: click.Context) -> None:
     ctx.exit()
 
 
-for _command in (demo, live, devices, render, analyze, profile, check):
+for _command in (demo, live, devices, midi, render, analyze, profile, check):
     group.add_command(_command)
 
 

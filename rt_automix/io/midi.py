@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rt_automix.errors import nearest
 from rt_automix.io import midi_host
 
 try:
@@ -148,6 +149,12 @@ class MidiPorts:
         self._refused = set(refused)
         return remarks
 
+    def __enter__(self) -> MidiPorts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Let go of every port and system.
 
@@ -183,10 +190,13 @@ class MidiPorts:
         """Why nothing is listened to."""
         if not self._open:
             return "MIDI: " + (" ".join(notes) or _nothing_to_use(self._api))
-        named = f' whose name has "{self._wanted}" in it' if self._wanted else ""
-        return (
-            f"MIDI: no port{named} yet ({', '.join(self._open)}). Plug the controller in; `rt-automix midi` lists all."
-        )
+        there = [name for system in self._open.values() for name in system.inputs.names() if not midi_host.is_own(name)]
+        if not self._wanted or not there:
+            named = f' with "{self._wanted}" in its name' if self._wanted else ""
+            return f"MIDI: no port{named} yet in {', '.join(self._open)}. Plug the controller in, or start what sends."
+        words = {word for name in map(midi_host.bare_name, there) for word in (name, *name.split(":"))}
+        near = nearest(self._wanted, sorted(words))
+        return f'MIDI: no port has "{self._wanted}" in its name.{near} There: {", ".join(there)}.'
 
     def _is_input(self, name: str) -> bool:
         if midi_host.is_own(name):

@@ -1,0 +1,220 @@
+"""MIDI ports over a real JACK server: nothing lost, nothing that stops the music, everything taken up again."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+from jackserver import jack_server, needs_jack
+from midi_controller import Controller
+
+from rt_automix.io import midi, midi_host
+from rt_automix.io.midi import MidiPorts, survey
+from rt_automix.live.mapping import Router
+from rt_automix.midimap import MidiMapping
+
+LIMIT_S = 10.0  # generous: what is asserted is that it happens, how fast is measured and printed
+
+
+@pytest.fixture(scope="module")
+def server():
+    with jack_server(64) as server:
+        yield server
+
+
+@pytest.fixture
+def ports(server):
+    made = []
+
+    def make(*arguments, **named):
+        made.append(MidiPorts(*arguments, api="jack", **named))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def until(condition, limit_s=LIMIT_S):
+    """Seconds until the condition holds, asking a thousand times a second."""
+    start = time.monotonic()
+    while not condition():
+        assert time.monotonic() - start < limit_s, "it did not happen"
+        time.sleep(0.001)
+    return time.monotonic() - start
+
+
+def received(listening, count, limit_s=LIMIT_S):
+    """The next `count` messages, and whatever else comes with them."""
+    came = []
+    until(lambda: came.extend(message for message, _ in listening.poll()) or len(came) >= count, limit_s)
+    return came
+
+
+def looked_after(listening, inputs):
+    """Seconds until `check`, called as a session calls it, has these inputs."""
+    next_check = [0.0]
+
+    def settled():
+        if time.monotonic() >= next_check[0]:
+            listening.check()
+            next_check[0] = time.monotonic() + 0.3
+        return listening.inputs == inputs
+
+    return until(settled)
+
+
+# Without a port, without a server, without a library ---------------------------------------------
+
+
+def test_no_midi_at_all_is_a_remark(monkeypatch):
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "automix-nobody")
+    found = survey("jack")
+    assert (found.inputs, found.outputs) == ([], [])
+    assert found.notes == ["jack: no server is running. Start one, for example with: jackd -d alsa."]
+    listening = MidiPorts(api="jack")
+    assert listening.note == f"MIDI: {found.notes[0]}"
+    assert listening.check() == [] and listening.poll() == [] and listening.inputs == listening.outputs == []
+    listening.send((0xB0, 1, 2))
+    listening.close()
+
+
+def test_a_system_of_another_platform_and_a_library_that_is_missing(monkeypatch):
+    assert survey("coremidi").notes == ["coremidi: not on this system. Here: alsa, jack."]
+    monkeypatch.setattr(midi, "rtmidi", None)
+    monkeypatch.setattr(midi, "_WHY_NO_RTMIDI", "libasound.so.2: cannot open", raising=False)
+    (note,) = survey().notes
+    assert "libasound.so.2" in note and MidiPorts().note == f"MIDI: {note}"
+
+
+def test_a_driver_that_fails_is_a_remark_too(monkeypatch):
+    def fail(*_):
+        raise RuntimeError("the driver is broken.")
+
+    monkeypatch.setattr(midi, "_System", fail)
+    listening = MidiPorts()
+    assert listening.note == "MIDI: the driver is broken." and listening.check() == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Launchpad Mini:Launchpad Mini MIDI 1 20:0", "Launchpad Mini:Launchpad Mini MIDI 1 24:0", True),
+        ("a2j:APC Key [20] (capture): MIDI 1", "a2j:APC Key [24] (playback): MIDI 1", True),
+        ("system:midi_capture_1", "system:midi_playback_1", True),
+        ("system:midi_capture_1", "system:midi_playback_2", False),
+        ("Twin A 20:0", "Twin B 20:0", False),
+    ],
+)
+def test_names_that_belong_to_one_controller(one, other, same):
+    assert (midi_host.device_name(one) == midi_host.device_name(other)) == same
+
+
+# Over a real server ------------------------------------------------------------------------------
+
+
+@needs_jack
+def test_ports_are_listed_and_chosen_by_part_of_their_name(ports, server):
+    with Controller("pads"), Controller("knobdev"):
+        found = survey("jack")
+        assert found.notes == []
+        assert sorted(name for _, name in found.inputs) == ["knobdev:knobs out", "pads:knobs out"]
+        assert sorted(ports("").inputs) == ["knobdev:knobs out", "pads:knobs out"]
+        assert ports("KNOBD").inputs == ["knobdev:knobs out"]
+        assert survey("jack").inputs == found.inputs  # those of our own are not listed
+        absent = ports("nanoKONTROL")
+        assert absent.inputs == [] and '"nanokontrol"' in absent.note and absent.check() == []
+
+
+@needs_jack
+def test_a_thousand_messages_at_500_a_second_lose_none(ports):
+    with Controller() as knobs:
+        listening = ports("knobdev")
+        sent = [(0xB0, 21, number % 128) for number in range(1000)]
+        knobs.send(*sent, every_s=0.002)
+        assert received(listening, len(sent)) == sent
+
+
+@needs_jack
+def test_take_over_pairs_and_encoders_from_a_real_port(ports):
+    mappings = [
+        MidiMapping(control="amount", number=21, kind="7bit"),
+        MidiMapping(control="target_lufs", number=2, kind="14bit"),
+        MidiMapping(control="output_trim_db", number=3, kind="relative"),
+    ]
+    controls = {"amount": 0.5, "target_lufs": -24.0, "output_trim_db": -12.0}
+    router = Router(mappings)
+    with Controller() as knobs:
+        listening = ports("")
+        sweep = [(0xB0, 21, value) for value in range(0, 128)]
+        pairs = [m for place in range(0, 16384, 331) for m in ((0xB0, 2, place >> 7), (0xB0, 34, place & 127))]
+        turns = [(0xB0, 3, 127)] * 127
+        knobs.send(*sweep, *pairs, *turns, every_s=0.0005)
+        seen = {name: [value] for name, value in controls.items()}
+        for message in received(listening, len(sweep) + len(pairs) + len(turns)):
+            for name, value in router.feed(message, controls):
+                controls[name] = value
+                seen[name].append(value)
+    assert seen["amount"][1:] == pytest.approx([value / 127 for value in range(61, 128)])  # met at 61, not before
+    assert seen["target_lufs"] == pytest.approx([-24.0 + 16.0 * place / 16383 for place in range(0, 16384, 331)])
+    assert seen["output_trim_db"][-1] == pytest.approx(-24.0)
+    assert max(abs(b - a) for a, b in zip(seen["output_trim_db"], seen["output_trim_db"][1:], strict=False)) < 0.2
+
+
+@needs_jack
+def test_lights_go_to_the_controller_and_to_nobody_else(ports):
+    with Controller("synth") as synth, Controller("knobdev") as knobs:
+        listening = ports("knobdev")
+        lights = [(0x90, 36, 127), (0xB0, 21, 64)]
+        for light in lights:
+            listening.send(light)
+        heard = []
+        until(lambda: heard.extend(knobs.heard()) or len(heard) >= 2)
+        assert heard == lights and synth.heard() == []
+        silent = ports("knobdev", feedback=False)
+        silent.send(lights[0])
+        assert silent.outputs == [] and len(listening.outputs) == 1
+
+
+@needs_jack
+def test_a_port_that_went_and_came_back_is_taken_up(ports):
+    listening = ports("knobdev")
+    knobs = Controller()
+    looked_after(listening, ["knobdev:knobs out"])
+    for number in range(3):
+        knobs.unplug()
+        looked_after(listening, [])
+        assert '"knobdev"' in listening.note
+        knobs = Controller()
+        took_s = looked_after(listening, ["knobdev:knobs out"])
+        print(f"port back: {took_s * 1e3:.0f} ms")
+        knobs.send((0xB0, 21, number))
+        assert received(listening, 1) == [(0xB0, 21, number)]
+    knobs.unplug()
+    remarks = []
+    until(lambda: remarks.extend(listening.check()) or remarks)
+    assert remarks == ["MIDI: knobdev:knobs out is gone; looking for it."]
+
+
+@needs_jack
+def test_a_server_that_died_and_came_back_is_taken_up():
+    with jack_server(64) as server:
+        knobs = Controller()
+        listening = MidiPorts("knobdev", api="jack")
+        assert listening.inputs == ["knobdev:knobs out"]
+        server.stop(signal.SIGKILL)
+        for number in range(20_000):  # more than rtmidi's ring holds, which would wait for ever
+            listening.send((0xB0, 21, number % 128))
+        assert listening.check() == ["MIDI: knobdev:knobs out is gone; looking for it."]
+        assert "no server" in listening.note and listening.poll() == []
+        knobs.unplug()
+        server.start()
+        with Controller() as knobs:
+            took_s = looked_after(listening, ["knobdev:knobs out"])
+            print(f"server back: {took_s * 1e3:.0f} ms")
+            knobs.send((0xB0, 21, 9))
+            assert received(listening, 1) == [(0xB0, 21, 9)]
+            listening.send((0xB0, 21, 8))
+            until(lambda: (0xB0, 21, 8) in knobs.heard())
+        listening.close()

@@ -1,0 +1,81 @@
+"""A MIDI controller for tests: a program of its own with a real output and a real input, which can be pulled out.
+
+`Controller` starts it; run as a script it is the controller, told what to do line by line.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+LIMIT_S = 20.0
+
+
+class Controller:
+    """A controller that is plugged in; it sends what a test says and tells what it was sent.
+
+    Its ports are called `<name>:knobs out` and `<name>...:knobs in`.
+    """
+
+    def __init__(self, name: str = "knobdev") -> None:
+        command = [sys.executable, __file__, name]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        self._process: subprocess.Popen[str] = subprocess.Popen(command, text=True, **pipes)
+        self._answer()
+
+    def send(self, *messages: Iterable[int], every_s: float = 0.0) -> float:
+        """Send messages, so many seconds apart; how many seconds it took."""
+        return self._ask({"send": [list(message) for message in messages], "every_s": every_s})
+
+    def heard(self) -> list[tuple[int, ...]]:
+        """What it was sent since it was last asked."""
+        return [tuple(message) for message in self._ask({"heard": True})]
+
+    def unplug(self) -> None:
+        """Pull it out, without a word to anybody."""
+        self._process.kill()
+        self._process.wait(LIMIT_S)
+
+    def _ask(self, what: dict[str, Any]) -> Any:
+        self._process.stdin.write(json.dumps(what) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> Any:
+        return json.loads(self._process.stdout.readline())
+
+    def __enter__(self) -> Controller:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.unplug()
+        self._process.stdin.close()
+        self._process.stdout.close()
+
+
+def _run(name: str) -> None:
+    import rtmidi
+
+    knobs = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=name).open_virtual_port("knobs out")
+    lights = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name=name, queue_size_limit=65536).open_virtual_port("knobs in")
+    print(json.dumps("ready"), flush=True)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        answer: Any = []
+        if "send" in asked:
+            start = time.monotonic()
+            for number, message in enumerate(asked["send"]):
+                time.sleep(max(0.0, start + number * asked["every_s"] - time.monotonic()))
+                knobs.send_message(message)
+            answer = time.monotonic() - start
+        while "heard" in asked and (got := lights.get_message()) is not None:
+            answer.append(got[0])
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    _run(sys.argv[1])
