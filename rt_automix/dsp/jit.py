@@ -40,7 +40,16 @@ OPTIONS: dict[str, Any] = {
 }
 
 _OLD_S = 30 * 86400.0
-_BEYOND_DSP = ("params.py", "units.py", "engine/layout.py", "engine/steering.py", "engine/chain.py", "io/edge.py")
+_BEYOND_DSP = (
+    "params.py",
+    "units.py",
+    "engine/layout.py",
+    "engine/steering.py",
+    "engine/chain.py",
+    "io/board.py",
+    "io/edge.py",
+    "io/callbacks.py",
+)
 """What else kernels are made of, tables that they freeze included."""
 
 _PACKAGE = Path(__file__).resolve().parent.parent

@@ -8,19 +8,13 @@ Everything lies in plain arrays, those of the `board` among them.
 from __future__ import annotations
 
 import math
-import sys
 
 import numpy as np
-from llvmlite import ir
-from numba import carray, types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
-from rt_automix.dsp import atomics
-from rt_automix.dsp.jit import callback, kernel
+from rt_automix.dsp import atomics, bridge
+from rt_automix.dsp.jit import kernel
 from rt_automix.dsp.monotonic import now_ns
 from rt_automix.engine import chain
-from rt_automix.engine import layout as at
 from rt_automix.io.board import (
     AT_NS,
     BINS_PER_OCTAVE,
@@ -32,9 +26,7 @@ from rt_automix.io.board import (
     HISTOGRAM_BINS,
     LATE,
     SAMPLES,
-    STATS_SIZE,
     TAKE_SAMPLES,
-    TAKE_SIZE,
     WORST_GAP_NS,
     WORST_NS,
     WRITTEN,
@@ -43,8 +35,6 @@ from rt_automix.io.board import (
 
 PIECE_SAMPLES = 4096
 """Longer blocks are worked on in pieces of this; the device may bring any length."""
-
-_XRUN_FLAGS = 0b1111  # paInputUnderflow, paInputOverflow, paOutputUnderflow, paOutputOverflow
 
 # float64: the gain at the edge, where it goes, how far per sample; and how long a sample lasts.
 FADE_NOW, FADE_GOAL, FADE_STEP, PERIOD_NS = range(4)
@@ -69,36 +59,20 @@ SCRATCH_SIZE = 2 * PIECE_SAMPLES
     W_OUT_LEFT,
     W_OUT_RIGHT,
     W_GET_BUFFER,
+    W_BRIDGE_F64,
+    W_BRIDGE_F32,
+    W_BRIDGE_I64,
+    W_BRIDGE_F32_SIZE,
+    W_CAPTURE,
+    W_CAPTURED,
+    W_CAPTURE_CLOCK,
     W_PORTS,
-) = range(15)
+) = range(22)
 WIRING_SIZE = W_PORTS + 4
 
 
 _ENGINE = "float64[::1], float32[::1], int64[::1]"
 _ARRAYS = f"{_ENGINE}, int64[::1], float64[::1], float32[::1], float32[::1], int64[::1]"
-
-
-@intrinsic
-def _pointer(typing_context, address):
-    """An address as a pointer that `carray` takes."""
-
-    def codegen(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
-
-    return types.voidptr(types.int64), codegen
-
-
-@intrinsic
-def _port_buffer(typing_context, function, port, frames):
-    """Call `jack_port_get_buffer`, whose address is `function`."""
-
-    def codegen(context, builder, signature, arguments):
-        word = ir.IntType(64)
-        kind = ir.FunctionType(cgutils.voidptr_t, [word, ir.IntType(32)])
-        pointer = builder.inttoptr(arguments[0], kind.as_pointer())
-        return builder.call(pointer, [arguments[1], arguments[2]])
-
-    return types.voidptr(types.int64, types.int64, types.uint32), codegen
 
 
 @kernel("void(float64[::1], float32[::1], float32[::1])")
@@ -217,66 +191,41 @@ def duplex(interleaved_in, interleaved_out, samples, xrun, f64, f32, i64, stats,
     end(stats, samples, fade, xrun)
 
 
-_ULONG = types.uint32 if sys.platform == "win32" else types.uint64
-PORTAUDIO = types.int32(types.voidptr, types.voidptr, _ULONG, types.voidptr, _ULONG, types.voidptr)
+@kernel("void(float32[::1], int64, float64[::1], float32[::1], int64[::1], float32[::1], int64[::1])")
+def capture(interleaved, samples, bridge_f64, bridge_f32, bridge_i64, scratch, wiring):
+    """One block of a device that only hears, for another to play.
 
-
-JACK = types.int32(types.uint32, types.voidptr)
-
-
-@callback(PORTAUDIO)
-def portaudio_callback(source, sink, frames, times, flags, user):
-    """PortAudio's stream callback for a device that both hears and plays; `user` is the wiring."""
-    wiring = carray(user, WIRING_SIZE, np.int64)
-    samples = np.int64(frames)
-    duplex(
-        carray(source, samples * wiring[W_IN_CHANNELS], np.float32),
-        carray(sink, samples * wiring[W_OUT_CHANNELS], np.float32),
-        samples,
-        (flags & _XRUN_FLAGS) != 0,
-        carray(_pointer(wiring[W_F64]), at.F64_SIZE, np.float64),
-        carray(_pointer(wiring[W_F32]), at.F32_SIZE, np.float32),
-        carray(_pointer(wiring[W_I64]), at.I64_SIZE, np.int64),
-        carray(_pointer(wiring[W_STATS]), STATS_SIZE, np.int64),
-        carray(_pointer(wiring[W_FADE]), FADE_SIZE, np.float64),
-        carray(_pointer(wiring[W_SCRATCH]), SCRATCH_SIZE, np.float32),
-        carray(_pointer(wiring[W_TAKES]), TAKE_SIZE, np.float32),
-        wiring,
-    )
-    return 0
-
-
-@callback(JACK)
-def jack_callback(frames, user):
-    """JACK's process callback; `user` is the wiring, with the client's ports plugged in."""
-    wiring = carray(user, WIRING_SIZE, np.int64)
-    stats = carray(_pointer(wiring[W_STATS]), STATS_SIZE, np.int64)
-    fade = carray(_pointer(wiring[W_FADE]), FADE_SIZE, np.float64)
-    samples = np.int64(frames)
-    begin(stats, samples, fade)
-    get_buffer = wiring[W_GET_BUFFER]
-    in_left = carray(_port_buffer(get_buffer, wiring[W_PORTS], frames), samples, np.float32)
-    in_right = carray(_port_buffer(get_buffer, wiring[W_PORTS + 1], frames), samples, np.float32)
-    out_left = carray(_port_buffer(get_buffer, wiring[W_PORTS + 2], frames), samples, np.float32)
-    out_right = carray(_port_buffer(get_buffer, wiring[W_PORTS + 3], frames), samples, np.float32)
-    for i in range(samples):
-        out_left[i], out_right[i] = in_left[i], in_right[i]
+    Thread: audio (of the input device). Allocates: no.
+    """
+    now = now_ns(wiring[W_CAPTURE_CLOCK : W_CAPTURE_CLOCK + 2])
+    period_ns = 1e9 * bridge_f64[bridge.IN_NOMINAL_S]
     done = 0
     while done < samples:
-        stop = min(done + PIECE_SAMPLES, samples)
-        master_piece(
-            out_left[done:stop],
-            out_right[done:stop],
-            carray(_pointer(wiring[W_F64]), at.F64_SIZE, np.float64),
-            carray(_pointer(wiring[W_F32]), at.F32_SIZE, np.float32),
-            carray(_pointer(wiring[W_I64]), at.I64_SIZE, np.int64),
-            stats,
-            fade,
-            carray(_pointer(wiring[W_TAKES]), TAKE_SIZE, np.float32),
-        )
-        done = stop
-    if wiring[W_OUT_RIGHT] < 0:
-        for i in range(samples):
-            out_left[i] = np.float32(0.5) * (out_left[i] + out_right[i])
-    end(stats, samples, fade, False)
-    return 0
+        count = min(PIECE_SAMPLES, samples - done)
+        left, right = scratch[:count], scratch[PIECE_SAMPLES : PIECE_SAMPLES + count]
+        take_in(interleaved, done, wiring, left, right)
+        bridge.push(bridge_f64, bridge_f32, bridge_i64, left, right, now + np.int64(done * period_ns))
+        done += count
+    atomics.store_release(wiring, W_CAPTURED, wiring[W_CAPTURED] + 1)
+
+
+@kernel(f"void(float32[::1], int64, boolean, float64[::1], float32[::1], int64[::1], {_ARRAYS})")
+def playback(
+    interleaved, samples, xrun, bridge_f64, bridge_f32, bridge_i64,
+    f64, f32, i64, stats, fade, scratch, takes, wiring,
+):  # fmt: skip
+    """One block of a device that only plays what another hears.
+
+    Thread: audio (of the output device). Allocates: no.
+    """
+    begin(stats, samples, fade)
+    now = stats[AT_NS]
+    done = 0
+    while done < samples:
+        count = min(PIECE_SAMPLES, samples - done)
+        left, right = scratch[:count], scratch[PIECE_SAMPLES : PIECE_SAMPLES + count]
+        bridge.pull(bridge_f64, bridge_f32, bridge_i64, left, right, now + np.int64(done * fade[PERIOD_NS]))
+        master_piece(left, right, f64, f32, i64, stats, fade, takes)
+        give_out(interleaved, done, wiring, left, right)
+        done += count
+    end(stats, samples, fade, xrun)

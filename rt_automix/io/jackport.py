@@ -9,7 +9,7 @@ import threading
 from typing import Any
 
 from rt_automix.errors import DeviceChoiceError, DeviceError
-from rt_automix.io import edge
+from rt_automix.io import callbacks
 from rt_automix.io.choice import channel_indices
 from rt_automix.io.device import CLIENT_NAME
 from rt_automix.io.stream import Selection
@@ -93,7 +93,7 @@ class JackStream:
         wiring.plug(get_buffer, [int(library._ffi.cast("intptr_t", port._ptr)) for port in (*ins, *outs)])
         failed = library._lib.jack_set_process_callback(
             client._ptr,
-            library._ffi.cast("JackProcessCallback", edge.jack_callback.address),
+            library._ffi.cast("JackProcessCallback", callbacks.jack_callback.address),
             library._ffi.cast("void*", wiring.address),
         )
         self._wiring = wiring  # callbacks read it as long as the client lives
@@ -118,6 +118,11 @@ class JackStream:
     @property
     def device_latency_samples(self) -> int | None:
         """One block; what the converters add is the server's to know."""
+        return None
+
+    @property
+    def bridging(self) -> None:
+        """One clock."""
         return None
 
     def close(self) -> None:

@@ -19,5 +19,5 @@ def compile_missing() -> Iterator[tuple[int, int]]:
         return
     for module in pkgutil.iter_modules(dsp.__path__, f"{dsp.__name__}."):
         import_module(module.name)
-    import_module("rt_automix.io.edge")
+    import_module("rt_automix.io.callbacks")
     yield from jit.compile_all()

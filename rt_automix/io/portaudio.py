@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import time
+from dataclasses import asdict
 from typing import Any
 
-from rt_automix.errors import DeviceError
-from rt_automix.io import edge
+from rt_automix.errors import DeviceChoiceError, DeviceError
+from rt_automix.io import callbacks
 from rt_automix.io.choice import choose
 from rt_automix.io.device import rates_of, shut_down, sound_library, survey
 from rt_automix.io.stream import Selection
 from rt_automix.io.wiring import Wiring
+
+_INPUT_STALL_S = 0.7
 
 
 class PortAudioStream:
@@ -40,7 +44,11 @@ class PortAudioStream:
             rates_of=rates_of,
         )
         self._selection = selection
-        self._stream: Any = None
+        self._streams: list[Any] = []
+        self._is_bridged = self._choice.input.index != self._choice.output.index
+        if self._is_bridged and selection.callback == "python":
+            raise DeviceChoiceError("--callback python: two devices need the native one. Leave it out.")
+        self._captured, self._captured_at = -1, 0.0
         self.sample_rate_hz = self._choice.rate_hz
         self.in_channels, self.out_channels = self._choice.in_channels, self._choice.out_channels
         self.in_width, self.out_width = max(self.in_channels) + 1, max(self.out_channels) + 1
@@ -50,39 +58,21 @@ class PortAudioStream:
         self._is_jack = "JACK" in host_api
 
     def start(self, wiring: Wiring) -> None:
-        """Open the device and let callbacks come.
+        """Open the device, or the two devices, and let callbacks come.
 
         Raises
         ------
         DeviceError
-            The device does not open.
+            A device does not open.
 
         Thread: main. Allocates: yes.
         """
+        self._wiring = wiring  # callbacks read it as long as the streams live
         library = sound_library()
-        selection = self._selection
-        settings: dict[str, Any] = {
-            "samplerate": self.sample_rate_hz,
-            "blocksize": selection.block_samples,
-            "device": (self._choice.input.index, self._choice.output.index),
-            "channels": (self.in_width, self.out_width),
-            "dtype": "float32",
-            "latency": "low",
-            "extra_settings": self._extra_settings(library),
-        }
         try:
-            if selection.callback == "native":
-                self._stream = library._StreamBase(
-                    kind="duplex",
-                    callback=library._ffi.cast("PaStreamCallback*", edge.portaudio_callback.address),
-                    userdata=library._ffi.cast("void*", wiring.address),
-                    wrap_callback=None,
-                    **settings,
-                )
-            else:
-                self._stream = library.Stream(callback=_through_the_interpreter(wiring), **settings)
-            self._wiring = wiring  # callbacks read it as long as the stream lives
-            self._stream.start()
+            self._streams = self._two(library, wiring) if self._is_bridged else [self._one(library, wiring)]
+            for stream in self._streams:
+                stream.start()
         except (library.PortAudioError, OSError) as error:
             self.close()
             raise DeviceError(
@@ -90,30 +80,83 @@ class PortAudioStream:
                 "Close other programs that use it, or choose another device, rate or block size."
             ) from error
 
-    def _extra_settings(self, library: Any) -> Any:
-        if self._selection.exclusive and "WASAPI" in self.description:
-            return library.WasapiSettings(exclusive=True)
-        return None
+    def _one(self, library: Any, wiring: Wiring) -> Any:
+        """A stream through a device that hears and plays."""
+        settings = {
+            "device": (self._choice.input.index, self._choice.output.index),
+            "channels": (self.in_width, self.out_width),
+            **self._settings(library),
+        }
+        if self._selection.callback == "python":
+            return library.Stream(callback=_through_the_interpreter(wiring), **settings)
+        return _native(library, "duplex", callbacks.portaudio_callback.address, wiring, settings)
+
+    def _two(self, library: Any, wiring: Wiring) -> list[Any]:
+        """Streams through two devices, each with a clock of its own."""
+        wiring.bridge(self.sample_rate_hz)
+        sides = (
+            ("output", self._choice.output, self.out_width, callbacks.playback_callback.address),
+            ("input", self._choice.input, self.in_width, callbacks.capture_callback.address),
+        )
+        return [
+            _native(library, kind, address, wiring,
+                    {"device": device.index, "channels": width, **self._settings(library)})
+            for kind, device, width, address in sides
+        ]  # fmt: skip
+
+    def _settings(self, library: Any) -> dict[str, Any]:
+        exclusive = self._selection.exclusive and "WASAPI" in self.description
+        return {
+            "samplerate": self.sample_rate_hz,
+            "blocksize": self._selection.block_samples,
+            "dtype": "float32",
+            "latency": "low",
+            "extra_settings": library.WasapiSettings(exclusive=True) if exclusive else None,
+        }
 
     @property
     def is_alive(self) -> bool:
-        """Whether PortAudio says that the stream runs."""
-        return bool(self._stream is not None and self._stream.active)
+        """Whether PortAudio says that all runs, and the input of a pair still brings something."""
+        if not self._streams or not all(stream.active for stream in self._streams):
+            return False
+        now = time.monotonic()
+        if not self._is_bridged or self._wiring.captured != self._captured:
+            self._captured, self._captured_at = self._wiring.captured, now
+        return now - self._captured_at < _INPUT_STALL_S
 
     @property
     def device_latency_samples(self) -> int | None:
-        """As the system tells it, in and out; on JACK it tells nothing and one block is the truth."""
-        if self._is_jack or self._stream is None:
+        """As the system tells it, in and out, and the bridge between two; on JACK one block is the truth."""
+        if not self._streams:
             return None
-        return round(sum(self._stream.latency) * self.sample_rate_hz)
+        if self._is_bridged:
+            told_s = 0.0 if self._is_jack else sum(stream.latency for stream in self._streams)
+            return round(told_s * self.sample_rate_hz + self._wiring.bridging.latency_samples)
+        return None if self._is_jack else round(sum(self._streams[0].latency) * self.sample_rate_hz)
+
+    @property
+    def bridging(self) -> dict[str, Any] | None:
+        """How the clocks of two devices are kept together; None for one device."""
+        return asdict(self._wiring.bridging) if self._is_bridged and self._streams else None
 
     def close(self) -> None:
-        """End the stream and leave the sound system."""
-        if self._stream is not None:
+        """End the streams and leave the sound system."""
+        for stream in self._streams:
             with contextlib.suppress(Exception):  # nothing more can be done for a stream that does not close
-                self._stream.close()
-            self._stream = None
+                stream.close()
+        self._streams = []
         shut_down()
+
+
+def _native(library: Any, kind: str, address: int, wiring: Wiring, settings: dict[str, Any]) -> Any:
+    """A stream that calls compiled code."""
+    return library._StreamBase(
+        kind=kind,
+        callback=library._ffi.cast("PaStreamCallback*", address),
+        userdata=library._ffi.cast("void*", wiring.address),
+        wrap_callback=None,
+        **settings,
+    )
 
 
 def _through_the_interpreter(wiring: Wiring) -> Any:

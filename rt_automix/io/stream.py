@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from rt_automix.io.wiring import Wiring
@@ -53,6 +53,10 @@ class Stream(Protocol):
     @property
     def device_latency_samples(self) -> int | None:
         """What lies outside the engine from in to out; None: one block."""
+
+    @property
+    def bridging(self) -> dict[str, Any] | None:
+        """How the clocks of two devices are kept together; None for one device."""
 
     def close(self) -> None:
         """End it, after `start` or not. May hang where the server has died: call it with a limit."""

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix.dsp.bridge import Reading, new_bridge, read
 from rt_automix.io import edge
-from rt_automix.io.board import AT_NS, CALLBACKS, Board
+from rt_automix.io.board import CALLBACKS, Board
 
 FADE_S = 0.05
 """How long the sound takes to come and to go."""
@@ -71,6 +72,26 @@ class Wiring:
         """Let the sound come (1) or go (0) within FADE_S."""
         self._fade[edge.FADE_GOAL] = goal
 
+    def bridge(self, sample_rate_hz: int) -> None:
+        """Prepare for an input device with a clock of its own."""
+        self._bridge = new_bridge(sample_rate_hz, sample_rate_hz)
+        self._capture = np.zeros(edge.SCRATCH_SIZE, np.float32)
+        addresses = [array.ctypes.data for array in self._bridge]
+        self._wiring[edge.W_BRIDGE_F64 : edge.W_BRIDGE_F64 + 3] = addresses
+        self._wiring[edge.W_BRIDGE_F32_SIZE] = len(self._bridge[1])
+        self._wiring[edge.W_CAPTURE] = self._capture.ctypes.data
+
+    @property
+    def captured(self) -> int:
+        """How many blocks an input device of its own has brought."""
+        return int(self._wiring[edge.W_CAPTURED])
+
+    @property
+    def bridging(self) -> Reading:
+        """How the two clocks are kept together."""
+        f64, _, i64 = self._bridge
+        return read(f64, i64)
+
     @property
     def is_silent(self) -> bool:
         """Whether the sound has gone."""
@@ -80,11 +101,6 @@ class Wiring:
     def callbacks(self) -> int:
         """How many callbacks there have been."""
         return int(self.stats[CALLBACKS])
-
-    @property
-    def heard_at_ns(self) -> int:
-        """Monotonic time at which the newest callback began."""
-        return int(self.stats[AT_NS])
 
     def exchange(self, source: NDArray[np.float32], sink: NDArray[np.float32], xrun: bool) -> None:
         """Do one block from Python: frames in, frames out. Thread: audio, but through the interpreter."""

@@ -246,6 +246,7 @@ class Session:
             "latency_samples": latency_samples,
             "latency_ms": 1e3 * latency_samples / rate_hz,
             "timing": asdict(time_spent),
+            "bridge": stream.bridging if stream else None,
             "meters": asdict(engine.meters()),
             "suggested": engine.suggestion,
             "suggestion_age_s": engine.suggestion_age_s,
