@@ -130,6 +130,9 @@ class Callback:
     signature : str or numba signature
     """
 
+    # Arrays made from addresses are counted like any other: no `_nrt=False` here.
+    options = {name: value for name, value in OPTIONS.items() if name not in ("nogil", "_nrt")}
+
     def __init__(self, function: Callable[..., Any], signature: Any) -> None:
         self._function, self._signature = function, signature
         self._compiled: Any = None
@@ -137,9 +140,7 @@ class Callback:
     def compile(self, signature: Any = None) -> None:
         """Compile, or load from the cache."""
         if self._compiled is None:
-            # Arrays made from addresses are counted like any other: no `_nrt=False` here.
-            options = {name: value for name, value in OPTIONS.items() if name not in ("nogil", "_nrt")}
-            self._compiled = numba.cfunc(self._signature, **options)(self._function)
+            self._compiled = numba.cfunc(self._signature, **self.options)(self._function)
 
     @property
     def address(self) -> int:

@@ -1,14 +1,13 @@
 """The audio thread is sacred: no interpreter, no allocation, no lock. Proof, not prose."""
 
 import ctypes
-import re
 import threading
 import time
 
-import llvmlite.binding as llvm
 import numba
 import numpy as np
 import pytest
+from compiled import calls_beyond, functions_of
 
 from rt_automix.dsp.jit import FLAGS, JIT_ENABLED
 from rt_automix.engine import chain
@@ -17,31 +16,16 @@ from rt_automix.engine.engine import Engine
 pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="about compiled code")
 
 SIGNATURE = "void(float32[:, ::1], float64[::1], float32[::1], int64[::1])"
-HARMLESS = re.compile(r"NRT_MemInfo_call_dtor|llvm\.|mem(cpy|set|move)|exp2?f?$|log(10|2)?f?$|pow$|floorf?$|ldexpf?$")
-"""What compiled code may call beyond itself: arithmetic, moving memory, and what would run if the last
-reference to an array were dropped; the arrays are the caller's, so it never is."""
 
 
-def calls_beyond(function):
-    """Names of everything outside itself that a compiled function can reach."""
+def calls_of(function):
+    """Names of everything outside itself that a function can reach once it is compiled."""
     compiled = numba.njit(SIGNATURE, nogil=True, error_model="numpy", fastmath=set(FLAGS))(function)
-    library = next(iter(compiled.overloads.values())).library
-    module = llvm.parse_assembly(library.get_llvm_str())
-    bodies = {f.name: f for f in module.functions if not f.is_declaration}
+    functions = functions_of(next(iter(compiled.overloads.values())).library.get_llvm_str())
     # The entry is the function itself, not the wrapper that the interpreter calls it through.
-    entry = [name for name in bodies if function.__name__ in name and "cpython" not in name and "cfunc" not in name]
+    entry = [name for name in functions if function.__name__ in name and "cpython" not in name and "cfunc" not in name]
     assert len(entry) == 1
-    reached, waiting, outside = set(entry), list(entry), set()
-    while waiting:
-        for block in bodies[waiting.pop()].blocks:
-            for instruction in block.instructions:
-                for callee in re.findall(r"@\"?([\w.$]+)", str(instruction)) if "call" in str(instruction) else []:
-                    if callee in bodies and callee not in reached:
-                        reached.add(callee)
-                        waiting.append(callee)
-                    elif callee not in bodies and not callee.startswith((".const", "_ZN08NumbaEnv")):
-                        outside.add(callee)
-    return {name for name in outside if not HARMLESS.search(name)}
+    return calls_beyond(functions, entry[0])
 
 
 def test_the_chain_calls_nothing_but_arithmetic():
@@ -50,14 +34,14 @@ def test_the_chain_calls_nothing_but_arithmetic():
     def carry(io, f64, f32, i64):
         process_block(io, f64, f32, i64)
 
-    assert calls_beyond(carry) == set()
+    assert calls_of(carry) == set()
 
 
 def test_that_test_would_see_an_allocation():
     def allocate(io, f64, f32, i64):
         f64[0] = np.empty(int(f64[0]) + 1000)[3]
 
-    assert any("NRT" in name for name in calls_beyond(allocate))
+    assert any("NRT" in name for name in calls_of(allocate))
 
 
 @numba.njit(nogil=True)
