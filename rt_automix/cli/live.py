@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,7 +79,7 @@ def live(**options: Any) -> None:
               for name in _ENDING if hasattr(signal, name)}  # fmt: skip
     try:
         with view:
-            while not ending and supervisor.step():
+            while not ending and not view.wants_end and supervisor.step():
                 if supervisor.is_playing:
                     takes.follow(supervisor.sample_rate_hz)
                 view.show(supervisor, takes)
@@ -148,4 +150,8 @@ def _view(options: dict[str, Any]) -> Any:
 
     if options["json_lines"]:
         return views.JsonLines()
-    return views.Quiet()
+    if options["quiet"] or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+        return views.Quiet()
+    from rt_automix.cli.screen import Screen
+
+    return Screen()

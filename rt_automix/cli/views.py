@@ -23,6 +23,9 @@ _LAST_LINES_S = 1.0
 class Quiet:
     """Says on stderr what changes, and nothing else."""
 
+    wants_end = False
+    """Whether whoever looks at it has asked for the end."""
+
     def __enter__(self) -> Quiet:
         return self
 
