@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import faulthandler
 import signal
+import sys
 import time
+from typing import ClassVar
 
 import pytest
 from jackserver import jack_server, needs_jack
@@ -111,6 +114,49 @@ def test_names_that_belong_to_one_controller(one, other, same):
     assert (midi_host.device_name(one) == midi_host.device_name(other)) == same
 
 
+class FakeSystem:
+    """Stands for two MIDI systems at once, which a test machine does not have: ports by system, and who is open."""
+
+    there: ClassVar[dict[str, list[str]]] = {"alsa": [], "jack": []}
+    opened: ClassVar[list[str]] = []
+
+    def __init__(self, api, with_outputs):
+        self.api, self.inputs, self.outputs = api, self, self
+        self.open = {}
+        self.opened.append(api)
+
+    def names(self):
+        return self.there[self.api]
+
+    def is_alive(self):
+        return True
+
+    def follow(self, is_input, is_output, is_current):
+        self.open = {name: None for name in self.names() if is_current and is_input(name)}
+        return []
+
+    def close(self):
+        self.opened.remove(self.api)
+
+
+def test_auto_takes_the_first_system_with_a_controller_and_stays_with_it(monkeypatch):
+    monkeypatch.setattr(midi, "_System", FakeSystem)
+    monkeypatch.setattr(midi, "_compiled", lambda: {"alsa": 1, "jack": 2})
+    FakeSystem.there = {"alsa": ["Midi Through Port-0 14:0"], "jack": []}
+    listening = MidiPorts()
+    assert listening.inputs == [] and FakeSystem.opened == ["alsa", "jack"]
+    FakeSystem.there["jack"] = ["knobdev:out"]
+    assert listening.check() == ["MIDI: listening to knobdev:out."]
+    FakeSystem.there["alsa"] = ["nano 20:0"]
+    assert listening.check() == [] and FakeSystem.opened == ["jack"]
+    FakeSystem.there["jack"] = []
+    assert listening.check() == ["MIDI: knobdev:out is gone; looking for it.", "MIDI: listening to nano 20:0."]
+    FakeSystem.there["alsa"] = ["nano 24:0"]  # plugged in again under another number
+    assert listening.check() == ["MIDI: nano 20:0 is gone; looking for it.", "MIDI: listening to nano 24:0."]
+    listening.close()
+    assert FakeSystem.opened == []
+
+
 # Over a real server ------------------------------------------------------------------------------
 
 
@@ -122,6 +168,8 @@ def test_ports_are_listed_and_chosen_by_part_of_their_name(ports, server):
         assert sorted(name for _, name in found.inputs) == ["knobdev:knobs out", "pads:knobs out"]
         assert sorted(ports("").inputs) == ["knobdev:knobs out", "pads:knobs out"]
         assert ports("KNOBD").inputs == ["knobdev:knobs out"]
+        with MidiPorts("knobd") as of_any_system:
+            assert of_any_system.inputs == ["knobdev:knobs out"]
         assert survey("jack").inputs == found.inputs  # those of our own are not listed
         absent = ports("nanoKONTROL")
         assert absent.inputs == [] and '"nanokontrol"' in absent.note and absent.check() == []
@@ -204,8 +252,10 @@ def test_a_server_that_died_and_came_back_is_taken_up():
         listening = MidiPorts("knobdev", api="jack")
         assert listening.inputs == ["knobdev:knobs out"]
         server.stop(signal.SIGKILL)
-        for number in range(20_000):  # more than rtmidi's ring holds, which would wait for ever
+        faulthandler.dump_traceback_later(60, exit=True, file=sys.__stderr__)  # rtmidi would wait for ever
+        for number in range(20_000):  # more than its ring holds
             listening.send((0xB0, 21, number % 128))
+        faulthandler.cancel_dump_traceback_later()
         assert listening.check() == ["MIDI: knobdev:knobs out is gone; looking for it."]
         assert "no server" in listening.note and listening.poll() == []
         knobs.unplug()
