@@ -38,7 +38,7 @@ KEYS = (
 """Keys, in a word, in a sentence."""
 
 SILENCE_DB = -200.0
-_METER_WORDS = 45
+_METER_WORDS = 46
 """Cells of a line of meters that are not its bar."""
 
 _SAID_BY_LABEL = ("gain", "restarts", "bad samples", "MIDI", "recording")
@@ -183,7 +183,7 @@ def _meters(scene: Scene, status: dict[str, Any], width: int) -> list[Text]:
     def row(label: str, name: str, mark_db: float, mark: str, words: str, alarm: str = "") -> Text:
         level_db = meters[name] if scene.state == "playing" else SILENCE_DB
         bar = gauges.level_bar(level_db, cells, mark_db, mark)
-        return Text.assemble((f" {label:6}", "bold"), bar, (gauges.level(level_db), "bold"), words, (alarm, _ALARM))
+        return Text.assemble((f" {label:7}", "bold"), bar, (gauges.level(level_db), "bold"), words, (alarm, _ALARM))
 
     def figure(level_db: float) -> str:
         return gauges.level(level_db).strip()
@@ -200,7 +200,7 @@ def _meters(scene: Scene, status: dict[str, Any], width: int) -> list[Text]:
     ]
     if not scene.is_over:
         lines[1].append(ceiling)
-    return [Text(" " * 7) + gauges.scale(cells), *lines] if width >= TABLE_WIDTH else lines
+    return [Text(" " * 8) + gauges.scale(cells), *lines] if width >= TABLE_WIDTH else lines
 
 
 # Parameters and figures ---------------------------------------------------------------------------
