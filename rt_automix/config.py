@@ -60,6 +60,25 @@ class Engine:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Audio:
+    """The device to play through live, and how; what is empty or left out is chosen by itself."""
+
+    backend: Literal["portaudio", "jack"] = "portaudio"
+    device: str = ""
+    in_device: str = ""
+    out_device: str = ""
+    host_api: str = ""
+    in_channels: str = ""
+    out_channels: str = ""
+    sample_rate_hz: int | None = Field(default=None, ge=44_100, le=96_000)
+    block_samples: int = Field(default=0, ge=0, le=8192)
+    exclusive: bool = False
+    allow_feedback: bool = False
+    bridge_margin_ms: float = Field(default=12.0, ge=0.5, le=100.0)
+    callback: Literal["native", "python"] = "native"
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Midi:
     """The controllers to listen to, and what their knobs and buttons set."""
 
@@ -78,6 +97,7 @@ class Config:
     limiter: Limiter = Limiter()
     rider: Rider = Rider()
     engine: Engine = Engine()
+    audio: Audio = Audio()
     midi: Midi = Midi()
 
     def with_overrides(self, source: str = "command line", **settings: object) -> Config:

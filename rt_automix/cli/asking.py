@@ -31,7 +31,7 @@ def asked(function: Callable[[], Any], limit_s: float, whom: str) -> Any:
             raise DeviceError(f"{whom} does not answer ({limit_s:g} s): a server, such as jackd, hangs. Restart it.")
         return answer.recv()
     except EOFError:
-        raise DeviceError(f"{whom} crashed when it was asked. Restart the sound system.") from None
+        raise DeviceError(f"{whom} crashed when it was asked. Restart it.") from None
     finally:
         asker.join(1.0)
         asker.kill()

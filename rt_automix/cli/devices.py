@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from dataclasses import asdict
-from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from rt_automix.cli import settings, terminal
-from rt_automix.errors import AutomixError, DeviceError
+from rt_automix.cli.asking import asked
+from rt_automix.errors import AutomixError
 
 if TYPE_CHECKING:
     from rt_automix.io.choice import Choice
@@ -51,41 +49,18 @@ def devices(as_json: bool) -> None:
 
 
 def survey_within(limit_s: float) -> Survey:
-    """What there is, asked in a process of its own: a server that hangs holds whoever asks it for ever.
-
-    Raises
-    ------
-    DeviceError
-        No answer came.
-
-    Thread: main. Allocates: yes.
-    """
-    context = multiprocessing.get_context("spawn")
-    answer, question = context.Pipe(duplex=False)
-    asker = context.Process(target=_ask, args=(question,), daemon=True)
-    asker.start()
-    question.close()
-    try:
-        if not answer.poll(limit_s):
-            raise DeviceError(
-                f"The sound systems do not answer ({limit_s:g} s): jackd, PipeWire or the like hangs. Restart it."
-            )
-        found: Survey = answer.recv()
-        return found
-    except EOFError:
-        raise DeviceError("PortAudio crashed when it was asked for devices. Restart the sound system.") from None
-    finally:
-        asker.join(1.0)
-        asker.kill()
-        asker.join()
+    """What there is. Raises DeviceError if no answer came in time. Thread: main. Allocates: yes."""
+    found: Survey = asked(_survey, limit_s, "The sound system")
+    return found
 
 
-def _ask(question: Connection) -> None:
+def _survey() -> Survey:
     from rt_automix.io import device
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
-    question.send(device.survey(with_rates=True))
-    device.shut_down()
+    try:
+        return device.survey(with_rates=True)
+    finally:
+        device.shut_down()
 
 
 def _chosen(found: Survey) -> Choice:

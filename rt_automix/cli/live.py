@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 STEP_S = 0.05
 """How often the parent looks after its child, and the view is renewed."""
 
+_AUDIO = (
+    "backend", "device", "in_device", "out_device", "host_api", "in_channels", "out_channels",
+    "sample_rate_hz", "block_samples", "exclusive", "allow_feedback", "callback",
+)  # fmt: skip
+"""Options that stand for settings of [audio]."""
+
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
@@ -29,16 +35,16 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     click.option("--in-device", metavar="NAME|N", help="Device to listen to."),
     click.option("--out-device", metavar="NAME|N", help="Device to play through."),
     click.option("--host-api", metavar="NAME", help="System to reach it by, such as jack, alsa, wasapi, asio."),
-    click.option("--backend", type=click.Choice(["portaudio", "jack"]), default="portaudio", show_default=True,
+    click.option("--backend", type=click.Choice(["portaudio", "jack"]),
                  help="jack: a client of our own, which outlives the server."),
     click.option("--in-channels", metavar="A[,B]", help="Input channels from 1; one goes to both sides."),
     click.option("--out-channels", metavar="A[,B]", help="Output channels from 1."),
-    click.option("--rate", type=int, metavar="HZ", help="Sample rate; otherwise the device's."),
-    click.option("--block", type=click.IntRange(0, 8192), default=0, metavar="N",
+    click.option("--rate", "sample_rate_hz", type=int, metavar="HZ", help="Sample rate; otherwise the device's."),
+    click.option("--block", "block_samples", type=int, metavar="N",
                  help="Samples per block; 0 takes the system's own, which is best on JACK."),
-    click.option("--exclusive", is_flag=True, help="WASAPI: have the device alone, for less latency."),
-    click.option("--allow-feedback", is_flag=True, help="Open a microphone into loudspeakers all the same."),
-    click.option("--callback", type=click.Choice(["native", "python"]), default="native", show_default=True,
+    click.option("--exclusive", is_flag=True, default=None, help="WASAPI: have the device alone, for less latency."),
+    click.option("--allow-feedback", is_flag=True, default=None, help="Open a microphone into loudspeakers, too."),
+    click.option("--callback", type=click.Choice(["native", "python"]),
                  help="python: through the interpreter, where the native one does not work."),
     click.option("--profile", metavar="NAME|FILE", help="Style to master towards; see: rt-automix profile list."),
     click.option("--reference", type=settings.FILE, metavar="SONG", help="Master towards what a song measures like."),
@@ -66,17 +72,23 @@ def live(**options: Any) -> None:
       rt-automix live --record gig.flac
       rt-automix live --config gig.toml --quiet --wait
     """
+    from rt_automix.io.take import check
     from rt_automix.live.supervisor import Supervisor
     from rt_automix.live.takes import INPUT, OUTPUT, Takes
 
+    paths = {side: options[name] for side, name in ((INPUT, "record_input"), (OUTPUT, "record")) if options[name]}
+    for path in paths.values():
+        check(path, int(options["record_bits"]))
     setup = _setup(options)
     view = _view(options)
     supervisor = Supervisor(setup, view.hear)
-    paths = {side: options[name] for side, name in ((INPUT, "record_input"), (OUTPUT, "record")) if options[name]}
     takes = Takes(supervisor.board, paths, int(options["record_bits"]), view.remark)
     ending: list[int] = []
-    before = {name: signal.signal(getattr(signal, name), lambda number, frame: ending.append(number))
-              for name in _ENDING if hasattr(signal, name)}  # fmt: skip
+    before = {
+        name: signal.signal(getattr(signal, name), lambda number, frame: ending.append(number))
+        for name in _ENDING
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN  # as nohup has it
+    }
     try:
         with view:
             while not ending and not view.wants_end and supervisor.step():
@@ -95,7 +107,6 @@ def live(**options: Any) -> None:
 def _setup(options: dict[str, Any]) -> Setup:
     """Check everything that can be checked before a device opens."""
     from rt_automix import profile
-    from rt_automix.io.stream import Selection
     from rt_automix.live.setup import Setup
 
     config = settings.config_from(
@@ -104,6 +115,7 @@ def _setup(options: dict[str, Any]) -> Setup:
         master__amount=options["amount"],
         master__target_lufs=options["target_lufs"],
         limiter__ceiling_dbtp=options["ceiling_dbtp"],
+        **{f"audio__{name}": options[name] for name in _AUDIO},
     )
     if options["profile"] and options["reference"]:
         raise ConfigError("--profile and --reference: only one can be the style. Leave one out.")
@@ -116,20 +128,6 @@ def _setup(options: dict[str, Any]) -> Setup:
     names = ("amount", "target_lufs", "ceiling_dbtp")
     return Setup(
         config=config,
-        selection=Selection(
-            backend=options["backend"],
-            device=options["device"],
-            in_device=options["in_device"],
-            out_device=options["out_device"],
-            host_api=options["host_api"],
-            in_channels=options["in_channels"],
-            out_channels=options["out_channels"],
-            rate_hz=options["rate"],
-            block_samples=options["block"],
-            allow_feedback=options["allow_feedback"],
-            exclusive=options["exclusive"],
-            callback=options["callback"],
-        ),
         profiles=tuple(dict.fromkeys((config.master.profile, *profile.shipped()))),
         reference=reference,
         controls={name: options[name] for name in names if options[name] is not None},

@@ -130,10 +130,9 @@ class Callback:
     signature : str or numba signature
     """
 
-    # Arrays made from addresses are counted like any other: no `_nrt=False` here.
-    options = {name: value for name, value in OPTIONS.items() if name not in ("nogil", "_nrt")}
-
     def __init__(self, function: Callable[..., Any], signature: Any) -> None:
+        # Arrays made from addresses are counted like any other: no `_nrt=False` here.
+        self.options = {name: value for name, value in OPTIONS.items() if name not in ("nogil", "_nrt")}
         self._function, self._signature = function, signature
         self._compiled: Any = None
 

@@ -58,17 +58,17 @@ class JackStream:
         self.out_channels = tuple(range(len(self._sinks)))
 
     def _check_rate(self, selection: Selection) -> None:
-        if selection.rate_hz not in (None, self.sample_rate_hz):
+        if selection.sample_rate_hz not in (None, self.sample_rate_hz):
             self._client.close()
             raise DeviceChoiceError(
-                f"--rate {selection.rate_hz}: the JACK server runs at {self.sample_rate_hz} Hz. "
+                f"--rate {selection.sample_rate_hz}: the JACK server runs at {self.sample_rate_hz} Hz. "
                 "Leave --rate out, or start the server at that rate."
             )
 
-    def _physical(self, channels: str | None, side: str, **kind: bool) -> list[Any]:
+    def _physical(self, channels: str, side: str, **kind: bool) -> list[Any]:
         """The physical ports to join; as many as there are, two at most, where nothing was asked for."""
         there = self._client.get_ports(is_audio=True, is_physical=True, **kind)
-        if channels is None:
+        if not channels:
             return there[:2]
         try:
             return [there[index] for index in channel_indices(channels, self.description, len(there), side)]

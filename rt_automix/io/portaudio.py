@@ -33,13 +33,13 @@ class PortAudioStream:
         self._choice = choose(
             found.devices,
             found.host_apis,
-            device=selection.device,
-            in_device=selection.in_device,
-            out_device=selection.out_device,
-            host_api=selection.host_api,
-            in_channels=selection.in_channels,
-            out_channels=selection.out_channels,
-            rate_hz=selection.rate_hz,
+            device=selection.device or None,
+            in_device=selection.in_device or None,
+            out_device=selection.out_device or None,
+            host_api=selection.host_api or None,
+            in_channels=selection.in_channels or None,
+            out_channels=selection.out_channels or None,
+            rate_hz=selection.sample_rate_hz,
             allow_feedback=selection.allow_feedback,
             rates_of=rates_of,
         )
@@ -93,7 +93,7 @@ class PortAudioStream:
 
     def _two(self, library: Any, wiring: Wiring) -> list[Any]:
         """Streams through two devices, each with a clock of its own."""
-        wiring.bridge(self.sample_rate_hz)
+        wiring.bridge(self.sample_rate_hz, self._selection.bridge_margin_ms)
         sides = (
             ("output", self._choice.output, self.out_width, callbacks.playback_callback.address),
             ("input", self._choice.input, self.in_width, callbacks.capture_callback.address),

@@ -3,34 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rt_automix.config import Audio as Selection
 
 if TYPE_CHECKING:
     from rt_automix.io.wiring import Wiring
-
-CallbackKind = Literal["native", "python"]
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which device to use and how, as the user put it; None leaves a choice to us.
-
-    `block_samples` 0 takes what the system runs at: on JACK anything else costs a block of latency.
-    """
-
-    backend: Literal["portaudio", "jack"] = "portaudio"
-    device: str | None = None
-    in_device: str | None = None
-    out_device: str | None = None
-    host_api: str | None = None
-    in_channels: str | None = None
-    out_channels: str | None = None
-    rate_hz: int | None = None
-    block_samples: int = 0
-    allow_feedback: bool = False
-    exclusive: bool = False
-    callback: CallbackKind = "native"
 
 
 class Stream(Protocol):
@@ -63,4 +41,4 @@ class Stream(Protocol):
 
 
 Opener = Callable[[Selection], Stream]
-"""Finds the device that a selection names. Raises DeviceChoiceError or DeviceError."""
+"""Finds the device that the settings name. Raises DeviceChoiceError or DeviceError."""

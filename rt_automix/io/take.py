@@ -60,7 +60,7 @@ class Take:
 
     def __init__(self, path: Path, sample_rate_hz: int, channels: int = 2, bits: int = 24) -> None:
         self.sample_rate_hz, self.channels, self.bits = sample_rate_hz, channels, bits
-        _check(path, bits)
+        check(path, bits)
         self._sink, self.path = _create(path)
         kind = _Flac if path.suffix.lower() == ".flac" else _Wav
         self._file: _Wav | _Flac = kind(self._sink, sample_rate_hz, channels, bits)
@@ -209,13 +209,16 @@ def _integers(samples: NDArray[np.float32]) -> NDArray[np.int32]:
     return scaled.clip(-(2.0**23), 2.0**23 - 1).astype("<i4") << 8
 
 
-def _check(path: Path, bits: int) -> None:
+def check(path: Path, bits: int) -> None:
+    """Raise AudioFileError unless such a take can be made there. Thread: main. Allocates: yes."""
     allowed = BITS.get(path.suffix.lower())
     if allowed is None:
         raise AudioFileError(f'{path}: cannot record files ending in "{path.suffix}". Allowed are .flac and .wav.')
     if bits not in allowed:
         depths = " and ".join(map(str, allowed))
-        raise AudioFileError(f"{path}: {bits} bits do not fit a {path.suffix} take; allowed: {depths} (32 is float).")
+        raise AudioFileError(
+            f"{path}: {bits} bits do not fit a {path.suffix} take; allowed: {depths}. 32 is float, for .wav."
+        )
     if not path.parent.is_dir():
         raise AudioFileError(f"{path}: the folder {path.parent} does not exist. Make it, or choose another.")
 

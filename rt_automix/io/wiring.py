@@ -72,9 +72,9 @@ class Wiring:
         """Let the sound come (1) or go (0) within FADE_S."""
         self._fade[edge.FADE_GOAL] = goal
 
-    def bridge(self, sample_rate_hz: int) -> None:
+    def bridge(self, sample_rate_hz: int, margin_ms: float) -> None:
         """Prepare for an input device with a clock of its own."""
-        self._bridge = new_bridge(sample_rate_hz, sample_rate_hz)
+        self._bridge = new_bridge(sample_rate_hz, sample_rate_hz, margin_ms)
         self._capture = np.zeros(edge.SCRATCH_SIZE, np.float32)
         addresses = [array.ctypes.data for array in self._bridge]
         self._wiring[edge.W_BRIDGE_F64 : edge.W_BRIDGE_F64 + 3] = addresses

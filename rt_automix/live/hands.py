@@ -13,7 +13,7 @@ from rt_automix.io.midi import MidiPorts
 from rt_automix.live.desk import Desk, Remark
 from rt_automix.live.mapping import Router
 
-CHECK_S = 0.3
+CHECK_S = 0.15
 """How often ports are looked after: one that comes back is taken up within this and a little more."""
 
 SHOW_S = 0.05

@@ -139,7 +139,7 @@ class Session:
         """The device, opened for; None if the end came first."""
         while not self._stopping:
             try:
-                return open_stream(self._setup.selection)
+                return open_stream(self._setup.config.audio)
             except (DeviceError, UserError) as error:
                 if not self._waits:
                     raise
@@ -280,6 +280,8 @@ def main(setup: Setup, board: Board, pipe: Any, resumed: bool) -> None:
     """Be the process that plays. Called by `supervisor` in a new interpreter; does not return."""
     if hasattr(os, "setsid"):
         os.setsid()  # what is typed in the terminal is the parent's affair
+    if os.environ.get("RT_AUTOMIX_DEBUG") != "1":
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries print there, over the performer's screen
     sessions: list[Session] = []
     stop_early = threading.Event()
 

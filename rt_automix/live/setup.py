@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rt_automix.config import Config
-from rt_automix.io.stream import Selection
 
 if TYPE_CHECKING:
     from rt_automix.profile import Profile
@@ -20,8 +19,6 @@ class Setup:
     Parameters
     ----------
     config : Config
-    selection : Selection
-        The device.
     profiles : tuple of str
         What the profile control steps through; the configured one among them.
     reference : Profile, optional
@@ -35,7 +32,6 @@ class Setup:
     """
 
     config: Config
-    selection: Selection
     profiles: tuple[str, ...]
     reference: Profile | None = None
     controls: dict[str, Any] = field(default_factory=dict)

@@ -95,7 +95,7 @@ def test_a_server_that_hangs_holds_nobody():
     with jack_server(64) as server:
         server._process.send_signal(signal.SIGSTOP)
         try:
-            with pytest.raises(DeviceError, match="do not answer"):
+            with pytest.raises(DeviceError, match="does not answer"):
                 survey_within(1.5)
         finally:
             server._process.send_signal(signal.SIGCONT)
@@ -107,4 +107,4 @@ def test_a_crash_inside_portaudio_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     done = devices()
     assert done.returncode == 1
-    assert done.stderr == "Error: PortAudio crashed when it was asked for devices. Restart the sound system.\n"
+    assert done.stderr == "Error: The sound system crashed when it was asked. Restart it.\n"
