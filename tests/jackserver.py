@@ -65,6 +65,11 @@ class JackServer:
             self._process.wait(5)
         self._process = None
 
+    def signal(self, number: int) -> None:
+        """Send the server a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def run(self, *command: str) -> str:
         """Run a JACK tool against this server; what it prints."""
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=10)

@@ -28,7 +28,9 @@ class LiveRun:
         A folder with a `sitecustomize.py`, which runs in every interpreter of the program.
     """
 
-    def __init__(self, server: JackServer, state: Path, *arguments: str, intruder: Path | None = None) -> None:
+    def __init__(
+        self, server: JackServer, state: Path, *arguments: str, intruder: Path | None = None, file_limit_bytes: int = 0
+    ) -> None:
         command = [sys.executable, "-m", "rt_automix", "live", "--json-lines", "--state", str(state), *arguments]
         environment = server.environment | ({"PYTHONPATH": str(intruder)} if intruder else {})
         self.process = subprocess.Popen(

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix.errors import DeviceError
+
 TAKE_SAMPLES = 1 << 20
 """What a take ring holds per channel: 21.8 s at 48 kHz."""
 
@@ -51,8 +53,14 @@ class Board:
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
-        self._stats: Any = context.RawArray("q", STATS_SIZE)
-        self._takes: Any = context.RawArray("f", TAKE_SIZE)
+        try:
+            self._stats: Any = context.RawArray("q", STATS_SIZE)
+            self._takes: Any = context.RawArray("f", TAKE_SIZE)
+        except OSError as error:
+            raise DeviceError(
+                f"No shared memory for the audio process ({error.strerror}): it needs 17 MB. Free some, in /dev/shm "
+                "or the folder for temporary files."
+            ) from error
 
     @property
     def stats(self) -> NDArray[np.int64]:

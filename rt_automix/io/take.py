@@ -216,9 +216,7 @@ def check(path: Path, bits: int) -> None:
         raise AudioFileError(f'{path}: cannot record files ending in "{path.suffix}". Allowed are .flac and .wav.')
     if bits not in allowed:
         depths = " and ".join(map(str, allowed))
-        raise AudioFileError(
-            f"{path}: {bits} bits do not fit a {path.suffix} take; allowed: {depths}. 32 is float, for .wav."
-        )
+        raise AudioFileError(f"{path}: a {path.suffix} take has no {bits} bits, but {depths}; .wav takes 32 (float).")
     if not path.parent.is_dir():
         raise AudioFileError(f"{path}: the folder {path.parent} does not exist. Make it, or choose another.")
 

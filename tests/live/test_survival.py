@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
+import soundfile
 from jackserver import jack_server, needs_jack
 from liverun import LiveRun, Probe, kill
+from midi_controller import Controller
 
 pytestmark = needs_jack
 
@@ -132,3 +135,73 @@ def test_the_process_that_plays_is_killed(tmp_path, profile_file):
         assert run.process.returncode == 0
     report("audio process killed", times)
     assert np.median(times) < BACK_LIMIT_S
+
+
+def test_a_server_that_hangs_is_waited_for(tmp_path, profile_file):
+    with jack_server(64) as server:
+        with LiveRun(server, tmp_path / "state.json") as run:
+            run.wait_until_playing()
+            before, applied = settle(run, profile_file)
+            server.signal(signal.SIGSTOP)
+            run.wait_for(lambda run: "playing" not in (run.texts("state")[-1:] or [""])[0].lower(), 15.0)
+            time.sleep(2.0)
+            server.signal(signal.SIGCONT)
+            with sounding(60.0):
+                assert_kept(before, applied, run)
+        assert run.process.returncode == 0
+
+
+def test_the_controller_is_pulled_out_and_returned(tmp_path):
+    times = []
+    state = tmp_path / "state.json"
+    with jack_server(64) as server, LiveRun(server, state) as run:
+        run.wait_until_playing()
+        for number in range(REPEATS):
+            with Controller() as knob:
+                began = time.monotonic()
+                run.wait_for(lambda run: run.status["midi"]["ports"], 10.0)
+                times.append(time.monotonic() - began)
+                amount = 100 - number
+                # From either end towards the other: soft take-over lets go of nothing before it is met.
+                knob.send(*([0xB0, 16, value] for value in range(127, amount - 1, -1)), every_s=0.002)
+                run.wait_for(lambda run, amount=amount: run.status["controls"]["amount"] == amount / 127.0, 5.0)
+            run.wait_for(lambda run: not run.status["midi"]["ports"], 5.0)
+            run.command(set={"amount": 1.0})
+            run.wait_for(lambda run: run.status["controls"]["amount"] == 1.0, 5.0)
+    report("controller returned until it is listened to", times)
+    assert np.median(times) < 2.0
+
+
+@contextmanager
+def small_disk(folder, size):
+    """A real file system of its own that is soon full."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small disk is not permitted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True, timeout=20)
+
+
+def test_a_full_disk_costs_the_take_and_nothing_else(tmp_path):
+    for number in range(REPEATS):
+        with jack_server(64) as server, small_disk(tmp_path / f"disk-{number}", "600k") as disk:
+            take = disk / "take.flac"
+            with LiveRun(server, tmp_path / "state.json", "--record", str(take), "--amount", "0") as run:
+                run.wait_until_playing()
+                with sounding() as probe:
+                    run.wait_for(lambda run: run.status["takes"] and run.status["takes"][0]["state"] == "failed", 40.0)
+                    failed_at = probe.position
+                    time.sleep(1.0)
+                    heard = probe.heard[:, failed_at : probe.position].copy()
+                late = run.status["latency_samples"]
+            assert run.process.returncode == 0
+            assert heard.shape[1] > RATE_HZ // 4
+            expected = probe.played[:, failed_at - late : failed_at - late + heard.shape[1]]
+            assert np.allclose(heard, expected, atol=1e-6)
+            assert sum("recording stopped" in text for text in run.texts()) == 1
+            samples, rate_hz = soundfile.read(take)
+            assert rate_hz == RATE_HZ and len(samples) > RATE_HZ
+    print(f"{'full disk':45s} {REPEATS:3d} times  not one sample differs")
