@@ -59,7 +59,7 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     click.option("--record-bits", type=click.Choice(["24", "32"]), default="24", show_default=True,
                  help="32 is floating point, for .wav."),
     click.option("--wait", is_flag=True, help="Wait for a device that is not there yet."),
-    click.option("--quiet", is_flag=True, help="Say only what goes wrong; for services."),
+    click.option("--quiet", is_flag=True, help="Say only what happens, on stderr; for services."),
     click.option("--json-lines", is_flag=True, help="JSON, a document a line: what happens, and how it is."),
 )  # fmt: skip
 def live(**options: Any) -> None:

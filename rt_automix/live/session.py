@@ -23,10 +23,8 @@ from rt_automix.io.wiring import FADE_S, Wiring
 from rt_automix.live import keeper
 from rt_automix.live.desk import Desk
 from rt_automix.live.hands import Hands
+from rt_automix.live.session_entry import LOST
 from rt_automix.live.setup import Setup
-
-LOST = 75
-"""Exit code of a process whose device went away (EX_TEMPFAIL)."""
 
 LOOP_S = 0.001
 WATCH_S = 0.02

@@ -15,6 +15,8 @@ from typing import Any
 
 from rt_automix.errors import AutomixError, DeviceError, UserError
 from rt_automix.io.board import CALLBACKS, Board
+from rt_automix.live import session_entry
+from rt_automix.live.session_entry import LOST
 from rt_automix.live.setup import Setup
 
 STALL_S = 1.5
@@ -22,6 +24,9 @@ STALL_S = 1.5
 
 MUTE_S = 15.0
 """A process that does not play and has not answered for this long hangs."""
+
+DEAF_S = 5.0
+"""A process that plays but has not answered for this long is left alone, and the performer told."""
 
 STOP_LIMIT_S = 4.0
 BACK_OFF_S = (0.0, 0.25, 0.5, 1.0, 2.0)
@@ -60,8 +65,6 @@ class Supervisor:
 
     def start(self) -> None:
         """Start the process that plays."""
-        from rt_automix.live import session_entry
-
         self._pipe, theirs = self._context.Pipe()
         arguments = (self._setup, self.board, theirs, self._has_played)
         self._process = self._context.Process(target=session_entry.main, args=arguments, name="rt_automix audio")
@@ -71,7 +74,7 @@ class Supervisor:
         self.starts += 1
         self._started_at = self._heard_at = self._moved_at = time.monotonic()
         self._callbacks = -1
-        self._asked = False
+        self._asked = self._is_deaf = False
         self._state = "starting"
 
     @property
@@ -133,6 +136,10 @@ class Supervisor:
         callbacks = int(self.board.stats[CALLBACKS])
         if callbacks != self._callbacks:
             self._callbacks, self._moved_at = callbacks, now
+        is_deaf = self.is_playing and now - self._heard_at > DEAF_S
+        if is_deaf and not self._is_deaf:
+            self._tell({"type": "event", "text": "The controls do not answer; the sound goes on."})
+        self._is_deaf = is_deaf
         stalled = self.is_playing and now - max(self._moved_at, self._started_at) > STALL_S
         mute = not self.is_playing and now - self._heard_at > MUTE_S
         if stalled or mute:
@@ -154,8 +161,8 @@ class Supervisor:
         self._failures = 0 if lived_s > _WELL_S else min(self._failures + 1, len(BACK_OFF_S) - 1)
         self._start_at = now + BACK_OFF_S[self._failures]
         self._state = "starting"
-        text = f"The audio process ended ({code}). Starting another."
-        self._tell({"type": "state", "state": "restarting", "text": text})
+        text = "The device is gone." if code == LOST else f"The audio process ended ({code})."
+        self._tell({"type": "state", "state": "restarting", "text": f"{text} Starting another process."})
         return True
 
     def _send(self, *message: Any) -> None:
