@@ -73,6 +73,25 @@ def limiter(music: Path | None, seconds: float, out: Path) -> None:
 
 
 @main.command()
+@click.option(
+    "--music", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True,
+    help="Folder with a folder of songs for each album.",
+)  # fmt: skip
+@click.option("--songs", type=click.IntRange(1, 1000), default=12, show_default=True, help="How many, of 90 s or more.")
+@_out
+def loudness(music: Path, songs: int, out: Path) -> None:
+    """How soon songs streamed live reach -14 LUFS and how well they stay there, beside ffmpeg's loudnorm.
+
+    \b
+    Example:
+      python -m bench loudness --music ~/Music
+    """
+    from bench import loudness as command
+
+    command.run(music, songs, out)
+
+
+@main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 @click.option(
     "--repeats", type=click.IntRange(1, 100), default=5, show_default=True, help="Runs to take the median of."

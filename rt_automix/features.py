@@ -111,6 +111,16 @@ class FeatureStream:
         self._buffer = np.zeros((channels, 2 * self.hop), np.float32)
         self._filled = 0
 
+    @property
+    def spectrum(self) -> NDArray[np.float32]:
+        """Power of the last frame, mid and side together, per bin of `bin_hz`: float32, shape (bins,)."""
+        return self._power.sum(axis=0)
+
+    @property
+    def bin_hz(self) -> float:
+        """Distance between the bins of the spectrum."""
+        return self.sample_rate_hz / self._frame.shape[1]
+
     def _design_mel(self, frequencies: NDArray[np.float64], scale: float) -> None:
         """Mel bands as segments between corners: rising over one segment, falling over the next.
 

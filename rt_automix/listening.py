@@ -246,41 +246,44 @@ class Listener:
     """
 
     def __init__(self, sample_rate_hz: int, channels: int, time_constant_s: float = 30.0) -> None:
-        self._stream = FeatureStream(sample_rate_hz, channels)
+        self.stream = FeatureStream(sample_rate_hz, channels)
         self.statistics = Statistics(time_constant_s)
         self.window = np.full((WINDOW_FRAMES, ROWS), features.ROW_FLOOR_DB, np.float32)
 
-    def push(self, block: NDArray[np.float32]) -> int:
+    def push(self, block: NDArray[np.float32], is_music: bool = True) -> int:
         """Hear samples; the number of frames they complete.
 
         Parameters
         ----------
         block : float32, shape (channels, n), any n
+        is_music : bool
+            What is not does not count for the statistics.
 
         Thread: worker. Allocates: yes.
         """
-        rows = self._stream.push(block)
+        rows = self.stream.push(block)
         if len(rows):
             self.window = np.concatenate([self.window, rows])[-WINDOW_FRAMES:]
-            self.statistics.add(rows)
+            if is_music:
+                self.statistics.add(rows)
         return len(rows)
 
     def reset(self) -> None:
         """Nothing heard."""
-        self._stream.reset()
+        self.stream.reset()
         self.statistics.reset()
         self.window = np.full_like(self.window, features.ROW_FLOOR_DB)
 
     def state(self) -> dict[str, Any]:
         """A copy of what `restore` needs to go on from here."""
         return {
-            "stream": self._stream.state(),
+            "stream": self.stream.state(),
             "statistics": self.statistics.state(),
             "window": self.window.copy(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from where `state` was taken; same sample rate and channels."""
-        self._stream.restore(state["stream"])
+        self.stream.restore(state["stream"])
         self.statistics.restore(state["statistics"])
         self.window = state["window"].copy()

@@ -59,6 +59,38 @@ def test_limiter_reports_each_limiter_on_each_signal(tmp_path):
         assert -30.0 < row["lufs"] < 0.0
 
 
+def test_loudness_reports_songs_steps_and_pauses(tmp_path):
+    from rt_automix import demo_song
+    from rt_automix.io.files import AudioWriter
+
+    folder = tmp_path / "music" / "album"
+    folder.mkdir(parents=True)
+    song = demo_song.render_song(44_100)
+    with AudioWriter(folder / "demo.flac", 44_100, 2, 16) as writer:
+        writer.write(np.tile(song, 3)[:, : 91 * 44_100])
+    results = results_of("loudness", tmp_path, "--music", str(folder.parent), "--songs", "1")
+    (figures,) = results["songs"].values()
+    assert list(figures["plain"]) == list(figures["steps"]) == list(results["summary"])
+    assert len(figures["plain"]["ours"]["short_term_lufs"]) == 750
+    assert len(figures["steps"]["ours"]["short_term_lufs"]) == 900
+    assert abs(figures["plain"]["ours"]["error_lu"]) < abs(figures["plain"]["input"]["error_lu"])
+    assert len(figures["pauses"]) == 6
+    assert results["summary"]["ours"]["never settles"]["sum"] <= 4
+
+
+def test_loudness_settling_is_found_where_it_begins():
+    from bench.loudness import settling_s
+
+    times_s = np.arange(1, 301) * 0.1
+    curve = np.where(times_s < 7.95, -20.0, -14.0)
+    assert settling_s(times_s, curve, 0.0, 30.0) == pytest.approx(8.0)
+    assert settling_s(times_s, curve, 5.0, 30.0) == pytest.approx(3.0)
+    assert settling_s(times_s, curve, 0.0, 9.9) is None
+    curve[85] = -12.0
+    assert settling_s(times_s, curve, 0.0, 30.0) == pytest.approx(8.7)
+    assert settling_s(times_s, np.full(300, -14.0), 0.0, 30.0) == pytest.approx(3.0)
+
+
 def test_render_reports_speed_and_shares(tmp_path):
     samples = np.random.default_rng(0).uniform(-0.1, 0.1, (2, 48_000)).astype(np.float32)
     from rt_automix.io.files import AudioWriter
@@ -87,5 +119,5 @@ def test_block_sizes_that_cannot_be_are_refused(blocks):
 
 
 def test_help_gives_examples():
-    for command in ("chain", "limiter", "render", "startup"):
+    for command in ("chain", "limiter", "loudness", "render", "startup"):
         assert f"python -m bench {command}" in bench(command, "--help").stdout

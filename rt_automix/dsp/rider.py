@@ -7,7 +7,8 @@ one division closes the loop. The mean over a gated window (BS.1770's gates) giv
 - a start or a jump in level makes it hurry: for eight seconds the window is short and the gain quick;
 - then the window grows to six seconds and the gain is calm, so that a song keeps its own dynamics;
 - up it goes half as fast as down;
-- silence changes nothing.
+- silence changes nothing, and applause nothing either: once somebody says that it is some, the rider
+  takes back what it has heard of it and holds still. Until then it waits with jumps that may be it.
 
 The times were searched on music against settling time, error and movement of the gain.
 """
@@ -26,10 +27,16 @@ STEP_S = 0.1
 WINDOW_STEPS = 60
 HURRY_STEPS = 80
 HURRY_WINDOW_STEPS = 12
-HURRY_RATE = 8.0
-JUMP_UP_DB, JUMP_UP_STEPS = 3.5, 5
-JUMP_DOWN_DB, JUMP_DOWN_STEPS = 6.0, 15
+HURRY_RATE = 12.0
+JUMP_UP_DB, JUMP_UP_STEPS = 3.0, 13
+JUMP_DOWN_DB, JUMP_DOWN_STEPS = 6.0, 17
 """A jump up shows less than it is: the limiter takes some of it until the gain follows."""
+LEAP_DB, HURRY_LEAP_DB, LEAP_STEPS = 5.0, 3.5, 3
+"""What leaps up so far is followed at once: nobody could say so soon whether it is applause."""
+TOO_LOUD_DB = 7.0
+"""Applause that is louder than the music by this is turned down all the same."""
+UNDO_STEPS = 10
+"""So much of the applause has been heard before anybody says so."""
 
 RISE_RATE = 0.5
 GAIN_LIMIT_DB = 40.0
@@ -40,10 +47,10 @@ LONG_LIMIT_LU = 0.6
 """What came out over the last 40 s, gated, against the target: this share of the error is aimed off."""
 
 
-_RING = 0
-_AT = WINDOW_STEPS
-_STEPS, _GOAL, _GAIN, _HURRY, _LONG_ENERGY, _LONG_COUNT = (_AT + 1 + k for k in range(6))
-STATE_SIZE = _AT + 7
+_RING_STEPS = WINDOW_STEPS + UNDO_STEPS
+_RING, _GAINS, _AT = 0, _RING_STEPS, 2 * _RING_STEPS
+_STEPS, _GOAL, _GAIN, _HURRY, _LONG_ENERGY, _LONG_COUNT, _HOLDING, _LOUD = (_AT + 1 + k for k in range(8))
+STATE_SIZE = _AT + 9
 
 SETTINGS_SIZE = 3
 RESPONSE_S, MAX_DB_PER_S, GATE_LUFS = range(SETTINGS_SIZE)
@@ -73,7 +80,8 @@ def resume(state: NDArray[np.float64], gain_db: float, target_lufs: float) -> No
     """
     gain_db = min(max(gain_db, -GAIN_LIMIT_DB), GAIN_LIMIT_DB)
     state[:] = 0.0
-    state[_RING:_AT] = energy_from_lufs(target_lufs - gain_db)
+    state[_RING:_GAINS] = energy_from_lufs(target_lufs - gain_db)
+    state[_GAINS:_AT] = gain_db
     state[_STEPS] = WINDOW_STEPS
     state[_GOAL] = gain_db
     state[_GAIN] = gain_db
@@ -87,7 +95,7 @@ def _mean_above(state, steps, gate):
     total, count = 0.0, 0
     at = int(state[_AT])
     for _ in range(steps):
-        at = at - 1 if at > 0 else WINDOW_STEPS - 1
+        at = at - 1 if at > 0 else _RING_STEPS - 1
         if state[_RING + at] > gate:
             total += state[_RING + at]
             count += 1
@@ -112,15 +120,35 @@ def _window(state):
     steps = min(int(state[_STEPS]) + 1, HURRY_WINDOW_STEPS if hurrying else WINDOW_STEPS)
     state[_HURRY] = max(state[_HURRY] - 1.0, 0.0)
     window = _gated_mean(state, steps)
-    if steps > JUMP_DOWN_STEPS:
-        newest, latest = _mean_above(state, JUMP_UP_STEPS, 0.0), _mean_above(state, JUMP_DOWN_STEPS, 0.0)
-        up = newest > window * 10.0 ** (0.1 * JUMP_UP_DB)
-        if up or latest < window * 10.0 ** (-0.1 * JUMP_DOWN_DB):
-            steps = JUMP_UP_STEPS if up else JUMP_DOWN_STEPS
-            window = newest if up else latest
-            state[_HURRY] = HURRY_STEPS
+    jumped = 0
+    leap_db = HURRY_LEAP_DB if hurrying else LEAP_DB
+    if steps > LEAP_STEPS and _mean_above(state, LEAP_STEPS, 0.0) > window * 10.0 ** (0.1 * leap_db):
+        jumped = LEAP_STEPS
+    elif steps > JUMP_UP_STEPS and _mean_above(state, JUMP_UP_STEPS, 0.0) > window * 10.0 ** (0.1 * JUMP_UP_DB):
+        jumped = JUMP_UP_STEPS
+    elif steps > JUMP_DOWN_STEPS and _mean_above(state, JUMP_DOWN_STEPS, 0.0) < window * 10.0 ** (-0.1 * JUMP_DOWN_DB):
+        jumped = JUMP_DOWN_STEPS
+    if jumped > 0:
+        steps = jumped
+        window = _mean_above(state, steps, 0.0)
+        state[_HURRY] = HURRY_STEPS
     state[_STEPS] = steps
     return window
+
+
+@kernel("boolean(float64[::1], float64)")
+def _hold(state, bare):
+    """Hold still in applause, the gain back where it began; unless it is far louder than the music was."""
+    if state[_HOLDING] == 0.0:
+        state[_HOLDING], state[_LOUD] = 1.0, 0.0
+        undone = max(min(UNDO_STEPS, int(state[_STEPS]) - 1), 0)
+        at = (int(state[_AT]) - undone + _RING_STEPS) % _RING_STEPS
+        state[_AT] = at
+        state[_STEPS] -= undone
+        state[_GOAL] = state[_GAINS + at] if undone > 0 else state[_GAIN]
+    loud = bare > _gated_mean(state, int(state[_STEPS])) * 10.0 ** (0.1 * TOO_LOUD_DB)
+    state[_LOUD] = state[_LOUD] + 1.0 if loud or state[_LOUD] >= LEAP_STEPS else 0.0
+    return state[_LOUD] < LEAP_STEPS
 
 
 @kernel("float64(float64[::1], float64, float64)")
@@ -136,8 +164,8 @@ def _aim_off(state, energy, target_lufs):
     return min(max(error, -LONG_LIMIT_LU), LONG_LIMIT_LU)
 
 
-@kernel("void(float64[::1], float64[::1], float64, float64, float64)")
-def hear(state, settings, energy, gain_db, target_lufs):
+@kernel("void(float64[::1], float64[::1], float64, float64, float64, boolean)")
+def hear(state, settings, energy, gain_db, target_lufs, applause):
     """Take up one step of 100 ms of output.
 
     Parameters
@@ -149,6 +177,8 @@ def hear(state, settings, energy, gain_db, target_lufs):
     gain_db : float64
         Mean gain that was applied to it.
     target_lufs : float64
+    applause : bool
+        Whether this is applause, or another noise that breaks into the music.
 
     Thread: audio. Allocates: no.
     """
@@ -156,9 +186,14 @@ def hear(state, settings, energy, gain_db, target_lufs):
     if _lufs(bare) < settings[GATE_LUFS]:
         state[_GOAL] = state[_GAIN]
         return
+    if applause and _hold(state, bare):
+        return
+    if not applause:
+        state[_HOLDING] = 0.0
     at = int(state[_AT])
     state[_RING + at] = bare
-    state[_AT] = (at + 1) % WINDOW_STEPS
+    state[_GAINS + at] = gain_db
+    state[_AT] = (at + 1) % _RING_STEPS
     window = _window(state)
     goal = target_lufs + _aim_off(state, energy, target_lufs) - _lufs(window)
     state[_GOAL] = min(max(goal, -GAIN_LIMIT_DB), GAIN_LIMIT_DB)

@@ -7,6 +7,7 @@ by then, a live stream and an offline render of the same samples get the same pa
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from rt_automix import features, params
 from rt_automix.dsp import atomics
 from rt_automix.engine import layout as at
+from rt_automix.engine.applause import UNDO_FRAMES, Applause
 from rt_automix.listening import Listener
 from rt_automix.profile import Profile
 from rt_automix.suggester import Suggester
@@ -52,6 +54,8 @@ class Analyst:
         self.listener = Listener(sample_rate_hz, channels)
         self.suggester = suggester
         self.profile = profile
+        self.applause = Applause(self.listener.stream.bin_hz)
+        self._before: deque[dict[str, Any]] = deque(maxlen=UNDO_FRAMES)
         self.interval_samples = features.hop_samples(sample_rate_hz) * hops
         self.suggestion = params.NEUTRAL.copy()
         self.heard_samples = 0
@@ -78,11 +82,26 @@ class Analyst:
             # The ring has gone round: go on at the newest grid point.
             self.heard_samples = (written // self.interval_samples - 1) * self.interval_samples
             self.gaps += 1
-        self.listener.push(self._read(f32, self.interval_samples))
-        self._move(self.suggester.suggest(self.listener, self.profile))
-        publish(f64, i64, self.suggestion, self.next_at + self._delay_samples, self.short_term_lufs())
+        self._hear(self._read(f32, self.interval_samples))
+        if not self.applause.heard:
+            self._move(self.suggester.suggest(self.listener, self.profile))
+        effective_at = self.next_at + self._delay_samples
+        publish(f64, i64, self.suggestion, effective_at, self.short_term_lufs(), self.applause.heard)
         self.heard_samples = self.next_at
         return True
+
+    def _hear(self, block: NDArray[np.float32]) -> None:
+        """Listen frame by frame; applause teaches nothing, what it has taught before it was known included."""
+        hop_samples = features.hop_samples(self._sample_rate_hz)
+        for start in range(0, block.shape[1], hop_samples):
+            known = self.applause.heard
+            if not known:
+                self._before.append(self.listener.statistics.state())
+            if self.listener.push(block[:, start : start + hop_samples], is_music=not known):
+                loudness_lufs = float(self.listener.window[-1, features.LOUDNESS_ROW])
+                self.applause.add(self.listener.stream.spectrum, loudness_lufs)
+            if self.applause.heard and not known:
+                self.listener.statistics.restore(self._before[0])
 
     def short_term_lufs(self) -> float:
         """Loudness of the last three seconds of input."""
@@ -113,6 +132,8 @@ class Analyst:
         """A copy of what `restore` needs."""
         return {
             "listener": self.listener.state(),
+            "applause": self.applause.state(),
+            "before": list(self._before),
             "suggestion": self.suggestion.copy(),
             "heard_samples": self.heard_samples,
         }
@@ -120,6 +141,9 @@ class Analyst:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from where `state` was taken."""
         self.listener.restore(state["listener"])
+        self.applause.restore(state["applause"])
+        self._before.clear()
+        self._before.extend(state["before"])
         self.suggestion = state["suggestion"].copy()
         self.heard_samples = state["heard_samples"]
 
@@ -130,6 +154,7 @@ def publish(
     values: params.Values,
     effective_at_samples: int,
     input_lufs: float,
+    applause: bool = False,
 ) -> None:
     """Hand a suggestion to the chain; it holds from `effective_at_samples` on.
 
@@ -138,6 +163,7 @@ def publish(
     message = np.empty(at.SUGGESTION_SIZE)
     message[at.EFFECTIVE_AT] = effective_at_samples
     message[at.INPUT_LUFS] = input_lufs
+    message[at.APPLAUSE] = applause
     message[at.SUGGESTED :] = values
     slots = f64[at.SUGGESTION_SLOTS : at.SUGGESTION_SLOTS + 3 * at.SUGGESTION_SIZE]
     atomics.triple_publish(i64[at.SUGGESTION_INDEX : at.SUGGESTION_INDEX + 3], slots, message)

@@ -116,6 +116,7 @@ def _measure(f64, f32, i64, left, right):
                 f64[at.STEP_ENERGY] / _SUB_BLOCKS_PER_STEP,
                 f64[at.STEP_GAIN_DB] / _SUB_BLOCKS_PER_STEP,
                 f64[controls + at.TARGET_LUFS],
+                f64[at.APPLAUSE_NOW] != 0.0,
             )
         f64[at.STEP_ENERGY], f64[at.STEP_GAIN_DB], i64[at.STEP_SUB_BLOCKS] = 0.0, 0.0, 0
 

@@ -16,7 +16,7 @@ RING_SAMPLES = 1 << 17
 """Input kept for the analysis, per channel: 1.4 s at 96 kHz."""
 
 # What a message from the analysis holds.
-(EFFECTIVE_AT, INPUT_LUFS, SUGGESTED) = range(3)
+(EFFECTIVE_AT, INPUT_LUFS, APPLAUSE, SUGGESTED) = range(4)
 SUGGESTION_SIZE = SUGGESTED + params.COUNT
 
 # What a message from the controls holds.
@@ -92,6 +92,7 @@ GAIN_DB = _f64.take(1)
 STEP_ENERGY = _f64.take(1)
 STEP_GAIN_DB = _f64.take(1)
 INPUT_LUFS_NOW = _f64.take(1)
+APPLAUSE_NOW = _f64.take(1)
 F64_SIZE = _f64.size
 
 _f32 = _Region()

@@ -13,6 +13,8 @@ _COMPRESSION, _STEREO_WIDTH = params.INDEX["compression"], params.INDEX["stereo_
 _DRIVE, _LEVEL = params.INDEX["limiter_drive_db"], params.INDEX["output_level"]
 _ARRIVED = 1e-6
 _MATCH_LIMIT_DB = 12.0
+_STALE_S = 2.0
+"""A verdict of applause counts for so long: should the analysis die, the rider goes on."""
 _PER_TICK = 1.0 / at.TICK_SAMPLES
 
 
@@ -42,8 +44,11 @@ def _read_suggestion(f64, i64):
     """Take the newest suggestion once its time has come, clamped; NaN means neutral."""
     index = i64[at.SUGGESTION_INDEX : at.SUGGESTION_INDEX + 3]
     slot = at.SUGGESTION_SLOTS + at.SUGGESTION_SIZE * atomics.triple_fetch(index)
-    if not f64[slot + at.EFFECTIVE_AT] <= i64[at.SAMPLE_COUNT]:
+    age_samples = i64[at.SAMPLE_COUNT] - f64[slot + at.EFFECTIVE_AT]
+    if not age_samples >= 0.0:
         return
+    is_fresh = age_samples < _STALE_S * f64[at.SAMPLE_RATE_HZ]
+    f64[at.APPLAUSE_NOW] = f64[slot + at.APPLAUSE] if is_fresh else 0.0
     for k in range(params.COUNT):
         value = f64[slot + at.SUGGESTED + k]
         value = value if value == value else _NEUTRAL[k]

@@ -237,6 +237,7 @@ def kernels_and_arguments() -> dict[str, tuple[Any, list[Any]]]:
         "dither.quantise": (dither.quantise, [left, np.zeros(64, np.int32), dither.new_state(48000, 1)[0], 16]),
         "mix.guard": (mix.guard, [left, right]),
         "mix.crossfade": (mix.crossfade, [left, right, left.copy(), right.copy(), 0, share, share]),
+        "rider.hear": (rider.hear, [riding, rider_settings, 0.1, 0.0, -14.0, False]),
         "delaylock.tick": (delaylock.tick, [delaylock.new_state(48000.0), 64, 0]),
         "resampler.process": (
             resampler.process,
@@ -253,7 +254,6 @@ def kernels_and_arguments() -> dict[str, tuple[Any, list[Any]]]:
         "ring.take": (ring.take, [np.zeros(64, np.float32), left.copy(), 0]),
         "bridge.push": (bridge.push, [*bridge.new_bridge(48000.0, 48000.0), left, right, 0]),
         "bridge.pull": (bridge.pull, [*bridge.new_bridge(48000.0, 48000.0), left.copy(), right.copy(), 0]),
-        "rider.hear": (rider.hear, [riding, rider_settings, 0.1, 0.0, -14.0]),
     }
 
 

@@ -23,18 +23,19 @@ SETTINGS[rider.MAX_DB_PER_S] = DEFAULTS.max_db_per_s
 SETTINGS[rider.GATE_LUFS] = DEFAULTS.gate_lufs
 
 
-def ridden(input_lufs, state=None, low_db=-24.0, high_db=24.0, settings=SETTINGS) -> np.ndarray:
-    """Gain in dB after every tick while the input has these loudnesses, one per 100 ms."""
+def ridden(input_lufs, state=None, low_db=-24.0, high_db=24.0, settings=SETTINGS, applause=None) -> np.ndarray:
+    """Gain in dB after every tick while the input has these loudnesses, and is said to be applause, per 100 ms."""
     state = rider.new_state() if state is None else state
     elapsed_s = rider.STEP_S / TICKS_PER_STEP
     gains_db = []
-    for loudness_lufs in input_lufs:
+    said = np.zeros(len(input_lufs), bool) if applause is None else applause
+    for loudness_lufs, is_applause in zip(input_lufs, said, strict=True):
         step_db = []
         for _ in range(TICKS_PER_STEP):
             rider.move(state, settings, low_db, high_db, elapsed_s)
             step_db.append(rider.gain_db(state))
         mean_db = float(np.mean(step_db))
-        rider.hear(state, settings, energy_from_lufs(loudness_lufs + mean_db), mean_db, TARGET_LUFS)
+        rider.hear(state, settings, energy_from_lufs(loudness_lufs + mean_db), mean_db, TARGET_LUFS, bool(is_applause))
         gains_db += step_db
     return np.array(gains_db)
 
@@ -136,6 +137,46 @@ def test_resume_still_follows_other_music():
     assert ridden(steady(-26.0, 10.0), state)[-1] == pytest.approx(12.0, abs=NEAR_DB)
 
 
+VERDICT_STEPS = 10
+"""How late it is said that there is applause, or none any more."""
+
+
+def interrupted(pause_lu: float, said: bool) -> np.ndarray:
+    """Gains from the last step before 5 s of pause on, until 5 s after it, with the music's ups and downs."""
+    music = -20.0 + np.random.default_rng(4).uniform(-1.0, 1.0, 300)
+    pause = np.full(50, -20.0 + pause_lu)
+    applause = np.zeros(350, bool)
+    applause[200 + VERDICT_STEPS : 250 + VERDICT_STEPS // 2] = said
+    gains_db = ridden(np.concatenate([music[:200], pause, music[200:]]), applause=applause)
+    return gains_db[199 * TICKS_PER_STEP : 300 * TICKS_PER_STEP]
+
+
+@pytest.mark.parametrize("pause_lu", [-30.0, -20.0, -12.0, -6.0, 0.0, 3.0])
+def test_applause_moves_nothing(pause_lu):
+    gains_db = interrupted(pause_lu, said=True)
+    assert np.abs(gains_db - gains_db[0]).max() < 0.5
+    if pause_lu <= -6.0:
+        assert np.abs(interrupted(pause_lu, said=False) - gains_db[0]).max() > 1.0
+
+
+def test_applause_far_louder_than_the_music_is_turned_down_all_the_same():
+    gains_db = interrupted(10.0, said=True)
+    assert gains_db[3 * TICKS_PER_STEP :].min() < gains_db[0] - 6.0
+
+
+def test_a_jump_under_a_false_alarm_is_followed_once_that_is_over():
+    """It never ends where the music was taken for applause, as long as somebody says so and then no more."""
+    state = rider.new_state()
+    ridden(steady(-20.0, 20.0), state)
+    held_db = ridden(steady(-26.5, 2.0), state, applause=np.ones(20, bool))
+    assert np.ptp(held_db) < 0.5
+    assert ridden(steady(-26.5, 8.0), state)[-1] == pytest.approx(12.5, abs=1.0)
+
+
+def test_applause_before_any_music_holds_the_gain():
+    assert not np.any(ridden(steady(-20.0, 0.2), applause=np.ones(2, bool)))
+
+
 def test_target_already_met_moves_next_to_nothing():
     assert np.abs(ridden(steady(TARGET_LUFS, 20.0))).max() < NEAR_DB
 
@@ -145,6 +186,6 @@ def test_gain_stays_finite_whatever_is_heard():
     state = rider.new_state()
     for energy in (0.0, 1e-300, 1e12, 1.0):
         for gain_db in (-40.0, 0.0, 40.0):
-            rider.hear(state, SETTINGS, energy, gain_db, TARGET_LUFS)
+            rider.hear(state, SETTINGS, energy, gain_db, TARGET_LUFS, False)
             rider.move(state, SETTINGS, -24.0, 24.0, 0.1)
             assert abs(rider.gain_db(state)) <= 24.0

@@ -1,0 +1,130 @@
+"""Applause and other noises are told from music, in time and hardly ever the other way round."""
+
+import numpy as np
+import pytest
+from crowd import applause, noise
+
+from rt_automix import demo_song, features
+from rt_automix.config import Config, Master
+from rt_automix.dsp.jit import JIT_ENABLED
+from rt_automix.engine.applause import LONGEST_S, MUSIC_S, Applause
+from rt_automix.engine.engine import Engine
+from rt_automix.features import HOP_S, FeatureStream
+from rt_automix.measure import Meter
+
+RATE_HZ = 48000
+PAUSE_S = 4.0
+
+NOISES = {
+    "50 claps a second": lambda channels: applause(RATE_HZ, PAUSE_S, channels, 50.0),
+    "400 claps a second": lambda channels: applause(RATE_HZ, PAUSE_S, channels),
+    "white": lambda channels: noise(RATE_HZ, PAUSE_S, channels, 0.0),
+    "pink": lambda channels: noise(RATE_HZ, PAUSE_S, channels, -0.5),
+}
+
+
+@pytest.fixture(scope="module")
+def song():
+    """The choruses of the demo: drums, bass, chords, a lead."""
+    return demo_song.render_song(RATE_HZ)[:, 14 * RATE_HZ :]
+
+
+def heard(audio, judge=None):
+    """The verdict after each frame."""
+    stream = FeatureStream(RATE_HZ, len(audio))
+    judge = Applause(stream.bin_hz) if judge is None else judge
+    verdicts = []
+    for start in range(0, audio.shape[1], stream.hop):
+        for row in stream.push(audio[:, start : start + stream.hop]):
+            judge.add(stream.spectrum, float(row[features.LOUDNESS_ROW]))
+            verdicts.append(judge.heard)
+    return np.array(verdicts)
+
+
+def integrated_lufs(audio):
+    meter = Meter(RATE_HZ, len(audio))
+    meter.push(np.ascontiguousarray(audio))
+    return meter.result().integrated_lufs
+
+
+def first_s(verdicts, value, after_s):
+    """Time from `after_s` to the first frame with this verdict."""
+    late = verdicts[round(after_s / HOP_S) :]
+    return np.argmax(late == value) * HOP_S if np.any(late == value) else np.inf
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("level_db", [-20.0, 0.0])
+@pytest.mark.parametrize("name", NOISES)
+def test_noise_that_breaks_into_music_is_heard_within_a_second(song, name, level_db, channels):
+    music, at = song[:channels, : 6 * RATE_HZ], 4 * RATE_HZ
+    pause = NOISES[name](channels)
+    pause = pause * np.float32(10 ** (level_db / 20) * music.std() / pause.std())
+    verdicts = heard(np.concatenate([music[:, :at], pause, music[:, at:]], axis=1))
+    assert not verdicts[: round(4.0 / HOP_S)].any()
+    assert first_s(verdicts, True, 4.0) < 0.9
+    if "pink" not in name or channels == 2:  # half as many degrees of freedom: pink noise in mono flickers
+        assert verdicts[round(5.0 / HOP_S) : round(8.0 / HOP_S)].all()
+    assert first_s(verdicts, False, 4.0 + PAUSE_S) < 0.9
+
+
+def test_the_song_is_never_taken_for_applause(song):
+    assert not heard(song).any()
+
+
+def test_noise_that_nothing_came_before_is_the_programme(song):
+    pause = NOISES["400 claps a second"](2)
+    assert not heard(pause).any()
+    short = round((MUSIC_S - 4 * HOP_S) * RATE_HZ)
+    assert not heard(np.concatenate([song[:, :short], pause], axis=1)).any()
+
+
+def test_noise_without_an_end_becomes_the_programme(song):
+    endless = np.tile(NOISES["white"](2), 7)
+    verdicts = heard(np.concatenate([song[:, : 3 * RATE_HZ], endless], axis=1))
+    assert verdicts.sum() * HOP_S == pytest.approx(LONGEST_S, abs=0.3)
+    assert not verdicts[-1]
+
+
+def test_silence_decides_nothing(song):
+    silence = np.zeros((2, 2 * RATE_HZ), np.float32)
+    assert not heard(np.concatenate([song[:, : 3 * RATE_HZ], silence], axis=1)).any()
+
+
+def test_a_restored_judge_goes_on_alike(song):
+    audio = np.concatenate([song[:, : 3 * RATE_HZ], NOISES["pink"](2), song[:, : 2 * RATE_HZ]], axis=1)
+    half = 4 * RATE_HZ
+    bin_hz = FeatureStream(RATE_HZ, 2).bin_hz
+    first, second = Applause(bin_hz), Applause(bin_hz)
+    heard(audio[:, :half], first)
+    second.restore(first.state())
+    rest = heard(audio[:, half:], first)
+    assert np.array_equal(heard(audio[:, half:], second), rest)
+    assert rest.any() and not rest.all()
+
+
+@pytest.mark.skipif(not JIT_ENABLED, reason="seconds of audio: too slow in plain Python")
+@pytest.mark.parametrize("level_lu", [-50.0, -20.0, -12.0, -6.0, 0.0])
+def test_applause_does_not_move_the_gain(song, level_lu):
+    """The rider holds, whatever the block size; after it, the stream without a pause is the measure."""
+    chorus, at = song[:, RATE_HZ : 11 * RATE_HZ], 14 * RATE_HZ
+    music = np.concatenate([chorus, chorus], axis=1)[:, : 17 * RATE_HZ]
+    pause = NOISES["400 claps a second"](2)
+    pause = pause * np.float32(10 ** ((level_lu + integrated_lufs(music) - integrated_lufs(pause)) / 20))
+    paused = np.concatenate([music[:, :at], pause, music[:, at:]], axis=1)
+
+    def stream(audio, block=4800):
+        engine = Engine(Config(master=Master(target_lufs=-14.0)))
+        engine.prepare(RATE_HZ, block)
+        out, gains_db = [], []
+        for start in range(0, audio.shape[1], block):
+            out.append(engine.process(audio[:, start : start + block].copy()))
+            gains_db.append(engine.meters().ride_db)
+        return np.concatenate(out, axis=1), np.array(gains_db)
+
+    out, gains_db = stream(paused)
+    straight_db = stream(music)[1]
+    assert np.abs(gains_db[140:180] - gains_db[139]).max() < 0.5
+    assert np.abs(gains_db[180:210] - straight_db[140:170]).max() < 0.5
+    if level_lu == -12.0:
+        assert np.array_equal(stream(paused, 1111)[0], out)
