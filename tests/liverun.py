@@ -145,9 +145,17 @@ class Probe:
         sinks = get_ports("rt_automix:in_.*", is_audio=True, is_input=True)
         return sinks, get_ports("rt_automix:out_.*", is_audio=True, is_output=True)
 
-    def can_connect(self) -> bool:
-        """Whether the program's ports are there, joined to the physical ones."""
-        return all(len(ports) == 2 and all(map(self._client.get_all_connections, ports)) for ports in self._theirs())
+    def try_to_connect(self) -> bool:
+        """Connect if the program's ports are there; False if they are not, or go away meanwhile."""
+        import jack
+
+        try:
+            if any(len(ports) < 2 for ports in self._theirs()):
+                return False
+            self.connect()
+        except jack.JackError:
+            return False
+        return True
 
     def connect(self) -> None:
         """Join our ports to the program's; its inputs from the physical ones are cut."""

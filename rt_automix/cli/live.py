@@ -58,6 +58,7 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     click.option("--record-input", type=settings.FILE, metavar="FILE", help="Keep what comes in."),
     click.option("--record-bits", type=click.Choice(["24", "32"]), default="24", show_default=True,
                  help="32 is floating point, for .wav."),
+    click.option("--play", type=settings.FILE, metavar="FILE", help="Play a file, over and over, without a device."),
     click.option("--wait", is_flag=True, help="Wait for a device that is not there yet."),
     click.option("--quiet", is_flag=True, help="Say only what happens, on stderr; for services."),
     click.option("--json-lines", is_flag=True, help="JSON, a document a line: what happens, and how it is."),
@@ -133,6 +134,7 @@ def _setup(options: dict[str, Any]) -> Setup:
         controls={name: options[name] for name in names if options[name] is not None},
         state_path=state,
         wait=options["wait"],
+        play=options["play"],
     )
 
 

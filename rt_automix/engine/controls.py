@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix import params
 from rt_automix.config import Config
 from rt_automix.engine import layout as at
 from rt_automix.errors import ConfigError, nearest
@@ -22,7 +23,9 @@ RANGES = {
     "output_trim_db": (-40.0, 0.0),
 }
 SWITCHES = ("freeze", "ride")
-NAMES = ("listen", *RANGES, *SWITCHES)
+NAMES = ("listen", "trims", *RANGES, *SWITCHES)
+TRIM_RANGES = {param.name: 0.5 * (param.high - param.low) for param in params.PARAMS}
+"""How far each parameter can be moved away from what is suggested, up or down, in its own unit."""
 
 
 def initial(config: Config, style: Profile) -> dict[str, Any]:
@@ -37,6 +40,7 @@ def initial(config: Config, style: Profile) -> dict[str, Any]:
         "ride": config.rider.enabled,
         "max_trim_db": config.rider.max_trim_db,
         "output_trim_db": 0.0,
+        "trims": {},
     }
 
 
@@ -49,6 +53,8 @@ def check(name: str, value: Any) -> None:
     elif name in SWITCHES:
         if not isinstance(value, bool):
             raise ConfigError(f"control {name} = {value!r} is not a switch. Use True or False.")
+    elif name == "trims":
+        _check_trims(value)
     elif name == "listen":
         if value not in LISTEN:
             raise ConfigError(
@@ -58,9 +64,20 @@ def check(name: str, value: Any) -> None:
         raise ConfigError(f'control "{name}" is unknown.{nearest(name, NAMES)} Known: {", ".join(NAMES)}.')
 
 
+def _check_trims(trims: Any) -> None:
+    if not isinstance(trims, dict):
+        raise ConfigError(f"control trims = {trims!r} is not a table. Use offsets by the names of parameters.")
+    for name, offset in trims.items():
+        if name not in TRIM_RANGES:
+            raise ConfigError(f'control trims: parameter "{name}" is unknown.{nearest(str(name), TRIM_RANGES)}')
+        most = TRIM_RANGES[name]
+        if isinstance(offset, bool) or not isinstance(offset, (int, float)) or not -most <= offset <= most:
+            raise ConfigError(f"control trims: {name} = {offset!r} is outside [{-most:g}, {most:g}].")
+
+
 def message(controls: dict[str, Any]) -> NDArray[np.float64]:
     """The controls as the chain reads them: float64, shape (CONTROL_SIZE,)."""
-    values = np.empty(at.CONTROL_SIZE)
+    values = np.zeros(at.CONTROL_SIZE)
     values[at.AMOUNT] = controls["amount"]
     values[at.LISTEN] = LISTEN[controls["listen"]]
     values[at.FREEZE] = controls["freeze"]
@@ -68,5 +85,7 @@ def message(controls: dict[str, Any]) -> NDArray[np.float64]:
     values[at.TARGET_LUFS] = controls["target_lufs"]
     values[at.RIDE] = controls["ride"]
     values[at.MAX_TRIM_DB] = controls["max_trim_db"]
+    for name, offset in controls["trims"].items():
+        values[at.TRIMS + params.INDEX[name]] = offset
     values[at.OUTPUT_TRIM_LIN] = lin_from_db(controls["output_trim_db"])
     return values

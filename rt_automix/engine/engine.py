@@ -239,6 +239,8 @@ class Engine:
         max_trim_db : float, 0..24
         output_trim_db : float, -40..0
             Behind everything, whatever is listened to.
+        trims : dict
+            Offsets to what is suggested, by parameter, each up to half its range.
 
         Raises
         ------
@@ -284,6 +286,11 @@ class Engine:
     def suggestion_age_s(self) -> float:
         """How long ago the newest sample came in that the suggestion has heard."""
         return (int(self._i64[at.SAMPLE_COUNT]) - self.analyst.heard_samples) / self.sample_rate_hz
+
+    @property
+    def input_short_term_lufs(self) -> float:
+        """Loudness of the last three seconds of what comes in, as the analysis has heard it."""
+        return self.analyst.short_term_lufs()
 
     @property
     def analysis_gaps(self) -> int:

@@ -26,7 +26,7 @@ def learned(engine: Engine) -> dict[str, Any]:
     f64, _, _ = engine.arrays
     return {
         "controls": engine.controls,
-        "suggestion": params.to_dict(f64[at.TARGETS : at.TARGETS + params.COUNT]),  # of a frozen engine, the frozen
+        "suggestion": params.to_dict(f64[at.BASE : at.BASE + params.COUNT]),  # of a frozen engine, the frozen
         "ride_db": engine.meters().ride_db,
         "statistics": engine.analyst.listener.statistics.plain(),
     }

@@ -52,9 +52,16 @@ def _read_suggestion(f64, i64):
     for k in range(params.COUNT):
         value = f64[slot + at.SUGGESTED + k]
         value = value if value == value else _NEUTRAL[k]
-        f64[at.TARGETS + k] = min(max(value, _LOW[k]), _HIGH[k])
+        f64[at.BASE + k] = min(max(value, _LOW[k]), _HIGH[k])
     heard = f64[slot + at.INPUT_LUFS]
     f64[at.INPUT_LUFS_NOW] = heard if abs(heard) < 200.0 else -200.0
+
+
+@kernel("void(float64[::1], int64)")
+def _aim(f64, controls):
+    """What parameters go to: what was suggested, and the performer's own offset to it."""
+    for k in range(params.COUNT):
+        f64[at.TARGETS + k] = min(max(f64[at.BASE + k] + f64[controls + at.TRIMS + k], _LOW[k]), _HIGH[k])
 
 
 @kernel("int64(float64[::1])")
@@ -128,6 +135,7 @@ def tick(f64, i64):
     controls = _read_controls(f64, i64)
     if f64[controls + at.FREEZE] == 0.0:
         _read_suggestion(f64, i64)
+    _aim(f64, controls)
     matched_db = loudness.short_term_lufs(f64[at.LOUDNESS_STATE : at.LOUDNESS_STATE + loudness.STATE_SIZE])
     matched_db = matched_db - f64[at.INPUT_LUFS_NOW] if f64[at.INPUT_LUFS_NOW] > -70.0 else 0.0
     f64[at.TARGETS + at.S_MATCH_DB] = min(max(matched_db, -_MATCH_LIMIT_DB), _MATCH_LIMIT_DB)
@@ -158,8 +166,9 @@ def settle(f64, i64):
 
     Thread: main, while no audio runs. Allocates: no.
     """
-    _read_controls(f64, i64)
+    controls = _read_controls(f64, i64)
     _read_suggestion(f64, i64)
+    _aim(f64, controls)
     for k in range(at.SMOOTHED):
         f64[at.HALFWAY + k] = f64[at.TARGETS + k]
         f64[at.NOW + k] = f64[at.TARGETS + k]

@@ -8,11 +8,11 @@ import os
 import threading
 from typing import Any
 
+from rt_automix.config import Audio
 from rt_automix.errors import DeviceChoiceError, DeviceError
 from rt_automix.io import callbacks
 from rt_automix.io.choice import channel_indices
 from rt_automix.io.device import CLIENT_NAME
-from rt_automix.io.stream import Selection
 from rt_automix.io.wiring import Wiring
 
 _NO_MODULE = "The JACK backend needs the package JACK-Client. Install it: pip install rt-automix[jack]"
@@ -29,7 +29,7 @@ class JackStream:
 
     in_width = out_width = 2
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: Audio) -> None:
         os.environ.setdefault("JACK_NO_START_SERVER", "1")
         try:
             import jack
@@ -57,7 +57,7 @@ class JackStream:
         self.in_channels = tuple(range(len(self._sources)))
         self.out_channels = tuple(range(len(self._sinks)))
 
-    def _check_rate(self, selection: Selection) -> None:
+    def _check_rate(self, selection: Audio) -> None:
         if selection.sample_rate_hz not in (None, self.sample_rate_hz):
             self._client.close()
             raise DeviceChoiceError(

@@ -7,11 +7,11 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+from rt_automix.config import Audio
 from rt_automix.errors import DeviceChoiceError, DeviceError
 from rt_automix.io import callbacks
 from rt_automix.io.choice import choose
 from rt_automix.io.device import rates_of, shut_down, sound_library, survey
-from rt_automix.io.stream import Selection
 from rt_automix.io.wiring import Wiring
 
 _INPUT_STALL_S = 0.7
@@ -26,7 +26,7 @@ class PortAudioStream:
         What was asked for is not there, or nothing is.
     """
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: Audio) -> None:
         found = survey()
         if found.missing and not found.devices:
             raise DeviceError(" ".join(found.missing))

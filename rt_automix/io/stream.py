@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
-
-from rt_automix.config import Audio as Selection
 
 if TYPE_CHECKING:
     from rt_automix.io.wiring import Wiring
@@ -38,7 +35,3 @@ class Stream(Protocol):
 
     def close(self) -> None:
         """End it, after `start` or not. May hang where the server has died: call it with a limit."""
-
-
-Opener = Callable[[Selection], Stream]
-"""Finds the device that the settings name. Raises DeviceChoiceError or DeviceError."""

@@ -52,6 +52,8 @@ class Desk:
     def set(self, name: str, value: Any) -> None:
         """Set a control to a value in its own unit; None toggles a switch, bypass and compare among them.
 
+        "trim.NAME" is a parameter's offset to what is suggested.
+
         Raises
         ------
         ConfigError
@@ -62,6 +64,8 @@ class Desk:
                 self.panic()
         elif name == "profile":
             self.use_profile(value)
+        elif name.startswith("trim."):
+            self.engine.set(trims={**self.engine.controls["trims"], name.removeprefix("trim."): value})
         elif name in LISTEN_SWITCHES:
             on = self.engine.controls["listen"] != name if value is None else bool(value)
             if on or self.engine.controls["listen"] == name:
@@ -97,6 +101,12 @@ class Desk:
         there = self.profiles
         now = there.index(self.profile) if self.profile in there else 0
         self.use_profile(there[(now + steps) % len(there)])
+
+    def use_reference(self, style: profile.Profile) -> None:
+        """Aim at what a song measures like; it stays among the profiles until the next one."""
+        self._reference = style
+        self.profile = style.name
+        self.engine.follow_style(style)
 
     def use_profile(self, name: str) -> None:
         """Aim at a profile by name or path; one that does not load changes nothing."""

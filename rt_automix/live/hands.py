@@ -4,20 +4,43 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast, get_args
 
 from rt_automix.config import Midi
-from rt_automix.errors import AutomixError
+from rt_automix.errors import AutomixError, ConfigError, nearest
 from rt_automix.io.midi import MidiPorts
 from rt_automix.live.desk import Desk, Remark
-from rt_automix.live.mapping import Router
+from rt_automix.live.learn import LIMIT_S, QUIET_S, recognise
+from rt_automix.live.mapping import Event, Router, decode
+from rt_automix.midimap import Control, MidiMapping
 
 CHECK_S = 0.15
 """How often ports are looked after: one that comes back is taken up within this and a little more."""
 
+Mappings = tuple[MidiMapping, ...]
+
 SHOW_S = 0.05
 """How often lights follow."""
+
+
+class _Lesson:
+    """What a controller sends while a control waits for its knob."""
+
+    def __init__(self, control: Control) -> None:
+        self.control = control
+        self.events: list[Event] = []
+        self._began = self._last = 0.0
+
+    def hear(self, message: Sequence[int], now: float) -> None:
+        event = decode(message)
+        if event is not None:
+            self._began = self._began or now
+            self._last = now
+            self.events.append(event)
+
+    def is_over(self, now: float) -> bool:
+        return bool(self.events) and (now - self._last > QUIET_S or now - self._began > LIMIT_S)
 
 
 class Hands:
@@ -28,11 +51,16 @@ class Hands:
     settings : config.Midi
     desk : Desk
     remark : function of a str
+    learned : function of the mappings
+        Told when a knob has been learned, of all mappings there are now.
     """
 
-    def __init__(self, settings: Midi, desk: Desk, remark: Remark) -> None:
+    def __init__(self, settings: Midi, desk: Desk, remark: Remark, learned: Callable[[Mappings], None]) -> None:
         self._desk, self._remark = desk, remark
-        self._router = Router(settings.map, desk.profiles)
+        self._map = settings.map
+        self._router = Router(self._map, desk.profiles)
+        self._learned = learned
+        self._lesson: _Lesson | None = None
         self._ports: MidiPorts | None = None
         self._check_at = self._show_at = 0.0
         if settings.enabled:
@@ -60,8 +88,13 @@ class Hands:
 
     def _serve(self, ports: MidiPorts, now: float) -> None:
         for message, _ in ports.poll():
+            if self._lesson is not None:
+                self._lesson.hear(message, now)
+                continue
             for name, value in self._router.feed(message, self._desk.values):
                 self._set(name, value)
+        if self._lesson is not None and self._lesson.is_over(now):
+            self._finish(self._lesson)
         if now >= self._check_at:
             self._check_at = now + CHECK_S
             for text in ports.check():
@@ -77,6 +110,37 @@ class Hands:
             self._desk.set(name, value)
         except AutomixError as error:
             self._remark(str(error))
+
+    @property
+    def learning(self) -> str | None:
+        """The control that waits for its knob."""
+        return self._lesson.control if self._lesson is not None else None
+
+    def learn(self, control: str | None) -> None:
+        """Wait for a knob or button to be moved, which shall set a control from then on; None calls it off.
+
+        Raises
+        ------
+        ConfigError
+            No knob can set that.
+        """
+        if control is not None and control not in get_args(Control):
+            near, known = nearest(control, get_args(Control)), ", ".join(get_args(Control))
+            raise ConfigError(f'control "{control}" cannot be learned.{near} Known: {known}.')
+        self._lesson = None if control is None else _Lesson(cast(Control, control))
+
+    def _finish(self, lesson: _Lesson) -> None:
+        self._lesson = None
+        try:
+            mapping = recognise(lesson.control, lesson.events)
+        except AutomixError as error:
+            self._remark(str(error))
+            return
+        others = (other for other in self._map if other.control != mapping.control and not other.shares_with(mapping))
+        self._map = (*others, mapping)
+        self._router = Router(self._map, self._desk.profiles)
+        self._remark(f"MIDI: {mapping.control} listens to {mapping.heard} ({mapping.kind}).")
+        self._learned(self._map)
 
     def status(self) -> dict[str, Any]:
         """Which ports are listened to, and what is missing."""

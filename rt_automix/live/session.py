@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -18,13 +19,12 @@ from rt_automix.engine.engine import Engine
 from rt_automix.errors import AutomixError, DeviceError, UserError
 from rt_automix.io.board import Board, clear, timing
 from rt_automix.io.kernels import compile_missing
-from rt_automix.io.stream import Selection, Stream
+from rt_automix.io.stream import Stream
 from rt_automix.io.wiring import FADE_S, Wiring
 from rt_automix.live import keeper
 from rt_automix.live.desk import Desk
-from rt_automix.live.hands import Hands
-from rt_automix.live.session_entry import LOST
-from rt_automix.live.setup import Setup
+from rt_automix.live.hands import Hands, Mappings
+from rt_automix.live.setup import LOST, Setup
 
 LOOP_S = 0.001
 WATCH_S = 0.02
@@ -67,7 +67,7 @@ class Session:
         self.engine.prepare(_FIRST_RATE_HZ, _MAX_BLOCK_SAMPLES)
         self.desk = Desk(self.engine, setup, self._remark)
         self._recall(resumed)
-        self._hands = Hands(setup.config.midi, self.desk, self._remark)
+        self._hands = Hands(setup.config.midi, self.desk, self._remark, self._learned)
 
     # What the parent hears -------------------------------------------------------------------------
 
@@ -79,6 +79,9 @@ class Session:
 
     def _remark(self, text: str) -> None:
         self._tell("event", text)
+
+    def _learned(self, mappings: Mappings) -> None:
+        self._tell("learned", mappings)
 
     def _enter(self, state: str, text: str) -> None:
         """Change state; say so once."""
@@ -137,7 +140,7 @@ class Session:
         """The device, opened for; None if the end came first."""
         while not self._stopping:
             try:
-                return open_stream(self._setup.config.audio)
+                return open_stream(self._setup)
             except (DeviceError, UserError) as error:
                 if not self._waits:
                     raise
@@ -218,11 +221,16 @@ class Session:
                 self._tell("status", self.status())
             case "stop":
                 self._stopping = True
-            case "set" | "nudge":
-                try:
-                    getattr(self.desk, what)(*rest)
-                except AutomixError as error:
-                    self._remark(str(error))
+            case "set" | "nudge" | "use_reference":
+                self._try(getattr(self.desk, what), *rest)
+            case "learn":
+                self._try(self._hands.learn, *rest)
+
+    def _try(self, action: Callable[..., None], *arguments: Any) -> None:
+        try:
+            action(*arguments)
+        except AutomixError as error:
+            self._remark(str(error))
 
     def stop(self) -> None:
         """Ask for the end. Thread: any."""
@@ -247,23 +255,30 @@ class Session:
             "bridge": stream.bridging if stream else None,
             "meters": asdict(engine.meters()),
             "suggested": engine.suggestion,
+            "input_short_term_lufs": engine.input_short_term_lufs,
             "suggestion_age_s": engine.suggestion_age_s,
             "analysis_gaps": engine.analysis_gaps,
             "controls": engine.controls,
             "profile": self.desk.profile,
+            "profiles": list(self.desk.profiles),
+            "learning": self._hands.learning,
             "midi": self._hands.status(),
         }
 
 
-def open_stream(selection: Selection) -> Stream:
-    """Find the device of a selection. Raises DeviceChoiceError or DeviceError."""
-    if selection.backend == "jack":
+def open_stream(setup: Setup) -> Stream:
+    """Find the device, or the file in its place. Raises DeviceChoiceError, DeviceError or AudioFileError."""
+    if setup.play is not None:
+        from rt_automix.io.filestream import FileStream
+
+        return FileStream(setup.play)
+    if setup.config.audio.backend == "jack":
         from rt_automix.io.jackport import JackStream
 
-        return JackStream(selection)
+        return JackStream(setup.config.audio)
     from rt_automix.io.portaudio import PortAudioStream
 
-    return PortAudioStream(selection)
+    return PortAudioStream(setup.config.audio)
 
 
 def _closed(stream: Stream) -> bool:

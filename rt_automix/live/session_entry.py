@@ -7,9 +7,6 @@ from typing import Any
 from rt_automix.io.board import Board
 from rt_automix.live.setup import Setup
 
-LOST = 75
-"""Exit code of a process whose device went away (EX_TEMPFAIL)."""
-
 
 def main(setup: Setup, board: Board, pipe: Any, resumed: bool) -> None:
     """Be the process that plays."""

@@ -11,6 +11,9 @@ from rt_automix.config import Config
 if TYPE_CHECKING:
     from rt_automix.profile import Profile
 
+LOST = 75
+"""Exit code of a process that plays, if its device went away (EX_TEMPFAIL)."""
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -29,6 +32,8 @@ class Setup:
         Where controls and learned state are kept; None keeps nothing.
     wait : bool
         Wait for a device that is not there at the start, too.
+    play : path, optional
+        A file to play in the place of a device.
     """
 
     config: Config
@@ -37,3 +42,4 @@ class Setup:
     controls: dict[str, Any] = field(default_factory=dict)
     state_path: Path | None = None
     wait: bool = False
+    play: Path | None = None

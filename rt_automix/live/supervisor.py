@@ -11,13 +11,16 @@ import contextlib
 import multiprocessing
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 from rt_automix.errors import AutomixError, DeviceError, UserError
 from rt_automix.io.board import CALLBACKS, Board
 from rt_automix.live import session_entry
-from rt_automix.live.session_entry import LOST
-from rt_automix.live.setup import Setup
+from rt_automix.live.setup import LOST, Setup
+
+if TYPE_CHECKING:
+    from rt_automix.profile import Profile
 
 STALL_S = 1.5
 """A process that plays but whose callbacks have stopped for this long hangs."""
@@ -52,7 +55,7 @@ class Supervisor:
         self.status: dict[str, Any] | None = None
         self.starts = 0
         self.sample_rate_hz = 0
-        self._setup = setup
+        self.setup = setup
         self._tell = listener
         self._context: Any = multiprocessing.get_context("spawn")
         self._process: Any = None
@@ -66,7 +69,7 @@ class Supervisor:
     def start(self) -> None:
         """Start the process that plays."""
         self._pipe, theirs = self._context.Pipe()
-        arguments = (self._setup, self.board, theirs, self._has_played)
+        arguments = (self.setup, self.board, theirs, self._has_played)
         self._process = self._context.Process(target=session_entry.main, args=arguments, name="rt_automix audio")
         self._process.daemon = True
         self._process.start()
@@ -127,6 +130,10 @@ class Supervisor:
                 self._tell({"type": "state", "state": rest[0], "text": rest[1]})
             case "event":
                 self._tell({"type": "event", "text": rest[0]})
+            case "learned":
+                midi = replace(self.setup.config.midi, map=rest[0])
+                self.setup = replace(self.setup, config=replace(self.setup.config, midi=midi))
+                self._tell({"type": "learned", "mappings": [asdict(mapping) for mapping in rest[0]]})
             case "compiling":
                 self._tell({"type": "compiling", "done": rest[0], "total": rest[1]})
             case "error":
@@ -176,6 +183,15 @@ class Supervisor:
     def nudge(self, name: str, steps: float) -> None:
         """Move a control of the session by so many steps."""
         self._send("nudge", name, steps)
+
+    def learn(self, control: str | None) -> None:
+        """Let a control wait for its MIDI knob; None calls it off."""
+        self._send("learn", control)
+
+    def use_reference(self, style: Profile) -> None:
+        """Aim at what a song measures like."""
+        self.setup = replace(self.setup, reference=style)
+        self._send("use_reference", style)
 
     def stop(self) -> None:
         """End the session with a fade; waits no longer than STOP_LIMIT_S."""

@@ -42,10 +42,9 @@ def sounding(limit_s=15.0):
         deadline = time.monotonic() + limit_s
         while True:
             assert time.monotonic() < deadline, "no sound came back"
-            if not probe.can_connect():
+            if not probe.try_to_connect():
                 time.sleep(0.005)
                 continue
-            probe.connect()
             seen = probe.position
             while time.monotonic() < deadline and probe.is_connected():
                 if np.any(probe.heard[:, seen : probe.position]):

@@ -1,0 +1,67 @@
+"""What an engine keeps for the next, and the controls that live brought: trims of output and parameters."""
+
+import json
+
+import numpy as np
+import pytest
+
+from rt_automix import params
+from rt_automix.dsp.jit import JIT_ENABLED
+from rt_automix.engine import memory
+from rt_automix.engine.engine import Engine
+from rt_automix.errors import ConfigError, UserError
+
+pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="seconds of audio: too slow in plain Python")
+
+
+def noise():
+    return (0.1 * np.random.default_rng(1).standard_normal((2, 4096))).astype(np.float32)
+
+
+def test_the_output_trim_turns_everything_down_whatever_is_listened_to():
+    for listen in ("master", "bypass", "compare"):
+        engine = Engine(analysis="off")
+        engine.prepare(48_000, 4096, 2)
+        engine.set(amount=0.0, listen=listen)
+        engine.settle()
+        plain = engine.process(noise())
+        engine.reset()
+        engine.set(output_trim_db=-12.0)
+        engine.settle()
+        down = engine.process(noise())
+        assert np.allclose(down, plain * 10 ** (-12 / 20), atol=1e-6)
+
+
+def test_trims_are_offsets_to_what_is_suggested_and_stay_inside_the_range():
+    engine = Engine(analysis="off")
+    engine.prepare(48_000, 4096, 2)
+    engine.hold(params.from_dict({"air_db": 2.0, "mid_db": 5.0}))
+    engine.set(trims={"air_db": -1.5, "mid_db": 3.0})
+    engine.settle()
+    engine.process(noise())
+    applied = engine.meters().applied
+    assert applied["air_db"] == pytest.approx(0.5) and applied["mid_db"] == pytest.approx(6.0)
+    for wrong in ({"air": 1.0}, {"air_db": 99.0}, {"air_db": float("nan")}, [1.0]):
+        with pytest.raises(ConfigError):
+            engine.set(trims=wrong)
+
+
+def test_an_engine_starts_from_what_another_has_learned():
+    engine = Engine(analysis="inline")
+    engine.prepare(48_000, 4096, 2)
+    engine.set(amount=0.7, target_lufs=-18.0, trims={"air_db": 1.0})
+    for _ in range(120):
+        engine.process(0.3 * noise())
+    kept = json.loads(json.dumps(memory.learned(engine)))
+    other = Engine(analysis="inline")
+    other.prepare(44_100, 4096, 2)
+    memory.resume(other, kept)
+    other.process(np.zeros((2, 4096), np.float32))
+    assert other.controls == engine.controls
+    assert other.meters().ride_db == pytest.approx(engine.meters().ride_db, abs=0.01)
+    assert other.analyst.listener.statistics.seconds_heard == engine.analyst.listener.statistics.seconds_heard
+    for name, value in memory.learned(other)["suggestion"].items():
+        assert value == pytest.approx(kept["suggestion"][name])
+    for broken in ({}, {**kept, "ride_db": "x"}, {**kept, "statistics": {}}, {**kept, "controls": {"amount": 3}}):
+        with pytest.raises(UserError, match="saved state"):
+            memory.resume(other, broken)
