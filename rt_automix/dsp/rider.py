@@ -66,7 +66,7 @@ def new_state() -> NDArray[np.float64]:
     return state
 
 
-def resume(state: NDArray[np.float64], gain_db: float, target_lufs: float) -> None:
+def resume(state: NDArray[np.float64], gain_db: float, target_lufs: float, settled: bool = True) -> None:
     """Start as if `gain_db` had long brought the music to the target: no hurry, nothing to make good for.
 
     Parameters
@@ -75,10 +75,16 @@ def resume(state: NDArray[np.float64], gain_db: float, target_lufs: float) -> No
     gain_db : float
         Limited to +-GAIN_LIMIT_DB.
     target_lufs : float
+    settled : bool
+        False: it is only where to begin, for music that may be another: hurry as at any start.
 
-    Thread: main, while no audio runs. Allocates: no.
+    Thread: main, while no audio runs. Allocates: yes.
     """
     gain_db = min(max(gain_db, -GAIN_LIMIT_DB), GAIN_LIMIT_DB)
+    if not settled:
+        state[:] = new_state()
+        state[_GOAL] = state[_GAIN] = gain_db
+        return
     state[:] = 0.0
     state[_RING:_GAINS] = energy_from_lufs(target_lufs - gain_db)
     state[_GAINS:_AT] = gain_db

@@ -32,8 +32,8 @@ def learned(engine: Engine) -> dict[str, Any]:
     }
 
 
-def resume(engine: Engine, memory: dict[str, Any]) -> None:
-    """Start a prepared engine from what another had `learned`.
+def resume(engine: Engine, memory: dict[str, Any], settled: bool = True) -> None:
+    """Start a prepared engine from what another had `learned`; not `settled`: for music that may be another.
 
     Raises
     ------
@@ -58,5 +58,6 @@ def resume(engine: Engine, memory: dict[str, Any]) -> None:
     engine.analyst.listener.statistics = statistics
     engine.hold(suggestion)
     f64, _, _ = engine.arrays
-    rider.resume(f64[at.RIDER_STATE : at.RIDER_STATE + rider.STATE_SIZE], ride_db, wanted["target_lufs"])
+    state = f64[at.RIDER_STATE : at.RIDER_STATE + rider.STATE_SIZE]
+    rider.resume(state, ride_db, wanted["target_lufs"], settled)
     engine.settle()

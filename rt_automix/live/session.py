@@ -55,6 +55,7 @@ class Session:
     def __init__(self, setup: Setup, board: Board, pipe: Any, resumed: bool) -> None:
         self._setup, self._board, self._pipe = setup, board, pipe
         self._waits = setup.wait or resumed
+        self._is_settled = resumed
         self._stopping = False
         self._state = "starting"
         self._said = ""
@@ -98,7 +99,7 @@ class Session:
             try:
                 if isinstance(kept.get("profile"), str):
                     self.desk.use_profile(kept["profile"])
-                memory.resume(self.engine, kept.get("learned", {}))
+                memory.resume(self.engine, kept.get("learned", {}), self._is_settled)
             except UserError as error:
                 self._remark(str(error))
         if not resumed:
@@ -153,7 +154,7 @@ class Session:
         if stream.sample_rate_hz != self.engine.sample_rate_hz:
             learned = memory.learned(self.engine)
             self.engine.prepare(stream.sample_rate_hz, _MAX_BLOCK_SAMPLES)
-            memory.resume(self.engine, learned)
+            memory.resume(self.engine, learned, self._is_settled)
         clear(self._board.stats)
         channels = stream.in_width, stream.out_width, stream.in_channels, stream.out_channels
         self._wiring = Wiring(self.engine.arrays, self._board, stream.sample_rate_hz, *channels)
@@ -165,7 +166,8 @@ class Session:
             self._enter("waiting", f"Waiting for the device. {error}")
             self._turn(FIND_AGAIN_S)
             return True
-        self._stream, self._waits = stream, True
+        self._stream = stream
+        self._waits = self._is_settled = True
         self._wiring.fade(1.0)
         self._enter("playing", f"Playing through {stream.description} at {stream.sample_rate_hz} Hz.")
         self._watch()

@@ -65,3 +65,17 @@ def test_an_engine_starts_from_what_another_has_learned():
     for broken in ({}, {**kept, "ride_db": "x"}, {**kept, "statistics": {}}, {**kept, "controls": {"amount": 3}}):
         with pytest.raises(UserError, match="saved state"):
             memory.resume(other, broken)
+
+
+def test_yesterdays_gain_is_only_where_to_begin():
+    """Other music than last time: not settled, the gain hurries to where it belongs."""
+    gains = {}
+    for settled in (True, False):
+        engine = Engine(analysis="off")
+        engine.prepare(48_000, 4096, 2)
+        kept = {**memory.learned(engine), "ride_db": 2.0}
+        memory.resume(engine, kept, settled)
+        for _ in range(12):  # a second, some 3 dB louder than that gain would suit
+            engine.process(1.2 * noise())
+        gains[settled] = engine.meters().ride_db
+    assert gains[False] < gains[True] - 0.5
