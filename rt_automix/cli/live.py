@@ -59,6 +59,11 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     click.option("--record-bits", type=click.Choice(["24", "32"]), default="24", show_default=True,
                  help="32 is floating point, for .wav."),
     click.option("--play", type=settings.FILE, metavar="FILE", help="Play a file, over and over, without a device."),
+    click.option("--panel", is_flag=True, help="Serve a page to see and steer it, on this machine."),
+    click.option("--panel-port", type=click.IntRange(0, 65535), default=8765, show_default=True, metavar="N",
+                 help="Port of the page; 0 takes any that is free."),
+    click.option("--panel-host", default="127.0.0.1", show_default=True, metavar="ADDRESS",
+                 help="Address of the page; 0.0.0.0 lets a tablet in, with the token that is shown."),
     click.option("--wait", is_flag=True, help="Wait for a device that is not there yet."),
     click.option("--quiet", is_flag=True, help="Say only what happens, on stderr; for services."),
     click.option("--json-lines", is_flag=True, help="JSON, a document a line: what happens, and how it is."),
@@ -81,7 +86,7 @@ def live(**options: Any) -> None:
     for path in paths.values():
         check(path, int(options["record_bits"]))
     setup = _setup(options)
-    view = _view(options)
+    view = _view(options, setup)
     supervisor = Supervisor(setup, view.hear)
     takes = Takes(supervisor.board, paths, int(options["record_bits"]), view.remark)
     ending: list[int] = []
@@ -145,7 +150,23 @@ def default_state_path() -> Path:
     return platformdirs.user_state_path("rt_automix", appauthor=False) / "live.json"
 
 
-def _view(options: dict[str, Any]) -> Any:
+def _view(options: dict[str, Any], setup: Setup) -> Any:
+    from rt_automix.cli import views
+
+    view = _terminal_view(options)
+    if not options["panel"]:
+        return view
+    from rt_automix.panel import security
+    from rt_automix.panel.view import Panel
+
+    panel = Panel(setup, options["panel_host"], options["panel_port"], view.remark)
+    view.remark(f"Panel: {panel.url}")
+    if not panel.is_local and not options["json_lines"]:
+        click.echo(security.picture(panel.url), err=True)
+    return views.Together(view, panel)
+
+
+def _terminal_view(options: dict[str, Any]) -> Any:
     from rt_automix.cli import views
 
     if options["json_lines"]:

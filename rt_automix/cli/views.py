@@ -45,6 +45,41 @@ class Quiet:
         """Look at how it goes."""
 
 
+class Together:
+    """Several views of one session."""
+
+    def __init__(self, *views: Any) -> None:
+        self._views = views
+        self._open = contextlib.ExitStack()
+
+    @property
+    def wants_end(self) -> bool:
+        return any(view.wants_end for view in self._views)
+
+    def __enter__(self) -> Together:
+        for view in self._views:
+            self._open.enter_context(view)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def hear(self, document: dict[str, Any]) -> None:
+        """Let all take note of what the session says."""
+        for view in self._views:
+            view.hear(document)
+
+    def remark(self, text: str) -> None:
+        """Let all take note of something a user should know."""
+        for view in self._views:
+            view.remark(text)
+
+    def show(self, supervisor: Supervisor, takes: Takes) -> None:
+        """Let all look at how it goes."""
+        for view in self._views:
+            view.show(supervisor, takes)
+
+
 class JsonLines(Quiet):
     """Prints every document as a line on stdout, the status now and then; takes commands as lines on stdin.
 

@@ -1,0 +1,198 @@
+"""What a page draws of the sound itself: spectra, correlation, width and clips, from the shared take rings.
+
+The rings are there for the recorder anyway; looking at them costs the sound nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rt_automix.io.board import TAKE_SAMPLES, WRITTEN, Board
+from rt_automix.listening import tone_edges_hz
+from rt_automix.profile import Profile
+from rt_automix.units import db_from_lin, db_from_power, lin_from_db
+
+BANDS = 48
+BANDS_HZ: NDArray[np.float64] = np.geomspace(25.0, 20_000.0, BANDS)
+"""Centres, a fifth of an octave apart."""
+
+_HALF_BAND = (BANDS_HZ[1] / BANDS_HZ[0]) ** 0.5
+EDGES_HZ: NDArray[np.float64] = np.append(BANDS_HZ / _HALF_BAND, BANDS_HZ[-1] * _HALF_BAND)
+WINDOW_SAMPLES = 4096
+SMOOTHING_S = 0.3
+CLIP_LIN = 0.999
+FLOOR_DB = -120.0
+WIDTH_LIMIT_DB = 60.0
+_MOST_NEW_SAMPLES = TAKE_SAMPLES // 4
+"""A look back no further than this, far from what is being written over."""
+
+_WINDOW = np.hanning(WINDOW_SAMPLES + 1)[:-1].astype(np.float32)
+_POWER_SCALE = 2.0 / (WINDOW_SAMPLES * float(np.square(_WINDOW, dtype=np.float64).sum()))
+"""Of squared magnitudes, so that all bins together are the mean square of what was windowed."""
+
+EQ_BANDS: tuple[tuple[str, str, float], ...] = (
+    ("low shelf", "low_shelf_db", 110.0),
+    ("bell", "low_mid_db", 260.0),
+    ("bell", "mid_db", 1000.0),
+    ("bell", "presence_db", 3500.0),
+    ("high shelf", "air_db", 9000.0),
+)
+"""As in the engine's equaliser, which this process is too light to import; a test compares."""
+
+
+class Scope:
+    """Watches what comes in and what goes out.
+
+    Parameters
+    ----------
+    board : Board
+    style_of : function
+        Profile of a name, None if there is none.
+    """
+
+    def __init__(self, board: Board, style_of: Callable[[str], Profile | None]) -> None:
+        self._rings = board.takes.reshape(2, 2, TAKE_SAMPLES)
+        self._written = board.stats[WRITTEN : WRITTEN + 1]
+        self._style_of = style_of
+        self._seen = int(self._written[0])
+        self._looked_at = self._seen
+        self.clips_in = self.clips_out = 0
+        self.in_peak_lin = 0.0
+        self._forget()
+
+    def _forget(self) -> None:
+        self._powers = np.zeros((2, BANDS))
+        self._moments = np.zeros(3)
+
+    def count(self, ceiling_dbtp: float) -> None:
+        """Count clips among the samples that are new since the last time. Call it some twenty times a second."""
+        written = int(self._written[0])
+        start = max(self._seen, written - _MOST_NEW_SAMPLES)
+        if start < written:
+            peaks = np.abs(_piece(self._rings, start, written))
+            self.clips_in += int(np.count_nonzero(peaks[0] >= CLIP_LIN))
+            self.clips_out += int(np.count_nonzero(peaks[1] >= np.float32(lin_from_db(ceiling_dbtp))))
+            self.in_peak_lin = float(peaks[0].max())
+        self._seen = written
+
+    def read(self, status: Mapping[str, Any]) -> dict[str, Any]:
+        """What there is to draw, for JSON: levels in dB with one decimal.
+
+        Parameters
+        ----------
+        status : dict
+            The document of the process that plays.
+        """
+        rate_hz = status["sample_rate_hz"]
+        if status["state"] != "playing":
+            self._forget()
+            self.in_peak_lin = 0.0
+        elif rate_hz:
+            self._look(rate_hz)
+        in_db, out_db = np.maximum(db_from_power(self._powers), FLOOR_DB)
+        left, right, both = self._moments
+        mid, side = left + right + 2.0 * both, left + right - 2.0 * both
+        width_db = float(db_from_power(max(side, 0.0)) - db_from_power(max(mid, 0.0))) if left + right > 0.0 else 0.0
+        style = self._style_of(status["profile"])
+        return {
+            "in_db": _tenths(in_db),
+            "out_db": _tenths(out_db),
+            "profile_db": _tenths(profile_db(style, out_db)) if style else None,
+            "eq_db": _tenths(eq_db(status["meters"]["applied"])),
+            "correlation": round(float(both / math.sqrt(left * right)), 3) if left * right > 0.0 else 1.0,
+            "width_db": round(min(max(width_db, -WIDTH_LIMIT_DB), WIDTH_LIMIT_DB), 1),
+            "clips_in": self.clips_in,
+            "clips_out": self.clips_out,
+            "in_peak_dbfs": round(max(db_from_lin(self.in_peak_lin), FLOOR_DB), 1),
+        }
+
+    def _look(self, rate_hz: int) -> None:
+        """Take the newest window into the means, as far as time has gone on."""
+        written = int(self._written[0])
+        new_samples, self._looked_at = written - self._looked_at, written
+        if new_samples <= 0 or written < WINDOW_SAMPLES:
+            return
+        share = 1.0 - math.exp(-new_samples / (SMOOTHING_S * rate_hz))
+        samples = _piece(self._rings, written - WINDOW_SAMPLES, written)
+        self._powers += share * (band_powers(samples, rate_hz) - self._powers)
+        left, right = samples[1].astype(np.float64)
+        self._moments += share * (np.array([left @ left, right @ right, left @ right]) - self._moments)
+
+
+def _piece(rings: NDArray[np.float32], start: int, stop: int) -> NDArray[np.float32]:
+    """Samples of all rings from one count to another: float32, shape (2, 2, stop - start)."""
+    low, high = start % TAKE_SAMPLES, start % TAKE_SAMPLES + stop - start
+    if high <= TAKE_SAMPLES:
+        return np.nan_to_num(rings[:, :, low:high])
+    return np.nan_to_num(np.concatenate((rings[:, :, low:], rings[:, :, : high - TAKE_SAMPLES]), axis=2))
+
+
+def band_powers(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float64]:
+    """Power in each of the bands, mean of the channels; a full-scale sine has 0.5.
+
+    A bin that lies over the border of two bands counts for each by its share, so that narrow low
+    bands work, too.
+
+    Parameters
+    ----------
+    samples : float32, shape (sides, channels, WINDOW_SAMPLES)
+
+    Returns
+    -------
+    float64, shape (sides, BANDS)
+    """
+    magnitudes = np.abs(np.fft.rfft(samples * _WINDOW, axis=-1))
+    powers = _POWER_SCALE * np.square(magnitudes).mean(axis=1)
+    bin_hz = rate_hz / WINDOW_SAMPLES
+    borders_hz = (np.arange(powers.shape[-1]) + 0.5) * bin_hz
+    below = np.array([np.interp(EDGES_HZ, borders_hz, side) for side in powers.cumsum(axis=-1)])
+    return np.diff(below, axis=-1)
+
+
+def eq_db(applied: Mapping[str, float]) -> NDArray[np.float64]:
+    """Magnitude of the equaliser at BANDS_HZ: its analog prototypes (R. Bristow-Johnson, "Audio EQ Cookbook").
+
+    Parameters
+    ----------
+    applied : mapping
+        Gains in dB by the names of parameters.
+    """
+    total = np.zeros(BANDS)
+    for kind, name, centre_hz in EQ_BANDS:
+        total += _band_db(kind, applied[name], BANDS_HZ / centre_hz)
+    return total
+
+
+def _band_db(kind: str, gain_db: float, ratio: ArrayLike) -> NDArray[np.float64]:
+    """Magnitude in dB of one analog band, Q = sqrt(1/2), at multiples of its frequency."""
+    s = 1j * np.asarray(ratio)
+    a, q = 10.0 ** (gain_db / 40.0), math.sqrt(0.5)
+    if kind == "bell":
+        response = (s * s + s * a / q + 1.0) / (s * s + s / (a * q) + 1.0)
+    else:
+        if kind == "low shelf":
+            s = 1.0 / s  # the high shelf, mirrored
+        response = a * (a * s * s + s * math.sqrt(a) / q + 1.0) / (s * s + s * math.sqrt(a) / q + a)
+    return 20.0 * np.log10(np.abs(response))
+
+
+def profile_db(style: Profile, out_db: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A profile's spectrum in our bands, at the level of what goes out.
+
+    The profile's bands are wider than ours, so densities are compared.
+    """
+    edges_hz = tone_edges_hz()
+    centres_hz = np.sqrt(edges_hz[1:] * edges_hz[:-1])
+    density_db = np.array(style.bands_db) - db_from_power(np.diff(edges_hz))
+    shape_db = np.interp(np.log(BANDS_HZ), np.log(centres_hz), density_db) + db_from_power(np.diff(EDGES_HZ))
+    first, last = np.searchsorted(BANDS_HZ, edges_hz[[0, -1]])
+    return np.maximum(shape_db + (out_db - shape_db)[first:last].mean(), FLOOR_DB)
+
+
+def _tenths(levels_db: NDArray[np.float64]) -> list[float]:
+    return np.round(levels_db, 1).tolist()
