@@ -1,0 +1,69 @@
+// MIDI learn: choose a control here, then move a knob there.
+
+import { byId, setPressed, setText } from "./dom.js";
+
+export function mountLearn(store, connection) {
+  const [button, bar, text] = [byId("learn"), byId("learn-bar"), byId("learn-text")];
+  let isChoosing = false;
+  const learning = () => store.state?.learning ?? null;
+  const isActive = () => isChoosing || learning() !== null;
+
+  const leave = () => {
+    isChoosing = false;
+    if (learning() !== null) connection.send({ type: "learn", control: null });
+    show();
+  };
+  const show = () => {
+    const waited = learning();
+    bar.hidden = !isActive();
+    setPressed(button, isActive());
+    document.body.classList.toggle("choosing", isChoosing);
+    setText(text, waited ? `Waiting for a knob: move the one for ${nameOf(waited)}.` : "Touch the control that a knob shall move.");
+    for (const control of document.querySelectorAll("[data-learn]")) {
+      control.classList.toggle("learning", control.dataset.learn === waited);
+    }
+  };
+  // While a control is chosen, touching it must not move it.
+  const choose = (event) => {
+    const control = isChoosing ? event.target.closest?.("[data-learn]") : null;
+    if (!control) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.type !== "pointerdown" && event.type !== "keydown") return;
+    if (event.type === "keydown" && event.key !== "Enter" && event.key !== " ") return;
+    isChoosing = false;
+    connection.send({ type: "learn", control: control.dataset.learn });
+    swallowClick();
+    show();
+  };
+
+  button.addEventListener("click", () => {
+    if (isActive()) leave();
+    else {
+      isChoosing = true;
+      show();
+    }
+  });
+  byId("learn-cancel").addEventListener("click", leave);
+  for (const type of ["pointerdown", "mousedown", "keydown", "wheel"]) {
+    document.addEventListener(type, choose, { capture: true, passive: false });
+  }
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && isActive()) leave();
+  });
+  store.onDraw(show);
+}
+
+/** The click that ends the touch of a choice means nothing more. */
+function swallowClick() {
+  const swallow = (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  document.addEventListener("click", swallow, { capture: true, once: true });
+  setTimeout(() => document.removeEventListener("click", swallow, { capture: true }), 500);
+}
+
+function nameOf(control) {
+  return control.replaceAll("_", " ").replace(/ (lufs|db)$/, "");
+}

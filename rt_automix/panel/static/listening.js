@@ -1,0 +1,53 @@
+// What is heard: bypass, freeze, panic, and compare, which is held to listen.
+
+import { byId, setPressed } from "./dom.js";
+
+export function mountListening(store, connection) {
+  const [bypass, freeze, compare, keep, panic] = ["bypass", "freeze", "compare", "compare-keep", "panic"].map(byId);
+  const controls = () => store.session?.controls ?? {};
+  const isComparing = () => controls().listen === "compare";
+
+  bypass.addEventListener("click", () => connection.set("bypass", controls().listen !== "bypass"));
+  freeze.addEventListener("click", () => connection.set("freeze", !controls().freeze));
+  panic.addEventListener("click", () => connection.set("panic", true));
+  keep.addEventListener("click", () => connection.set("compare", !isComparing()));
+  holdToListen(compare, isComparing, (on) => connection.set("compare", on));
+
+  store.onDraw(() => {
+    const { listen, freeze: isFrozen } = controls();
+    setPressed(bypass, listen === "bypass");
+    setPressed(compare, listen === "compare");
+    setPressed(keep, listen === "compare");
+    setPressed(freeze, isFrozen);
+  });
+}
+
+/** On while a pointer or the space bar holds the button; Enter switches it over. */
+function holdToListen(button, isOn, listen) {
+  let isHeld = false;
+  const hold = () => {
+    if (!isHeld) listen(true);
+    isHeld = true;
+  };
+  const release = () => {
+    if (isHeld) listen(false);
+    isHeld = false;
+  };
+  button.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    button.setPointerCapture(event.pointerId);
+    hold();
+  });
+  for (const end of ["pointerup", "pointercancel", "lostpointercapture", "blur"]) button.addEventListener(end, release);
+  document.addEventListener("visibilitychange", release);
+  button.addEventListener("contextmenu", (event) => event.preventDefault());
+  button.addEventListener("keydown", (event) => {
+    if (event.repeat || (event.key !== " " && event.key !== "Enter")) return;
+    event.preventDefault();
+    if (event.key === " ") hold();
+    else listen(!isOn());
+  });
+  button.addEventListener("keyup", (event) => {
+    if (event.key === " ") release();
+  });
+}
