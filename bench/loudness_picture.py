@@ -58,6 +58,6 @@ def _pauses(axes: Axes, results: dict[str, Any]) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
-    axes.legend(loc="lower right")
+    axes.legend(loc="center right")
     axes.set_title("What 5 s of pause do to our gain")
     axes.set_xlabel("dB moved (dashed: goal 0.5)")

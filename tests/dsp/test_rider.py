@@ -165,7 +165,7 @@ def test_applause_far_louder_than_the_music_is_turned_down_all_the_same():
 
 
 def test_a_jump_under_a_false_alarm_is_followed_once_that_is_over():
-    """It never ends where the music was taken for applause, as long as somebody says so and then no more."""
+    """Music that falls and is taken for applause for a while: held then, ridden after."""
     state = rider.new_state()
     ridden(steady(-20.0, 20.0), state)
     held_db = ridden(steady(-26.5, 2.0), state, applause=np.ones(20, bool))
