@@ -31,7 +31,7 @@ def _forget_dead_servers() -> None:
             pid = int.from_bytes(file.read(4), "little")
             if pid and not Path(f"/proc/{pid}").exists():
                 file.seek(at)
-                file.write(bytes(4))
+                file.write(bytes(size))
 
 
 class JackServer:

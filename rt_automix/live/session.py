@@ -17,6 +17,7 @@ from typing import Any
 from rt_automix.engine import memory
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import AutomixError, DeviceError, UserError
+from rt_automix.io import callbacks
 from rt_automix.io.board import Board, clear, timing
 from rt_automix.io.kernels import compile_missing
 from rt_automix.io.stream import Stream
@@ -291,33 +292,35 @@ def _closed(stream: Stream) -> bool:
     return not closing.is_alive()
 
 
-def main(setup: Setup, board: Board, pipe: Any, resumed: bool) -> None:
-    """Be the process that plays. Called by `supervisor` in a new interpreter; does not return."""
+def main(board: Board, pipe: Any) -> None:
+    """Be the process that plays. Called in a new interpreter; does not return.
+
+    It compiles and warms up, waits for ("play", setup, resumed), and begins.
+    """
     if hasattr(os, "setsid"):
         os.setsid()  # what is typed in the terminal is the parent's affair
     if os.environ.get("RT_AUTOMIX_DEBUG") != "1":
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries print there, over the performer's screen
     sessions: list[Session] = []
-    stop_early = threading.Event()
 
     def stop(*_: Any) -> None:
-        stop_early.set()
-        for session in sessions:
-            session.stop()
+        if not sessions:
+            os._exit(0)
+        sessions[0].stop()
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), stop)
-    for done, total in compile_missing():
-        pipe.send(("compiling", done, total))
-        if stop_early.is_set():
-            os._exit(0)
+    code = 0
     try:
-        session = Session(setup, board, pipe, resumed)
-        sessions.append(session)
-        if stop_early.is_set():
-            session.stop()
-        code = session.run()
+        for done, total in compile_missing():
+            pipe.send(("compiling", done, total))
+        _warm_up()
+        _, setup, resumed = pipe.recv()
+        sessions.append(Session(setup, board, pipe, resumed))
+        code = sessions[0].run()
+    except EOFError:
+        pass  # nobody needs it any more
     except Exception as error:
         if os.environ.get("RT_AUTOMIX_DEBUG") == "1":
             raise
@@ -325,3 +328,10 @@ def main(setup: Setup, board: Board, pipe: Any, resumed: bool) -> None:
         code = 1
     pipe.close()
     os._exit(code)  # a sound system that hangs cannot hold this process
+
+
+def _warm_up() -> None:
+    """Load all that the first session would wait for."""
+    Engine(analysis="off").prepare(_FIRST_RATE_HZ, _MAX_BLOCK_SAMPLES)
+    for made in (callbacks.portaudio_callback, callbacks.jack_callback):
+        made.compile()

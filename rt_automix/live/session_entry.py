@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from rt_automix.io.board import Board
-from rt_automix.live.setup import Setup
 
 
-def main(setup: Setup, board: Board, pipe: Any, resumed: bool) -> None:
-    """Be the process that plays."""
+def main(board: Board, pipe: Any) -> None:
+    """Be the process that plays, once the pipe says so."""
     from rt_automix.live import session
 
-    session.main(setup, board, pipe, resumed)
+    session.main(board, pipe)

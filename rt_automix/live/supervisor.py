@@ -7,8 +7,6 @@ nothing is killed, whatever the interpreter over there is busy with.
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rt_automix.errors import AutomixError, DeviceError, UserError
 from rt_automix.io.board import CALLBACKS, Board
-from rt_automix.live import session_entry
+from rt_automix.live.player import Player
 from rt_automix.live.setup import LOST, Setup
 
 if TYPE_CHECKING:
@@ -36,6 +34,11 @@ BACK_OFF_S = (0.0, 0.25, 0.5, 1.0, 2.0)
 """Before the next start after so many that came to nothing."""
 
 _WELL_S = 5.0
+
+RESERVE_S = 3.0
+"""After so much playing another process is made ready, to take over within a blink."""
+
+_RESERVE_AGAIN_S = 10.0
 
 Listener = Callable[[dict[str, Any]], None]
 
@@ -57,9 +60,9 @@ class Supervisor:
         self.sample_rate_hz = 0
         self.setup = setup
         self._tell = listener
-        self._context: Any = multiprocessing.get_context("spawn")
-        self._process: Any = None
-        self._pipe: Any = None
+        self._player: Player | None = None
+        self._reserve: Player | None = None
+        self._reserve_at = 0.0
         self._state = "starting"
         self._has_played = False
         self._failures = 0
@@ -67,18 +70,22 @@ class Supervisor:
         self._error: AutomixError | None = None
 
     def start(self) -> None:
-        """Start the process that plays."""
-        self._pipe, theirs = self._context.Pipe()
-        arguments = (self.setup, self.board, theirs, self._has_played)
-        self._process = self._context.Process(target=session_entry.main, args=arguments, name="rt_automix audio")
-        self._process.daemon = True
-        self._process.start()
-        theirs.close()
+        """Let a process play, the one in reserve if there is one."""
+        self._player, self._reserve = self._reserve or Player(self.board), None
+        self._player.play(self.setup, self._has_played)
         self.starts += 1
         self._started_at = self._heard_at = self._moved_at = time.monotonic()
         self._callbacks = -1
         self._asked = self._is_deaf = False
         self._state = "starting"
+
+    def _keep_a_reserve(self, now: float) -> None:
+        """Have another process ready once all is well; one that died is replaced after a while."""
+        if self._reserve is not None and self._reserve.exit_code is not None:
+            self._reserve.bury()
+            self._reserve, self._reserve_at = None, now + _RESERVE_AGAIN_S
+        if self._reserve is None and self.is_playing and now >= max(self._started_at + RESERVE_S, self._reserve_at):
+            self._reserve = Player(self.board)
 
     @property
     def is_playing(self) -> bool:
@@ -88,7 +95,7 @@ class Supervisor:
     @property
     def pid(self) -> int | None:
         """Of the process that plays."""
-        return self._process.pid if self._process is not None else None
+        return self._player.pid if self._player is not None else None
 
     def step(self) -> bool:
         """Hear, watch, and start anew where that is due; False once it has ended by itself.
@@ -101,24 +108,25 @@ class Supervisor:
             The session could not begin.
         """
         now = time.monotonic()
-        if self._process is None:
+        player = self._player
+        if player is None:
             if now >= self._start_at:
                 self.start()
             return True
-        self._hear(now)
-        if self._process.exitcode is not None:
-            return self._bury(now)
+        self._hear(player, now)
+        if player.exit_code is not None:
+            return self._bury(player, player.exit_code, now)
         if not self._asked:
-            self._send("ask")
+            player.send("ask")
             self._asked = True
-        self._watch(now)
+        self._watch(player, now)
+        self._keep_a_reserve(now)
         return True
 
-    def _hear(self, now: float) -> None:
-        with contextlib.suppress(EOFError, OSError):
-            while self._pipe.poll():
-                self._take(*self._pipe.recv())
-                self._heard_at = now
+    def _hear(self, player: Player, now: float) -> None:
+        for message in player.heard():
+            self._take(*message)
+            self._heard_at = now
 
     def _take(self, what: str, *rest: Any) -> None:
         match what:
@@ -139,7 +147,7 @@ class Supervisor:
             case "error":
                 self._error = (UserError if rest[1] == UserError.exit_code else DeviceError)(rest[0])
 
-    def _watch(self, now: float) -> None:
+    def _watch(self, player: Player, now: float) -> None:
         callbacks = int(self.board.stats[CALLBACKS])
         if callbacks != self._callbacks:
             self._callbacks, self._moved_at = callbacks, now
@@ -151,14 +159,13 @@ class Supervisor:
         mute = not self.is_playing and now - self._heard_at > MUTE_S
         if stalled or mute:
             self._tell({"type": "event", "text": "The audio process hangs. Starting another."})
-            self._process.kill()
+            player.kill()
 
-    def _bury(self, now: float) -> bool:
+    def _bury(self, player: Player, code: int, now: float) -> bool:
         """Note the end of the process, and when the next may start."""
-        code, lived_s = self._process.exitcode, now - self._started_at
-        self._process.join()
-        self._process = None
-        self._pipe.close()
+        lived_s = now - self._started_at
+        player.bury()
+        self._player = None
         if code == 0:
             return False
         if self._error is not None and not self._has_played:
@@ -173,8 +180,8 @@ class Supervisor:
         return True
 
     def _send(self, *message: Any) -> None:
-        with contextlib.suppress(BrokenPipeError, OSError):
-            self._pipe.send(message)
+        if self._player is not None:
+            self._player.send(*message)
 
     def set(self, name: str, value: Any) -> None:
         """Set a control of the session."""
@@ -195,16 +202,19 @@ class Supervisor:
 
     def stop(self) -> None:
         """End the session with a fade; waits no longer than STOP_LIMIT_S."""
-        if self._process is None:
+        if self._reserve is not None:
+            self._reserve.kill()
+            self._reserve = None
+        player, self._player = self._player, None
+        if player is None:
             return
-        self._send("stop")
+        player.send("stop")
         if self._state == "starting":
-            self._process.terminate()  # it does not listen yet
+            player.terminate()  # it does not listen yet
         deadline = time.monotonic() + STOP_LIMIT_S
-        while self._process.is_alive() and time.monotonic() < deadline:
-            self._hear(time.monotonic())
-            self._process.join(0.02)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join(1.0)
-        self._process = None
+        while player.exit_code is None and time.monotonic() < deadline:
+            self._hear(player, time.monotonic())
+            player.wait(0.02)
+        if player.exit_code is None:
+            player.kill()
+        player.bury()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from rt_automix.io.board import AT_NS, BLOCK_SAMPLES, SAMPLES, TAKE_SAMPLES, WRI
 from rt_automix.live.recorder import Recorder
 
 INPUT, OUTPUT = range(2)
+_REMEMBERED = 4
 
 
 class Takes:
@@ -28,10 +30,24 @@ class Takes:
 
     def __init__(self, board: Board, paths: dict[int, Path], bits: int, tell: Callable[[str], None]) -> None:
         self._board, self._paths, self._bits, self._tell = board, paths, bits, tell
-        self._recorders: list[Recorder] = []
+        self._recorders: dict[int, Recorder] = {}
+        self._ended: list[dict[str, Any]] = []
         self._rate_hz = 0
         self._samples = 0
         self._ended_at_ns = self._ended_written = 0
+
+    def record(self, on: bool) -> None:
+        """Start a take of what goes out, into a file named by the time, or end it. One that runs goes on."""
+        if on and OUTPUT not in self._paths:
+            self._paths[OUTPUT] = path = Path(time.strftime("take-%Y-%m-%d-%H%M%S.flac"))
+            if self._rate_hz:
+                self._open(OUTPUT, path, None)
+        elif not on:
+            self._paths.pop(OUTPUT, None)
+            recorder = self._recorders.pop(OUTPUT, None)
+            if recorder is not None:
+                recorder.close()
+                self._ended = [*self._ended[-_REMEMBERED:], recorder.status()]
 
     def follow(self, sample_rate_hz: int) -> None:
         """Look at the board; call it while the session plays, some twenty times a second.
@@ -40,36 +56,39 @@ class Takes:
         """
         stats = self._board.stats
         samples, written, at_ns = int(stats[SAMPLES]), int(stats[WRITTEN]), int(stats[AT_NS])
-        if samples == 0 or not self._paths:
+        if samples == 0:
             return
         if sample_rate_hz != self._rate_hz:
             self._start(sample_rate_hz, self._ended_written)
         elif samples < self._samples:  # another process began to count
             began_at_ns = at_ns - (written - self._ended_written) * 1e9 / sample_rate_hz
-            for recorder in self._recorders:
+            for recorder in self._recorders.values():
                 recorder.pad(max(began_at_ns - self._ended_at_ns, 0.0) * 1e-9, self._ended_written)
         self._samples, self._ended_written = samples, written
         self._ended_at_ns = at_ns + round(int(stats[BLOCK_SAMPLES]) * 1e9 / sample_rate_hz)
 
     def _start(self, sample_rate_hz: int, since_sample: int) -> None:
         self.close()
-        rings = self._board.takes.reshape(2, 2, TAKE_SAMPLES)
-        for side, path in self._paths.items():
-            ring, written = rings[side], self._board.stats
-            recorder = Recorder(path, ring, written, WRITTEN, sample_rate_hz, 2, self._bits, self._tell)
-            try:
-                recorder.start(since_sample)
-                self._recorders.append(recorder)
-            except AutomixError as error:
-                self._tell(f"{error} The sound goes on without it.")
         self._rate_hz = sample_rate_hz
+        for side, path in self._paths.items():
+            self._open(side, path, since_sample)
+
+    def _open(self, side: int, path: Path, since_sample: int | None) -> None:
+        ring, stats = self._board.takes.reshape(2, 2, TAKE_SAMPLES)[side], self._board.stats
+        bits = self._bits if path.suffix == ".wav" else 24
+        recorder = Recorder(path, ring, stats, WRITTEN, self._rate_hz, 2, bits, self._tell)
+        try:
+            recorder.start(since_sample)
+            self._recorders[side] = recorder
+        except AutomixError as error:
+            self._tell(f"{error} The sound goes on without it.")
 
     def status(self) -> list[dict[str, Any]]:
-        """How each recorder is doing."""
-        return [recorder.status() for recorder in self._recorders]
+        """How each recorder is doing, and how the last ones ended."""
+        return [recorder.status() for recorder in self._recorders.values()] + self._ended
 
     def close(self) -> None:
         """End the recordings; each within its own limit."""
-        for recorder in self._recorders:
+        for recorder in self._recorders.values():
             recorder.close()
-        self._recorders = []
+        self._recorders = {}
