@@ -30,6 +30,10 @@ class Picture:
     profiles: tuple[str, ...] = ()
 
 
+BUSY = "The process that plays does not answer. Try again."
+"""What to tell whose commands do not fit any more."""
+
+
 class Deck:
     """What pages want done, the newest picture, and the profiles that it names.
 

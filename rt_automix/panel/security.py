@@ -43,15 +43,18 @@ class Guard:
     ----------
     host : str
         The address served on.
+    port : int
     """
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, port: int) -> None:
+        self.cookie = f"rt_automix_{port}"  # cookies do not tell ports apart, and there may be two sessions
+        self._names = {*LOCAL_NAMES, f"[{host}]" if ":" in host else host}
         self.token = "" if is_local(host) else secrets.token_urlsafe(16)
 
     def complaint(self, headers: Mapping[str, str]) -> str:
         """What is wrong with where a request says it comes from; empty if nothing is."""
         host, origin = headers.get("Host", ""), headers.get("Origin")
-        if not self.token and _name(host) not in LOCAL_NAMES:
+        if not self.token and _name(host) not in self._names:
             return f"Host {host[:80]!r} is not this machine. Use http://127.0.0.1 or http://localhost."
         if origin is not None and origin != f"http://{host}":
             return f"Origin {origin[:80]!r} is another site. Open the panel at its own address."

@@ -116,8 +116,8 @@ class Panel:
             profiles=tuple(status["profiles"]) if status else self._deck.profiles,
         )
         self._server.publish()
-        while not self._server.remarks.empty():
-            self._tell(self._server.remarks.get())
+        while self._server.remarks:
+            self._tell(self._server.remarks.popleft())
 
 
 def _do(command: Command, supervisor: Supervisor, takes: Takes) -> None:

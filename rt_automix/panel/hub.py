@@ -1,0 +1,174 @@
+"""The pages that are open, each at the other end of a WebSocket.
+
+Each gets the newest state as fast as it reads, never a queue of them, and so holds up nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from rt_automix.errors import ConfigError
+from rt_automix.panel import api
+from rt_automix.panel.api import Command
+from rt_automix.panel.deck import BUSY, Deck
+from rt_automix.panel.presets import Presets
+from rt_automix.panel.security import Allowance, Limits
+
+HEARTBEAT_S = 20.0
+"""A page that has not answered for one and a half of these is gone."""
+
+CLOSE_S = 0.5
+MOST_WAITING = 64
+"""Events and errors that wait for a page that does not read; older ones are dropped."""
+
+
+class Client:
+    """What waits to be sent to a page, and how much it may send.
+
+    Parameters
+    ----------
+    socket : web.WebSocketResponse
+        Prepared.
+    limits : Limits
+    """
+
+    def __init__(self, socket: web.WebSocketResponse, limits: Limits) -> None:
+        self.socket = socket
+        self._allowance = Allowance(limits.messages_per_s, limits.burst, time.monotonic)
+        self._excess = limits.excess
+        self._state = ""
+        self._others: deque[str] = deque(maxlen=MOST_WAITING)
+        self._news = asyncio.Event()
+
+    def show(self, state: str) -> None:
+        """Have the newest state sent, in the place of one that still waits."""
+        self._state = state
+        self._news.set()
+
+    def send(self, message: str) -> None:
+        """Have something else sent."""
+        self._others.append(message)
+        self._news.set()
+
+    def may_send(self) -> bool:
+        """Whether this page may have another message read."""
+        if self._allowance.take():
+            return True
+        self._excess -= 1
+        return False
+
+    @property
+    def is_too_much(self) -> bool:
+        """Whether it went on and on sending more than it may."""
+        return self._excess < 0
+
+    async def write(self) -> None:
+        """Send what there is, until cancelled or the page has gone."""
+        while not self.socket.closed:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                while self._others:
+                    await self.socket.send_str(self._others.popleft())
+                state, self._state = self._state, ""
+                if state:
+                    await self.socket.send_str(state)
+            except (ConnectionError, RuntimeError):  # it went while we wrote
+                return
+
+
+class Hub:
+    """Talks with all pages.
+
+    Parameters
+    ----------
+    deck : Deck
+        Where commands go.
+    presets : Presets
+    limits : Limits
+    newest : function
+        The newest state, as text.
+    """
+
+    def __init__(self, deck: Deck, presets: Presets, limits: Limits, newest: Callable[[], str]) -> None:
+        self.clients: set[Client] = set()
+        self.deck, self.presets, self.limits, self.newest = deck, presets, limits, newest
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more pages may come."""
+        return len(self.clients) >= self.limits.clients
+
+    async def talk(self, request: web.Request) -> web.StreamResponse:
+        """Talk with a page for as long as it stays."""
+        socket = web.WebSocketResponse(
+            heartbeat=HEARTBEAT_S,
+            max_msg_size=self.limits.message_bytes,
+            compress=False,  # it would cost more than it saves, and a bomb could come compressed
+            writer_limit=1,  # so that sending waits as soon as the page does not read
+            timeout=CLOSE_S,
+        )
+        client = Client(socket, self.limits)
+        self.clients.add(client)
+        try:
+            await socket.prepare(request)
+            client.show(self.newest())
+            writing = asyncio.create_task(client.write())
+            try:
+                async for message in socket:
+                    self._hear(client, message.data)
+                    if client.is_too_much:
+                        await socket.close(code=1008, message=b"too many messages")
+            finally:
+                writing.cancel()
+        finally:
+            self.clients.discard(client)
+        return socket
+
+    async def close(self) -> None:
+        """Say goodbye to all, within a limit for all together."""
+        goodbyes = (client.socket.close(code=1001) for client in list(self.clients))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*goodbyes, return_exceptions=True), CLOSE_S)
+
+    def _hear(self, client: Client, data: Any) -> None:
+        """Do what a page says, or tell it why not."""
+        try:
+            if not client.may_send():
+                raise api.Refused("Too many messages. This one was dropped.")
+            if not isinstance(data, str):
+                raise api.Refused("Send text, not bytes.")
+            command = api.command(data, self.deck.picture.profiles)
+            self._obey(client, command)
+        except ConfigError as error:
+            kind = error.kind if isinstance(error, api.Refused) else "preset"
+            client.send(api.encoded({"type": "error", "text": str(error), "for": kind}))
+
+    def _obey(self, client: Client, command: Command) -> None:
+        commands = self._preset(client, command.name, command.value) if command.verb == "preset" else [command]
+        if not self.deck.offer(*commands):
+            raise api.Refused(BUSY, command.verb)
+
+    def _preset(self, client: Client, verb: str, name: str) -> list[Command]:
+        """Do what is to be done with a preset; what the session is to do then."""
+        picture = self.deck.picture
+        match verb:
+            case "save":
+                if picture.status is None:
+                    raise ConfigError("Nothing plays yet.")
+                self.presets.save(name, picture.status)
+            case "delete":
+                self.presets.delete(name)
+            case "recall":
+                commands, missing = self.presets.recalled(name, picture.profiles)
+                if missing:
+                    client.send(api.encoded({"type": "error", "text": missing, "for": "preset"}))
+                return commands
+        return []
