@@ -12,6 +12,7 @@ export function mountHeader(store, connection) {
     setText(byId("session-state"), state);
     setAttribute(byId("session-state"), "data-state", state);
     setText(byId("session-text"), text || "One moment: no sound yet.");
+    setAttribute(byId("session-text"), "title", text);
     document.body.classList.toggle("silent", state !== "playing");
     if (session?.meters) setText(byId("latency"), `${fixed(session.latency_ms, 2)} ms`);
     const running = take();

@@ -1,4 +1,4 @@
-// How the machine copes: time, faults, and what the session hears from controllers.
+// How the machine copes: time and faults.
 
 import { byId, element, setText } from "./dom.js";
 import { fixed } from "./format.js";
@@ -15,8 +15,8 @@ const FACTS = [
   ["Dropped analysis", ({ session }) => session.analysis_gaps, ({ session }) => session.analysis_gaps > 0],
   ["Restarts", ({ starts }) => Math.max(starts - 1, 0), ({ starts }) => starts > 1],
   ["Bad samples", ({ session }) => session.meters.faults, ({ session }) => session.meters.faults > 0],
-  ["MIDI", ({ session }) => midi(session), ({ session }) => Boolean(session.midi?.missing)],
-  ["Device", ({ session }) => device(session)],
+  ["MIDI", ({ session }) => session.midi.ports.join(", ") || "none"],
+  ["Audio", ({ session }) => `${session.sample_rate_hz} Hz · blocks of ${session.timing.block_samples}`],
 ];
 
 export function mountHealth(store) {
@@ -38,13 +38,4 @@ function load({ timing, sample_rate_hz }) {
   const block_us = (1e6 * timing.block_samples) / sample_rate_hz;
   const worst = block_us ? timing.worst_us / block_us : 0;
   return `${fixed(100 * timing.share)} % · worst ${fixed(100 * worst, 0)} %`;
-}
-
-function midi({ midi: heard }) {
-  if (!heard) return "off";
-  return heard.missing.replace(/^MIDI: /, "") || heard.ports.join(", ") || "off";
-}
-
-function device({ device: name, sample_rate_hz, timing }) {
-  return name ? `${name} · ${sample_rate_hz} Hz · blocks of ${timing.block_samples}` : "none";
 }

@@ -18,10 +18,15 @@ export function mountLearn(store, connection) {
     bar.hidden = !isActive();
     setPressed(button, isActive());
     document.body.classList.toggle("choosing", isChoosing);
-    setText(text, waited ? `Waiting for a knob: move the one for ${nameOf(waited)}.` : "Touch the control that a knob shall move.");
+    setText(text, waited ? waiting(waited) : "Touch the control that a knob shall move.");
     for (const control of document.querySelectorAll("[data-learn]")) {
       control.classList.toggle("learning", control.dataset.learn === waited);
     }
+  };
+  const waiting = (control) => {
+    const midi = store.session?.midi;
+    const trouble = midi && midi.ports.length === 0 ? ` There is no controller yet. ${midi.missing}` : "";
+    return `Waiting for a knob: move the one for ${nameOf(control)}.${trouble}`;
   };
   // While a control is chosen, touching it must not move it.
   const choose = (event) => {

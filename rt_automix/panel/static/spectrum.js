@@ -6,7 +6,7 @@ import { Surface, colour, fillTo, trace } from "./surface.js";
 
 const TOP_DB = -6;
 const BOTTOM_DB = -78;
-const EQ_DB = 9;
+const EQ_DB = 12;
 const LEFT = 30;
 const RIGHT = 30;
 const FOOT = 18;

@@ -15,9 +15,10 @@ function mountStepper(holder, store, connection) {
   const nudge = (steps) => connection.send({ type: "nudge", control, steps });
   const number = element("span", { className: "middle" });
   const value = element("div", { className: "stepper-value", role: "spinbutton", tabIndex: 0 });
-  value.append(element("small", { textContent: `${label}, ${unit}` }), number);
+  value.append(number);
   value.dataset.learn = control;
   value.setAttribute("aria-label", `${label}, ${unit}`);
+  holder.append(element("small", { textContent: `${label}, ${unit}` }));
   holder.append(button("−", `${label} down`, -1, nudge), value, button("+", `${label} up`, 1, nudge));
 
   value.addEventListener("keydown", (event) => {
