@@ -131,12 +131,14 @@ def _setup(options: dict[str, Any]) -> Setup:
     state = options["state"] or default_state_path()
     if options["fresh"] and state.exists():
         state.unlink()
-    names = ("amount", "target_lufs", "ceiling_dbtp")
+    said = {name: options[name] for name in ("amount", "target_lufs", "ceiling_dbtp", "profile")}
+    if reference is not None:
+        said["profile"] = reference.name
     return Setup(
         config=config,
         profiles=tuple(dict.fromkeys((config.master.profile, *profile.shipped()))),
         reference=reference,
-        controls={name: options[name] for name in names if options[name] is not None},
+        controls={name: value for name, value in said.items() if value is not None},
         state_path=state,
         wait=options["wait"],
         play=options["play"],

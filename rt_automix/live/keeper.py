@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,14 @@ class Keeper:
     Parameters
     ----------
     path : path
-        Replaced as a whole each time; folders are made as needed. What cannot be written is not kept.
+        Replaced as a whole each time; folders are made as needed.
+    complain : function of a str
+        Told once if it cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, complain: Callable[[str], None]) -> None:
+        self._path, self._complain = path, complain
+        self._has_complained = False
         self._newest: dict[str, Any] | None = None
         self._wake = threading.Event()
         self._closing = False
@@ -61,8 +64,12 @@ class Keeper:
             closing = self._closing
             state, self._newest = self._newest, None
             if state is not None:
-                with contextlib.suppress(OSError):
+                try:
                     self._write(state)
+                except OSError as error:
+                    if not self._has_complained:
+                        self._has_complained = True
+                        self._complain(f"{self._path}: cannot be written ({error.strerror}). A restart starts anew.")
 
     def _write(self, state: dict[str, Any]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

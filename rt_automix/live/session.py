@@ -57,12 +57,13 @@ class Session:
         self._setup, self._board, self._pipe = setup, board, pipe
         self._waits = setup.wait or resumed
         self._is_settled = resumed
+        self._telling = threading.Lock()
         self._stopping = False
         self._state = "starting"
         self._said = ""
         self._stream: Stream | None = None
         self._wiring: Wiring | None = None
-        self._keeper = keeper.Keeper(setup.state_path) if setup.state_path else None
+        self._keeper = keeper.Keeper(setup.state_path, self._remark) if setup.state_path else None
         self._kept: dict[str, Any] = {}
         self._keep_at = self._learn_at = 0.0
         self.engine = Engine(setup.config, setup.reference, analysis="thread")
@@ -75,7 +76,8 @@ class Session:
 
     def _tell(self, *message: Any) -> None:
         try:
-            self._pipe.send(message)
+            with self._telling:
+                self._pipe.send(message)
         except (BrokenPipeError, OSError):
             self._stopping = True
 
@@ -95,16 +97,22 @@ class Session:
     # State that outlives the process ---------------------------------------------------------------
 
     def _recall(self, resumed: bool) -> None:
-        kept = keeper.load(self._setup.state_path) if self._setup.state_path else None
-        if kept is not None:
-            try:
-                if isinstance(kept.get("profile"), str):
-                    self.desk.use_profile(kept["profile"])
-                memory.resume(self.engine, kept.get("learned", {}), self._is_settled)
-            except UserError as error:
-                self._remark(str(error))
+        """Go on from what was kept; a fresh start prefers what the command line says, or the settings newly say."""
+        kept = (keeper.load(self._setup.state_path) if self._setup.state_path else None) or {}
+        self._asked = self.desk.values
+        try:
+            if isinstance(kept.get("profile"), str):
+                self.desk.use_profile(kept["profile"])
+            if "learned" in kept:
+                memory.resume(self.engine, kept["learned"], self._is_settled)
+        except UserError as error:
+            self._remark(str(error))
         if not resumed:
-            self.engine.set(**{"listen": "master", **self._setup.controls})
+            asked_last = kept.get("asked", {})
+            newly = {name: value for name, value in self._asked.items() if asked_last.get(name, value) != value}
+            wanted = {**newly, "listen": "master", **self._setup.controls}
+            for name in sorted(wanted, key=lambda name: name != "profile"):  # which brings a target of its own
+                self.desk.set(name, wanted[name])
             self.engine.settle()
 
     def _keep(self, now: float) -> None:
@@ -114,7 +122,8 @@ class Session:
         controls = self.desk.values
         if controls != self._kept or now >= self._learn_at:
             self._kept, self._keep_at, self._learn_at = controls, now + KEEP_S, now + LEARN_S
-            self._keeper.put({"profile": self.desk.profile, "learned": memory.learned(self.engine)})
+            learned = memory.learned(self.engine)
+            self._keeper.put({"profile": self.desk.profile, "learned": learned, "asked": self._asked})
 
     # The loop --------------------------------------------------------------------------------------
 

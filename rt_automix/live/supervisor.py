@@ -164,6 +164,7 @@ class Supervisor:
     def _bury(self, player: Player, code: int, now: float) -> bool:
         """Note the end of the process, and when the next may start."""
         lived_s = now - self._started_at
+        self._hear(player, now)  # its last words
         player.bury()
         self._player = None
         if code == 0:

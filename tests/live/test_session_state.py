@@ -1,0 +1,72 @@
+"""What a session keeps for the next: whose word counts when settings, command line and memory disagree."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from jackserver import jack_server, needs_jack
+from liverun import LiveRun
+
+from rt_automix.live import keeper
+
+pytestmark = needs_jack
+
+
+@pytest.fixture(scope="module")
+def server():
+    with jack_server(256) as running:
+        yield running
+
+
+def controls_after(server, tmp_path, *arguments, then=None):
+    """Controls and profile that a session starts with; `then` is set before it ends."""
+    with LiveRun(server, tmp_path / "state.json", *arguments) as run:
+        run.wait_until_playing()
+        found = {**run.status["controls"], "profile": run.status["profile"]}
+        if then:
+            run.command(set=then)
+            run.wait_for(lambda run: all(run.status["controls"].get(k, v) == v for k, v in then.items()), 5.0)
+    return found
+
+
+def test_memory_the_settings_and_the_command_line(server, tmp_path):
+    config = tmp_path / "gig.toml"
+    config.write_text("[master]\namount = 0.8\n")
+    options = ("--config", str(config))
+    first = controls_after(server, tmp_path, *options, then={"amount": 0.3, "listen": "bypass", "profile": "warm"})
+    assert first["amount"] == 0.8 and first["profile"] == "balanced"
+    again = controls_after(server, tmp_path, *options)
+    assert (again["amount"], again["listen"], again["profile"]) == (0.3, "master", "warm")
+    config.write_text("[master]\namount = 0.6\n")
+    assert controls_after(server, tmp_path, *options)["amount"] == 0.6
+    said = controls_after(server, tmp_path, *options, "--amount", "0.9", "--profile", "bright")
+    assert (said["amount"], said["profile"]) == (0.9, "bright")
+    fresh = controls_after(server, tmp_path, *options, "--fresh")
+    assert (fresh["amount"], fresh["profile"]) == (0.6, "balanced")
+
+
+def test_the_file_is_whole_whenever_it_is_looked_at(tmp_path):
+    path = tmp_path / "deep" / "state.json"
+    kept = keeper.Keeper(path, pytest.fail)
+    for number in range(200):
+        kept.put({"number": number, "ballast": "x" * 20_000})
+        if path.exists():
+            assert json.loads(path.read_text())["ballast"]
+        time.sleep(0.001)
+    kept.close()
+    assert keeper.load(path)["number"] == 199
+    assert [file.name for file in path.parent.iterdir()] == ["state.json"]
+
+
+def test_a_place_that_cannot_be_written_is_complained_about_once(tmp_path):
+    (tmp_path / "file").write_text("")
+    complaints = []
+    kept = keeper.Keeper(tmp_path / "file" / "state.json", complaints.append)
+    for number in range(3):
+        kept.put({"number": number})
+        time.sleep(0.05)
+    kept.close()
+    assert len(complaints) == 1 and "state.json" in complaints[0]
+    assert keeper.load(tmp_path / "file" / "state.json") is None
