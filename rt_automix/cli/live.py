@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rt_automix.cli import settings, terminal
-from rt_automix.errors import ConfigError
+from rt_automix.errors import AutomixError, ConfigError
 
 if TYPE_CHECKING:
     from rt_automix.live.setup import Setup
@@ -87,7 +87,13 @@ def live(**options: Any) -> None:
         check(path, int(options["record_bits"]))
     setup = _setup(options)
     view = _view(options, setup)
-    supervisor = Supervisor(setup, view.hear)
+
+    def hear(document: dict[str, Any]) -> None:
+        view.hear(document)
+        if document["type"] == "learned" and options["config_path"]:
+            view.remark(_written(options["config_path"], document["mappings"][-1]))
+
+    supervisor = Supervisor(setup, hear)
     takes = Takes(supervisor.board, paths, int(options["record_bits"]), view.remark)
     ending: list[int] = []
     before = {
@@ -128,8 +134,9 @@ def _setup(options: dict[str, Any]) -> Setup:
     profile.load(config.master.profile)
     with terminal.progress() as progress:
         reference = settings.measured(options["reference"], progress) if options["reference"] else None
-    state = options["state"] or default_state_path()
-    if options["fresh"] and state.exists():
+    # A file that is played, to look at it, is no session to remember.
+    state = options["state"] or (None if options["play"] else default_state_path())
+    if state is not None and options["fresh"] and state.exists():
         state.unlink()
     said = {name: options[name] for name in ("amount", "target_lufs", "ceiling_dbtp", "profile")}
     if reference is not None:
@@ -143,6 +150,19 @@ def _setup(options: dict[str, Any]) -> Setup:
         wait=options["wait"],
         play=options["play"],
     )
+
+
+def _written(path: Path, mapping: dict[str, Any]) -> str:
+    """Keep a mapping that was learned while playing in the settings file; what came of it."""
+    from rt_automix import config
+    from rt_automix.cli import mapfile
+    from rt_automix.midimap import MidiMapping
+
+    try:
+        mapfile.write(path, config.load(path), MidiMapping(**mapping), None)
+    except AutomixError as error:
+        return f"The mapping holds for this session only. {error}"
+    return f"Written to {path}."
 
 
 def default_state_path() -> Path:

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from rt_automix.render import RenderResult
 
 
+_panel = click.option(
+    "--panel", is_flag=True, help="Then play it through the live engine, with the page that shows it."
+)
+
+
 @click.command()
 @click.argument("source", type=settings.FILE, metavar="IN")
 @click.argument("target", type=settings.FILE, metavar="OUT")
@@ -33,11 +38,14 @@ if TYPE_CHECKING:
     click.option("--report", type=settings.FILE, metavar="FILE.html", help="Write a page of curves and figures."),
     click.option("--force", is_flag=True, help="Replace files that exist."),
     settings.as_json,
+    _panel,
 )  # fmt: skip
+@click.pass_context
 def render(
-    source: Path, target: Path, profile: str | None, reference: Path | None, amount: float | None,
+    context: click.Context, source: Path, target: Path, profile: str | None, reference: Path | None, amount: float | None,
     target_lufs: float | None, ceiling_dbtp: float | None, suggester: str | None, lookahead: Any, block: int | None,
     bits: str, config_path: Path | None, report: Path | None, force: bool, as_json: bool,
+    panel: bool,
 ) -> None:  # fmt: skip
     """Master the file IN into OUT (.wav or .flac).
 
@@ -86,6 +94,9 @@ def render(
         _show(result)
         click.echo(f"Written: {target}" + (f", {report}" if report else ""))
     _show_remarks(result)
+    if panel:
+        settings_of_live = {"profile": profile, "reference": reference, "amount": amount, "config_path": config_path}
+        _play(context, source, target_lufs=target_lufs, ceiling_dbtp=ceiling_dbtp, **settings_of_live)
 
 
 @click.command()
@@ -93,12 +104,15 @@ def render(
               help="Folder for the files; its demo files are replaced.")  # fmt: skip
 @settings.amount
 @settings.as_json
-def demo(out: Path, amount: float | None, as_json: bool) -> None:
+@_panel
+@click.pass_context
+def demo(context: click.Context, out: Path, amount: float | None, as_json: bool, panel: bool) -> None:
     """Master a built-in song and show what changed: before.wav, after.wav, picture.png and report.html.
 
     \b
-    Example:
+    Examples:
       rt-automix demo --out listen
+      rt-automix demo --panel
     """
     config = settings.config_from(None, master__amount=amount)
     try:
@@ -130,6 +144,15 @@ def demo(out: Path, amount: float | None, as_json: bool) -> None:
         click.echo(f"Listen: {before} and {after}")
         click.echo(f"Look:   {picture} and {page}")
     _show_remarks(result)
+    if panel:
+        _play(context, before, amount=amount)
+
+
+def _play(context: click.Context, path: Path, **options: Any) -> None:
+    """Play a file through the live engine, without a device, and serve the page that shows it."""
+    from rt_automix.cli.live import live
+
+    context.invoke(live, play=path, panel=True, **options)
 
 
 def _check_report(path: Path, others: tuple[Path | None, ...], force: bool) -> None:
