@@ -126,6 +126,7 @@ class Hub:
                     self._hear(client, message.data)
                     if client.is_too_much:
                         await socket.close(code=1008, message=b"too many messages")
+                    await asyncio.sleep(0)  # others have their turn, whatever one sends
             finally:
                 writing.cancel()
         finally:

@@ -62,7 +62,8 @@ class Guard:
 
     def admits(self, token: str | None) -> bool:
         """Whether a token is the one, where one is needed."""
-        return not self.token or secrets.compare_digest((token or "").encode(), self.token.encode())
+        given = (token or "").encode(errors="replace")  # a header can hold bytes that are no text
+        return not self.token or secrets.compare_digest(given, self.token.encode())
 
 
 def is_local(host: str) -> bool:

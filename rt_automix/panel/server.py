@@ -23,6 +23,9 @@ from rt_automix.panel.security import Guard, Limits
 
 CLOSE_LIMIT_S = 2.0
 KEEP_ALIVE_S = 15.0
+BACKLOG = 16
+"""So many may be let in at once, over the limit of connections at most."""
+
 SEND_BUFFER_BYTES = 1 << 16
 """What the system keeps for a page that reads slowly: less than a second of states."""
 
@@ -129,7 +132,7 @@ class Server:
         def protocol() -> asyncio.BaseProtocol:
             return http() if len(http.connections) < self._limits.connections else _Full()
 
-        listener = await self._loop.create_server(protocol, sock=self._socket)
+        listener = await self._loop.create_server(protocol, sock=self._socket, backlog=BACKLOG)
         self._started.set()
         try:
             while not self._closing:
@@ -196,7 +199,7 @@ class _Full(asyncio.Protocol):
 def _bound(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server(address[:2], family=family, backlog=64, dualstack_ipv6=host == "::")
+        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=host == "::")
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(

@@ -1,0 +1,488 @@
+"""The page in a real browser, on a session that plays a real song; what it does to the sound is measured in takes."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from liverun import LiveRun
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: sudo apt install chromium")
+
+SONG_S, PEAK_LIN = 60, 0.3  # so quiet that the limiter has nothing to do where nothing else has
+LAPTOP, TABLET, PHONE = (1440, 900), (1024, 768), (390, 844)
+HANDHELD = {"tablet": TABLET, "tablet upright": (768, 1024), "phone": PHONE, "phone across": (844, 390)}
+LIMIT_S = 15.0
+
+
+@dataclass
+class House:
+    """A session that plays, where its page is, and its takes."""
+
+    run: LiveRun
+    url: str
+    folder: Path
+
+    @property
+    def status(self) -> dict[str, Any]:
+        return self.run.status
+
+    @property
+    def controls(self) -> dict[str, Any]:
+        return self.status["controls"]
+
+    def wait(self, condition: Callable[[], Any]) -> Any:
+        """Wait until something holds; what it gave."""
+        return self.run.wait_for(lambda _: condition(), LIMIT_S)
+
+    def reset(self) -> None:
+        """The controls as at the start."""
+        self.run.command(set={"amount": 1.0, "listen": "master", "freeze": False, "target_lufs": -14.0, "trims": {}})
+        self.run.command(set={"profile": "balanced", "output_trim_db": 0.0, "ceiling_dbtp": -1.0})
+        self.wait(lambda: self.controls["amount"] == 1.0 and self.status["profile"] == "balanced")
+
+    def sound(self) -> tuple[float, float]:
+        """Gain in dB of the output over the input, and what of the output is no scaled input, in dB of it.
+
+        Of the 0.4 s from half a second after the call.
+        """
+        began_s = max(self._seconds("in"), self._seconds("out"))
+        self.wait(lambda: min(self._seconds("in"), self._seconds("out")) > began_s + 2.0)
+        rate_hz, latency = self.status["sample_rate_hz"], self.status["latency_samples"]
+        start, count = int((began_s + 1.5) * rate_hz), int(0.4 * rate_hz)
+        before = soundfile.read(self.folder / "in.wav", count, start)[0]
+        after = soundfile.read(self.folder / "out.wav", count, start + latency)[0]
+        gain_lin = np.vdot(before, after) / np.vdot(before, before)
+        rest = np.linalg.norm(after - gain_lin * before) / np.linalg.norm(after)
+        return 20.0 * np.log10(gain_lin), 20.0 * np.log10(max(rest, 1e-9))
+
+    def _seconds(self, side: str) -> float:
+        return soundfile.info(self.folder / f"{side}.wav").duration
+
+
+@pytest.fixture(scope="module")
+def house(songs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("panel")
+    sound, rate_hz = soundfile.read(songs[0], dtype="float32", always_2d=True)
+    sound = sound[len(sound) // 4 :][: SONG_S * rate_hz]
+    soundfile.write(folder / "song.wav", PEAK_LIN * sound / np.abs(sound).max(), rate_hz, "FLOAT")
+    homes = {name: str(folder) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")}
+    arguments = ["--play", str(folder / "song.wav"), "--panel", "--panel-port", "0", "--record-bits", "32"]
+    arguments += ["--record", str(folder / "out.wav"), "--record-input", str(folder / "in.wav")]
+    caches = {"XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")}
+    server: Any = SimpleNamespace(environment={**os.environ, **homes, **caches})
+    with LiveRun(server, folder / "state.json", *arguments) as run:
+        run.wait_until_playing()
+        url = next(text for text in run.texts() if text.startswith("Panel: "))
+        yield House(run, url.removeprefix("Panel: "), folder)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as engine:
+        chromium = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+class Visit:
+    """Pages in a browser of their own; what they complain of is collected."""
+
+    def __init__(self, browser: Any, url: str) -> None:
+        self._browser, self._url = browser, url
+        self._contexts: list[Any] = []
+        self.complaints: list[str] = []
+
+    def open(
+        self, size: tuple[int, int] = LAPTOP, prepare: Callable[[Any], None] = lambda page: None, **how: Any
+    ) -> Any:
+        viewport = {"width": size[0], "height": size[1]}
+        context = self._browser.new_context(viewport=viewport, **how)
+        context.set_default_timeout(1e3 * LIMIT_S)
+        self._contexts.append(context)
+        page = context.new_page()
+        page.on(
+            "console", lambda message: message.type in ("error", "warning") and self.complaints.append(message.text)
+        )
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        prepare(page)
+        page.goto(self._url)
+        until(page, "!document.body.classList.contains('stale')")
+        return page
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+
+
+@pytest.fixture
+def visit(browser: Any, house: House) -> Iterator[Visit]:
+    house.reset()
+    visit = Visit(browser, house.url)
+    yield visit
+    visit.close()
+
+
+def until(page: Any, expression: str, limit_s: float = LIMIT_S) -> None:
+    """Wait until something holds in the page; its policy forbids the driver's own way, which is to evaluate text."""
+    deadline = time.monotonic() + limit_s
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, expression
+        time.sleep(0.02)
+
+
+def shown_amount(page: Any) -> int:
+    return int(page.get_attribute("#amount", "aria-valuenow"))
+
+
+def pull_amount(page: Any, to: float) -> None:
+    """Take the thumb with the pointer and move it to a share of the fader's height."""
+    box = page.locator(".fader-thumb").bounding_box()
+    way = page.locator("#amount").bounding_box()["height"] * (to - shown_amount(page) / 100)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y - way, steps=12)
+    page.mouse.up()
+
+
+# What is seen -------------------------------------------------------------------------------------
+
+
+def test_the_page_shows_the_song_without_a_complaint(house: House, visit: Visit) -> None:
+    page = visit.open()
+    assert page.inner_text("#session-state").lower() == "playing"
+    assert "song.wav" in page.inner_text("#session-text")
+    assert page.locator("#params .param").count() == 10
+    names = ["#short-term", "#peak-in", "#peak-out", "#momentary"]
+    numbers, pictures = [], []
+    for _ in range(8):
+        numbers.append([page.inner_text(name) for name in names])
+        canvases = ["bar-in", "bar-out", "spectrum", "history", "reduction"]
+        pictures.append([page.evaluate(f"document.getElementById('{name}').toDataURL()") for name in canvases])
+        time.sleep(0.3)
+    for series in zip(*numbers, strict=True):
+        assert len(set(series)) > 2  # they move
+        assert all(-60.0 < float(text.replace("−", "-")) < 1.0 for text in series)
+    for series in zip(*pictures, strict=True):
+        assert len(set(series)) > 2
+    assert visit.complaints == []
+
+
+def test_numbers_are_those_of_the_session(house: House, visit: Visit) -> None:
+    page = visit.open()
+    house.run.command(set={"freeze": True, "target_lufs": -17.5})
+    page.wait_for_selector("#freeze[aria-pressed=true]")
+    until(page, "document.querySelector('[data-learn=target_lufs]').textContent === '−17.5'")
+    gain_db = float(page.inner_text("#gain").split()[0].replace("−", "-"))
+    assert gain_db == pytest.approx(house.status["meters"]["gain_db"], abs=0.5)
+    assert page.inner_text("#latency") == f"{house.status['latency_ms']:.2f} ms"
+
+
+# What is heard ------------------------------------------------------------------------------------
+
+
+def test_amount_by_pointer_and_by_keys_changes_the_sound(house: House, visit: Visit) -> None:
+    page = visit.open()
+    _, mastered_db = house.sound()
+    assert mastered_db > -25.0
+    pull_amount(page, to=0.0)
+    house.wait(lambda: house.controls["amount"] == 0.0)
+    gain_db, rest_db = house.sound()
+    assert abs(gain_db) < 0.05
+    assert rest_db < -60.0
+    page.focus("#amount")
+    page.keyboard.press("PageUp")
+    page.keyboard.press("ArrowUp")
+    house.wait(lambda: house.controls["amount"] == pytest.approx(0.3))
+    _, some_db = house.sound()
+    page.keyboard.press("End")
+    house.wait(lambda: house.controls["amount"] == 1.0)
+    _, all_db = house.sound()
+    assert rest_db < -60.0 < some_db < all_db
+
+
+def test_bypass_and_compare_are_heard(house: House, visit: Visit) -> None:
+    page = visit.open()
+    page.click("#bypass")
+    page.wait_for_selector("#bypass[aria-pressed=true]")
+    gain_db, rest_db = house.sound()
+    assert abs(gain_db) < 0.01
+    assert rest_db < -100.0
+    page.click("#bypass")
+    page.wait_for_selector("#bypass[aria-pressed=false]")
+    page.hover("#compare")
+    page.mouse.down()
+    page.wait_for_selector("#compare[aria-pressed=true]")
+    gain_db, rest_db = house.sound()
+    page.mouse.up()
+    page.wait_for_selector("#compare[aria-pressed=false]")
+    assert rest_db < -30.0  # the input, on its way to the master's loudness
+    assert abs(gain_db) > 1.0
+    assert house.controls["listen"] == "master"
+    assert house.sound()[1] > -25.0
+
+
+def test_compare_without_a_pointer(house: House, visit: Visit) -> None:
+    page = visit.open()
+    page.focus("#compare")
+    page.keyboard.down(" ")
+    house.wait(lambda: house.controls["listen"] == "compare")
+    page.keyboard.up(" ")
+    house.wait(lambda: house.controls["listen"] == "master")
+    page.keyboard.press("Enter")
+    house.wait(lambda: house.controls["listen"] == "compare")
+    page.wait_for_selector("#compare-keep[aria-pressed=true]")
+    page.click("#compare-keep")
+    house.wait(lambda: house.controls["listen"] == "master")
+
+
+def test_panic_is_one_tap(house: House, visit: Visit) -> None:
+    page = visit.open(PHONE, has_touch=True, is_mobile=True)
+    page.tap("#panic")
+    house.wait(lambda: house.controls["amount"] == 0.0)
+
+
+# What is set --------------------------------------------------------------------------------------
+
+
+def test_a_finger_on_the_fader_is_not_fought(house: House, visit: Visit) -> None:
+    page = visit.open()
+    box = page.locator(".fader-thumb").bounding_box()
+    x, y = box["x"] + 20, box["y"] + 20
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + 150, steps=5)
+    held = shown_amount(page)
+    house.run.command(set={"amount": 0.9})
+    house.wait(lambda: house.controls["amount"] == 0.9)
+    page.wait_for_timeout(300)
+    assert shown_amount(page) == held
+    page.mouse.up()
+    until(page, "document.getElementById('amount').ariaValueNow === '90'")
+
+
+def test_at_most_fifty_changes_a_second_and_the_last_one_counts(house: House, visit: Visit) -> None:
+    sent: list[str] = []
+    page = visit.open(prepare=lambda page: page.on("websocket", lambda ws: ws.on("framesent", sent.append)))
+    began = page.evaluate("performance.now()")
+    page.evaluate(
+        """() => {
+            const fader = document.getElementById("amount");
+            for (let k = 0; k < 400; k += 1) fader.dispatchEvent(new WheelEvent("wheel", { deltaY: k < 395 ? 1 : -1 }));
+        }"""
+    )
+    house.wait(lambda: house.controls["amount"] == pytest.approx(0.25))
+    lasted_s = 1e-3 * (page.evaluate("performance.now()") - began)
+    assert 2 <= len(sent) <= 2 + 50.0 * lasted_s
+
+
+def test_steppers_and_trims(house: House, visit: Visit) -> None:
+    page = visit.open()
+    page.click("[aria-label='Target up']")
+    house.wait(lambda: house.controls["target_lufs"] == -13.5)
+    page.focus("[data-learn=output_trim_db]")
+    page.keyboard.press("ArrowDown")
+    house.wait(lambda: house.controls["output_trim_db"] == -1.0)
+    air = page.get_by_role("slider", name="Air 9 kHz: trim")
+    box = air.bounding_box()
+    page.mouse.move(box["x"] + 150, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 10, steps=4)
+    page.mouse.up()
+    house.wait(lambda: house.controls["trims"].get("air_db", 0.0) < -0.5)
+    assert "trim −" in air.get_attribute("aria-valuetext")
+    air.press("Delete")
+    house.wait(lambda: house.controls["trims"]["air_db"] == 0.0)
+
+
+def test_two_browsers_stay_in_step_and_a_reload_keeps_state(house: House, visit: Visit) -> None:
+    one, other = visit.open(), visit.open(PHONE, has_touch=True, is_mobile=True)
+    pull_amount(one, to=0.4)
+    amount = house.wait(lambda: abs(house.controls["amount"] - 0.4) < 0.03 and house.controls["amount"])
+    one.select_option("#profile", "warm")
+    other.tap("#freeze")
+    for page in (one, other):
+        page.wait_for_selector("#freeze[aria-pressed=true]")
+        until(page, f"document.getElementById('amount').getAttribute('aria-valuenow') === '{100 * amount:.0f}'")
+        until(page, "document.getElementById('profile').value === 'warm'")
+    other.reload()
+    other.wait_for_selector("#freeze[aria-pressed=true]")
+    assert shown_amount(other) == round(100 * amount)
+    assert other.input_value("#profile") == "warm"
+
+
+DROP = """([name, type, text]) => {
+    const files = new DataTransfer();
+    files.items.add(new File([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))], name, { type }));
+    for (const kind of ["dragover", "drop"]) {
+        document.body.dispatchEvent(new DragEvent(kind, { dataTransfer: files, bubbles: true, cancelable: true }));
+    }
+}"""
+
+
+def test_a_dropped_reference_changes_the_profile(house: House, visit: Visit) -> None:
+    sound, rate_hz = soundfile.read(house.folder / "song.wav", frames=20 * 44_100)
+    soundfile.write(house.folder / "My hit.flac", np.tanh(6.0 * np.diff(sound, axis=0)), rate_hz)
+    page = visit.open()
+    before = house.status["suggested"]
+    text = base64.b64encode((house.folder / "My hit.flac").read_bytes()).decode()
+    page.evaluate(DROP, ["My hit.flac", "audio/flac", text])
+    until(page, "document.getElementById('profile').value === 'My hit'", limit_s=40.0)
+    house.wait(lambda: house.status["profile"] == "My hit")
+    until(page, "document.getElementById('reference-note').textContent.includes('My hit')")
+    house.wait(lambda: abs(house.status["suggested"]["air_db"] - before["air_db"]) > 0.5)
+    page.set_input_files("#reference-file", files=[{"name": "x.txt", "mimeType": "text/plain", "buffer": b"no song"}])
+    page.wait_for_selector("#reference-note.bad")
+    assert house.status["profile"] == "My hit"
+
+
+def test_presets_are_saved_recalled_and_deleted(house: House, visit: Visit) -> None:
+    page = visit.open()
+    pull_amount(page, to=0.6)
+    kept = house.wait(lambda: abs(house.controls["amount"] - 0.6) < 0.03 and house.controls["amount"])
+    page.fill("#preset-name", "Big room")
+    page.keyboard.press("Enter")
+    page.click("text=Big room", timeout=5000)
+    pull_amount(page, to=0.1)
+    house.wait(lambda: house.controls["amount"] < 0.15)
+    page.click("[aria-label='Recall Big room']")
+    house.wait(lambda: house.controls["amount"] == kept)
+    with page.expect_download() as download:
+        page.click("#preset-export")
+    assert "Big room" in download.value.path().read_text()
+    page.click("[aria-label='Delete Big room']")
+    page.wait_for_selector("text=Delete?")
+    page.click("[aria-label='Delete Big room']")
+    page.wait_for_selector("[aria-label='Recall Big room']", state="detached")
+
+
+def test_learning_waits_for_a_knob_and_moves_nothing(house: House, visit: Visit) -> None:
+    page = visit.open()
+    page.click("#learn")
+    page.click("#panic")
+    house.wait(lambda: house.status["learning"] == "panic")
+    page.wait_for_selector("text=Waiting for a knob")
+    assert house.controls["amount"] == 1.0
+    page.keyboard.press("Escape")
+    house.wait(lambda: house.status["learning"] is None)
+    page.wait_for_selector("#learn-bar", state="hidden")
+
+
+def test_a_lost_connection_is_said_and_comes_back(house: House, visit: Visit) -> None:
+    lines: list[Any] = []
+
+    def through(line: Any) -> None:
+        line.connect_to_server()
+        lines.append(line)
+
+    page = visit.open(prepare=lambda page: page.route_web_socket("**/api/v1/ws", through))
+    assert page.is_hidden("#banner")
+    lines[-1].close()
+    page.wait_for_selector("#banner:has-text('No connection')")
+    until(page, "document.body.className === '' && document.getElementById('banner').hidden")
+    assert len(lines) == 2
+    page.click("#freeze")
+    house.wait(lambda: house.controls["freeze"])
+
+
+# For everybody ------------------------------------------------------------------------------------
+
+INTERACTIVE = "button, a[href], input:not([hidden]), select, [tabindex='0']"
+
+
+@pytest.mark.parametrize("device", HANDHELD)
+def test_a_handheld_needs_no_sideways_scrolling_and_no_thin_fingers(visit: Visit, device: str) -> None:
+    page = visit.open(HANDHELD[device], has_touch=True, is_mobile="phone" in device)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    boxes = page.evaluate(
+        """(which) => [...document.querySelectorAll(which)].filter((one) => one.checkVisibility()).map((one) => {
+            const { width, height } = one.getBoundingClientRect();
+            return [one.id || one.className, width, height, one.disabled === true, one.id === "log"];
+        })""",
+        INTERACTIVE,
+    )
+    assert len(boxes) > 25
+    assert [box for box in boxes if min(box[1:3]) < 44.0 and not box[3] and not box[4]] == []
+
+
+def test_whatever_can_be_used_has_a_name_and_a_place_in_the_order(house: House, visit: Visit) -> None:
+    page = visit.open()
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    roles = ("button", "slider", "spinbutton", "combobox", "textbox", "link", "canvas", "image", "img")
+    used = [node for node in tree if node.get("role", {}).get("value") in roles and not node.get("ignored")]
+    assert len(used) > 35
+    assert [node for node in used if not node["name"]["value"].strip()] == []
+    reached = set()
+    for _ in range(len(used)):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.ariaLabel"))
+    assert {"amount", "bypass", "compare", "panic", "record", "learn", "profile", "reference"} <= reached
+    assert {"Air 9 kHz: trim", "Ceiling, dBTP", "preset-name", "preset-export"} <= reached
+
+
+CONTRAST = """() => {
+    const parse = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
+    const shine = ([red, green, blue]) => {
+        const [r, g, b] = [red, green, blue].map((part) => part / 255)
+            .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const ground = (element) => {
+        for (let one = element; one; one = one.parentElement) {
+            const [red, green, blue, alpha = 1] = parse(getComputedStyle(one).backgroundColor);
+            if (alpha > 0.99) return [red, green, blue];
+        }
+        return [255, 255, 255];
+    };
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const found = [];
+    while (texts.nextNode()) {
+        const element = texts.currentNode.parentElement;
+        if (!texts.currentNode.textContent.trim() || !element.checkVisibility({ visibilityProperty: true })) continue;
+        const [ink, paper] = [shine(parse(getComputedStyle(element).color)), shine(ground(element))];
+        const ratio = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+        found.push([texts.currentNode.textContent.trim(), ratio]);
+    }
+    return found;
+}"""
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE])
+def test_every_word_stands_out(house: House, visit: Visit, size: tuple[int, int]) -> None:
+    page = visit.open(size)
+    page.click("#bypass")
+    page.click("#learn")
+    page.wait_for_selector("#bypass[aria-pressed=true]")
+    words = page.evaluate(CONTRAST)
+    assert len(words) > 60
+    assert [word for word in words if word[1] < 4.5] == []
+
+
+def test_nothing_moves_by_itself_where_motion_is_not_wanted(house: House, visit: Visit) -> None:
+    page = visit.open(reduced_motion="reduce")
+    page.evaluate("document.getElementById('record').setAttribute('aria-pressed', 'true')")
+    page.wait_for_selector("#record[aria-pressed=true]")
+    assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_the_record_button_shows_the_take_that_runs_and_ends_it(house: House, visit: Visit) -> None:
+    page = visit.open()
+    page.wait_for_selector("#record[aria-pressed=true]")
+    assert "out.wav" in page.inner_text("#take")
+    page.click("#record")
+    page.wait_for_selector("#record[aria-pressed=false]")
+    assert "Kept out.wav" in page.inner_text("#take")
+    assert soundfile.info(house.folder / "out.wav").duration > 10.0
