@@ -42,10 +42,10 @@ _panel = click.option(
 )  # fmt: skip
 @click.pass_context
 def render(
-    context: click.Context, source: Path, target: Path, profile: str | None, reference: Path | None, amount: float | None,
-    target_lufs: float | None, ceiling_dbtp: float | None, suggester: str | None, lookahead: Any, block: int | None,
-    bits: str, config_path: Path | None, report: Path | None, force: bool, as_json: bool,
-    panel: bool,
+    context: click.Context, source: Path, target: Path, profile: str | None, reference: Path | None,
+    amount: float | None, target_lufs: float | None, ceiling_dbtp: float | None, suggester: str | None,
+    lookahead: Any, block: int | None, bits: str, config_path: Path | None, report: Path | None, force: bool,
+    as_json: bool, panel: bool,
 ) -> None:  # fmt: skip
     """Master the file IN into OUT (.wav or .flac).
 
