@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
+from panel_messages import FUZZED, PROFILES
 
 from rt_automix import midimap
 from rt_automix.engine import controls
@@ -17,7 +17,6 @@ from rt_automix.panel import api
 from rt_automix.panel.api import Command, Refused
 from rt_automix.panel.deck import MOST_COMMANDS, Deck
 
-PROFILES = ("balanced", "a/path.toml")
 MESSAGES = 10_000 if os.environ.get("RT_AUTOMIX_FUZZ") == "all" else 2_000
 
 
@@ -111,32 +110,6 @@ def test_invalid_messages_are_refused_by_name(text, kind):
     assert refused.value.kind == kind
     assert 0 < len(str(refused.value)) < 400
     json.loads(api.encoded({"text": str(refused.value)}))
-
-
-NUMBERS = st.one_of(st.integers(), st.floats(), st.floats(-1, 1), st.just(10**2000))
-ODD = st.recursive(
-    st.one_of(st.none(), st.booleans(), NUMBERS, st.text(max_size=50)),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
-    max_leaves=5,
-)
-WORDS = st.sampled_from((*api.CONTROLS, "save", "recall", *PROFILES, *api.LISTEN))
-LIKELY = st.one_of(WORDS, NUMBERS, st.booleans(), st.none(), ODD)
-FIELDS = st.sampled_from(("control", "value", "steps", "on", "do", "name", "extra"))
-LIKE_ONES = st.one_of(
-    *(
-        st.fixed_dictionaries({"v": st.just(1), "type": st.just(kind)} | dict.fromkeys(fields, LIKELY))
-        for kind, fields in api._FIELDS.items()
-    )
-)
-FUZZED = st.one_of(
-    LIKE_ONES.map(json.dumps),
-    st.tuples(LIKE_ONES, st.dictionaries(FIELDS, ODD, max_size=2)).map(lambda two: json.dumps(two[0] | two[1])),
-    LIKE_ONES.map(json.dumps).flatmap(lambda text: st.integers(0, len(text)).map(lambda cut: text[:cut])),
-    ODD.map(json.dumps),
-    st.text(max_size=200),
-    st.binary(max_size=200),
-)
-"""Messages: right, nearly right, cut off, and nothing of the kind."""
 
 
 @settings(max_examples=MESSAGES)
