@@ -71,15 +71,15 @@ class JackServer:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End it; one that does not listen is killed, and what it leaves behind is removed."""
+        """End it; one that does not listen is killed. What it leaves behind is removed."""
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(5)
-            for left in Path("/dev/shm").glob(f"*{self.name}*"):
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
+        for left in Path("/dev/shm").glob(f"*{self.name}*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 @contextlib.contextmanager
