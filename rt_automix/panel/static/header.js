@@ -5,7 +5,7 @@ import { baseName, clock, fixed } from "./format.js";
 
 export function mountHeader(store, connection) {
   const [record, word, takeNote] = [byId("record"), byId("record-word"), byId("take")];
-  const take = () => store.state?.takes.findLast((one) => one.state === "recording");
+  const take = () => store.state?.takes.findLast((one) => one.state === "recording" && one.side !== "in");
   record.addEventListener("click", () => connection.send({ type: "record", on: take() === undefined }));
 
   store.onDraw(({ state, text, session, takes }) => {
