@@ -59,7 +59,7 @@ class Analyst:
         self.interval_samples = features.hop_samples(sample_rate_hz) * hops
         self.suggestion = params.NEUTRAL.copy()
         self.heard_samples = 0
-        self.gaps = 0
+        self.gaps = self.late = 0
         self._channels = channels
         self._sample_rate_hz = sample_rate_hz
         self._delay_samples = round(DELAY_S * sample_rate_hz)
@@ -87,6 +87,7 @@ class Analyst:
             self._move(self.suggester.suggest(self.listener, self.profile))
         effective_at = self.next_at + self._delay_samples
         publish(f64, i64, self.suggestion, effective_at, self.short_term_lufs(), self.applause.heard)
+        self.late += int(i64[at.SAMPLE_COUNT]) > effective_at
         self.heard_samples = self.next_at
         return True
 

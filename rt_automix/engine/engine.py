@@ -293,6 +293,11 @@ class Engine:
         return self.analyst.short_term_lufs()
 
     @property
+    def analysis_late(self) -> int:
+        """How often a suggestion came after its time: it acted at once, and a render would not be the same."""
+        return self.analyst.late
+
+    @property
     def analysis_gaps(self) -> int:
         """How often the analysis fell so far behind that it had to skip."""
         return self.analyst.gaps

@@ -142,6 +142,7 @@ class Session:
             return error.exit_code
 
     def _finish(self) -> None:
+        self._hands.close()
         if self._keeper is not None:
             self._keep_at = self._learn_at = 0.0
             self._keep(time.monotonic())
@@ -270,6 +271,7 @@ class Session:
             "input_short_term_lufs": engine.input_short_term_lufs,
             "suggestion_age_s": engine.suggestion_age_s,
             "analysis_gaps": engine.analysis_gaps,
+            "analysis_late": engine.analysis_late,
             "controls": engine.controls,
             "profile": self.desk.profile,
             "profiles": list(self.desk.profiles),

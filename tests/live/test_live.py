@@ -49,22 +49,31 @@ def takes_of(path):
     return np.ascontiguousarray(samples.T)
 
 
+def recorded(server, tmp_path, backend):
+    """(what a probe played, what it heard, what came in, what went out, the last status) of one run."""
+    takes = ["--record", str(tmp_path / "out.wav"), "--record-input", str(tmp_path / "in.wav")]
+    options = ["--backend", backend, "--amount", "0.8", "--record-bits", "32", *takes]
+    with LiveRun(server, tmp_path / "state.json", *options) as run:
+        run.wait_until_playing()
+        probe = Probe(music(4.0))
+        probe.connect()
+        heard = probe.run(60.0).copy()
+        probe.close()
+        time.sleep(0.3)
+    assert run.process.returncode == 0
+    sides = takes_of(tmp_path / "in.wav"), takes_of(tmp_path / "out.wav")
+    return probe.played[:, : probe.position], heard, *sides, run.status
+
+
 @pytest.mark.parametrize(("period", "backend"), [(64, "portaudio"), (128, "jack"), (256, "portaudio")])
 def test_what_comes_out_is_the_engine_to_the_bit_one_period_late(period, backend, tmp_path):
     with jack_server(period) as server:
-        takes = ["--record", str(tmp_path / "out.wav"), "--record-input", str(tmp_path / "in.wav")]
-        options = ["--backend", backend, "--amount", "0.8", "--record-bits", "32", *takes]
-        with LiveRun(server, tmp_path / "state.json", *options) as run:
-            run.wait_until_playing()
-            probe = Probe(music(4.0))
-            probe.connect()
-            heard = probe.run(60.0).copy()
-            probe.close()
-            time.sleep(0.3)
-            latency_samples = run.status["latency_samples"]
-        assert run.process.returncode == 0
-
-    came_in, went_out = takes_of(tmp_path / "in.wav"), takes_of(tmp_path / "out.wav")
+        for attempt in range(5):
+            folder = tmp_path / str(attempt)
+            folder.mkdir()
+            played, heard, came_in, went_out, status = recorded(server, folder, backend)
+            if not status["analysis_late"]:  # else the host stole time from the analysis, and live says so
+                break
     expected = offline(came_in, amount=0.8)
     faded_in = round(FADE_S * RATE_HZ)
     faded_out = expected.shape[1] - 8 * faded_in
@@ -72,12 +81,11 @@ def test_what_comes_out_is_the_engine_to_the_bit_one_period_late(period, backend
     assert np.array_equal(went_out[:, faded_in:faded_out], expected[:, faded_in:faded_out])
 
     # The probe is another client: what it heard is the same again, a period late.
-    played = probe.played[:, : probe.position]
     start = int(np.argmax(np.abs(came_in[0]) > 0)) - int(np.argmax(np.abs(played[0]) > 0))
     assert np.array_equal(came_in[:, start : start + played.shape[1]], played)
     ours = expected[:, start : start + heard.shape[1] - period]
     assert np.array_equal(heard[:, period:], ours)
-    assert latency_samples == period + limiter.LATENCY_SAMPLES
+    assert status["latency_samples"] == period + limiter.LATENCY_SAMPLES
 
 
 @pytest.mark.parametrize("direct", [False, True])
