@@ -13,6 +13,7 @@ demo: $(READY)
 test: $(READY)
 	@command -v ffmpeg >/dev/null || { echo "ffmpeg is missing: it makes the test files and is a peer to measure against. Install it: sudo apt install ffmpeg"; exit 1; }
 	@command -v jackd >/dev/null || echo "jackd is missing: the tests of live audio are skipped. Install it: sudo apt install jackd2 libportaudio2"
+	@command -v chromium >/dev/null || echo "chromium is missing: the tests of the panel in a browser are skipped. Install it: sudo apt install chromium"
 	@test -d "$(MUSIC)" || echo "No music in $(MUSIC): tests on real songs are skipped. Fetch it (Debian, 200 MB): make music"
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/dsp
