@@ -5,12 +5,13 @@ The rings are there for the recorder anyway; looking at them costs the sound not
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from rt_automix.io.board import TAKE_SAMPLES, WRITTEN, Board
 from rt_automix.listening import tone_edges_hz
@@ -35,14 +36,14 @@ _WINDOW = np.hanning(WINDOW_SAMPLES + 1)[:-1].astype(np.float32)
 _POWER_SCALE = 2.0 / (WINDOW_SAMPLES * float(np.square(_WINDOW, dtype=np.float64).sum()))
 """Of squared magnitudes, so that all bins together are the mean square of what was windowed."""
 
-EQ_BANDS: tuple[tuple[str, str, float], ...] = (
-    ("low shelf", "low_shelf_db", 110.0),
-    ("bell", "low_mid_db", 260.0),
-    ("bell", "mid_db", 1000.0),
-    ("bell", "presence_db", 3500.0),
-    ("high shelf", "air_db", 9000.0),
-)
+SHELVES = (("low_shelf_db", 110.0), ("air_db", 9000.0))
+BELLS = (("low_mid_db", 260.0), ("mid_db", 1000.0), ("presence_db", 3500.0))
 """As in the engine's equaliser, which this process is too light to import; a test compares."""
+
+_Q = math.sqrt(0.5)
+_BELL_S = 1j * BANDS_HZ / np.array([[centre_hz] for _, centre_hz in BELLS])
+_SHELF_S = 1j * BANDS_HZ / np.array([[corner_hz] for _, corner_hz in SHELVES])
+_SHELF_S[0] = 1.0 / _SHELF_S[0]  # a low shelf is a high shelf mirrored at its corner
 
 
 class Scope:
@@ -162,36 +163,34 @@ def eq_db(applied: Mapping[str, float]) -> NDArray[np.float64]:
     applied : mapping
         Gains in dB by the names of parameters.
     """
-    total = np.zeros(BANDS)
-    for kind, name, centre_hz in EQ_BANDS:
-        total += _band_db(kind, applied[name], BANDS_HZ / centre_hz)
-    return total
-
-
-def _band_db(kind: str, gain_db: float, ratio: ArrayLike) -> NDArray[np.float64]:
-    """Magnitude in dB of one analog band, Q = sqrt(1/2), at multiples of its frequency."""
-    s = 1j * np.asarray(ratio)
-    a, q = 10.0 ** (gain_db / 40.0), math.sqrt(0.5)
-    if kind == "bell":
-        response = (s * s + s * a / q + 1.0) / (s * s + s / (a * q) + 1.0)
-    else:
-        if kind == "low shelf":
-            s = 1.0 / s  # the high shelf, mirrored
-        response = a * (a * s * s + s * math.sqrt(a) / q + 1.0) / (s * s + s * math.sqrt(a) / q + a)
+    a = np.array([[10.0 ** (applied[name] / 40.0)] for name, _ in BELLS])
+    s = _BELL_S
+    bells = (s * s + s * (a / _Q) + 1.0) / (s * s + s / (a * _Q) + 1.0)
+    a = np.array([[10.0 ** (applied[name] / 40.0)] for name, _ in SHELVES])
+    s, slope = _SHELF_S, np.sqrt(a) / _Q
+    shelves = a * (a * s * s + s * slope + 1.0) / (s * s + s * slope + a)
+    response: NDArray[np.complex128] = bells.prod(axis=0) * shelves.prod(axis=0)
     return 20.0 * np.log10(np.abs(response))
 
 
 def profile_db(style: Profile, out_db: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A profile's spectrum in our bands, at the level of what goes out.
+    """A profile's spectrum in our bands, at the level of what goes out."""
+    shape_db, first, last = _shape_db(style)
+    return np.maximum(shape_db + (out_db - shape_db)[first:last].mean(), FLOOR_DB)
 
-    The profile's bands are wider than ours, so densities are compared.
+
+@functools.lru_cache(maxsize=16)
+def _shape_db(style: Profile) -> tuple[NDArray[np.float64], int, int]:
+    """A profile's spectrum in our bands, and the first and one past the last band that it really covers.
+
+    Its own bands are wider than ours, so densities are compared.
     """
     edges_hz = tone_edges_hz()
     centres_hz = np.sqrt(edges_hz[1:] * edges_hz[:-1])
     density_db = np.array(style.bands_db) - db_from_power(np.diff(edges_hz))
     shape_db = np.interp(np.log(BANDS_HZ), np.log(centres_hz), density_db) + db_from_power(np.diff(EDGES_HZ))
     first, last = np.searchsorted(BANDS_HZ, edges_hz[[0, -1]])
-    return np.maximum(shape_db + (out_db - shape_db)[first:last].mean(), FLOOR_DB)
+    return shape_db, int(first), int(last)
 
 
 def _tenths(levels_db: NDArray[np.float64]) -> list[float]:

@@ -122,12 +122,13 @@ def test_what_does_not_play_is_silent():
 
 
 def test_the_curve_of_the_equaliser_is_its_own():
-    rng = np.random.default_rng(5)
-    for gains_db in (np.zeros(5), np.full(5, 6.0), *rng.uniform(-6, 6, (5, 5))):
-        names = [name for _, name, _ in scope.EQ_BANDS]
+    bands = sorted((*scope.SHELVES, *scope.BELLS), key=lambda band: band[1])
+    names, centres_hz = zip(*bands, strict=True)
+    assert centres_hz == tuple(centre_hz for _, centre_hz in equalizer.BANDS)
+    assert [kind for kind, _ in equalizer.BANDS] == [0, 1, 1, 1, 2], "shelves outside, bells between"
+    for gains_db in (np.zeros(5), np.full(5, 6.0), *np.random.default_rng(5).uniform(-6, 6, (5, 5))):
         ours = scope.eq_db(dict(zip(names, gains_db, strict=True)))
         assert np.abs(ours - equalizer.analog_magnitude_db(gains_db, BANDS_HZ)).max() < 1e-9
-    assert [centre_hz for *_, centre_hz in scope.EQ_BANDS] == [centre_hz for _, centre_hz in equalizer.BANDS]
 
 
 def test_a_profile_lies_over_the_spectrum_of_what_it_was_measured_from():
