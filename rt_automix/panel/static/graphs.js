@@ -8,6 +8,7 @@ import { Surface, colour, fillTo, trace } from "./surface.js";
 const REDUCTION_S = 20;
 const REDUCTION_DB = 12;
 const LOUDNESS_S = 180;
+const SILENT_LUFS = -70;
 const ABOVE_LU = 8;
 const BELOW_LU = 16;
 const GUTTER = 30;
@@ -55,7 +56,7 @@ function mountLoudness(store) {
   const [quiet, line, target] = [colour("--quiet"), colour("--grid"), colour("--target")];
   const inks = [colour("--in"), colour("--out")];
   store.onState(({ session }) => {
-    if (session?.meters) history.add(session.input_short_term_lufs ?? NaN, session.meters.short_term_lufs);
+    if (session?.meters) history.add(heard(session.input_short_term_lufs), heard(session.meters.short_term_lufs));
   });
   store.onDraw(({ session }) => {
     const drawn = session?.controls ? surface.begin() : null;
@@ -80,6 +81,11 @@ function mountLoudness(store) {
     ctx.setLineDash([]);
     times(ctx, [180, 120, 60], LOUDNESS_S, (seconds) => `${fixed(-seconds / 60, 0)} min`, width, height, quiet);
   });
+}
+
+/** A loudness, or none where there is no sound. */
+function heard(lufs) {
+  return lufs > SILENT_LUFS ? lufs : NaN;
 }
 
 function across(share, width) {

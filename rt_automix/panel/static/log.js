@@ -3,6 +3,7 @@
 import { byId, element } from "./dom.js";
 
 const MOST = 50;
+const MOST_TOASTS = 3;
 const TOAST_MS = 6000;
 
 export function mountLog() {
@@ -14,6 +15,7 @@ export function mountLog() {
       while (list.children.length > MOST) list.lastChild.remove();
       const toast = element("p", { className: kind, textContent: text });
       toasts.append(toast);
+      if (toasts.children.length > MOST_TOASTS) toasts.firstChild.remove();
       setTimeout(() => toast.remove(), TOAST_MS);
     },
   };

@@ -106,7 +106,7 @@ function numbers(meters, controls, input_lufs) {
   setText(byId("momentary"), level(meters.momentary_lufs));
   setText(byId("integrated"), level(meters.integrated_lufs));
   setText(byId("input-short-term"), level(input_lufs ?? -Infinity));
-  setText(byId("gain"), `${fixed(meters.gain_db, 1, true)} dB`);
+  setText(byId("gain"), fixed(meters.gain_db, 1, true));
   const off_lu = meters.short_term_lufs - controls.target_lufs;
   setText(byId("to-target"), off_lu > -60 ? fixed(off_lu, 1, true) : "–");
 }

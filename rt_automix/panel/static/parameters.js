@@ -1,7 +1,7 @@
 // The ten parameters: range, suggestion, what is applied, and a trim by hand on top of the suggestion.
 
 import { byId, element, setAttribute, setPlace, setText } from "./dom.js";
-import { clamp, quantity } from "./format.js";
+import { clamp, fixed, quantity } from "./format.js";
 import { Slider } from "./slider.js";
 
 const TRIM_STEPS = 40;
@@ -67,7 +67,7 @@ class Row {
     setPlace(bar, "--from", this.#share(Math.min(applied, neutral)));
     setPlace(bar, "--to", this.#share(Math.max(applied, neutral)));
     setText(value, quantity(applied, unit));
-    setText(this.reset, isTrimmed ? trim : "trim");
+    setText(this.reset, fixed(offset, unit === "dB" ? 1 : 2, true));
     this.reset.disabled = !isTrimmed;
     this.handle.classList.toggle("trimmed", isTrimmed);
     const words = `trim ${trim}, suggested ${quantity(suggested[name], unit)}, applied ${quantity(applied, unit)}`;
