@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast, get_args
 
@@ -80,11 +79,16 @@ class Hands:
                 f"MIDI is off: {type(error).__name__}: {error}. The sound goes on; start anew to have it back."
             )
 
-    def serve(self) -> None:
+    @property
+    def is_listening(self) -> bool:
+        """Whether there is a knob that could be turned."""
+        return self._ports is not None and bool(self._ports.inputs)
+
+    def serve(self, now: float) -> None:
         """Take what came in, a thousand times a second; now and then look after ports and lights."""
         if self._ports is not None:
             with self._kept_from_the_music():
-                self._serve(self._ports, time.monotonic())
+                self._serve(self._ports, now)
 
     def _serve(self, ports: MidiPorts, now: float) -> None:
         for message, _ in ports.poll():

@@ -1,6 +1,6 @@
 """The process that plays: one engine, one device, the controls. Its parent is `supervisor`.
 
-One loop of a millisecond drains MIDI, answers the parent, watches the device and has the state kept;
+One loop drains MIDI, answers the parent, watches the device and has the state kept;
 the sound runs in the device's own thread and needs none of it.
 """
 
@@ -28,6 +28,11 @@ from rt_automix.live.hands import Hands, Mappings
 from rt_automix.live.setup import LOST, Setup
 
 LOOP_S = 0.001
+"""How often knobs are looked at."""
+
+SERVE_S = 0.005
+"""How often everybody else is."""
+
 WATCH_S = 0.02
 STALL_S = 0.7
 """A device that calls back no more for this long is lost."""
@@ -65,7 +70,7 @@ class Session:
         self._wiring: Wiring | None = None
         self._keeper = keeper.Keeper(setup.state_path, self._remark) if setup.state_path else None
         self._kept: dict[str, Any] = {}
-        self._keep_at = self._learn_at = 0.0
+        self._keep_at = self._learn_at = self._serve_at = 0.0
         self.engine = Engine(setup.config, setup.reference, analysis="thread")
         self.engine.prepare(_FIRST_RATE_HZ, _MAX_BLOCK_SAMPLES)
         self.desk = Desk(self.engine, setup, self._remark)
@@ -213,15 +218,17 @@ class Session:
         """Serve the parent and the controls for a while."""
         until = time.monotonic() + seconds
         while not self._stopping:
-            self._serve()
             now = time.monotonic()
-            self._keep(now)
+            self._hands.serve(now)
+            if now >= self._serve_at:
+                self._serve_at = now + SERVE_S
+                self._serve()
+                self._keep(now)
             if now >= until:
                 return
-            time.sleep(LOOP_S)
+            time.sleep(LOOP_S if self._hands.is_listening else SERVE_S)
 
     def _serve(self) -> None:
-        self._hands.serve()
         try:
             while self._pipe.poll():
                 self._answer(*self._pipe.recv())
