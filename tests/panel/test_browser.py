@@ -200,12 +200,12 @@ def test_numbers_are_those_of_the_session(house: House, visit: Visit) -> None:
 def test_amount_by_pointer_and_by_keys_changes_the_sound(house: House, visit: Visit) -> None:
     page = visit.open()
     _, mastered_db = house.sound()
-    assert mastered_db > -25.0
+    assert mastered_db > -40.0
     pull_amount(page, to=0.0)
     house.wait(lambda: house.controls["amount"] == 0.0)
     gain_db, rest_db = house.sound()
-    assert abs(gain_db) < 0.05
-    assert rest_db < -60.0
+    assert abs(gain_db) < 0.01
+    assert rest_db < -100.0
     page.focus("#amount")
     page.keyboard.press("PageUp")
     page.keyboard.press("ArrowUp")
@@ -214,7 +214,7 @@ def test_amount_by_pointer_and_by_keys_changes_the_sound(house: House, visit: Vi
     page.keyboard.press("End")
     house.wait(lambda: house.controls["amount"] == 1.0)
     _, all_db = house.sound()
-    assert rest_db < -60.0 < some_db < all_db
+    assert -60.0 < some_db < all_db
 
 
 def test_bypass_and_compare_are_heard(house: House, visit: Visit) -> None:
@@ -235,7 +235,7 @@ def test_bypass_and_compare_are_heard(house: House, visit: Visit) -> None:
     assert rest_db < -30.0  # the input, on its way to the master's loudness
     assert abs(gain_db) > 1.0
     house.wait(lambda: house.controls["listen"] == "master")
-    assert house.sound()[1] > -25.0
+    assert house.sound()[1] > rest_db + 10.0
 
 
 def test_compare_without_a_pointer(house: House, visit: Visit) -> None:
