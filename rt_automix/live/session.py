@@ -34,7 +34,7 @@ SERVE_S = 0.005
 """How often everybody else is."""
 
 WATCH_S = 0.02
-STALL_S = 0.7
+STALL_S = 1.0
 """A device that calls back no more for this long is lost."""
 
 FIND_AGAIN_S = 0.25

@@ -33,8 +33,6 @@ STOP_LIMIT_S = 4.0
 BACK_OFF_S = (0.0, 0.25, 0.5, 1.0, 2.0)
 """Before the next start after so many that came to nothing."""
 
-_WELL_S = 5.0
-
 RESERVE_S = 3.0
 """After so much playing another process is made ready, to take over within a blink."""
 
@@ -76,7 +74,7 @@ class Supervisor:
         self.starts += 1
         self._started_at = self._heard_at = self._moved_at = time.monotonic()
         self._callbacks = -1
-        self._asked = self._is_deaf = False
+        self._asked = self._is_deaf = self._plays_this_time = False
         self._state = "starting"
 
     def _keep_a_reserve(self, now: float) -> None:
@@ -134,6 +132,8 @@ class Supervisor:
                 self.status, self._asked = rest[0], False
             case "state":
                 self._state, self.sample_rate_hz = rest[0], rest[2]
+                self._moved_at = time.monotonic()  # a new state gets its time
+                self._plays_this_time |= self.is_playing
                 self._has_played |= self.is_playing
                 self._tell({"type": "state", "state": rest[0], "text": rest[1]})
             case "event":
@@ -155,7 +155,7 @@ class Supervisor:
         if is_deaf and not self._is_deaf:
             self._tell({"type": "event", "text": "The controls do not answer; the sound goes on."})
         self._is_deaf = is_deaf
-        stalled = self.is_playing and now - max(self._moved_at, self._started_at) > STALL_S
+        stalled = self.is_playing and now - self._moved_at > STALL_S
         mute = not self.is_playing and now - self._heard_at > MUTE_S
         if stalled or mute:
             self._tell({"type": "event", "text": "The audio process hangs. Starting another."})
@@ -163,7 +163,6 @@ class Supervisor:
 
     def _bury(self, player: Player, code: int, now: float) -> bool:
         """Note the end of the process, and when the next may start."""
-        lived_s = now - self._started_at
         self._hear(player, now)  # its last words
         player.bury()
         self._player = None
@@ -173,7 +172,7 @@ class Supervisor:
             raise self._error
         if not self._has_played and self._failures + 1 >= len(BACK_OFF_S):
             raise DeviceError(f"The audio process ended {len(BACK_OFF_S)} times with code {code}. See its last words.")
-        self._failures = 0 if lived_s > _WELL_S else min(self._failures + 1, len(BACK_OFF_S) - 1)
+        self._failures = 0 if self._plays_this_time else min(self._failures + 1, len(BACK_OFF_S) - 1)
         self._start_at = now + BACK_OFF_S[self._failures]
         self._state = "starting"
         text = "The device is gone." if code == LOST else f"The audio process ended ({code})."

@@ -12,6 +12,7 @@ from rt_automix.io.board import AT_NS, BLOCK_SAMPLES, SAMPLES, TAKE_SAMPLES, WRI
 from rt_automix.live.recorder import Recorder
 
 INPUT, OUTPUT = range(2)
+_NAMES = ("in", "out")
 _REMEMBERED = 4
 
 
@@ -47,7 +48,7 @@ class Takes:
             recorder = self._recorders.pop(OUTPUT, None)
             if recorder is not None:
                 recorder.close()
-                self._ended = [*self._ended[-_REMEMBERED:], recorder.status()]
+                self._ended = [*self._ended[-_REMEMBERED:], {"side": _NAMES[OUTPUT], **recorder.status()}]
 
     def follow(self, sample_rate_hz: int) -> None:
         """Look at the board; call it while the session plays, some twenty times a second.
@@ -85,7 +86,8 @@ class Takes:
 
     def status(self) -> list[dict[str, Any]]:
         """How each recorder is doing, and how the last ones ended."""
-        return [recorder.status() for recorder in self._recorders.values()] + self._ended
+        running = [{"side": _NAMES[side], **recorder.status()} for side, recorder in self._recorders.items()]
+        return running + self._ended
 
     def close(self) -> None:
         """End the recordings; each within its own limit."""
