@@ -41,6 +41,7 @@ FIND_AGAIN_S = 0.25
 KEEP_S = 0.05
 LEARN_S = 1.0
 CLOSE_LIMIT_S = 2.0
+FADE_LIMIT_S = 1.0
 _FIRST_RATE_HZ = 48_000
 _MAX_BLOCK_SAMPLES = 4096
 
@@ -209,7 +210,7 @@ class Session:
     def _fade_out(self) -> None:
         assert self._wiring is not None
         self._wiring.fade(0.0)
-        deadline = time.monotonic() + 4 * FADE_S
+        deadline = time.monotonic() + FADE_LIMIT_S  # longer than the fade: a busy machine may take its time
         while not self._wiring.is_silent and time.monotonic() < deadline:
             time.sleep(LOOP_S)
         time.sleep(FADE_S)  # let the silence out
