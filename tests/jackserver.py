@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,10 @@ import pytest
 needs_jack = pytest.mark.skipif(
     shutil.which("jackd") is None, reason="needs a JACK server: sudo apt install jackd2 libportaudio2"
 )
+
+
+BEFORE_THE_END: list[Callable[[], None]] = []
+"""Done before a server ends: a client that a failed test left behind takes the process along when it is collected."""
 
 
 def _forget_dead_servers() -> None:
@@ -112,6 +116,8 @@ def jack_server(period: int = 64, rate_hz: int = 48_000, synchronous: bool = Tru
     try:
         yield server
     finally:
+        while BEFORE_THE_END:
+            BEFORE_THE_END.pop()()
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)

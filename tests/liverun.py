@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jackserver import JackServer
+from jackserver import BEFORE_THE_END, JackServer
 
 START_LIMIT_S = 90.0
 
@@ -124,6 +124,8 @@ class Probe:
         self._done = threading.Event()
         self._outs = [self._client.outports.register(f"o{k}") for k in range(2)]
         self._ins = [self._client.inports.register(f"i{k}") for k in range(2)]
+        self._is_closed = False
+        BEFORE_THE_END.append(self.close)
         self._client.set_process_callback(self._process)
         self._client.activate()
 
@@ -182,6 +184,8 @@ class Probe:
         return self.heard[:, : self.position]
 
     def close(self) -> None:
-        """Leave the server."""
-        self._client.deactivate()
-        self._client.close()
+        """Leave the server, if that has not been done."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._client.deactivate()
+            self._client.close()
