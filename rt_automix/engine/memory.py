@@ -27,7 +27,7 @@ def learned(engine: Engine) -> dict[str, Any]:
     return {
         "controls": engine.controls,
         "suggestion": params.to_dict(f64[at.BASE : at.BASE + params.COUNT]),  # of a frozen engine, the frozen
-        "ride_db": engine.meters().ride_db,
+        "ride_db": rider.gain_db(f64[at.RIDER_STATE : at.RIDER_STATE + rider.STATE_SIZE]),  # meters wait for audio
         "statistics": engine.analyst.listener.statistics.plain(),
     }
 
