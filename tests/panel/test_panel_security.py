@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 
 import aiohttp
 import pytest
@@ -178,6 +179,9 @@ def test_too_many_messages_are_dropped_with_a_word_and_then_the_talk_ends(tmp_pa
         errors, close_code = asyncio.run(run(stage))
         assert close_code == 1008
         assert 15 <= len(errors) <= 21 and all("Too many messages" in error["text"] for error in errors)
+        deadline = time.monotonic() + 10.0
+        while stage.supervisor.done.count(("nudge", "amount", 1)) < 10 and time.monotonic() < deadline:
+            time.sleep(0.01)
         assert 10 <= stage.supervisor.done.count(("nudge", "amount", 1)) <= 12
 
 
