@@ -1,0 +1,1 @@
+"""How the networks are taught: music, damage, teacher, networks, training, export, evaluation."""
