@@ -50,6 +50,9 @@ COMPRESSION_COST = 5.0
 COMPRESSION_TEMPERATURE = 0.3
 """Wide enough for the soft minimum to glide between the steps of the grid."""
 
+COMPRESSIONS = np.linspace(0.0, params.PARAMS[params.INDEX["compression"]].high, COMPRESSION_STEPS)
+"""The grid of settings to choose from."""
+
 _GAINS = slice(params.INDEX["low_shelf_db"], params.INDEX["air_db"] + 1)
 _MID, _SIDE = 0, 1
 _SHAPE_DB = 4.0
@@ -72,10 +75,9 @@ class Matcher:
         self._one_and_shapes = np.vstack([np.ones_like(centres), self._shapes]).T
         self._meters = np.stack([WIDTH_WEIGHTS, features.k_weighting_power(centres)], axis=1)
         self._ridge = RIDGE * np.eye(equalizer.BAND_COUNT)
-        self._compressions = np.linspace(0.0, params.PARAMS[params.INDEX["compression"]].high, COMPRESSION_STEPS)
         relative_db = np.arange(1 - LEVELS_LUFS.size, LEVELS_LUFS.size + 1) * LEVEL_STEP_LU
         self._compressor_powers = power_from_db(
-            [[compressor.static_gain_db(level, amount) for level in relative_db] for amount in self._compressions]
+            [[compressor.static_gain_db(level, amount) for level in relative_db] for amount in COMPRESSIONS]
         )
 
     def suggest(self, listener: Listener, profile: Profile) -> params.Values:
@@ -87,26 +89,23 @@ class Matcher:
 
         Thread: worker. Allocates: yes.
         """
-        heard = listener.statistics
+        return self.match(listener.statistics, profile)
+
+    def match(self, heard: Statistics, profile: Profile) -> params.Values:
+        """The same for statistics alone. Thread: worker. Allocates: yes."""
         if heard.seconds_heard < MIN_MUSIC_S:
             return params.NEUTRAL.copy()
-        gains_db, width, loudness_change_lu = self._match_tone(heard, profile)
+        gains_db, width, loudness_change_lu = self.match_tone(heard, profile)
         total_gain_db = profile.loudness_lufs - heard.loudness_lufs - loudness_change_lu
-        drive_db = min(max(total_gain_db, 0.0), params.HIGH[params.INDEX["limiter_drive_db"]])
-        values = params.NEUTRAL.copy()
-        values[_GAINS] = gains_db
-        values[params.INDEX["stereo_width"]] = width
-        values[params.INDEX["compression"]] = self._match_dynamics(heard, profile)
-        values[params.INDEX["limiter_drive_db"]] = drive_db
-        values[params.INDEX["input_gain_db"]] = total_gain_db - drive_db
-        values[params.INDEX["output_level"]] = lin_from_db(profile.peak_dbtp)
-        return params.clamp(values)
+        return compose(gains_db, width, self._match_dynamics(heard, profile), total_gain_db, profile.peak_dbtp)
 
-    def _match_tone(self, heard: Statistics, profile: Profile) -> tuple[NDArray[np.float64], float, float]:
+    def match_tone(self, heard: Statistics, profile: Profile) -> tuple[NDArray[np.float64], float, float]:
         """Equaliser gains in dB, stereo width, and what both add to the loudness in LU.
 
         The equaliser by weighted ridge least squares in the box of its range, linearised anew
         around each pass's result; the width in closed form behind it.
+
+        Thread: worker. Allocates: yes.
         """
         before_db = db_from_power(TONE_MATRIX @ heard.mel_power.sum(axis=0))
         input_db, target_db = heard.bands_db, np.array(profile.bands_db)
@@ -136,11 +135,7 @@ class Matcher:
         return gains_db, width, _ratio_db(mid_energy + width * width * side_energy, energy_before)
 
     def _match_dynamics(self, heard: Statistics, profile: Profile) -> float:
-        """Compression that brings the dynamics number down to the profile's.
-
-        A soft minimum over a grid, since a hard one jumps between settings that do about as well;
-        less the value it gives for a programme that needs nothing, so that neutral means neutral.
-        """
+        """Compression that brings the dynamics number down to the profile's, by the static curve."""
         wanted_db = heard.dynamics_db - profile.dynamics_db
         if wanted_db <= 0.0:
             return 0.0
@@ -157,16 +152,50 @@ class Matcher:
         mean = powers @ energies
         mean_square = (powers * powers) @ (energies * LEVEL_ENERGIES)
         dynamics_db = 5.0 * np.log10(np.maximum(mean_square, 1e-300) / np.maximum(mean * mean, 1e-300))
-        reduced_db = COMPRESSOR_YIELD * (dynamics_db[0] - dynamics_db)
-        at_rest = self._soft_minimum(reduced_db, 0.0)
-        highest = self._compressions[-1]
-        found = (self._soft_minimum(reduced_db, wanted_db) - at_rest) * highest / (highest - at_rest)
-        return max(found, 0.0)
+        return choose_compression(COMPRESSOR_YIELD * (dynamics_db[0] - dynamics_db), wanted_db)
 
-    def _soft_minimum(self, reduced_db: NDArray[np.float64], wanted_db: float) -> float:
-        cost = ((reduced_db - wanted_db) / COMPRESSION_TOLERANCE_DB) ** 2 + COMPRESSION_COST * self._compressions
-        share = np.exp((cost.min() - cost) / COMPRESSION_TEMPERATURE)
-        return float(share @ self._compressions / share.sum())
+
+def compose(
+    gains_db: NDArray[np.float64], width: float, compression: float, total_gain_db: float, peak_dbtp: float
+) -> params.Values:
+    """Parameters in their ranges; of the total gain what is above 0 dB drives the limiter, the rest comes first.
+
+    Thread: worker. Allocates: yes.
+    """
+    drive_db = min(max(total_gain_db, 0.0), params.HIGH[params.INDEX["limiter_drive_db"]])
+    values = params.NEUTRAL.copy()
+    values[_GAINS] = gains_db
+    values[params.INDEX["stereo_width"]] = width
+    values[params.INDEX["compression"]] = compression
+    values[params.INDEX["limiter_drive_db"]] = drive_db
+    values[params.INDEX["input_gain_db"]] = total_gain_db - drive_db
+    values[params.INDEX["output_level"]] = lin_from_db(peak_dbtp)
+    return params.clamp(values)
+
+
+def choose_compression(reduced_db: NDArray[np.float64], wanted_db: float) -> float:
+    """The setting that reduces the dynamics number by what is wanted.
+
+    A soft minimum over a grid, since a hard one jumps between settings that do about as well;
+    less the value it gives for a programme that needs nothing, so that neutral means neutral.
+
+    Parameters
+    ----------
+    reduced_db : float64, shape (COMPRESSION_STEPS,)
+        What each of COMPRESSIONS takes off the dynamics number.
+    wanted_db : float
+
+    Thread: worker. Allocates: yes.
+    """
+    at_rest = _soft_minimum(reduced_db, 0.0)
+    highest = COMPRESSIONS[-1]
+    return max((_soft_minimum(reduced_db, wanted_db) - at_rest) * highest / (highest - at_rest), 0.0)
+
+
+def _soft_minimum(reduced_db: NDArray[np.float64], wanted_db: float) -> float:
+    cost = ((reduced_db - wanted_db) / COMPRESSION_TOLERANCE_DB) ** 2 + COMPRESSION_COST * COMPRESSIONS
+    share = np.exp((cost.min() - cost) / COMPRESSION_TEMPERATURE)
+    return float(share @ COMPRESSIONS / share.sum())
 
 
 def _ratio_db(power: float, to_power: float) -> float:

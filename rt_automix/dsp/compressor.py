@@ -31,8 +31,8 @@ GATE_DBFS = -60.0
 _DB_PER_OCTAVE = 20.0 * math.log10(2.0)
 _KNEE = KNEE_DB / _DB_PER_OCTAVE
 _RATIO_PER_COMPRESSION = 5.0
-_THRESHOLD_DB = 2.0
-_THRESHOLD_PER_COMPRESSION_DB = -10.0
+THRESHOLD_DB = 2.0
+THRESHOLD_PER_COMPRESSION_DB = -10.0
 _GATE_POWER = 10.0 ** (GATE_DBFS / 10.0)
 _FAR_BELOW, _FAR_ABOVE, _JUMP, _BANG = 0.01, 16.0, 10.0, 500.0
 _UNHEARD_POWER = 1024.0
@@ -87,7 +87,7 @@ def static_gain_db(level_rel_db, compression):
 
     Thread: audio | worker. Allocates: no.
     """
-    over = level_rel_db - (_THRESHOLD_DB + _THRESHOLD_PER_COMPRESSION_DB * compression)
+    over = level_rel_db - (THRESHOLD_DB + THRESHOLD_PER_COMPRESSION_DB * compression)
     knee = min(max(over + 0.5 * KNEE_DB, 0.0), KNEE_DB)
     return -slope_of(compression) * (knee * knee / (2.0 * KNEE_DB) + max(over - 0.5 * KNEE_DB, 0.0))
 
@@ -136,7 +136,7 @@ def tick(state, settings, compression, pre_gain_lin):
         state[_ENERGY], state[_WEIGHTED], state[_COUNT] = 0.0, 0.0, 0.0
     # Before anything is heard nothing is above the threshold.
     programme = max(state[_PROGRAMME] * gain_power, 1e-12) if state[_HEARD] > 0.0 else _UNHEARD_POWER
-    threshold_db = _THRESHOLD_DB + _THRESHOLD_PER_COMPRESSION_DB * compression
+    threshold_db = THRESHOLD_DB + THRESHOLD_PER_COMPRESSION_DB * compression
     state[_THRESHOLD] = 0.5 * math.log2(programme) + threshold_db / _DB_PER_OCTAVE
     state[_SLOPE] = slope_of(compression)
 
