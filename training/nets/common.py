@@ -1,0 +1,174 @@
+"""What all networks share: the statistics branch, the matcher's answer as a start, and a safe end.
+
+A member hears the window with a body of its own, reads the context with an MLP, and corrects the
+matcher's answer. Its corrections begin at zero, so an untrained member is the matcher. Every answer
+is clamped to the ranges of the parameters.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from rt_automix import context, params
+from rt_automix.features import MEL_BANDS
+from training.dataset import Scale, split_total, total_norm
+
+NINE = params.COUNT - 1
+"""Five gains of the equaliser, compression, width, total gain, level: what a network predicts."""
+TOTAL = 7
+FARTHEST_DEVIATIONS = 5.0
+"""Standardised inputs are held in here, so that nothing a stream can hold drives a network far off."""
+
+FIRST_LOG_SPREAD = -3.0
+LEAST_LOG_SPREAD, MOST_LOG_SPREAD = -7.0, 0.0
+
+
+class Answer(NamedTuple):
+    """What a member says of N examples, before it is clamped.
+
+    heard, song : (N, NINE), normalised, the total gain as one number
+    log_spread : (N, params.COUNT), natural logarithm of the expected error of `song`
+    """
+
+    heard: Tensor
+    song: Tensor
+    log_spread: Tensor
+
+
+def nine_from_ten(parameters: Tensor) -> Tensor:
+    """Normalised parameters with input gain and drive as one: (N, params.COUNT) to (N, NINE)."""
+    return torch.cat([parameters[:, 1:8], total_norm(parameters)[:, None], parameters[:, 9:10]], 1)
+
+
+def ten_from_nine(nine: Tensor) -> Tensor:
+    """Normalised parameters, each inside its range: (N, NINE) to (N, params.COUNT)."""
+    held = nine.clamp(0.0, 1.0)
+    gain, drive = split_total(held[:, TOTAL])
+    return torch.cat([gain[:, None], held[:, :TOTAL], drive[:, None], held[:, TOTAL + 1 :]], 1)
+
+
+class Residual(nn.Module):
+    """x + W2 silu(W1 x): one block of an MLP."""
+
+    def __init__(self, size: int, dropout: float) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(size, size), nn.Linear(size, size)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(self.dropout(nn.functional.silu(self.first(x))))
+
+
+class Entry(nn.Module):
+    """First convolution over the window: mid and side as two channels of an image, four level rows beside them.
+
+    A level is the same at every frequency: its convolution runs over time only and is added everywhere.
+
+    Parameters
+    ----------
+    channels : int
+        Of the result, whose shape is (N, channels, MEL_BANDS / 2, 27).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.image = nn.Conv2d(2, channels, (5, 5), stride=(2, 4), padding=(2, 2), bias=False)
+        self.levels = nn.Conv2d(4, channels, (1, 5), stride=(1, 4), padding=(0, 2), bias=False)
+        self.norm_image, self.norm_levels = nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)
+
+    def forward(self, window: Tensor) -> Tensor:
+        image = window[:, : 2 * MEL_BANDS].reshape(-1, 2, MEL_BANDS, window.shape[2])
+        levels = window[:, 2 * MEL_BANDS :].unsqueeze(2)
+        return torch.relu(self.norm_image(self.image(image)) + self.norm_levels(self.levels(levels)))
+
+
+def conv(before: int, after: int, stride: tuple[int, int] = (1, 1)) -> nn.Sequential:
+    """A 3 x 3 convolution with batch normalisation, which the export folds into it."""
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False),
+        nn.BatchNorm2d(after),
+    )
+
+
+class Member(nn.Module):
+    """A network: a body over the window, an MLP over the context, corrections to the matcher's answer.
+
+    Parameters
+    ----------
+    body : nn.Module
+        (W, rows, frames), standardised, to (W, heard_size).
+    heard_size : int
+    width : int
+        Of the statistics branch.
+    dropout : float
+    reach : float, optional
+        Corrections are bent to stay within plus and minus this; without, only the ranges bound them.
+    """
+
+    def __init__(
+        self, body: nn.Module, heard_size: int, width: int = 192, dropout: float = 0.1, reach: float | None = None
+    ) -> None:
+        super().__init__()
+        self.body, self.reach = body, reach
+        rows, _ = context.WINDOW_SHAPE
+        self.register_buffer("window_mean", torch.zeros(rows, 1))
+        self.register_buffer("window_deviation", torch.ones(rows, 1))
+        self.register_buffer("context_mean", torch.zeros(context.SIZE))
+        self.register_buffer("context_deviation", torch.ones(context.SIZE))
+        self.statistics = nn.Sequential(
+            nn.Linear(context.SIZE, width),
+            nn.SiLU(),
+            nn.Dropout(dropout),
+            Residual(width, dropout),
+            Residual(width, dropout),
+            nn.SiLU(),
+        )
+        self.heard = nn.Sequential(nn.Dropout(dropout), nn.Linear(heard_size, width // 2), nn.SiLU())
+        self.fuse = nn.Sequential(nn.Linear(width + width // 2, width), nn.SiLU(), nn.Dropout(dropout))
+        self.correct = nn.Linear(width, 2 * NINE + params.COUNT)
+        nn.init.zeros_(self.correct.weight)
+        nn.init.zeros_(self.correct.bias)
+
+    def set_scale(self, scale: Scale) -> None:
+        """Take over what standardises the inputs."""
+        for name, value in scale._asdict().items():
+            getattr(self, name).copy_(value)
+
+    def answers(self, windows: Tensor, window_of: Tensor | None, numbers: Tensor) -> Answer:
+        """Answers before clamping, to examples of which several may share a window.
+
+        Parameters
+        ----------
+        windows : (W, rows, frames)
+        window_of : (N,), int64, optional
+            Each example's window; without, they go together one by one.
+        numbers : (N, context.SIZE)
+        """
+        standard = _standardise(windows, self.window_mean, self.window_deviation)
+        heard = self.heard(self.body(standard))
+        if window_of is not None:
+            heard = heard[window_of]
+        known = self.statistics(_standardise(numbers, self.context_mean, self.context_deviation))
+        correction = self.correct(self.fuse(torch.cat([known, heard], 1)))
+        matched = nine_from_ten(numbers[:, context.PARTS["matched_norm"]].clamp(0.0, 1.0))
+        moves = correction[:, : 2 * NINE]
+        if self.reach is not None:
+            moves = self.reach * torch.tanh(moves / self.reach)
+        return Answer(
+            matched + moves[:, :NINE],
+            matched + moves[:, NINE:],
+            (FIRST_LOG_SPREAD + correction[:, 2 * NINE :]).clamp(LEAST_LOG_SPREAD, MOST_LOG_SPREAD),
+        )
+
+    def forward(self, window: Tensor, context: Tensor) -> Tensor:
+        """What is exported: (N, rows, frames) and (N, context.SIZE) to `parameters` (N, 3, params.COUNT)."""
+        answer = self.answers(window, None, context)
+        rows = [ten_from_nine(answer.heard), ten_from_nine(answer.song), answer.log_spread.exp()]
+        return torch.stack(rows, 1)
+
+
+def _standardise(values: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+    return ((values - mean) / deviation).clamp(-FARTHEST_DEVIATIONS, FARTHEST_DEVIATIONS)
