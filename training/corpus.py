@@ -1,13 +1,11 @@
-"""The music that is learned from: fetched, found, split by package, decoded."""
+"""The music that is learned from: found, split by package, decoded. `training.fetch` gets some."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import subprocess
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from functools import cache
@@ -35,7 +33,6 @@ LOWEST_RATE_HZ = 44_100
 
 # Frets on Fire keeps a song in two halves that are played together.
 _OTHER_HALF = {"song.ogg": "guitar.ogg"}
-_SONGS_FILE = "songs.json"
 
 
 @dataclass(frozen=True)
@@ -72,95 +69,6 @@ def licence(package: str, path: Path) -> str:
     return next((name for pattern, name in reversed(patterns.items()) if fnmatch(path.as_posix(), pattern)), "unknown")
 
 
-# Fetching -------------------------------------------------------------------------------------------
-
-
-def fetch(folder: Path, progress: Callable[[str, int, int], None] = lambda package, done, of: None) -> None:
-    """Get the packages that are not there yet, unpack them and write what they are to songs.json.
-
-    Debian's own tools check each package against the signed archive; no root is needed. A package's
-    folder appears when it is whole, so a fetch that was stopped goes on where it was.
-
-    Parameters
-    ----------
-    folder : Path
-        `folder`/PACKAGE/usr/share/... comes to be.
-    progress : called with a package's name, how many are done, and of how many
-
-    Raises
-    ------
-    ConfigError
-        apt-get or dpkg is missing, packages cannot be had, or a song is not what it was when first fetched.
-    """
-    missing = [name for name in packages() if not (folder / name).is_dir()]
-    if missing and not (shutil.which("apt-get") and shutil.which("dpkg")):
-        raise ConfigError(
-            "fetching music needs apt-get and dpkg (Debian and its kin), which are missing here. "
-            f"Unpack the packages into {folder}/PACKAGE elsewhere (missing: {', '.join(missing)}), "
-            "or give your own music with: --music FOLDER"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    problems = []
-    for done, name in enumerate(packages()):
-        progress(name, done, len(packages()))
-        if name in missing:
-            problems += _fetch_package(folder, name)
-    progress("", len(packages()), len(packages()))
-    _record(folder)
-    if problems:
-        raise ConfigError(
-            "\n".join(problems) + "\nThe packages are those of Debian 12; add its archive to apt's sources, "
-            "run `sudo apt-get update`, then fetch again: what is there is kept."
-        )
-
-
-def _fetch_package(folder: Path, name: str) -> list[str]:
-    """Download and unpack one package; what went wrong, as a list of none or one."""
-    for left_over in folder.glob(f"{name}_*.deb"):
-        left_over.unlink()
-    part = folder / f"{name}.part"
-    shutil.rmtree(part, ignore_errors=True)
-    problem = _run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", name], folder)
-    archives = list(folder.glob(f"{name}_*.deb"))
-    if not problem and archives:
-        problem = _run(["dpkg", "-x", str(archives[0].absolute()), str(part.absolute())], folder)
-    for archive in archives:
-        archive.unlink()
-    if problem or not part.is_dir():
-        return [f"{name}: cannot be fetched ({problem or 'no archive came'})."]
-    part.rename(folder / name)
-    return []
-
-
-def _run(command: list[str], folder: Path) -> str:
-    """Run a tool; its last words if it failed, else nothing."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        return ""
-    return (done.stderr.strip().splitlines() or [f"{command[0]} ended with {done.returncode}"])[-1]
-
-
-def _record(folder: Path) -> None:
-    """Write the checksum and licence of each fetched song; hold them against those of an earlier time."""
-    file = folder / _SONGS_FILE
-    before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    now: dict[str, dict[str, Any]] = {}
-    for name in packages():
-        for path in _files(folder / name):
-            with path.open("rb") as opened:
-                sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-            key = path.relative_to(folder).as_posix()
-            now[key] = {
-                "package": name,
-                "licence": licence(name, path),
-                "credit": packages()[name]["credit"],
-                "sha256": sha256,
-            }
-            if before.get(key, now[key])["sha256"] != sha256:
-                raise ConfigError(f"{path}: changed since it was fetched. Delete {folder / name} and fetch again.")
-    file.write_text(json.dumps(now, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-
-
 # Finding --------------------------------------------------------------------------------------------
 
 
@@ -191,7 +99,7 @@ def find(folder: Path) -> list[Song]:
 
 def _songs_of(album: Path) -> Iterator[Song]:
     use = packages()[album.name]["use"] if album.name in packages() else _use_by_hash(album.name)
-    for path in _files(album):
+    for path in files(album):
         inside = path.relative_to(album).as_posix() if path != album else path.name
         title = path.stem if path.name not in _OTHER_HALF else path.parent.name
         yield Song(path, album.name, use, title, hashlib.sha256(f"{album.name}/{inside}".encode()).hexdigest()[:12])
@@ -202,7 +110,7 @@ def _use_by_hash(album: str) -> Use:
     return "train" if tenth < 8 else "validation" if tenth == 8 else "test"
 
 
-def _files(album: Path) -> Iterator[Path]:
+def files(album: Path) -> Iterator[Path]:
     """The songs' files of a package, of an album or, where the album is a file, itself."""
     entry = packages().get(album.name, {})
     roots = [album / inside for inside in entry.get("music", ["."])]
@@ -212,6 +120,12 @@ def _files(album: Path) -> Iterator[Path]:
         left_out = any(fnmatch(path.name, pattern) for pattern in entry.get("leave_out", []))
         if path.suffix.lower() in ENDINGS and not left_out and _is_song(path):
             yield path
+
+
+def parts(path: Path) -> list[Path]:
+    """The file of a song and, where it is kept in halves, the other one."""
+    other = path.with_name(_OTHER_HALF.get(path.name, path.name))
+    return [path, other] if other != path and other.is_file() else [path]
 
 
 def _is_song(path: Path) -> bool:
@@ -240,9 +154,8 @@ def decode(song: Song, sample_rate_hz: int = 44_100) -> Audio:
         It cannot be decoded, or there is nothing in it.
     """
     audio, rate_hz = _read(song.path)
-    other_half = song.path.with_name(_OTHER_HALF.get(song.path.name, song.path.name))
-    if other_half != song.path and other_half.is_file():
-        other, _ = _read(other_half)
+    for half in parts(song.path)[1:]:
+        other, _ = _read(half)
         samples = min(audio.shape[1], other.shape[1])
         audio = audio[:, :samples] + other[:, :samples]
         audio /= max(1.0, float(np.abs(audio).max()))

@@ -1,0 +1,53 @@
+"""The command line: `python -m training COMMAND`; a command's module is imported when it runs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from rt_automix.errors import AutomixError
+
+COMMANDS = {
+    "fetch": ("training.fetch", "Get freely licensed music to learn from (Debian, 1.3 GB)."),
+    "styles": ("training.styles", "Group masters by what they measure like into the shipped profiles."),
+    "label": ("training.label", "Make training, validation and test examples; what is there is kept."),
+    "train": ("training.train", "Train the networks, or one of them."),
+}
+"""The module of each command, where it is called `command`, and what it does."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        return importlib.import_module(COMMANDS[name][0]).command if name in COMMANDS else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands, in the order of the work"):
+            formatter.write_dl([(name, what) for name, (_, what) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AutomixError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Teach the networks that decide the mastering parameters.
+
+    \b
+    Example:
+      python -m training fetch --music music
+      python -m training label --music music
+      python -m training train --help
+    """
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m training")
