@@ -123,7 +123,10 @@ def reduce(
 
 @kernel("void(float32[::1], float64, float64, float64[::1], float32[::1])")
 def _compress(power, sample_rate_hz, compression, start, gain):
-    """One pass of the compressor over the blocks' powers; `start` holds programme and mean, updated."""
+    """One pass of the compressor over the blocks' powers.
+
+    `start`, updated: the programme's power, the mean reduction, the smoothed one, samples averaged.
+    """
     knee, half_knee, per_knee = np.float32(_KNEE), np.float32(0.5 * _KNEE), np.float32(0.5 / _KNEE)
     half, zero, one = np.float32(0.5), np.float32(0.0), np.float32(1.0)
     attack = np.float32(math.exp(-1000.0 * BLOCK / (compressor.ATTACK_MS * sample_rate_hz)))
@@ -131,8 +134,8 @@ def _compress(power, sample_rate_hz, compression, start, gain):
     slope = np.float32(compressor.slope_of(compression))
     threshold_db = compressor.THRESHOLD_DB + compressor.THRESHOLD_PER_COMPRESSION_DB * compression
     relative = np.float32(threshold_db / (20.0 * math.log10(2.0)))
-    share = BLOCK / (compressor.PROGRAMME_S * sample_rate_hz)
-    programme, mean, smoothed = start[0], start[1], np.float32(start[2])
+    memory = compressor.PROGRAMME_S * sample_rate_hz
+    programme, mean, smoothed, averaged = start[0], start[1], np.float32(start[2]), start[3]
     level = half * log2(np.float32(programme)) + relative
     for i in range(power.shape[0]):
         over = half * log2(power[i] + _QUIET) - level
@@ -143,10 +146,12 @@ def _compress(power, sample_rate_hz, compression, start, gain):
         heard = np.float64(power[i])
         if heard > _GATE_POWER:
             heard = min(max(heard, _FAR_BELOW * programme), _FAR_ABOVE * programme)
+            averaged = min(averaged + BLOCK, memory)
+            share = BLOCK / averaged
             mean += share * heard / programme * (np.float64(smoothed) - mean)
-            programme += share * (heard - programme)
+            programme += BLOCK / memory * (heard - programme)
             level = half * log2(np.float32(programme)) + relative
-    start[0], start[1], start[2] = programme, mean, np.float64(smoothed)
+    start[0], start[1], start[2], start[3] = programme, mean, np.float64(smoothed), averaged
 
 
 def compress(power: NDArray[np.float32], sample_rate_hz: int, compression: float) -> NDArray[np.float32]:
@@ -166,7 +171,7 @@ def compress(power: NDArray[np.float32], sample_rate_hz: int, compression: float
     gain = np.ones_like(power)
     if heard.size == 0 or compression == 0.0:
         return gain
-    start = np.array([float(heard.mean(dtype=np.float64)), 0.0, 0.0])
+    start = np.array([float(heard.mean(dtype=np.float64)), 0.0, 0.0, 0.0])
     warm_up = power[: round(30.0 * sample_rate_hz / BLOCK)]
     _compress(warm_up, sample_rate_hz, compression, start, gain[: warm_up.size])
     _compress(power, sample_rate_hz, compression, start, gain)
