@@ -19,7 +19,7 @@ from rt_automix import context, params
 from rt_automix.errors import ConfigError
 from rt_automix.features import MEL_BANDS
 
-EXAMPLE_FIELDS = ("window_of", "context", "heard", "song", "seconds", "song_id", "package_id", "profile_kind")
+EXAMPLE_FIELDS = ("window_of", "context", "heard", "song", "seconds", "song_id", "profile_kind")
 GAIN, DRIVE = params.INDEX["input_gain_db"], params.INDEX["limiter_drive_db"]
 GAIN_RANGE_DB = float(params.HIGH[GAIN] - params.LOW[GAIN])
 DRIVE_RANGE_DB = float(params.HIGH[DRIVE])
@@ -55,7 +55,6 @@ class Data:
     song: Tensor
     seconds: Tensor
     song_id: Tensor
-    package_id: Tensor
     profile_kind: Tensor
 
     def __len__(self) -> int:

@@ -85,6 +85,8 @@ class Run:
         has_card = torch.cuda.is_available()
         self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if has_card else torch.device("cpu")
         self.steps_per_epoch = batch_count(data, recipe.windows_per_batch, self.ranks)
+        if self.steps_per_epoch == 0:
+            raise ConfigError(f"{len(data)} examples are too few for {self.ranks} processes. Use fewer, or label more.")
         self.history: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {"error": math.inf, "epoch": 0}
 

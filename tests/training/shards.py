@@ -11,7 +11,7 @@ from rt_automix import context, params
 USES = ("train", "validation")
 
 
-def make(folder: Path, windows: int = 24, examples: int = 60, seed: int = 0) -> Path:
+def make(folder: Path, windows: int = 64, examples: int = 120, seed: int = 0) -> Path:
     """WORK/data/train and WORK/data/validation with two shards each; WORK.
 
     The teacher of this world moves the matcher's answer by what the profile misses and by the
@@ -48,7 +48,6 @@ def shard(random: np.random.Generator, windows: int, examples: int) -> dict[str,
         "song": song.astype(np.float32),
         "seconds": random.uniform(2.0, 60.0, examples).astype(np.float32),
         "song_id": np.zeros(examples, np.int32),
-        "package_id": np.zeros(examples, np.int32),
         "profile_kind": np.zeros(examples, np.uint8),
     }
 
