@@ -29,6 +29,10 @@ from rt_automix.units import db_from_power, lin_from_db, lufs_from_energy, power
 MIN_MUSIC_S = 1.0
 """Neutral until this much music has been heard."""
 
+TRUST_S = 12.0
+"""The first seconds of a song say little about its tone: until this much music has been heard, tone,
+compression and width are to go only this share of the way. Gain needs no such patience."""
+
 TONE_REACH_DB = 9.0
 """Differences in tone saturate here: a band 20 dB off is a matter of arrangement, not of mastering."""
 RIDGE = 0.003
@@ -54,6 +58,7 @@ COMPRESSIONS = np.linspace(0.0, params.PARAMS[params.INDEX["compression"]].high,
 """The grid of settings to choose from."""
 
 _GAINS = slice(params.INDEX["low_shelf_db"], params.INDEX["air_db"] + 1)
+_TONE = np.array([name not in ("input_gain_db", "limiter_drive_db", "output_level") for name in params.NAMES])
 _MID, _SIDE = 0, 1
 _SHAPE_DB = 4.0
 
@@ -64,6 +69,7 @@ class Matcher:
     name = "matcher"
 
     def __init__(self) -> None:
+        self.confidence = np.zeros(params.COUNT)
         centres = features.mel_edges_hz()[1:-1]
         # With Q = sqrt(1/2) a band's response in dB is its gain times one shape, to 0.02 dB.
         self._shapes = np.array(
@@ -89,7 +95,9 @@ class Matcher:
 
         Thread: worker. Allocates: yes.
         """
-        return self.match(listener.statistics, profile)
+        heard = listener.statistics
+        self.confidence = np.where(_TONE, min(heard.seconds_heard / TRUST_S, 1.0), 1.0)
+        return self.match(heard, profile)
 
     def match(self, heard: Statistics, profile: Profile) -> params.Values:
         """The same for statistics alone. Thread: worker. Allocates: yes."""

@@ -21,10 +21,9 @@ from rt_automix.engine.history import History, Recorder
 from rt_automix.errors import ConfigError
 from rt_automix.io.files import AudioReader, AudioWriter, Block
 from rt_automix.listening import Listener
-from rt_automix.matcher import Matcher
 from rt_automix.measure import LoudnessCurve, Measurement, Meter
 from rt_automix.profile import MIN_MUSIC_S, Profile, load
-from rt_automix.suggester import Suggester
+from rt_automix.suggester import Suggester, choose
 from rt_automix.units import FLOOR_DB, db_from_power, lin_from_db, power_from_db
 
 STEP_S = 0.1
@@ -50,7 +49,8 @@ class RenderResult:
 
     `loudness_after_10_s_lufs` is the integrated loudness of the output without the seconds in which
     the engine may still settle, None for less than 15 s; the two profiles are None unless asked for,
-    or where there is too little music; `faults` counts samples that were not sane audio.
+    or where there is too little music; `faults` counts samples that were not sane audio;
+    `suggester_notes` say why another one decided than was asked for.
     """
 
     source: Path
@@ -70,6 +70,8 @@ class RenderResult:
     loudness_after_10_s_lufs: float | None
     history: History
     style: Profile
+    suggester: str
+    suggester_notes: tuple[str, ...]
     input_profile: Profile | None
     output_profile: Profile | None
     faults: int
@@ -85,6 +87,7 @@ class RenderResult:
             **plain,
             "loudness_after_10_s_lufs": self.loudness_after_10_s_lufs,
             "profile": self.style.name,
+            "suggester_notes": list(self.suggester_notes),
             "input": asdict(self.input),
             "output": asdict(self.output),
             "settled": self.history.settled(SETTLING_S),
@@ -118,7 +121,7 @@ def render(
     style : Profile, optional
         What to aim at; by default the configuration's.
     suggester : Suggester, optional
-        Who decides; by default the matcher.
+        Who decides; by default the configuration's.
     bits : int
         16, 24 or 32 (float).
     block_samples : int, optional
@@ -135,7 +138,7 @@ def render(
     Raises
     ------
     ConfigError
-        `block_samples` is below 1, or there is no such profile.
+        `block_samples` is below 1, or there is no such profile or suggester.
     AudioFileError
         The source cannot be read or the target cannot be written; no target is left then.
 
@@ -148,7 +151,9 @@ def render(
         rate, channels = reader.sample_rate_hz, reader.channels
         writer = AudioWriter(Path(target), rate, channels, bits, force, not_over=reader.path, tags_from=reader.path)
         config, progress = config or Config(), progress or (lambda doing, share: None)
-        job = _Job(reader, config, style, suggester or Matcher(), block_samples, progress)
+        notes: list[str] = []
+        suggester = suggester or choose(config.master.suggester, notes.append)
+        job = _Job(reader, config, style, suggester, block_samples, progress)
         run = job.settled_run() if lookahead == "song" else _Run(job.engine("inline", config))
         heard, mastered, recorder = _Ears(reader, detail), _Ears(reader, detail), Recorder()
         with writer:
@@ -175,6 +180,8 @@ def render(
         loudness_after_10_s_lufs=_settled_lufs(curve) if reader.duration_s >= 1.5 * SETTLING_S else None,
         history=recorder.history(),
         style=run.engine.style,
+        suggester=suggester.name,
+        suggester_notes=tuple(notes),
         input_profile=heard.profile("input"),
         output_profile=mastered.profile("output"),
         faults=heard.faults,

@@ -34,7 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli", "cli.*", "cli_*", "report", "report.*", "report_*", "panel", "panel.*", "__main__"),
 )
 NEVER = {"torch", "scipy", "soundfile"}
-ONE_FILE_EACH = ("sounddevice", "jack", "rtmidi", "pedalboard", "mutagen", "matplotlib")
+ONE_FILE_EACH = ("onnxruntime", "sounddevice", "jack", "rtmidi", "pedalboard", "mutagen", "matplotlib")
 DSP_MAY_IMPORT = {"numpy", "numba", "llvmlite", "platformdirs"}
 LIGHT = ("config", "cli")  # what answers `--help` and `check` must not wait for a compiler
 HEAVY = ("numba", "onnxruntime", "pedalboard")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from rt_automix.cli.settings import FILE, check_suggester
-from rt_automix.errors import ConfigError
+from rt_automix.cli.settings import FILE
+from rt_automix.errors import AutomixError, ConfigError
 
 
 @click.command()
@@ -29,15 +29,15 @@ def check(files: tuple[Path, ...]) -> None:
 
 def problems(path: Path) -> list[str]:
     """What is wrong with the file, and with what it names."""
-    from rt_automix import config, profile
+    from rt_automix import config, profile, suggester
 
     found = config.problems(path)
-    for setting, test in (("profile", profile.load), ("suggester", check_suggester)):
+    for setting, test in (("profile", profile.load), ("suggester", suggester.check_bundle)):
         value = _named(path, setting)
         try:
             if isinstance(value, str) and value:
                 test(value)
-        except ConfigError as error:
+        except AutomixError as error:
             found += [f"{path}: master.{setting}: {line}" for line in str(error).splitlines()]
     return found
 

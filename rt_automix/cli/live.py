@@ -51,6 +51,7 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     settings.amount,
     click.option("--target-lufs", type=float, metavar="X", help="Loudness to reach; otherwise the style's."),
     click.option("--ceiling-dbtp", type=float, metavar="X", help="True-peak ceiling."),
+    settings.suggester,
     click.option("--config", "config_path", type=settings.FILE, metavar="TOML", help="Settings file."),
     click.option("--state", type=settings.FILE, metavar="FILE", help="Where controls and what was learned are kept."),
     click.option("--fresh", is_flag=True, help="Start from the settings, not from what was kept."),
@@ -126,6 +127,7 @@ def _setup(options: dict[str, Any]) -> Setup:
         master__profile=options["profile"],
         master__amount=options["amount"],
         master__target_lufs=options["target_lufs"],
+        master__suggester=options["suggester"],
         limiter__ceiling_dbtp=options["ceiling_dbtp"],
         **{f"audio__{name}": options[name] for name in _AUDIO},
     )

@@ -29,7 +29,7 @@ _panel = click.option(
     settings.amount,
     click.option("--target-lufs", type=float, metavar="X", help="Loudness to reach; otherwise the style's."),
     click.option("--ceiling-dbtp", type=float, metavar="X", help="True-peak ceiling."),
-    click.option("--suggester", metavar="NAME", help="Who decides the parameters: matcher."),
+    settings.suggester,
     click.option("--lookahead", type=click.Choice(["live", "song"]), default="live", show_default=True,
                  help="live: what a live stream would get. song: hear it all first, then hold settled parameters."),
     click.option("--block", type=click.IntRange(1, 4096), metavar="N", help="Samples per block; changes no sound."),
@@ -76,7 +76,6 @@ def render(
             target,
             config=config,
             style=settings.style_of(config, reference, progress),
-            suggester=settings.suggester_of(config),
             bits=int(bits),
             block_samples=block,
             lookahead=lookahead,
@@ -95,18 +94,21 @@ def render(
         click.echo(f"Written: {target}" + (f", {report}" if report else ""))
     _show_remarks(result)
     if panel:
-        settings_of_live = {"profile": profile, "reference": reference, "amount": amount, "config_path": config_path}
-        _play(context, source, target_lufs=target_lufs, ceiling_dbtp=ceiling_dbtp, **settings_of_live)
+        style = {"profile": profile, "reference": reference, "target_lufs": target_lufs, "ceiling_dbtp": ceiling_dbtp}
+        _play(context, source, amount=amount, suggester=suggester, config_path=config_path, **style)
 
 
 @click.command()
 @click.option("--out", type=settings.FILE, default=Path("demo-out"), show_default=True, metavar="DIR",
               help="Folder for the files; its demo files are replaced.")  # fmt: skip
 @settings.amount
+@settings.suggester
 @settings.as_json
 @_panel
 @click.pass_context
-def demo(context: click.Context, out: Path, amount: float | None, as_json: bool, panel: bool) -> None:
+def demo(
+    context: click.Context, out: Path, amount: float | None, suggester: str | None, as_json: bool, panel: bool
+) -> None:
     """Master a built-in song and show what changed: before.wav, after.wav, picture.png and report.html.
 
     \b
@@ -114,7 +116,7 @@ def demo(context: click.Context, out: Path, amount: float | None, as_json: bool,
       rt-automix demo --out listen
       rt-automix demo --panel
     """
-    config = settings.config_from(None, master__amount=amount)
+    config = settings.config_from(None, master__amount=amount, master__suggester=suggester)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -145,7 +147,7 @@ def demo(context: click.Context, out: Path, amount: float | None, as_json: bool,
         click.echo(f"Look:   {picture} and {page}")
     _show_remarks(result)
     if panel:
-        _play(context, before, amount=amount)
+        _play(context, before, amount=amount, suggester=suggester)
 
 
 def _play(context: click.Context, path: Path, **options: Any) -> None:
@@ -199,5 +201,7 @@ def _show_remarks(result: RenderResult) -> None:
     """What is worth knowing but stopped nobody."""
     if result.faults:
         terminal.remark(f"{result.source}: {result.faults} samples were not sane audio; silence took their place.")
+    for note in result.suggester_notes:
+        terminal.remark(note)
     if result.tags_note:
         terminal.remark(result.tags_note)

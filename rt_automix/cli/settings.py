@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rt_automix.errors import ConfigError, nearest
-
 if TYPE_CHECKING:
     from rt_automix.config import Config
     from rt_automix.io.files import AudioReader
     from rt_automix.profile import Profile
-    from rt_automix.suggester import Suggester
 
 Progress = Callable[[str, float], None]
-
-SUGGESTERS = ("matcher",)
 
 FILE = click.Path(path_type=Path)
 
@@ -36,15 +31,21 @@ def options(*several: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
 amount = click.option("--amount", type=float, metavar="0..1", help="How much mastering: 0 leaves the sound untouched.")
+suggester = click.option(
+    "--suggester",
+    metavar="NAME[:fp32]",
+    help="Who decides: auto, matcher, or a model, such as weighted_ensemble.",
+)
 
 
 def config_from(path: Path | None, **overrides: object) -> Config:
     """The settings of a file, or the defaults, under what the command line says (None says nothing)."""
     from rt_automix import config
+    from rt_automix.suggester import check
 
     dotted: dict[str, Any] = {name.replace("__", "."): value for name, value in overrides.items()}
     settings = config.load(path).with_overrides(**dotted)
-    check_suggester(settings.master.suggester)
+    check(settings.master.suggester)
     return settings
 
 
@@ -72,16 +73,3 @@ def followed(reader: AudioReader, doing: str, progress: Progress) -> Iterator[An
         yield block
         done += block.shape[1]
         progress(doing, done / reader.samples)
-
-
-def check_suggester(name: str) -> None:
-    """Raise ConfigError unless there is a suggester of that name."""
-    if name not in SUGGESTERS:
-        raise ConfigError(f'suggester "{name}" is unknown.{nearest(name, SUGGESTERS)} Known: {", ".join(SUGGESTERS)}.')
-
-
-def suggester_of(config: Config) -> Suggester:
-    """The suggester that checked settings name."""
-    from rt_automix.matcher import Matcher
-
-    return Matcher()

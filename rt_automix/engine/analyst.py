@@ -17,6 +17,7 @@ from rt_automix import features, params
 from rt_automix.dsp import atomics
 from rt_automix.engine import layout as at
 from rt_automix.engine.applause import UNDO_FRAMES, Applause
+from rt_automix.engine.clipping import Clipping
 from rt_automix.listening import Listener
 from rt_automix.profile import Profile
 from rt_automix.suggester import Suggester
@@ -29,17 +30,21 @@ HURRY = 4.0
 HURRY_S = 10.0
 """Suggestions may move this much faster while the engine has heard less than this."""
 
-TRUST_S = 12.0
-"""The first seconds of a song say little about its tone: until this much music has been heard, tone,
-compression and width go only this share of the way. Gain needs no such patience."""
+SLOWEST = 0.25
+"""Where there is little confidence suggestions move slower, down to this share of their slew."""
+
+DEAD_BAND_NORM = 0.01
+"""Once arrived, a parameter stays until this share of its range is missing; then it goes all the way."""
 
 SHORT_TERM_S = 3.0
 
-_TONE = np.array([name not in ("input_gain_db", "limiter_drive_db", "output_level") for name in params.NAMES])
+_DEAD_BAND = DEAD_BAND_NORM * (params.HIGH - params.LOW)
 
 
 class Analyst:
     """Turns what lies in the ring into suggestions.
+
+    What is no music teaches nothing and moves nothing: silence, applause, a clipped input.
 
     Parameters
     ----------
@@ -53,11 +58,13 @@ class Analyst:
     def __init__(self, sample_rate_hz: int, channels: int, suggester: Suggester, profile: Profile, hops: int) -> None:
         self.listener = Listener(sample_rate_hz, channels)
         self.suggester = suggester
-        self.profile = profile
+        self._profile, self._is_new_profile = profile, False
         self.applause = Applause(self.listener.stream.bin_hz)
+        self.clipping = Clipping()
         self._before: deque[dict[str, Any]] = deque(maxlen=UNDO_FRAMES)
         self.interval_samples = features.hop_samples(sample_rate_hz) * hops
         self.suggestion = params.NEUTRAL.copy()
+        self._is_moving = np.zeros(params.COUNT, np.bool_)
         self.heard_samples = 0
         self.gaps = self.late = 0
         self._channels = channels
@@ -82,27 +89,33 @@ class Analyst:
             # The ring has gone round: go on at the newest grid point.
             self.heard_samples = (written // self.interval_samples - 1) * self.interval_samples
             self.gaps += 1
-        self._hear(self._read(f32, self.interval_samples))
-        if not self.applause.heard:
-            self._move(self.suggester.suggest(self.listener, self.profile))
+        if self._hear(self._read(f32, self.interval_samples)) or self._is_new_profile:
+            self._move()
         effective_at = self.next_at + self._delay_samples
         publish(f64, i64, self.suggestion, effective_at, self.short_term_lufs(), self.applause.heard)
         self.late += int(i64[at.SAMPLE_COUNT]) > effective_at
         self.heard_samples = self.next_at
         return True
 
-    def _hear(self, block: NDArray[np.float32]) -> None:
-        """Listen frame by frame; applause teaches nothing, what it has taught before it was known included."""
+    def _hear(self, block: NDArray[np.float32]) -> bool:
+        """Listen frame by frame; whether there was music to learn from.
+
+        Applause teaches nothing, what it has taught before it was known included.
+        """
         hop_samples = features.hop_samples(self._sample_rate_hz)
+        before_s = self.listener.statistics.seconds_heard
         for start in range(0, block.shape[1], hop_samples):
+            hop = block[:, start : start + hop_samples]
             known = self.applause.heard
             if not known:
                 self._before.append(self.listener.statistics.state())
-            if self.listener.push(block[:, start : start + hop_samples], is_music=not known):
+            self.clipping.add(hop)
+            if self.listener.push(hop, is_music=not (known or self.clipping.heard)):
                 loudness_lufs = float(self.listener.window[-1, features.LOUDNESS_ROW])
                 self.applause.add(self.listener.stream.spectrum, loudness_lufs)
             if self.applause.heard and not known:
                 self.listener.statistics.restore(self._before[0])
+        return self.listener.statistics.seconds_heard > before_s
 
     def short_term_lufs(self) -> float:
         """Loudness of the last three seconds of input."""
@@ -118,24 +131,40 @@ class Analyst:
             channel[before_end:] = f32[ring : ring + count - before_end]
         return block
 
-    def _move(self, wanted: params.Values) -> None:
-        """Step towards what is wanted, no faster than each parameter's slew."""
-        wanted = np.where(_TONE, params.blend(wanted, self._trust), wanted)
+    def _move(self) -> None:
+        """Step towards what is wanted, as far as it is trusted, no faster than each parameter's slew."""
+        profile = self.profile
+        wanted = params.clamp(self.suggester.suggest(self.listener, profile))
+        confidence = np.clip(np.nan_to_num(self.suggester.confidence), 0.0, 1.0)
+        away = params.NEUTRAL + confidence * (wanted - params.NEUTRAL) - self.suggestion
         hurry = HURRY if self.listener.statistics.seconds_heard < HURRY_S else 1.0
         step = params.SLEW_PER_S * (hurry * self.interval_samples / self._sample_rate_hz)
-        self.suggestion = self.suggestion + np.clip(params.clamp(wanted) - self.suggestion, -step, step)
+        step = step * np.maximum(confidence, SLOWEST)
+        self._is_moving |= np.abs(away) > _DEAD_BAND
+        self.suggestion = self.suggestion + np.where(self._is_moving, np.clip(away, -step, step), 0.0)
+        self._is_moving &= np.abs(away) > step
+        if profile is self.profile and not self._is_moving.any():
+            self._is_new_profile = False
 
     @property
-    def _trust(self) -> float:
-        return min(self.listener.statistics.seconds_heard / TRUST_S, 1.0)
+    def profile(self) -> Profile:
+        """What to aim at; a new one is gone for in silence, too."""
+        return self._profile
+
+    @profile.setter
+    def profile(self, profile: Profile) -> None:
+        self._profile, self._is_new_profile = profile, True
 
     def state(self) -> dict[str, Any]:
         """A copy of what `restore` needs."""
         return {
             "listener": self.listener.state(),
             "applause": self.applause.state(),
+            "clipping": self.clipping.state(),
             "before": list(self._before),
             "suggestion": self.suggestion.copy(),
+            "is_moving": self._is_moving.copy(),
+            "is_new_profile": self._is_new_profile,
             "heard_samples": self.heard_samples,
         }
 
@@ -143,9 +172,12 @@ class Analyst:
         """Go on from where `state` was taken."""
         self.listener.restore(state["listener"])
         self.applause.restore(state["applause"])
+        self.clipping.restore(state["clipping"])
         self._before.clear()
         self._before.extend(state["before"])
         self.suggestion = state["suggestion"].copy()
+        self._is_moving = state["is_moving"].copy()
+        self._is_new_profile = state["is_new_profile"]
         self.heard_samples = state["heard_samples"]
 
 

@@ -26,6 +26,7 @@ from rt_automix.live import keeper
 from rt_automix.live.desk import Desk
 from rt_automix.live.hands import Hands, Mappings
 from rt_automix.live.setup import LOST, Setup
+from rt_automix.suggester import choose
 
 LOOP_S = 0.001
 """How often knobs are looked at."""
@@ -72,7 +73,8 @@ class Session:
         self._keeper = keeper.Keeper(setup.state_path, self._remark) if setup.state_path else None
         self._kept: dict[str, Any] = {}
         self._keep_at = self._learn_at = self._serve_at = 0.0
-        self.engine = Engine(setup.config, setup.reference, analysis="thread")
+        self._suggester = choose(setup.config.master.suggester, self._remark)
+        self.engine = Engine(setup.config, setup.reference, self._suggester, analysis="thread")
         self.engine.prepare(_FIRST_RATE_HZ, _MAX_BLOCK_SAMPLES)
         self.desk = Desk(self.engine, setup, self._remark)
         self._recall(resumed)
@@ -275,6 +277,7 @@ class Session:
             "timing": asdict(time_spent),
             "bridge": stream.bridging if stream else None,
             "meters": asdict(engine.meters()),
+            "suggester": self._suggester.name,
             "suggested": engine.suggestion,
             "input_short_term_lufs": engine.input_short_term_lufs,
             "suggestion_age_s": engine.suggestion_age_s,

@@ -181,6 +181,7 @@ def test_a_suggester_gone_mad_never_passes_the_ceiling(song):
         rng = np.random.default_rng(5)
 
         def suggest(self, listener, style):
+            self.confidence = self.rng.choice([np.nan, np.inf, -1.0, 0.5, 1.0], params.COUNT)
             return self.rng.choice([np.nan, np.inf, -np.inf, 1e300, -1e300, 0.0, 5.0], params.COUNT)
 
     engine = Engine(suggester=Mad())
@@ -322,6 +323,7 @@ def test_meters_tell_what_went_out(song):
 def test_target_loudness_is_met_whatever_the_suggester_says(song):
     class Wrong:
         name = "wrong"
+        confidence = np.ones(params.COUNT)
 
         def suggest(self, listener, style):
             return params.from_dict({"input_gain_db": -6.0})
