@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -42,7 +43,7 @@ STYLE_SONGS, STYLE_LUFS = 6, (-16.0, -9.0)
 """A style is what a few masters have in common, at a loudness of its own."""
 
 _ANOTHER, _SAME, _STYLE = 0, 1, 2
-_HOP = hop_samples(SAMPLE_RATE_HZ)
+HOP, HOP_S = hop_samples(SAMPLE_RATE_HZ), features.HOP_S
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ def make(job: Job) -> int:
             found["window"].append(context.window(_window(rows, start, stop), statistics.loudness_lufs))
             excerpt = None
             if (stop - start) * features.HOP_S <= HEARD_UP_TO_S:
-                piece = np.ascontiguousarray(audio[:, start * _HOP : (stop + 1) * _HOP])
+                piece = np.ascontiguousarray(audio[:, start * HOP : (stop + 1) * HOP])
                 excerpt = Teacher(piece, SAMPLE_RATE_HZ, statistics)
             for (kind, wanted), answer in zip(drawn, answers, strict=True):
                 matched = matcher.match(statistics, wanted)
@@ -314,7 +315,8 @@ def _on_cores(workers: int) -> Any:
     return run
 
 
-def _on_dask(address: str) -> Any:
+@contextmanager
+def _on_dask(address: str) -> Iterator[Any]:
     """The same on a Dask cluster that is there already; its workers see the same folders."""
     try:
         from dask.distributed import Client
@@ -331,7 +333,8 @@ def _on_dask(address: str) -> Any:
         for done, result in as_dask_completed(list(waiting), with_results=True):
             yield waiting[done], result
 
-    return run
+    with client:
+        yield run
 
 
 def label(music: Path, folder: Path, plans: dict[str, Plan], workers: int, dask: str | None = None) -> int:
@@ -347,10 +350,9 @@ def label(music: Path, folder: Path, plans: dict[str, Plan], workers: int, dask:
         (folder / use).mkdir(parents=True, exist_ok=True)
     corpus.write_split(folder / "split.json", songs)
     _describe(songs, folder, plans)
-    run = _on_dask(dask) if dask else _on_cores(workers)
     made = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as bar:
+    with _on_dask(dask) if dask else nullcontext(_on_cores(workers)) as run, Progress(*columns) as bar:
         missing = [job for job in jobs(songs, folder, plans) if not job.shard.exists()]
         measuring = bar.add_task("measuring masters", total=len(songs))
         write_profiles(songs, folder, run, lambda: bar.advance(measuring))

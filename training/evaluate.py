@@ -1,0 +1,242 @@
+"""How good the networks are, on packages that none of them has seen; mean predictor and matcher beside each figure.
+
+Everything runs on the bundles, in the precision named, through the runtime's own code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from rt_automix import context, model, params
+from rt_automix.errors import ConfigError
+from rt_automix.network import Network
+from training import corpus, label, outcome, pictures
+
+BATCH = 256
+TOLERANCE_S = 0.5
+BOOTSTRAP = 1000
+RENDERS, QUICK_RENDERS = 120, 12
+SONGS, QUICK_SONGS = 30, 4
+ENSEMBLE = "weighted_ensemble"
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Test examples in arrays, and the answers of each system: (N, 2, COUNT), heard and song."""
+
+    heard: Numbers
+    song: Numbers
+    seconds: Numbers
+    song_id: NDArray[np.int64]
+    answers: dict[str, Numbers]
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """All shards of a use: their arrays joined, but windows as a list of shards'.
+
+    Raises
+    ------
+    ConfigError
+        There are none.
+    """
+    shards = sorted(folder.glob("*.npz"))
+    if not shards:
+        raise ConfigError(f"{folder}: no examples. Make them with: python -m training label")
+    joined: dict[str, list[Any]] = {}
+    offset = 0
+    for path in shards:
+        with np.load(path) as file:
+            for name in file.files:
+                values = file[name]
+                joined.setdefault(name, []).append(values + offset if name == "window_of" else values)
+            offset += len(file["windows"])
+    return {name: np.concatenate(parts) for name, parts in joined.items()}
+
+
+def answers_of(bundle: model.Bundle, arrays: dict[str, Any]) -> Numbers:
+    """What a bundle says of every example, heard and song: float64, shape (N, 2, COUNT)."""
+    found = []
+    for start in range(0, len(arrays["context"]), BATCH):
+        part = slice(start, start + BATCH)
+        windows = arrays["windows"][arrays["window_of"][part]].astype(np.float32)
+        found.append(bundle.run(windows, arrays["context"][part]))
+    return np.concatenate(found).astype(np.float64)
+
+
+def mean_labels(folder: Path) -> Numbers:
+    """The mean of the training labels, heard and song: what one says without listening."""
+    sums = np.zeros((2, params.COUNT))
+    counts = np.zeros(2)
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path) as file:
+            for row, name in enumerate(("heard", "song")):
+                known = file[name][~np.isnan(file[name][:, 0])].astype(np.float64)
+                sums[row] += known.sum(axis=0)
+                counts[row] += len(known)
+    return sums / np.maximum(counts, 1)[:, None]
+
+
+def spread_over_songs(error: Numbers, song_id: NDArray[np.int64], seed: int = 0) -> tuple[float, float]:
+    """95 % interval of the mean error, by bootstrap over songs."""
+    songs = np.unique(song_id)
+    totals = np.array([error[song_id == song].sum() for song in songs])
+    counts = np.array([(song_id == song).sum() for song in songs])
+    drawn = np.random.default_rng(seed).integers(0, len(songs), (BOOTSTRAP, len(songs)))
+    low, high = np.quantile(totals[drawn].sum(axis=1) / counts[drawn].sum(axis=1), (0.025, 0.975))
+    return float(low), float(high)
+
+
+def accuracy(examples: Examples) -> dict[str, Any]:
+    """Errors against the teacher's answer to the ten seconds that were heard, by system."""
+    ten = (np.abs(examples.seconds - 10.0) < TOLERANCE_S) & ~np.isnan(examples.heard[:, 0])
+    found = {}
+    for name, answers in examples.answers.items():
+        error = np.abs(answers[ten, 0] - examples.heard[ten])
+        found[name] = {
+            "mae": float(error.mean()),
+            "interval": spread_over_songs(error.mean(axis=1), examples.song_id[ten]),
+            "per_parameter": dict(zip(params.NAMES, error.mean(axis=0).tolist(), strict=True)),
+        }
+    return {"examples": int(ten.sum()), "songs": len(np.unique(examples.song_id[ten])), "systems": found}
+
+
+def listening_curve(examples: Examples) -> dict[str, Any]:
+    """Errors against the whole song's answer after so many seconds of listening, by system."""
+    times = [s for s in label.PLANS["test"].listened_s if (np.abs(examples.seconds - s) < TOLERANCE_S).any()]
+    curves: dict[str, list[float]] = {name: [] for name in examples.answers}
+    for listened_s in times:
+        now = np.abs(examples.seconds - listened_s) < TOLERANCE_S
+        for name, answers in examples.answers.items():
+            curves[name].append(float(np.abs(answers[now, 1] - examples.song[now]).mean()))
+    return {"seconds": times, "systems": curves}
+
+
+def examples_of(data: Path, bundles: dict[str, model.Bundle]) -> Examples:
+    """The test examples with the answers of the mean predictor, the matcher and each bundle."""
+    arrays = read(data / "test")
+    count = len(arrays["context"])
+    matched = arrays["context"][:, context.PARTS["matched_norm"]].astype(np.float64)
+    answers = {
+        "mean predictor": np.broadcast_to(mean_labels(data / "train"), (count, 2, params.COUNT)),
+        "matcher": np.stack([matched, matched], axis=1),
+    }
+    answers |= {name: answers_of(bundle, arrays)[:, :2] for name, bundle in bundles.items()}
+    return Examples(
+        arrays["heard"].astype(np.float64),
+        arrays["song"].astype(np.float64),
+        arrays["seconds"].astype(np.float64),
+        arrays["song_id"].astype(np.int64),
+        answers,
+    )
+
+
+def _answering(bundle: model.Bundle) -> Callable[[Any, int], Numbers]:
+    def answer(shard: dict[str, Any], example: int) -> Numbers:
+        window = shard["windows"][shard["window_of"][example]][None].astype(np.float32)
+        return params.denormalise(bundle.run(window, shard["context"][example][None])[0, model.HEARD_ROW])
+
+    return answer
+
+
+def rendered(data: Path, bundles: dict[str, model.Bundle], count: int, progress: Any) -> dict[str, Any]:
+    """Errors behind the real chain and shares of the teacher's improvement."""
+    described = json.loads((data / "dataset.json").read_text(encoding="utf-8"))
+    plans = {
+        use: label.Plan(**{**plan, "listened_s": tuple(plan["listened_s"])}) for use, plan in described["plans"].items()
+    }
+    systems: dict[str, Callable[[Any, int], Numbers]] = {
+        "matcher": lambda shard, k: params.denormalise(shard["context"][k, context.PARTS["matched_norm"]]),
+        "teacher": lambda shard, k: params.denormalise(shard["heard"][k].astype(np.float64)),
+    }
+    systems |= {name: _answering(bundle) for name, bundle in bundles.items()}
+    rows = []
+    for excerpt in outcome.excerpts(data, plans, count, systems, seed=7):
+        row = {"untouched": outcome.untouched_errors(excerpt.samples, excerpt.wanted)}
+        for name, values in excerpt.values.items():
+            row[name] = outcome.errors(excerpt.samples, params.clamp(values), excerpt.wanted)
+        rows.append(row)
+        progress(len(rows), count)
+    mean = {
+        system: {name: float(np.mean([row[system][name] for row in rows])) for name in outcome.MEASURES}
+        for system in rows[0]
+    }
+    return {"renders": len(rows), "mean_error": mean, "share": outcome.shares(rows)}
+
+
+def _pair(values: list[float]) -> dict[str, float]:
+    return {"median": float(np.median(values)), "worst": float(np.max(values))}
+
+
+def left_alone(songs: list[corpus.Song], bundle: model.Bundle) -> dict[str, Any]:
+    """Masters against their own profile."""
+    found = outcome.no_harm(songs, {**outcome.matcher_only(), bundle.spec.name: Network(bundle, click.echo)})
+    return {system: {name: _pair(values) for name, values in moved.items()} for system, moved in found.items()}
+
+
+def table(report: dict[str, Any]) -> str:
+    """The report in Markdown."""
+    at_ten, curve = report["accuracy"], report["listening"]
+    lines = [
+        f"Mean absolute error of the normalised parameters, {at_ten['examples']} excerpts of 10 s "
+        f"from {at_ten['songs']} songs of packages that were never trained or tuned on:",
+        "",
+        "| system | MAE | 95 % over songs | " + " | ".join(params.NAMES) + " |",
+        "|---|---|---|" + "---|" * params.COUNT,
+    ]
+    for name, found in at_ten["systems"].items():
+        low, high = found["interval"]
+        each = " | ".join(f"{found['per_parameter'][one]:.4f}" for one in params.NAMES)
+        lines.append(f"| {name} | {found['mae']:.4f} | {low:.4f} to {high:.4f} | {each} |")
+    lines += ["", "Error against the whole song's answer after so many seconds of listening:", ""]
+    lines += ["| system | " + " | ".join(f"{s:.0f} s" for s in curve["seconds"]) + " |"]
+    lines += ["|---|" + "---|" * len(curve["seconds"])]
+    for name, errors in curve["systems"].items():
+        lines.append(f"| {name} | " + " | ".join(f"{error:.4f}" for error in errors) + " |")
+    if "outcome" in report:
+        result = report["outcome"]
+        lines += ["", f"Share of the teacher's improvement, {result['renders']} renders through the real chain:", ""]
+        lines += ["| system | " + " | ".join(outcome.MEASURES) + " |", "|---|" + "---|" * len(outcome.MEASURES)]
+        for name, share in result["share"].items():
+            lines.append(f"| {name} | " + " | ".join(f"{100.0 * share[one]:.1f} %" for one in outcome.MEASURES) + " |")
+    return "\n".join(lines) + "\n"
+
+
+@click.command(epilog="Example: python -m training evaluate --work training-out --models models")
+@click.option("--work", type=click.Path(path_type=Path), default=Path("training-out"), show_default=True)
+@click.option("--models", type=click.Path(path_type=Path), default=Path("models"), show_default=True)
+@click.option("--quick", is_flag=True, help="Few renders and songs.")
+@click.option("--skip-renders", is_flag=True, help="Only what needs no audio.")
+def command(work: Path, models: Path, quick: bool, skip_renders: bool) -> None:
+    """Judge the bundles on the test packages; writes tables, JSON and pictures to MODELS/results."""
+    data, results = work / "data", models / "results"
+    results.mkdir(parents=True, exist_ok=True)
+    names = [name for name in model.NAMES if (models / name / "model.json").is_file()]
+    if not names:
+        raise ConfigError(f"{models}: no bundles. Make them with: python -m training export all")
+    bundles = {name: model.load(models / name, "fp32") for name in reversed(names)}
+    if ENSEMBLE in bundles:
+        bundles[f"{ENSEMBLE} int8"] = model.load(models / ENSEMBLE, "int8")
+    examples = examples_of(data, bundles)
+    report: dict[str, Any] = {"accuracy": accuracy(examples), "listening": listening_curve(examples)}
+    if not skip_renders:
+        songs = [song for song in corpus.read_split(data / "split.json") if song.use != "train"]
+        songs = songs[:: max(len(songs) // (QUICK_SONGS if quick else SONGS), 1)]
+        chosen = {name: bundles[name] for name in list(bundles)[-1:]}
+        with click.progressbar(length=QUICK_RENDERS if quick else RENDERS, label="rendering") as bar:
+            report["outcome"] = rendered(data, chosen, bar.length or 0, lambda done, of: bar.update(1))
+        report["teacher"] = outcome.teacher_checks(songs)
+        report["no_harm"] = left_alone(songs, next(iter(chosen.values())))
+    (results / "results.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (results / "README.md").write_text("# Results\n\n" + table(report), encoding="utf-8")
+    pictures.draw(report, results)
+    click.echo(table(report))
