@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -208,7 +207,8 @@ def draw(profiles: Sequence[Profile], songs: dict[str, int], everything: Array) 
     """One small picture for each profile: its spectrum beside those of all songs, its other numbers below."""
     columns = 4
     rows = -(-len(profiles) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(14.0, 3.1 * rows), sharex=True, sharey=True, squeeze=False)
+    figure = Figure(figsize=(14.0, 3.1 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     edges = tone_edges_hz()
     centres_hz = np.sqrt(edges[:-1] * edges[1:])
     low, middle, high = np.percentile(everything[:, :TONE_BANDS], (10, 50, 90), axis=0)
@@ -233,7 +233,6 @@ def draw(profiles: Sequence[Profile], songs: dict[str, int], everything: Array) 
         axis.grid(alpha=0.25)
     figure.supylabel("dB in ERB bands, less their mean")
     figure.suptitle("Shipped profiles; grey: middle and 10 to 90 % of all songs measured")
-    figure.tight_layout()
     return figure
 
 

@@ -1,0 +1,112 @@
+"""The style `auto`: starts balanced, goes to what it hears, never jumps, gives way to what is chosen by name."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from rt_automix import features, profile
+from rt_automix.auto_style import AutoStyle
+from rt_automix.listening import Statistics, tone_edges_hz
+from rt_automix.profile import Profile
+
+RATE_HZ = 44_100
+AUTO = profile.load("auto")
+HOPS = 4
+STEP_S = HOPS * features.HOP_S
+
+
+def rows_like(style: Profile, seconds: float, gain_db: float = 0.0) -> np.ndarray:
+    """Feature rows of noise that measures like a style in tone, width and dynamics."""
+    random, count = np.random.default_rng(1), round(seconds * RATE_HZ)
+    edges = tone_edges_hz()
+    frequencies = np.fft.rfftfreq(count, 1.0 / RATE_HZ)
+    density_db = np.array(style.bands_db) - 10.0 * np.log10(np.diff(edges))
+    shape = 10.0 ** (np.interp(frequencies, np.sqrt(edges[:-1] * edges[1:]), density_db) / 20.0)
+    mid, side = np.fft.irfft(np.fft.rfft(random.standard_normal((2, count))) * shape, count)
+    side *= 10.0 ** (style.side_mid_db / 20.0)
+    # For energies that are lognormal with this standard deviation, D = 5 log10(e) sigma^2.
+    sigma = math.sqrt(style.dynamics_db / (5.0 * math.log10(math.e)))
+    logs = np.repeat(random.normal(0.0, sigma, count // RATE_HZ + 1), RATE_HZ)[:count]
+    audio = np.stack([mid + side, mid - side]) * np.exp(0.5 * logs)
+    audio *= 0.1 * 10.0 ** (gain_db / 20.0) / audio.std()
+    return features.FeatureStream(RATE_HZ, 2).push(audio.astype(np.float32))
+
+
+def follow(auto: AutoStyle, statistics: Statistics, rows: np.ndarray, wanted: Profile = AUTO) -> list[Profile]:
+    """What comes of it at every suggestion."""
+    found = []
+    for start in range(0, len(rows), HOPS):
+        statistics.add(rows[start : start + HOPS])
+        found.append(auto.follow(statistics, wanted))
+    return found
+
+
+def tone_apart_db(one: Profile, other: Profile) -> float:
+    return float(np.sqrt(np.mean((np.array(one.bands_db) - np.array(other.bands_db)) ** 2)))
+
+
+def test_it_starts_as_the_balanced_profile():
+    first = AutoStyle().follow(Statistics(), AUTO)
+    assert first == AUTO and first.bands_db == profile.load("balanced").bands_db
+
+
+@pytest.mark.parametrize("name", ["warm-wide", "bright-dense", "scooped-narrow"])
+def test_fed_a_style_it_becomes_that_style(name):
+    style, auto = profile.load(name), AutoStyle()
+    last = follow(auto, Statistics(), rows_like(style, 120.0))[-1]
+    assert max(auto.shares, key=auto.shares.get) == name
+    assert tone_apart_db(last, style) < 0.4 * tone_apart_db(AUTO, style)
+    assert (last.loudness_lufs, last.peak_dbtp, last.plr_db) == (AUTO.loudness_lufs, AUTO.peak_dbtp, AUTO.plr_db)
+
+
+def test_it_never_jumps():
+    warm, bright = rows_like(profile.load("warm-full"), 60.0), rows_like(profile.load("bright-dense"), 60.0)
+    auto = AutoStyle()
+    found = follow(auto, Statistics(), np.concatenate([warm, bright, warm]))
+    vectors = np.array([AUTO.vector(), *(one.vector() for one in found)])
+    largest = np.abs(np.diff(vectors, axis=0)).max(axis=0)
+    assert 0.05 < largest.max() < 0.5, "it moves, but by less than half a dB at a time"
+    shares = np.array(list(auto.shares.values()))
+    assert (shares >= 0.0).all() and shares.sum() == pytest.approx(1.0)
+    vertices = np.array([style.vector()[:24] for style in (AUTO, *auto.styles)])
+    assert (vectors[:, :24] <= vertices.max(axis=0) + 1e-9).all()
+    assert (vectors[:, :24] >= vertices.min(axis=0) - 1e-9).all()
+
+
+def test_without_music_it_stays():
+    auto, statistics = AutoStyle(), Statistics()
+    last = follow(auto, statistics, rows_like(profile.load("warm-full"), 20.0))[-1]
+    silence = np.full((200, features.ROWS), features.ROW_FLOOR_DB, np.float32)
+    assert set(follow(auto, statistics, silence)) == {last}
+
+
+def test_how_loud_it_comes_in_says_nothing():
+    style = profile.load("bright-scooped")
+    loud = follow(AutoStyle(), Statistics(), rows_like(style, 40.0))[-1]
+    soft = follow(AutoStyle(), Statistics(), rows_like(style, 40.0, gain_db=-20.0))[-1]
+    np.testing.assert_allclose(loud.vector(), soft.vector(), atol=0.02)
+
+
+def test_what_is_chosen_by_name_wins():
+    auto, statistics, warm = AutoStyle(), Statistics(), profile.load("warm")
+    reference = Profile("auto", warm.bands_db, -9.0, 8.0, -3.0, -1.0, 0.4)
+    rows = rows_like(profile.load("bright-dense"), 60.0)
+    assert all(one is warm for one in follow(auto, statistics, rows, warm))
+    assert auto.follow(statistics, reference) is reference, "a reference song that is called auto is not it"
+    back = follow(auto, statistics, rows[:HOPS])[0]
+    assert np.abs(back.vector() - AUTO.vector()).max() < 0.5, "coming back is no jump either"
+
+
+def test_it_goes_on_from_a_saved_state():
+    rows = rows_like(profile.load("warm-wide"), 30.0)
+    auto, statistics = AutoStyle(), Statistics()
+    follow(auto, statistics, rows[:160])
+    saved, heard = auto.state(), statistics.state()
+    expected = follow(auto, statistics, rows[160:])
+    again, statistics = AutoStyle(), Statistics()
+    again.restore(saved)
+    statistics.restore(heard)
+    assert follow(again, statistics, rows[160:]) == expected
