@@ -14,6 +14,7 @@ COMMANDS = {
     "styles": ("training.styles", "Group masters by what they measure like into the shipped profiles."),
     "label": ("training.label", "Make training, validation and test examples; what is there is kept."),
     "train": ("training.train", "Train the networks, or one of them."),
+    "export": ("training.export", "Write trained networks as bundles that the program runs."),
 }
 """The module of each command, where it is called `command`, and what it does."""
 
