@@ -98,14 +98,14 @@ def find(folder: Path) -> list[Song]:
 
 
 def _songs_of(album: Path) -> Iterator[Song]:
-    use = packages()[album.name]["use"] if album.name in packages() else _use_by_hash(album.name)
+    use = packages()[album.name]["use"] if album.name in packages() else use_by_hash(album.name)
     for path in files(album):
         inside = path.relative_to(album).as_posix() if path != album else path.name
         title = path.stem if path.name not in _OTHER_HALF else path.parent.name
         yield Song(path, album.name, use, title, hashlib.sha256(f"{album.name}/{inside}".encode()).hexdigest()[:12])
 
 
-def _use_by_hash(album: str) -> Use:
+def use_by_hash(album: str) -> Use:
     tenth = int(hashlib.sha256(album.encode()).hexdigest(), 16) % 10
     return "train" if tenth < 8 else "validation" if tenth == 8 else "test"
 

@@ -58,7 +58,7 @@ def damage(audio: Audio, sample_rate_hz: int, rng: np.random.Generator, kind: Ki
     if rng.random() < EQ_SHARE:
         _equalise(damaged, sample_rate_hz, rng)
     if rng.random() < EXPANSION_SHARE:
-        _expand(damaged, sample_rate_hz, rng)
+        expand(damaged, sample_rate_hz, rng)
     if rng.random() < WIDTH_SHARE:
         side_db = np.clip(rng.normal(0.0, WIDTH_SD_DB), -WIDTH_LIMIT_DB, WIDTH_LIMIT_DB)
         _widen(damaged, lin_from_db(float(side_db)))
@@ -79,13 +79,13 @@ def _equalise(audio: Audio, sample_rate_hz: int, rng: np.random.Generator) -> No
     octaves = rng.uniform(-0.5, 0.5, equalizer.BAND_COUNT)
     sharpnesses = equalizer.Q * 2.0 ** rng.uniform(-0.7, 0.7, equalizer.BAND_COUNT)
     coefficients = [
-        _biquad(band, centre_hz * 2.0**octave, q, gain_db, sample_rate_hz)
+        biquad(band, centre_hz * 2.0**octave, q, gain_db, sample_rate_hz)
         for (band, centre_hz), octave, q, gain_db in zip(equalizer.BANDS, octaves, sharpnesses, gains_db, strict=True)
     ]
     equalizer.process(np.concatenate(coefficients), equalizer.new_state(), audio[0], audio[1])
 
 
-def _biquad(kind: int, frequency_hz: float, q: float, gain_db: float, sample_rate_hz: int) -> NDArray[np.float64]:
+def biquad(kind: int, frequency_hz: float, q: float, gain_db: float, sample_rate_hz: int) -> NDArray[np.float64]:
     """b0, b1, b2, a1, a2 of a shelf or bell (R. Bristow-Johnson, "Audio EQ Cookbook")."""
     w0 = 2.0 * math.pi * frequency_hz / sample_rate_hz
     a, cos, alpha = 10.0 ** (gain_db / 40.0), math.cos(w0), math.sin(w0) / (2.0 * q)
@@ -100,7 +100,7 @@ def _biquad(kind: int, frequency_hz: float, q: float, gain_db: float, sample_rat
     return np.concatenate([b / d[0], d[1:] / d[0]])
 
 
-def _expand(audio: Audio, sample_rate_hz: int, rng: np.random.Generator) -> None:
+def expand(audio: Audio, sample_rate_hz: int, rng: np.random.Generator) -> None:
     """Loud made louder and soft softer: gain follows the smoothed level around the programme's; in place."""
     slope = rng.uniform(0.0, EXPANSION_SLOPE)
     blocks_per_s = sample_rate_hz / _BLOCK_SAMPLES
