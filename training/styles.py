@@ -131,13 +131,13 @@ def _likeness(vectors: Array) -> Array:
 def _traits(vectors: Array, of: Array) -> dict[str, float]:
     """What is special about some songs, beside all, in standard deviations over all."""
     slope = np.linspace(-1.0, 1.0, TONE_BANDS)
-    hump = 0.5 - slope**2
-    measures = np.stack([vectors[:, :TONE_BANDS] @ slope, vectors[:, :TONE_BANDS] @ (hump - hump.mean())])
-    some = np.stack([of[:, :TONE_BANDS] @ slope, of[:, :TONE_BANDS] @ (hump - hump.mean())])
-    tilt, middle = (np.median(some, axis=1) - measures.mean(axis=1)) / np.maximum(measures.std(axis=1), 1e-9)
+    shapes = np.stack([slope, np.mean(slope**2) - slope**2], axis=1)
+    everything, some = vectors[:, :TONE_BANDS] @ shapes, of[:, :TONE_BANDS] @ shapes
+    spread = np.maximum(everything.std(axis=0), 1e-9)
+    tilt, middle = ((np.median(some, axis=0) - everything.mean(axis=0)) / spread).tolist()
     numbers = np.median(_standardised(vectors, of), axis=0)
     density = float((numbers[_LOUDNESS] - numbers[_PLR] - numbers[_DYNAMICS]) / 3.0)
-    return {"tilt": float(tilt), "middle": float(middle), "density": density, "width": float(numbers[_SIDE_MID])}
+    return {"tilt": tilt, "middle": middle, "density": density, "width": float(numbers[_SIDE_MID])}
 
 
 _WORDS = {
@@ -154,7 +154,7 @@ def _name(traits: dict[str, float], taken: Sequence[str]) -> str:
     for parts in range(2, len(traits) + 1):
         told = [trait for trait in strongest[:parts] if abs(traits[trait]) >= _NAMED] or strongest[:1]
         name = "-".join(_WORDS[trait][traits[trait] > 0.0] for trait in traits if trait in told)
-        name = name if len(told) > 1 else f"{name}-middle"
+        name = name if len(told) > 1 else f"neutral-{name}"
         if name not in taken:
             return name
     return f"{name}-{len(taken) + 1}"
