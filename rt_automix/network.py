@@ -94,11 +94,8 @@ def clean(
 
     Thread: worker. Allocates: yes.
     """
-    lowest, highest = context.LOWEST_LU, context.HIGHEST_LU
-    return (
-        np.clip(np.nan_to_num(windows, nan=lowest), lowest, highest),
-        np.clip(np.nan_to_num(contexts), -_CONTEXT_LIMIT, _CONTEXT_LIMIT),
-    )
+    heard = np.minimum(np.fmax(windows, context.LOWEST_LU), context.HIGHEST_LU)  # of NaN and a number, the number
+    return heard, np.clip(np.nan_to_num(contexts), -_CONTEXT_LIMIT, _CONTEXT_LIMIT)
 
 
 def _combine(matched: params.Values, answer: NDArray[np.float64], sure: params.Values) -> params.Values:
