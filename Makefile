@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+CAN_TRAIN := $(VENV)/can-train
 MUSIC ?= $(HOME)/.cache/rt_automix/music
 
 .PHONY: demo test lint music bench clean
@@ -10,7 +11,7 @@ MUSIC ?= $(HOME)/.cache/rt_automix/music
 demo: $(READY)
 	$(BIN)/rt-automix demo
 
-test: $(READY)
+test: $(CAN_TRAIN)
 	@command -v ffmpeg >/dev/null || { echo "ffmpeg is missing: it makes the test files and is a peer to measure against. Install it: sudo apt install ffmpeg"; exit 1; }
 	@command -v jackd >/dev/null || echo "jackd is missing: the tests of live audio are skipped. Install it: sudo apt install jackd2 libportaudio2"
 	@command -v chromium >/dev/null || echo "chromium is missing: the tests of the panel in a browser are skipped. Install it: sudo apt install chromium"
@@ -18,7 +19,7 @@ test: $(READY)
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/dsp
 
-lint: $(READY)
+lint: $(CAN_TRAIN)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -37,6 +38,10 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $(READY)
+
+$(CAN_TRAIN): requirements-training.lock $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-training.lock
+	@touch $(CAN_TRAIN)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info demo-out bench-out
