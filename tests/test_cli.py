@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import bundles
 import numpy as np
 import pytest
 import soundfile as sf
@@ -250,7 +251,7 @@ def _bad_files(folder, mix):
         ("mix.wav out.wav --profile balansed", 'profile "balansed" is unknown. Did you mean "balanced"?'),
         ("mix.wav out.wav --profile my.toml", "my.toml: no such file. Make one with: rt-automix profile make"),
         ("mix.wav out.wav --profile broken.toml", 'broken.toml: "master" is unknown.'),
-        ("mix.wav out.wav --suggester network", 'suggester "network" is unknown. Known: auto, matcher, weighted_ensemble, '),
+        ("mix.wav out.wav --suggester network", 'suggester "network" is unknown. Known: auto, matcher, weighted'),
         ("mix.wav out.wav --reference silent.wav", "0.0 s of music above -60 LUFS found"),
         ("mix.wav out.wav --reference low.wav", "8000 Hz"),
         ("mix.wav out.wav --reference mix.wav --profile balanced", "give one of them"),
@@ -323,6 +324,33 @@ def test_the_first_run_says_that_it_compiles(run, monkeypatch, mix):
     code, out, err = run("analyze", mix, "--json")
     assert code == 0 and json.loads(out)
     assert err == "Compiling the audio engine for this processor, first run only ...\n"
+
+
+# Who decides -----------------------------------------------------------------------------------------
+
+
+def test_a_network_decides_where_it_is_named(run, mix):
+    bundles.make(Path("models/tiny"))
+    code, out, err = run("render", mix, "out.wav", "--suggester", "models/tiny:fp32", "--json")
+    assert (code, err) == (0, "")
+    assert (json.loads(out)["suggester"], json.loads(out)["suggester_notes"]) == ("tiny:fp32", [])
+
+
+@pytest.mark.parametrize("command", ["render", "demo", "check"])
+def test_a_model_that_is_refused_is_told_in_one_line_and_the_matcher_goes_on(run, mix, command):
+    (bundles.make(Path("models/tiny")) / "model.int8.onnx").write_bytes(b"cut")
+    Path("gig.toml").write_text('[master]\nsuggester = "models/tiny"\n')
+    refused = "models/tiny/model.int8.onnx: has 3 bytes, "
+    if command == "check":
+        code, out, err = run("check", "gig.toml")
+        assert (code, out, len(err.splitlines())) == (2, "", 1) and f"gig.toml: master.suggester: {refused}" in err
+        return
+    rest = [mix, "out.wav", "--config", "gig.toml"] if command == "render" else ["--suggester", "models/tiny"]
+    code, out, err = run(command, *rest, "--json")
+    result = json.loads(out) if command == "render" else json.loads(out)["result"]
+    assert (code, result["suggester"]) == (0, "matcher")
+    assert err == result["suggester_notes"][0] + "\n" and err.startswith(refused)
+    assert err.endswith("Fetch or export the bundle anew. The matcher decides.\n")
 
 
 # The real program ------------------------------------------------------------------------------------

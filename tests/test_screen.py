@@ -48,6 +48,7 @@ def status(**changes: Any) -> dict[str, Any]:
     whole: dict[str, Any] = {
         "state": "playing", "device": "Scarlett 2i2 USB", "sample_rate_hz": 48000, "latency_samples": 192,
         "latency_ms": 4.0, "suggested": SUGGESTED, "suggestion_age_s": 0.2, "analysis_gaps": 4, "profile": "balanced",
+        "suggester": "weighted_ensemble",
     }  # fmt: skip
     parts = {"meters": meters, "controls": controls, "timing": timing}
     for name, value in changes.items():
@@ -128,7 +129,8 @@ def test_nothing_is_said_by_a_colour_alone():
         assert words in "\n".join(picture(shown, 80, 24)) and words not in "\n".join(plain), words
 
 
-def test_recordings_and_midi_are_shown():
+def test_who_decides_recordings_and_midi_are_shown():
+    assert re.search(r"suggester +weighted_ensemble", "\n".join(picture(scene(), 80, 24)))
     good = {"path": "a/gig.flac", "seconds": 75.5, "megabytes": 9.8, "dropped_seconds": 0.0, "state": "recording"}
     bad = good | {"path": "in.wav", "state": "failed", "reason": "disk full"}
     found = {"midi": {"ports": ["nanoKONTROL2"], "missing": ""}}

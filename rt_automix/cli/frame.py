@@ -257,7 +257,7 @@ def _facts(scene: Scene, status: dict[str, Any]) -> list[tuple[str, Text]]:
     if midi := status.get("midi"):
         missing = midi["missing"].removeprefix("MIDI: ")
         facts.append(("MIDI", Text(missing, "bold") if missing else Text(", ".join(midi["ports"]) or "off")))
-    return facts + [("recording", _take(take)) for take in scene.takes]
+    return [*facts, *(("recording", _take(take)) for take in scene.takes), ("suggester", Text(status["suggester"]))]
 
 
 def _count(count: int, what: str = "") -> Text:
