@@ -7,13 +7,16 @@ unnoticed. The cache folder therefore carries a hash of all the package's source
 from __future__ import annotations
 
 import contextlib
+import dis
 import hashlib
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar, cast
 
 import llvmlite.binding
@@ -85,7 +88,8 @@ _WARM = CACHE_FOLDER / f"compiled-{llvmlite.binding.get_host_cpu_name()}"
 
 JIT_ENABLED = not numba.config.DISABLE_JIT
 
-_KERNELS: list[tuple[Any, tuple[types.Type, ...]]] = []
+_KERNELS: dict[str, tuple[Any, tuple[types.Type, ...]]] = {}
+"""What `compile` is called on, and with what, for each kernel by the name of its module and its own."""
 
 
 def is_warm() -> bool:
@@ -133,13 +137,13 @@ class Callback:
     def __init__(self, function: Callable[..., Any], signature: Any) -> None:
         # Arrays made from addresses are counted like any other: no `_nrt=False` here.
         self.options = {name: value for name, value in OPTIONS.items() if name not in ("nogil", "_nrt")}
-        self._function, self._signature = function, signature
+        self.py_func, self._signature = function, signature
         self._compiled: Any = None
 
     def compile(self, signature: Any = None) -> None:
         """Compile, or load from the cache."""
         if self._compiled is None:
-            self._compiled = numba.cfunc(self._signature, **self.options)(self._function)
+            self._compiled = numba.cfunc(self._signature, **self.options)(self.py_func)
 
     @property
     def address(self) -> int:
@@ -157,7 +161,7 @@ def callback(signature: Any) -> Callable[[Callable[..., Any]], Callback]:
     def compiled(function: Callable[..., Any]) -> Callback:
         made = Callback(function, signature)
         if JIT_ENABLED:
-            _KERNELS.append((made, ()))
+            _KERNELS[_name(function)] = made, ()
         return made
 
     return compiled
@@ -179,11 +183,48 @@ def _hold_to(dispatcher: Any, signature: str) -> None:
         return compile_for(signature)
 
     dispatcher.compile = compile_declared
-    _KERNELS.append((dispatcher, declared))
+    _KERNELS[_name(dispatcher.py_func)] = dispatcher, declared
 
 
-def compile_all() -> Iterator[tuple[int, int]]:
+def _name(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}:{function.__name__}"
+
+
+def _mentioned(function: Callable[..., Any]) -> Iterator[Any]:
+    """What a function's code finds by a global name, or in a module by such a name."""
+    for instruction, after in pairwise(dis.get_instructions(function)):
+        if instruction.opname == "LOAD_GLOBAL":
+            value = function.__globals__.get(instruction.argval)
+            yield getattr(value, str(after.argval), None) if isinstance(value, ModuleType) else value
+
+
+def callees() -> dict[str, set[str]]:
+    """Of each kernel of the modules imported so far, by name, the kernels that it may call.
+
+    Thread: main. Allocates: yes.
+    """
+    names = {id(compiled): name for name, (compiled, _) in _KERNELS.items()}
+    return {
+        name: {names[id(value)] for value in _mentioned(compiled.py_func) if id(value) in names}
+        for name, (compiled, _) in _KERNELS.items()
+    }
+
+
+def compile_one(name: str) -> None:
+    """Compile a kernel, or load it from the cache.
+
+    Thread: main. Allocates: yes.
+    """
+    compiled, declared = _KERNELS[name]
+    compiled.compile(declared)
+
+
+def compile_all(are_cached: Collection[str] = ()) -> Iterator[tuple[int, int]]:
     """Compile every kernel of the modules imported so far, or load it from the cache.
+
+    Parameters
+    ----------
+    are_cached : names of kernels that need neither: another process has put them there
 
     Yields
     ------
@@ -191,9 +232,10 @@ def compile_all() -> Iterator[tuple[int, int]]:
 
     Thread: main. Allocates: yes.
     """
-    for done, (dispatcher, declared) in enumerate(_KERNELS, start=1):
-        dispatcher.compile(declared)
-        yield done, len(_KERNELS)
+    missing = [name for name in _KERNELS if name not in are_cached]
+    for number, name in enumerate(missing, start=1):
+        compile_one(name)
+        yield len(_KERNELS) - len(missing) + number, len(_KERNELS)
     with contextlib.suppress(OSError):
         _WARM.touch()
     _forget_old_caches()

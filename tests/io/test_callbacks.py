@@ -19,7 +19,7 @@ RATE_HZ = 48_000
 @pytest.mark.parametrize("name", ALL)
 def test_a_callback_calls_nothing_but_arithmetic_and_the_clock(name):
     made = getattr(callbacks, name)
-    compiled = numba.cfunc(made._signature, **{**made.options, "cache": False})(made._function)
+    compiled = numba.cfunc(made._signature, **{**made.options, "cache": False})(made.py_func)
     functions = functions_of(compiled.inspect_llvm())
     entry = compiled.native_name.removeprefix("cfunc.")
     assert calls_beyond(functions, entry) <= CLOCKS
