@@ -14,6 +14,7 @@ from rt_automix import params
 from rt_automix.engine import memory
 from rt_automix.engine.engine import Engine
 from rt_automix.io.wiring import FADE_S
+from rt_automix.suggester import choose
 
 pytestmark = needs_jack
 
@@ -103,10 +104,11 @@ def test_not_one_sample_differs_while_the_interpreter_is_held_for_two_seconds(tm
 def test_with_the_analysis_stopped_the_parameters_are_held(tmp_path):
     came_in, went_out, _, _ = played_through(tmp_path, STOP_THE_ANALYSIS, frozen=False, after_s=2.5)
     first, last = round(FADE_S * RATE_HZ), came_in.shape[1] - round(8 * FADE_S * RATE_HZ)
+    suggester = choose("auto", print)
 
     def held_after(suggestions):
         """The engine offline, its analysis stopped after so many suggestions."""
-        engine = Engine(analysis="off")
+        engine = Engine(suggester=suggester, analysis="off")
         engine.prepare(RATE_HZ, 1 << 15)
         interval = engine.analyst.interval_samples
         out = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 
+import bundles
 import numpy as np
 import pytest
 import soundfile
@@ -14,6 +15,7 @@ from liverun import LiveRun, Probe
 from rt_automix.dsp import limiter
 from rt_automix.engine.engine import Engine
 from rt_automix.io.wiring import FADE_S
+from rt_automix.suggester import choose
 
 pytestmark = needs_jack
 
@@ -29,9 +31,9 @@ def music(seconds, seed=7):
     return (bass + 0.1 * beat * rng.standard_normal((2, len(t)))).astype(np.float32)
 
 
-def offline(samples, **controls):
+def offline(samples, suggester, **controls):
     """The same samples through the engine that renders files."""
-    engine = Engine()
+    engine = Engine(suggester=choose(suggester, print))
     engine.prepare(RATE_HZ)
     engine.set(**controls)
     engine.settle()
@@ -49,10 +51,10 @@ def takes_of(path):
     return np.ascontiguousarray(samples.T)
 
 
-def recorded(server, tmp_path, backend):
+def recorded(server, tmp_path, backend, suggester):
     """(what a probe played, what it heard, what came in, what went out, the last status) of one run."""
     takes = ["--record", str(tmp_path / "out.wav"), "--record-input", str(tmp_path / "in.wav")]
-    options = ["--backend", backend, "--amount", "0.8", "--record-bits", "32", *takes]
+    options = ["--backend", backend, "--suggester", suggester, "--amount", "0.8", "--record-bits", "32", *takes]
     with LiveRun(server, tmp_path / "state.json", *options) as run:
         run.wait_until_playing()
         probe = Probe(music(4.0))
@@ -65,16 +67,22 @@ def recorded(server, tmp_path, backend):
     return probe.played[:, : probe.position], heard, *sides, run.status
 
 
-@pytest.mark.parametrize(("period", "backend"), [(64, "portaudio"), (128, "jack"), (256, "portaudio")])
-def test_what_comes_out_is_the_engine_to_the_bit_one_period_late(period, backend, tmp_path):
+@pytest.mark.parametrize(
+    ("period", "backend", "suggester"),
+    [(64, "portaudio", "auto"), (128, "jack", "network"), (256, "portaudio", "matcher")],
+)
+def test_what_comes_out_is_the_engine_to_the_bit_one_period_late(period, backend, suggester, tmp_path):
+    if suggester == "network":
+        suggester = str(bundles.make(tmp_path / "network", moved_norm=0.1, window_share=0.004))
     with jack_server(period) as server:
         for attempt in range(5):
             folder = tmp_path / str(attempt)
             folder.mkdir()
-            played, heard, came_in, went_out, status = recorded(server, folder, backend)
+            played, heard, came_in, went_out, status = recorded(server, folder, backend, suggester)
             if not status["analysis_late"]:  # else the host stole time from the analysis, and live says so
                 break
-    expected = offline(came_in, amount=0.8)
+    expected = offline(came_in, suggester, amount=0.8)
+    assert status["suggester"] == choose(suggester, print).name
     faded_in = round(FADE_S * RATE_HZ)
     faded_out = expected.shape[1] - 8 * faded_in
     assert np.abs(went_out[:, faded_in:faded_out]).max() > 0.1

@@ -23,6 +23,7 @@ from rt_automix.engine.engine import Engine
 from rt_automix.errors import ConfigError
 from rt_automix.io.wiring import FADE_S
 from rt_automix.panel import api
+from rt_automix.suggester import choose
 
 RATE_HZ = 48_000
 PAGES = 32
@@ -128,7 +129,7 @@ def test_ten_thousand_invalid_messages_leave_sound_memory_and_process_as_they_ar
         assert status["controls"]["amount"] == 0.8 and status["profile"] == "balanced" and status["starts"] == 1
         if not status["analysis_late"]:  # else the storm took time from the analysis, and live says so
             break
-    engine = Engine()
+    engine = Engine(suggester=choose("auto", print))
     engine.prepare(RATE_HZ)
     engine.set(amount=0.8)
     engine.settle()
