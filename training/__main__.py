@@ -15,6 +15,8 @@ COMMANDS = {
     "label": ("training.label", "Make training, validation and test examples; what is there is kept."),
     "train": ("training.train", "Train the networks, or one of them."),
     "export": ("training.export", "Write trained networks as bundles that the program runs."),
+    "evaluate": ("training.evaluate", "Judge the bundles on packages that none has seen."),
+    "all": ("training.everything", "All of it; --quick in a quarter of an hour."),
 }
 """The module of each command, where it is called `command`, and what it does."""
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,11 @@ SONGS_FILE = "songs.json"
 """Beside the packages: checksum, licence and credit of each song."""
 
 
-def fetch(folder: Path, progress: Callable[[str, int, int], None] = lambda package, done, of: None) -> None:
+def fetch(
+    folder: Path,
+    progress: Callable[[str, int, int], None] = lambda package, done, of: None,
+    names: Sequence[str] = (),
+) -> None:
     """Get the packages that are not there yet, unpack them and write what they are to songs.json.
 
     Debian's own tools check each package against the signed archive; no root is needed. A package's
@@ -31,13 +35,15 @@ def fetch(folder: Path, progress: Callable[[str, int, int], None] = lambda packa
     folder : Path
         `folder`/PACKAGE/usr/share/... comes to be.
     progress : called with a package's name, how many are done, and of how many
+    names : packages of packages.toml; by default all of them
 
     Raises
     ------
     ConfigError
         apt-get or dpkg is missing, packages cannot be had, or a song is not what it was when first fetched.
     """
-    missing = [name for name in corpus.packages() if not (folder / name).is_dir()]
+    names = names or list(corpus.packages())
+    missing = [name for name in names if not (folder / name).is_dir()]
     if missing and not (shutil.which("apt-get") and shutil.which("dpkg")):
         raise ConfigError(
             "fetching music needs apt-get and dpkg (Debian and its kin), which are missing here. "
@@ -46,11 +52,11 @@ def fetch(folder: Path, progress: Callable[[str, int, int], None] = lambda packa
         )
     folder.mkdir(parents=True, exist_ok=True)
     problems = []
-    for done, name in enumerate(corpus.packages()):
-        progress(name, done, len(corpus.packages()))
+    for done, name in enumerate(names):
+        progress(name, done, len(names))
         if name in missing:
             problems += _fetch_package(folder, name)
-    progress("", len(corpus.packages()), len(corpus.packages()))
+    progress("", len(names), len(names))
     _record(folder)
     if problems:
         raise ConfigError(
@@ -90,7 +96,8 @@ def _record(folder: Path) -> None:
     file = folder / SONGS_FILE
     before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     now: dict[str, dict[str, Any]] = {}
-    for name in corpus.packages():
+    there = [name for name in corpus.packages() if (folder / name).is_dir()]
+    for name in there:
         for path in (part for song in corpus.files(folder / name) for part in corpus.parts(song)):
             with path.open("rb") as opened:
                 sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
@@ -113,16 +120,20 @@ def _record(folder: Path) -> None:
     "--music", type=click.Path(file_okay=False, path_type=Path), default=Path("music"), show_default=True,
     help="Folder to fetch into.",
 )  # fmt: skip
-def command(music: Path) -> None:
+@click.option("--only", multiple=True, metavar="PACKAGE", help="Fetch only this; may be given several times.")
+def command(music: Path, only: tuple[str, ...]) -> None:
     """Get freely licensed music from Debian's archive; what is there is kept.
 
     \b
     Example:
       python -m training fetch --music music
     """
+    unknown = [name for name in only if name not in corpus.packages()]
+    if unknown:
+        raise ConfigError(f"package {unknown[0]} is not known. Known: {', '.join(corpus.packages())}.")
     with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as bar:
         task = bar.add_task("", total=None)
-        fetch(music, lambda name, done, of: bar.update(task, description=name, completed=done, total=of))
+        fetch(music, lambda name, done, of: bar.update(task, description=name, completed=done, total=of), only)
     songs = corpus.find(music)
     for use in corpus.USES:
         click.echo(f"{use}: {sum(song.use == use for song in songs)} songs")

@@ -33,7 +33,7 @@ from training import corpus, damage
 from training.teacher import Teacher
 
 SAMPLE_RATE_HZ = 44_100
-HEARD_UP_TO_S = 30.0
+HEARD_UP_TO_S = 30.1
 """As long as statistics do not forget, they are those of the whole excerpt: only then there is an answer to it."""
 
 LONGEST_SONG_S = 200.0
@@ -73,6 +73,7 @@ class Plan:
     hard: float = 0.34
     listened_s: tuple[float, ...] = (2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
     seed: int = 1
+    into: str = ""
 
 
 PLANS = {
@@ -80,6 +81,8 @@ PLANS = {
     "validation": Plan(variants=3, profiles=3, starts=4, sampled=6),
     "test": Plan(variants=5, profiles=3, starts=4, sampled=6),
 }
+WIDENED = {"train": Plan(variants=4, profiles=3, starts=6, sampled=2, hard=0.8, seed=2, into="widened")}
+"""More of the training songs, damaged harder: for the network that is trained further."""
 QUICK = {
     "train": Plan(variants=1, profiles=2, starts=3, sampled=2),
     "validation": Plan(variants=1, profiles=2, starts=2, sampled=6),
@@ -100,7 +103,7 @@ class Job:
     @property
     def shard(self) -> Path:
         """Where its examples go."""
-        return self.folder / self.song.use / f"{self.song.id}-{self.version}.npz"
+        return self.folder / (self.plan.into or self.song.use) / f"{self.song.id}-{self.version}.npz"
 
     def rng(self, purpose: str) -> np.random.Generator:
         """Random numbers of its own for each purpose."""
@@ -268,7 +271,7 @@ def jobs(songs: list[corpus.Song], folder: Path, plans: dict[str, Plan]) -> list
     several = []
     for version in range(max(plan.variants for plan in plans.values())):
         for number, song in enumerate(songs):
-            if version < plans[song.use].variants:
+            if song.use in plans and version < plans[song.use].variants:
                 several.append(Job(song, number, version, plans[song.use], folder))
     return several
 
@@ -346,10 +349,10 @@ def label(music: Path, folder: Path, plans: dict[str, Plan], workers: int, dask:
         There is no music, or no cluster.
     """
     songs = corpus.find(music)
-    for use in corpus.USES:
-        (folder / use).mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     corpus.write_split(folder / "split.json", songs)
-    _describe(songs, folder, plans)
+    if plans.keys() == set(corpus.USES):
+        _describe(songs, folder, plans)
     made = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with _on_dask(dask) if dask else nullcontext(_on_cores(workers)) as run, Progress(*columns) as bar:
@@ -370,11 +373,12 @@ def label(music: Path, folder: Path, plans: dict[str, Plan], workers: int, dask:
 @click.option("--workers", type=int, default=os.cpu_count() or 1, show_default="all cores")
 @click.option("--dask", metavar="ADDRESS", help="Run on this Dask cluster, such as tcp://host:8786.")
 @click.option("--quick", is_flag=True, help="A small set, to try the pipeline.")
-def command(music: Path, work: Path, workers: int, dask: str | None, quick: bool) -> None:
+@click.option("--widened", is_flag=True, help="More of the training songs, damaged harder, into WORK/data/widened.")
+def command(music: Path, work: Path, workers: int, dask: str | None, quick: bool, widened: bool) -> None:
     """Make training, validation and test examples; what is there is kept."""
     began = time.monotonic()
     try:
-        made = label(music, work / "data", QUICK if quick else PLANS, workers, dask)
+        made = label(music, work / "data", WIDENED if widened else QUICK if quick else PLANS, workers, dask)
     except UserError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{made} examples made in {time.monotonic() - began:.0f} s, in {work / 'data'}")

@@ -17,7 +17,7 @@ PLANS = dict.fromkeys(corpus.USES, PLAN)
 def album_for(use):
     """A name that is dealt out to this use."""
     names = (f"album {k}" for k in range(1000))
-    return next(name for name in names if corpus._use_by_hash(name) == use)
+    return next(name for name in names if corpus.use_by_hash(name) == use)
 
 
 @pytest.fixture(scope="module")

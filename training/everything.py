@@ -1,0 +1,51 @@
+"""The whole pipeline, from nothing to judged bundles. Each step keeps what is there: stopped, it goes on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+
+QUICK_PACKAGES = ("singularity-music", "frozen-bubble-data", "fretsonfire-songs-sectoid")
+"""One for each use."""
+EPOCHS, QUICK_EPOCHS = 20, 3
+
+
+def steps(music: Path, work: Path, models: Path, quick: bool, is_own: bool) -> list[list[str]]:
+    """The commands of the pipeline, as arguments to `python -m training`."""
+    epochs = QUICK_EPOCHS if quick else EPOCHS
+    brief = ["--quick"] * quick
+    fetch = ["fetch", "--music", str(music), *(part for name in QUICK_PACKAGES * quick for part in ("--only", name))]
+    label = ["label", "--music", str(music), "--work", str(work), *brief]
+    train = ["train", "all", "--work", str(work), "--epochs", str(epochs), "--threads", str(os.cpu_count() or 1)]
+    if not quick:
+        train += ["--widened", str(work / "data/widened")]
+    return [
+        *([] if is_own else [fetch]),
+        label,
+        *([] if quick else [[*label, "--widened"]]),
+        train,
+        ["export", "all", "--work", str(work), "--models", str(models)],
+        ["evaluate", "--work", str(work), "--models", str(models), *brief],
+    ]
+
+
+@click.command(name="all", epilog="Example: python -m training all --quick")
+@click.option("--music", type=click.Path(path_type=Path), help="Your own music; by default it is fetched.")
+@click.option("--work", type=click.Path(path_type=Path), default=Path("training-out"), show_default=True)
+@click.option("--models", type=click.Path(path_type=Path), help="Where bundles go.  [default: WORK/models]")
+@click.option("--quick", is_flag=True, help="A small set, to try the pipeline: a quarter of an hour on two cores.")
+def command(music: Path | None, work: Path, models: Path | None, quick: bool) -> None:
+    """Fetch, label, train, export, evaluate."""
+    began = time.monotonic()
+    work = work / "quick" if quick else work
+    for step in steps(music or work / "music", work, models or work / "models", quick, music is not None):
+        click.echo(f"\n{(time.monotonic() - began) / 60.0:.1f} min: {' '.join(step)}")
+        done = subprocess.run([sys.executable, "-m", "training", *step], check=False)
+        if done.returncode != 0:
+            raise SystemExit(done.returncode)
+    click.echo(f"\nDone in {(time.monotonic() - began) / 60.0:.1f} min.")
