@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from rt_automix import features, profile
 from rt_automix.auto_style import AutoStyle
-from rt_automix.listening import Statistics, tone_edges_hz
+from rt_automix.listening import TONE_BANDS, Statistics, tone_edges_hz
 from rt_automix.profile import Profile
 
 RATE_HZ = 44_100
@@ -55,11 +56,22 @@ def test_it_starts_as_the_balanced_profile():
 
 @pytest.mark.parametrize("name", ["warm-wide", "bright-dense", "scooped-narrow"])
 def test_fed_a_style_it_becomes_that_style(name):
-    style, auto = profile.load(name), AutoStyle()
-    last = follow(auto, Statistics(), rows_like(style, 120.0))[-1]
-    assert max(auto.shares, key=auto.shares.get) == name
-    assert tone_apart_db(last, style) < 0.4 * tone_apart_db(AUTO, style)
+    style = profile.load(name)
+    last = follow(AutoStyle(), Statistics(), rows_like(style, 120.0))[-1]
+    assert tone_apart_db(last, style) < 0.25 * tone_apart_db(AUTO, style)
+    others = [profile.load(other) for other in profile.shipped() if other != name]
+    assert tone_apart_db(last, style) < 0.5 * min(tone_apart_db(last, other) for other in others)
     assert (last.loudness_lufs, last.peak_dbtp, last.plr_db) == (AUTO.loudness_lufs, AUTO.peak_dbtp, AUTO.plr_db)
+
+
+def test_what_no_style_is_like_is_led_half_way_back():
+    """A hole of 20 dB in the treble: the aim fills it in part, as far as a profile's reach goes."""
+    bands_db = np.array(AUTO.bands_db)
+    bands_db[18:22] -= 20.0
+    odd = dataclasses.replace(AUTO, bands_db=tuple((bands_db - bands_db.mean()).tolist()))
+    last = follow(AutoStyle(), Statistics(), rows_like(odd, 120.0))[-1]
+    depth_db = np.mean(np.array(last.bands_db)[18:22] - np.array(AUTO.bands_db)[18:22])
+    assert -10.0 < depth_db < -1.0
 
 
 def test_it_never_jumps():
@@ -67,13 +79,9 @@ def test_it_never_jumps():
     auto = AutoStyle()
     found = follow(auto, Statistics(), np.concatenate([warm, bright, warm]))
     vectors = np.array([AUTO.vector(), *(one.vector() for one in found)])
-    largest = np.abs(np.diff(vectors, axis=0)).max(axis=0)
-    assert 0.05 < largest.max() < 0.5, "it moves, but by less than half a dB at a time"
-    shares = np.array(list(auto.shares.values()))
-    assert (shares >= 0.0).all() and shares.sum() == pytest.approx(1.0)
-    vertices = np.array([style.vector()[:24] for style in (AUTO, *auto.styles)])
-    assert (vectors[:, :24] <= vertices.max(axis=0) + 1e-9).all()
-    assert (vectors[:, :24] >= vertices.min(axis=0) - 1e-9).all()
+    assert np.isfinite(vectors).all()
+    np.testing.assert_allclose(vectors[:, :TONE_BANDS].mean(axis=1), 0.0, atol=0.5)
+    assert 0.05 < np.abs(np.diff(vectors, axis=0)).max() < 0.5, "it moves, but by less than half a dB at a time"
 
 
 def test_without_music_it_stays():
