@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -230,8 +231,9 @@ def _first_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
 
 
+@lru_cache(maxsize=1)
 def _session(spec: Spec) -> InferenceSession:
-    """The graph opened on one thread, silent and without spinning."""
+    """The graph opened on one thread, silent and without spinning; the same graph again costs nothing."""
     try:
         import onnxruntime
     except ImportError as error:

@@ -26,7 +26,7 @@ from rt_automix.live import keeper
 from rt_automix.live.desk import Desk
 from rt_automix.live.hands import Hands, Mappings
 from rt_automix.live.setup import LOST, Setup
-from rt_automix.suggester import choose
+from rt_automix.suggester import AUTO, choose
 
 LOOP_S = 0.001
 """How often knobs are looked at."""
@@ -354,6 +354,7 @@ def main(board: Board, pipe: Any) -> None:
 
 def _warm_up() -> None:
     """Load all that the first session would wait for."""
+    choose(AUTO, lambda _: None)  # whoever decides in the end, this is what takes long
     Engine(analysis="off").prepare(_FIRST_RATE_HZ, _MAX_BLOCK_SAMPLES)
     for made in (callbacks.portaudio_callback, callbacks.jack_callback):
         made.compile()
