@@ -27,7 +27,7 @@ PACKAGE = "rt_automix"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("units", "errors"),
     ("params", "profile", "features", "listening", "measure", "demo_song", "demo_instruments", "dsp", "dsp.*"),
-    ("config", "midimap", "matcher", "context", "suggester", "model", "network"),
+    ("config", "midimap", "matcher", "context", "auto_style", "suggester", "model", "network"),
     ("engine", "engine.*"),
     ("io", "io.*", "render"),
     ("live", "live.*"),

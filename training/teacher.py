@@ -30,6 +30,9 @@ TRIALS = np.array([0.0, 0.05, 0.1, 0.16, 0.24, 0.34, 0.46, 0.6])
 REST_LU = 2.0
 """Wishes to change the loudness by much more than this are for more than being left alone."""
 
+MOST_EXTRA_DB = 6.0
+"""What limiting takes is made good softly up to here: beyond, more gain brings no loudness, only dirt."""
+
 GAIN_STEPS = 7
 GAIN_TOLERANCE_LU = 0.003
 _LEVEL = params.INDEX["output_level"]
@@ -95,13 +98,13 @@ class Teacher:
     def _gain_to(
         self, energy: NDArray[np.float32], peak: NDArray[np.float32], target_lufs: float, ceiling_lin: float
     ) -> float:
-        """Secant steps towards a loudness behind the limiter."""
+        """Secant steps towards a loudness behind the limiter; what that takes is made good within reason."""
 
         def error_lu(gain_db: float) -> float:
             return target_lufs - blocks.limited_lufs(energy, peak, self._rate, gain_db, ceiling_lin)
 
-        gain_db = target_lufs - blocks.gated_lufs(energy, self._rate)
-        gain_db = min(max(gain_db, -30.0), _MOST_GAIN_DB)
+        unlimited_db = target_lufs - blocks.gated_lufs(energy, self._rate)
+        gain_db = min(max(unlimited_db, -30.0), _MOST_GAIN_DB)
         error = error_lu(gain_db)
         slope = 1.0
         for _ in range(GAIN_STEPS):
@@ -114,7 +117,7 @@ class Teacher:
             there = error_lu(there_db)
             slope = min(max((error - there) / (there_db - gain_db), 0.15), 1.0)
             gain_db, error = there_db, there
-        return gain_db
+        return unlimited_db + MOST_EXTRA_DB * math.tanh((gain_db - unlimited_db) / MOST_EXTRA_DB)
 
 
 @lru_cache
