@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -51,8 +52,8 @@ class AutoStyle:
     """
 
     def __init__(self, styles: Sequence[Profile] | None = None) -> None:
-        self._start = profile.load(NAME)
-        styles = styles or [profile.load(name) for name in profile.shipped() if name != NAME]
+        self._start = _shipped(NAME)
+        styles = styles or [_shipped(name) for name in profile.shipped() if name != NAME]
         self._styles = np.array([_level_free(style.vector()) for style in styles])
         self._aim = _level_free(self._start.vector())
         self._heard_s = 0.0
@@ -71,7 +72,19 @@ class AutoStyle:
         if new_s > 0.0 and self._heard_s >= MIN_MUSIC_S:
             step = 1.0 - math.exp(-new_s / TIME_CONSTANT_S)
             self._aim += step * (self._target(_level_free(statistics.vector())) - self._aim)
-        *bands_db, side_mid_db, dynamics_db = self._aim.tolist()
+        return self._made_of(self._aim)
+
+    def settled(self, statistics: Statistics, wanted: Profile) -> Profile:
+        """Where `follow` would end, were the music to go on like that.
+
+        Thread: worker. Allocates: yes.
+        """
+        if wanted != self._start or statistics.seconds_heard < MIN_MUSIC_S:
+            return wanted
+        return self._made_of(self._target(_level_free(statistics.vector())))
+
+    def _made_of(self, aim: NDArray[np.float64]) -> Profile:
+        *bands_db, side_mid_db, dynamics_db = aim.tolist()
         return replace(self._start, bands_db=tuple(bands_db), side_mid_db=side_mid_db, dynamics_db=dynamics_db)
 
     def _target(self, heard: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -89,6 +102,11 @@ class AutoStyle:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from where `state` was taken; same styles."""
         self._aim, self._heard_s = state["aim"].copy(), state["heard_s"]
+
+
+@cache
+def _shipped(name: str) -> Profile:
+    return profile.load(name)
 
 
 def _level_free(vector: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from rt_automix import params
+from rt_automix.auto_style import AutoStyle
 from rt_automix.config import Config
 from rt_automix.dsp import loudness, mix
 from rt_automix.engine.engine import Engine
@@ -254,7 +255,7 @@ class _Job:
         listener = Listener(self.reader.sample_rate_hz, self.reader.channels, math.inf)
         for block in self.blocks("listening", _sane):
             listener.push(block)
-        style = self.style or load(self.config.master.profile)
+        style = AutoStyle().settled(listener.statistics, self.style or load(self.config.master.profile))
         values = params.clamp(self.suggester.suggest(listener, style))
         gain_db = float(values[_INPUT_GAIN] + values[_DRIVE])
         if self.config.rider.enabled:

@@ -118,3 +118,13 @@ def test_it_goes_on_from_a_saved_state():
     again.restore(saved)
     statistics.restore(heard)
     assert follow(again, statistics, rows[160:]) == expected
+
+
+def test_settled_is_where_it_ends():
+    auto, statistics = AutoStyle(), Statistics()
+    style = profile.load("warm-full")
+    last = follow(auto, statistics, rows_like(style, 300.0))[-1]
+    settled = auto.settled(statistics, AUTO)
+    assert tone_apart_db(last, settled) < 0.1
+    assert auto.settled(statistics, style) == style
+    assert auto.settled(Statistics(), AUTO) == AUTO

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import features, params
+from rt_automix.auto_style import AutoStyle
 from rt_automix.dsp import atomics
 from rt_automix.engine import layout as at
 from rt_automix.engine.applause import UNDO_FRAMES, Applause
@@ -61,6 +62,7 @@ class Analyst:
         self._profile, self._is_new_profile = profile, False
         self.applause = Applause(self.listener.stream.bin_hz)
         self.clipping = Clipping()
+        self.auto = AutoStyle()
         self._before: deque[dict[str, Any]] = deque(maxlen=UNDO_FRAMES)
         self.interval_samples = features.hop_samples(sample_rate_hz) * hops
         self.suggestion = params.NEUTRAL.copy()
@@ -134,7 +136,8 @@ class Analyst:
     def _move(self) -> None:
         """Step towards what is wanted, as far as it is trusted, no faster than each parameter's slew."""
         profile = self.profile
-        wanted = params.clamp(self.suggester.suggest(self.listener, profile))
+        aim = self.auto.follow(self.listener.statistics, profile)
+        wanted = params.clamp(self.suggester.suggest(self.listener, aim))
         confidence = np.clip(np.nan_to_num(self.suggester.confidence), 0.0, 1.0)
         away = params.NEUTRAL + confidence * (wanted - params.NEUTRAL) - self.suggestion
         hurry = HURRY if self.listener.statistics.seconds_heard < HURRY_S else 1.0
@@ -161,6 +164,7 @@ class Analyst:
             "listener": self.listener.state(),
             "applause": self.applause.state(),
             "clipping": self.clipping.state(),
+            "auto": self.auto.state(),
             "before": list(self._before),
             "suggestion": self.suggestion.copy(),
             "is_moving": self._is_moving.copy(),
@@ -173,6 +177,7 @@ class Analyst:
         self.listener.restore(state["listener"])
         self.applause.restore(state["applause"])
         self.clipping.restore(state["clipping"])
+        self.auto.restore(state["auto"])
         self._before.clear()
         self._before.extend(state["before"])
         self.suggestion = state["suggestion"].copy()
