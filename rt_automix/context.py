@@ -114,8 +114,9 @@ def _histogram(shares: NDArray[np.float64], loudness_lufs: float) -> NDArray[np.
     position = np.clip(LEVELS_LUFS - loudness_lufs - HISTOGRAM_LOWEST_LU, 0.0, HISTOGRAM_BINS - 1.001)
     low = position.astype(np.intp)
     part = position - low
-    histogram = np.bincount(low, (1.0 - part) * shares, HISTOGRAM_BINS)
-    return histogram + np.bincount(low + 1, part * shares, HISTOGRAM_BINS)
+    histogram: NDArray[np.float64] = np.bincount(low, (1.0 - part) * shares, HISTOGRAM_BINS)
+    histogram += np.bincount(low + 1, part * shares, HISTOGRAM_BINS)
+    return histogram
 
 
 def window(rows: NDArray[np.float32], loudness_lufs: float) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ const FACTS = [
   ["Block load", ({ session }) => load(session), ({ session }) => session.timing.share > BUSY],
   ["Xruns", ({ session }) => session.timing.xruns, ({ session }) => session.timing.xruns > 0],
   ["Late blocks", ({ session }) => session.timing.late, ({ session }) => session.timing.late > 0],
+  ["Suggester", ({ session }) => session.suggester],
   ["Suggestion age", ({ session }) => `${fixed(session.suggestion_age_s)} s`],
   ["Dropped analysis", ({ session }) => session.analysis_gaps, ({ session }) => session.analysis_gaps > 0],
   ["Restarts", ({ starts }) => Math.max(starts - 1, 0), ({ starts }) => starts > 1],
