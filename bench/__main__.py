@@ -6,30 +6,34 @@ from pathlib import Path
 
 import click
 
-SMALLEST_BLOCK, LARGEST_BLOCK = 32, 1024
-
 _out = click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("bench-out"), show_default=True,
     help="Folder for figures (JSON) and picture (PNG).",
 )  # fmt: skip
 
 
-class _Blocks(click.ParamType):
-    """Block sizes, separated by commas."""
+class _Numbers(click.ParamType):
+    """Numbers of a range, separated by commas."""
 
     name = "N,N,..."
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+    def __init__(self, kind: type[int] | type[float], least: float, most: float, example: str) -> None:
+        self._kind, self._least, self._most, self._example = kind, least, most, example
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[float]:
         try:
-            sizes = [int(part) for part in str(value).split(",")]
+            numbers = [self._kind(part) for part in str(value).split(",")]
         except ValueError:
-            self.fail(f"{value!r} is not a list of whole numbers. Use for example 64,256.", param, ctx)
-        for size in sizes:
-            if not SMALLEST_BLOCK <= size <= LARGEST_BLOCK:
-                self.fail(
-                    f"{size} is outside [{SMALLEST_BLOCK}, {LARGEST_BLOCK}]. Use sizes in that range.", param, ctx
-                )
-        return sizes
+            self.fail(f"{value!r} is not a list of numbers. Use for example {self._example}.", param, ctx)
+        for number in numbers:
+            if not self._least <= number <= self._most:
+                self.fail(f"{number} is outside [{self._least}, {self._most}]. Use numbers in that range.", param, ctx)
+        return numbers
+
+
+_blocks = _Numbers(int, 32, 1024, "64,256")
+_rates = _Numbers(int, 44_100, 96_000, "44100,48000")
+_minutes = _Numbers(float, 0.01, 600, "1,10")
 
 
 @click.group()
@@ -41,7 +45,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--blocks", type=_Blocks(), default="64,128,256,512", show_default=True, help="Block sizes in samples.")
+@click.option("--blocks", type=_blocks, default="64,128,256,512", show_default=True, help="Block sizes in samples.")
 @click.option("--seconds", type=click.FloatRange(0.01, 600.0), default=10.0, show_default=True, help="Per block size.")
 @_out
 def chain(blocks: list[int], seconds: float, out: Path) -> None:
@@ -54,6 +58,24 @@ def chain(blocks: list[int], seconds: float, out: Path) -> None:
     from bench import chain as command
 
     command.run(blocks, seconds, out)
+
+
+@main.command()
+@click.option("--rates", type=_rates, default="44100,48000,88200,96000", show_default=True, help="Sample rates in Hz.")
+@click.option("--blocks", type=_blocks, default="32,64,128,256,512,1024", show_default=True, help="In samples.")
+@click.option("--seconds", type=click.FloatRange(0.01, 600.0), default=20.0, show_default=True, help="Per rate.")
+@click.option("--processes", type=click.IntRange(1, 100), default=8, show_default=True, help="To repeat it in.")
+@_out
+def latency(rates: list[int], blocks: list[int], seconds: float, processes: int, out: Path) -> None:
+    """Time per block in compiled code at every size and rate, each stage's share, and the latency proven.
+
+    \b
+    Example:
+      python -m bench latency --rates 48000 --seconds 60
+    """
+    from bench import latency as command
+
+    command.run(rates, blocks, seconds, processes, out)
 
 
 @main.command()
@@ -111,6 +133,22 @@ def render(file: Path | None, repeats: int, out: Path) -> None:
 
 
 @main.command()
+@click.option("--seconds", type=click.FloatRange(0.01, 600.0), default=16.0, show_default=True, help="For the ratios.")
+@click.option("--minutes", type=_minutes, default="1,10,60", show_default=True, help="Lengths of files to render.")
+@_out
+def scale(seconds: float, minutes: list[float], out: Path) -> None:
+    """What more channels, rates, engines at once and longer files cost, and where real time ends.
+
+    \b
+    Example:
+      python -m bench scale --minutes 1,5
+    """
+    from bench import scale as command
+
+    command.run(seconds, minutes, out)
+
+
+@main.command()
 @click.option("--repeats", type=click.IntRange(1, 100), default=5, show_default=True, help="Warm runs of each command.")
 @click.option("--cold/--no-cold", default=True, show_default=True, help="Also the first run, which compiles (minutes).")
 @_out
@@ -146,7 +184,7 @@ def jitter(block: int, seconds: float, rounds: int, out: Path) -> None:
 
 
 @main.command()
-@click.option("--blocks", type=_Blocks(), default="64,128,256", show_default=True, help="The server's periods.")
+@click.option("--blocks", type=_blocks, default="64,128,256", show_default=True, help="The server's periods.")
 @click.option("--messages", type=click.IntRange(2, 5000), default=200, show_default=True, help="Turns of the knob.")
 @click.option("--stream", type=click.IntRange(1, 10000), default=1000, show_default=True, help="Dense messages.")
 @_out

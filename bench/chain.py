@@ -22,6 +22,7 @@ from rich.table import Table
 
 from bench import chain_picture, drivers, material, peers, report
 from rt_automix import params
+from rt_automix.config import Config
 from rt_automix.engine import chain
 from rt_automix.engine import layout as at
 from rt_automix.engine.engine import Engine
@@ -64,17 +65,19 @@ Times = NDArray[np.float64]
 class Ours:
     """An engine without analysis, and its arrays as the compiled chain takes them."""
 
-    def __init__(self) -> None:
-        self.engine = Engine(analysis="off")
-        self.engine.prepare(SAMPLE_RATE_HZ, TURN_SAMPLES)
+    def __init__(self, sample_rate_hz: int = SAMPLE_RATE_HZ, lookahead: bool = True) -> None:
+        settings: dict[str, Any] = {"limiter.lookahead": lookahead}
+        self.engine = Engine(Config().with_overrides(**settings), analysis="off")
+        self.engine.prepare(sample_rate_hz, TURN_SAMPLES)
         self.engine.set(target_lufs=TARGET_LUFS)
         self.engine.hold(STILL)
         self.arrays = (self.engine._f64, self.engine._f32, self.engine._i64)
         self._rng = np.random.default_rng(1)
 
     def warm_up(self, audio: NDArray[np.float32]) -> None:
-        """Hear the audio once, so that rider, compressor and limiter are at work."""
-        chain.process_block(audio.copy(), *self.arrays)
+        """Hear the audio once, so that rider, compressor and limiter are at work; whole ticks, as blocks are."""
+        whole = audio.shape[1] // at.TICK_SAMPLES * at.TICK_SAMPLES
+        chain.process_block(np.ascontiguousarray(audio[:, :whole]), *self.arrays)
 
     def suggest(self) -> None:
         """Publish a suggestion that moves every parameter."""

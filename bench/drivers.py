@@ -10,6 +10,7 @@ import numpy as np
 from rt_automix import params
 from rt_automix.dsp import compressor, equalizer, limiter, loudness, mix
 from rt_automix.dsp.jit import kernel
+from rt_automix.dsp.monotonic import now_ns
 from rt_automix.engine import chain
 from rt_automix.engine import layout as at
 
@@ -35,6 +36,60 @@ def whole_chain(blocks, f64, f32, i64):
     """Every block through `chain.process_block`."""
     for k in range(blocks.shape[0]):
         chain.process_block(blocks[k], f64, f32, i64)
+
+
+@kernel("void(float32[:, :, ::1], int64[::1], int64[::1], float64[::1], float32[::1], int64[::1])")
+def timed_chain(blocks, spent_ns, clock, f64, f32, i64):
+    """Every block through `chain.process_block`, the time of each into `spent_ns`; `clock` is int64, shape (2,)."""
+    before = now_ns(clock)
+    for k in range(blocks.shape[0]):
+        chain.process_block(blocks[k], f64, f32, i64)
+        after = now_ns(clock)
+        spent_ns[k] = after - before
+        before = after
+
+
+@kernel("void(float32[:, :, :, ::1], int64[::1], int64[::1], float64[:, ::1], float32[:, ::1], int64[:, ::1])")
+def timed_engines(callbacks, spent_ns, clock, f64, f32, i64):
+    """Several engines one after another in each callback; `callbacks` has shape (count, engines, 2, n)."""
+    before = now_ns(clock)
+    for k in range(callbacks.shape[0]):
+        for e in range(callbacks.shape[1]):
+            chain.process_block(callbacks[k, e], f64[e], f32[e], i64[e])
+        after = now_ns(clock)
+        spent_ns[k] = after - before
+        before = after
+
+
+@kernel("void(int64[::1], int64[::1])")
+def timed_nothing(spent_ns, clock):
+    """What the clock itself takes."""
+    before = now_ns(clock)
+    for k in range(spent_ns.shape[0]):
+        after = now_ns(clock)
+        spent_ns[k] = after - before
+        before = after
+
+
+REFERENCE_STAGES = 5
+"""Second-order filters in a row that are the yardstick of timings."""
+
+
+@kernel("void(float32[:, ::1], float64[:, :, ::1])")
+def reference(io, state):
+    """The yardstick: notches one after another on each channel, in place; never changed, so that runs compare.
+
+    `state` is float64, shape (channels, REFERENCE_STAGES, 2). Transposed direct form II, as in any textbook.
+    """
+    for channel in range(io.shape[0]):
+        for i in range(io.shape[1]):
+            value = np.float64(io[channel, i])
+            for k in range(REFERENCE_STAGES):
+                out = 0.95 * value + state[channel, k, 0]
+                state[channel, k, 0] = -1.80 * value + 1.80 * out + state[channel, k, 1]
+                state[channel, k, 1] = 0.95 * value - 0.90 * out
+                value = out
+            io[channel, i] = np.float32(value)
 
 
 @kernel("void(float64[::1], float32[::1], float32[::1])")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 _STAT = Path("/proc/stat")
@@ -21,10 +24,55 @@ def steal_percent(before: list[int], after: list[int]) -> float:
     return 100.0 * spent[_STEAL] / max(sum(spent), 1) if spent else 0.0
 
 
-def memory_megabytes(pid: int) -> float:
-    """What a process holds in memory (VmRSS); NaN where it cannot be known."""
+def memory_megabytes(pid: int, at_most: bool = False) -> float:
+    """What a process holds in memory, or has held `at_most` (VmRSS, VmHWM); NaN where it cannot be known."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     except OSError:
         return float("nan")
-    return next((int(line.split()[1]) / 1024.0 for line in lines if line.startswith("VmRSS")), float("nan"))
+    name = "VmHWM" if at_most else "VmRSS"
+    return next((int(line.split()[1]) / 1024.0 for line in lines if line.startswith(name)), float("nan"))
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process has started; [] where it cannot be known."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+    except OSError:
+        return []
+
+
+def free_memory_megabytes() -> float:
+    """What is left for programs; infinite where it cannot be known."""
+    path = Path("/proc/meminfo")
+    lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
+    return next((int(line.split()[1]) / 1024.0 for line in lines if line.startswith("MemAvailable")), float("inf"))
+
+
+_PRIORITY = 60
+
+
+def may_be_realtime() -> bool:
+    """Whether this process may have the priority that audio callbacks run at."""
+    if not hasattr(os, "sched_setscheduler"):
+        return False
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
+    except OSError:
+        return False
+    os.sched_setscheduler(0, *before)
+    return True
+
+
+@contextlib.contextmanager
+def realtime(allowed: bool) -> Iterator[None]:
+    """For a moment the priority of an audio callback, as far as that is `allowed`."""
+    if not allowed:
+        yield
+        return
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))

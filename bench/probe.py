@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_LOOK_EVERY_S = 0.005
 
 Block = NDArray[np.float32]
 Turn = Callable[[Block, Block], None]
@@ -49,11 +52,27 @@ class Probe:
         sinks = client.get_ports("rt_automix:in_.*", is_audio=True, is_input=True)
         sources = client.get_ports("rt_automix:out_.*", is_audio=True, is_output=True)
         for k in range(2):
-            client.connect(sources[k], self._ins[k])
+            self._join(sources[k], self._ins[k])
             if play:
                 for other in client.get_all_connections(sinks[k]):
-                    client.disconnect(other, sinks[k])
-                client.connect(self._outs[k], sinks[k])
+                    if other.name != self._outs[k].name:
+                        client.disconnect(other, sinks[k])
+                self._join(self._outs[k], sinks[k])
+
+    def _join(self, source: Any, sink: Any) -> None:
+        if all(other.name != sink.name for other in self._client.get_all_connections(source)):
+            self._client.connect(source, sink)
+
+    def connect_when_there(self, until_s: float) -> None:
+        """Join our ports to the program's as soon as that goes, at the latest at this monotonic time."""
+        while True:
+            try:
+                self.connect()
+                return
+            except (IndexError, self._jack.JackError):  # not all there yet, or not yet active
+                if time.monotonic() > until_s:
+                    raise
+                time.sleep(_LOOK_EVERY_S)
 
     @property
     def now_us(self) -> int:

@@ -26,14 +26,17 @@ class Program:
     folder : path
         Where its state is kept; empty at the start.
     arguments : str
+    environment : dict, optional
+        Beside the server's.
     """
 
-    def __init__(self, server: JackServer, folder: Path, *arguments: str) -> None:
+    def __init__(
+        self, server: JackServer, folder: Path, *arguments: str, environment: dict[str, str] | None = None
+    ) -> None:
         command = [sys.executable, "-m", "rt_automix", "live", "--json-lines", "--state", str(folder / "state.json")]
         pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        self.process = subprocess.Popen(
-            [*command, *arguments], cwd=report.ROOT, env=server.environment, text=True, **pipes
-        )
+        surroundings = {**server.environment, **(environment or {})}
+        self.process = subprocess.Popen([*command, *arguments], cwd=report.ROOT, env=surroundings, text=True, **pipes)
         self.status: dict[str, Any] = {}
         self.remarks: list[str] = []
         threading.Thread(target=self._read, daemon=True).start()
