@@ -18,8 +18,12 @@ from torch import Tensor
 from rt_automix import context, params
 from rt_automix.errors import ConfigError
 from rt_automix.features import MEL_BANDS
+from training.rehearsal import Rehearsal
 
 EXAMPLE_FIELDS = ("window_of", "context", "heard", "song", "seconds", "song_id", "profile_kind")
+AT_ONCE = 512
+"""Windows that are turned to float32 together."""
+
 GAIN, DRIVE = params.INDEX["input_gain_db"], params.INDEX["limiter_drive_db"]
 GAIN_RANGE_DB = float(params.HIGH[GAIN] - params.LOW[GAIN])
 DRIVE_RANGE_DB = float(params.HIGH[DRIVE])
@@ -34,23 +38,26 @@ class Batch(NamedTuple):
     windows : float32, shape (W, rows, frames)
     window_of : int64, shape (N,), index into windows
     context : float32, shape (N, context.SIZE)
+    rehearsed : float32, shape (N, rehearsal.SIZE), of the windows as they were recorded
     heard, song : float32, shape (N, params.COUNT), normalised; NaN where there is no label
     """
 
     windows: Tensor
     window_of: Tensor
     context: Tensor
+    rehearsed: Tensor
     heard: Tensor
     song: Tensor
 
 
 @dataclass(frozen=True)
 class Data:
-    """All examples of one use; see the fields of a shard in EXAMPLE_FIELDS."""
+    """All examples of one use; see the fields of a shard in EXAMPLE_FIELDS, and `Batch`."""
 
     windows: Tensor
     window_of: Tensor
     context: Tensor
+    rehearsed: Tensor
     heard: Tensor
     song: Tensor
     seconds: Tensor
@@ -68,12 +75,14 @@ class Data:
 
 
 class Scale(NamedTuple):
-    """Means and standard deviations of training data: (rows, 1) for windows, (context.SIZE,) for context."""
+    """Means and standard deviations of training data: (rows, 1) for windows, else one for each number."""
 
     window_mean: Tensor
     window_deviation: Tensor
     context_mean: Tensor
     context_deviation: Tensor
+    rehearsed_mean: Tensor
+    rehearsed_deviation: Tensor
 
 
 def load(*folders: Path) -> Data:
@@ -98,7 +107,17 @@ def load(*folders: Path) -> Data:
                 list_.append(shard[name])
     joined = {name: torch.from_numpy(np.concatenate(list_)) for name, list_ in parts.items()}
     joined["window_of"] = joined["window_of"].long()
-    return Data(**joined)
+    return Data(**joined, rehearsed=_rehearse(joined))
+
+
+@torch.no_grad()
+def _rehearse(joined: dict[str, Tensor]) -> Tensor:
+    rehearsal = Rehearsal()
+    parts = [
+        rehearsal(joined["windows"][window_of].float(), None, numbers)
+        for window_of, numbers in zip(joined["window_of"].split(AT_ONCE), joined["context"].split(AT_ONCE), strict=True)
+    ]
+    return torch.cat(parts)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
@@ -118,20 +137,17 @@ def measure_scale(data: Data) -> Scale:
     """Mean and standard deviation of every row and every number; a number that never moves gets 1."""
     rows = data.windows.shape[1]
     total, squares, count = torch.zeros(rows, dtype=torch.float64), torch.zeros(rows, dtype=torch.float64), 0
-    for chunk in data.windows.split(1024):
+    for chunk in data.windows.split(AT_ONCE):
         cells = chunk.double()
         total += cells.sum((0, 2))
         squares += cells.square().sum((0, 2))
         count += cells.shape[0] * cells.shape[2]
     mean = total / count
     deviation = (squares / count - mean.square()).clamp(min=0.0).sqrt()
-    numbers = data.context.double()
-    return Scale(
-        mean.float()[:, None],
-        _not_nothing(deviation).float()[:, None],
-        numbers.mean(0).float(),
-        _not_nothing(numbers.std(0, correction=0)).float(),
-    )
+    moments = [mean.float()[:, None], _not_nothing(deviation).float()[:, None]]
+    for numbers in (data.context.double(), data.rehearsed.double()):
+        moments += [numbers.mean(0).float(), _not_nothing(numbers.std(0, correction=0)).float()]
+    return Scale(*moments)
 
 
 def _not_nothing(deviation: Tensor) -> Tensor:
@@ -164,6 +180,7 @@ def batches(
             data.windows[group].float(),
             window_of,
             data.context[examples],
+            data.rehearsed[examples],
             data.heard[examples],
             data.song[examples],
         )

@@ -55,7 +55,8 @@ class Step(nn.Module):
         """Terms of the loss for a batch and another view of its first windows."""
         windows = torch.cat([batch.windows, view.windows])
         window_of = torch.cat([batch.window_of, view.window_of + len(batch.windows)])
-        answer = self.member.answers(windows, window_of, torch.cat([batch.context, view.context]))
+        both = (torch.cat(pair) for pair in ((batch.context, view.context), (batch.rehearsed, view.rehearsed)))
+        answer = self.member.answers(windows, window_of, *both)
         count = len(batch.window_of)
         return self.loss(Answer(*(part[:count] for part in answer)), batch, Answer(*(part[count:] for part in answer)))
 

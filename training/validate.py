@@ -20,7 +20,7 @@ def predict(member: Member, data: Data) -> Answer:
     answers = []
     for batch in batches(data, WINDOWS_AT_ONCE):
         batch = Batch(*(part.to(device) for part in batch))
-        answers.append(member.answers(batch.windows, batch.window_of, batch.context))
+        answers.append(member.answers(batch.windows, batch.window_of, batch.context, batch.rehearsed))
     heard, song, log_spread = (torch.cat(parts).cpu() for parts in zip(*answers, strict=True))
     return Answer(heard.clamp(0.0, 1.0), song.clamp(0.0, 1.0), log_spread)
 

@@ -56,6 +56,8 @@ def vectors(random: np.random.Generator, count: int) -> np.ndarray:
     """Contexts in the ranges that `context.vector` keeps: float32, shape (count, context.SIZE)."""
     numbers = random.normal(0.0, 5.0, (count, context.SIZE))
     numbers[:, context.PARTS["histogram"]] = random.dirichlet(np.ones(context.HISTOGRAM_BINS), count)
+    # Dynamics are calm already: the compressor rests, in the matcher's answer and in its rehearsal.
+    numbers[:, context.PARTS["heard"].stop - 1], numbers[:, context.PARTS["wanted"].stop - 1] = 0.0, 15.0
     numbers[:, context.PARTS["matched_norm"]] = params.normalise(_parameters(random, count))
     return numbers.astype(np.float32)
 
@@ -66,4 +68,5 @@ def _parameters(random: np.random.Generator, count: int) -> np.ndarray:
     total_db = random.uniform(-8.0, 12.0, count)
     values[:, params.INDEX["limiter_drive_db"]] = np.clip(total_db, 0.0, 9.0)
     values[:, 0] = total_db - np.clip(total_db, 0.0, 9.0)
+    values[:, params.INDEX["compression"]] = 0.0
     return values

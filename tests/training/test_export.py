@@ -37,7 +37,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in nets.MEMBERS:
         member = nets.build(name)
         member.set_scale(scale)
-        torch.nn.init.normal_(member.correct.weight, std=0.02)
+        for layer in (member.correct_heard, member.correct_song, member.spread):
+            torch.nn.init.normal_(layer.weight, std=0.02)
         runs.save(runs.folder(work, name) / runs.BEST, {"weights": member.state_dict()})
         members.append(member)
     runs.save(runs.folder(work, nets.ENSEMBLE) / runs.BEST, {"weights": Ensemble(members).state_dict()})

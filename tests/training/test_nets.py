@@ -18,8 +18,9 @@ from rt_automix.listening import tone_edges_hz  # noqa: E402
 from training import nets  # noqa: E402
 from training.dataset import Augmentation, Batch, Scale, augment, augment_windows  # noqa: E402
 from training.loss import Loss, Weights, band_shapes, spread_likelihood  # noqa: E402
-from training.nets.common import Answer, nine_from_ten, ten_from_nine  # noqa: E402
+from training.nets.common import COMPRESSION, Answer, nine_from_ten, ten_from_nine  # noqa: E402
 from training.nets.weighted_ensemble import Ensemble  # noqa: E402
+from training.rehearsal import REDUCED_AT, SIZE, WANTED_AT, Rehearsal  # noqa: E402
 
 torch.set_num_threads(1)
 MATCHED = context.PARTS["matched_norm"]
@@ -64,31 +65,40 @@ def test_every_answer_is_inside_its_range(networks: dict[str, torch.nn.Module], 
 
 @pytest.mark.parametrize("name", nets.MEMBERS)
 def test_an_untrained_member_is_the_matcher(name: str) -> None:
-    member, vector = nets.build(name).eval(), numbers(6)
+    """All but the compression, which begins as it was rehearsed."""
+    member, window, vector = nets.build(name).eval(), windows(6), numbers(6)
+    vector[:3, context.PARTS["heard"].stop - 1] = 8.0
     with torch.no_grad():
-        answer = member(windows(6), vector)
-    assert torch.allclose(answer[:, 0], vector[:, MATCHED], atol=1e-6)
-    assert torch.allclose(answer[:, 1], vector[:, MATCHED], atol=1e-6)
+        answer = member(window, vector)
+        tried = member.rehearsal(window, None, vector)
+    chosen = member.rehearsal.choose(tried[:, REDUCED_AT], tried[:, WANTED_AT])
+    wanted = nine_from_ten(vector[:, MATCHED])
+    wanted[:, COMPRESSION] = chosen
+    for row in (0, 1):
+        assert torch.allclose(nine_from_ten(answer[:, row]), wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", nets.MEMBERS)
-def test_a_member_hears_the_window_and_reads_the_context(name: str) -> None:
-    member, window, vector = shaken(name), windows(2), numbers(2)
+def test_a_member_hears_the_window_and_reads_what_is_known(name: str) -> None:
+    member, window, vector, tried = shaken(name), windows(2), numbers(2), torch.randn(2, SIZE)
     with torch.no_grad():
-        before = member.answers(window, None, vector).heard
-        other_window = member.answers(window.flip(0), None, vector).heard
-        other_context = member.answers(window, None, vector.flip(0)).heard
-    assert not torch.allclose(before, other_window)
-    assert not torch.allclose(before, other_context)
+        before = member.answers(window, None, vector, tried).heard
+        for other in (
+            (window.flip(0), vector, tried),
+            (window, vector.flip(0), tried),
+            (window, vector, tried.flip(0)),
+        ):
+            assert not torch.allclose(before, member.answers(other[0], None, *other[1:]).heard)
 
 
 @pytest.mark.parametrize("name", nets.MEMBERS)
 def test_examples_that_share_a_window_get_what_they_would_alone(name: str) -> None:
     member, window, vector = shaken(name), windows(2), numbers(5)
     window_of = torch.tensor([0, 0, 1, 0, 1])
+    rehearsal = Rehearsal()
     with torch.no_grad():
-        shared = member.answers(window, window_of, vector)
-        alone = member.answers(window[window_of], None, vector)
+        shared = member.answers(window, window_of, vector, rehearsal(window, window_of, vector))
+        alone = member.answers(window[window_of], None, vector, rehearsal(window[window_of], None, vector))
     for one, other in zip(shared, alone, strict=True):
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-4)
 
@@ -115,7 +125,7 @@ def test_the_total_gain_is_split_as_the_teacher_does(total_db: float) -> None:
 def batch_of(count: int) -> Batch:
     vector = numbers(count)
     matched = vector[:, MATCHED].clone()
-    return Batch(windows(count), torch.arange(count), vector, matched, matched.clone())
+    return Batch(windows(count), torch.arange(count), vector, torch.randn(count, SIZE), matched, matched.clone())
 
 
 def answer_of(batch: Batch) -> Answer:
@@ -178,8 +188,8 @@ def test_the_spread_costs_least_where_it_is_the_mean_error() -> None:
 
 
 def scale() -> Scale:
-    rows = context.WINDOW_SHAPE[0]
-    return Scale(torch.zeros(rows, 1), torch.ones(rows, 1), torch.zeros(context.SIZE), torch.ones(context.SIZE))
+    sizes = ((context.WINDOW_SHAPE[0], 1), context.SIZE, SIZE)
+    return Scale(*(fill(size) for size in sizes for fill in (torch.zeros, torch.ones)))
 
 
 def test_music_some_db_louder_needs_that_much_less_gain() -> None:

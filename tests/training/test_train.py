@@ -166,8 +166,9 @@ def test_the_ensemble_listens_to_whoever_is_right(tmp_path: Path, data: Data, va
     weights = torch.softmax(ensemble.heard_logits, 0)
     assert int(weights.mean(1).argmax()) == list(nets.MEMBERS).index(NAME)
     # In one graph the answer is the same as put together from the members'.
-    window, vector = validation.windows[:3].float(), validation.context[:3]
-    answers = [member.answers(window, None, vector) for member in ensemble.members]
+    window, vector = validation.windows[validation.window_of[:3]].float(), validation.context[:3]
+    tried = validation.rehearsed[:3]
+    answers = [member.answers(window, None, vector, tried) for member in ensemble.members]
     heard = (
         torch.softmax(ensemble.heard_logits, 0)[:, None] * torch.stack([one.heard for one in answers]).clamp(0, 1)
     ).sum(0)

@@ -15,13 +15,15 @@ from torch import Tensor, nn
 from rt_automix import context, params
 from rt_automix.features import MEL_BANDS
 from training.dataset import Scale, split_total, total_norm
+from training.rehearsal import REDUCED_AT, SIZE, WANTED_AT, Rehearsal
 
 NINE = params.COUNT - 1
 """Five gains of the equaliser, compression, width, total gain, level: what a network predicts."""
-TOTAL = 7
+COMPRESSION, TOTAL = 5, 7
 FARTHEST_DEVIATIONS = 5.0
 """Standardised inputs are held in here, so that nothing a stream can hold drives a network far off."""
 
+AHEAD_WIDTH, AHEAD_DROPOUT = 64, 0.5
 FIRST_LOG_SPREAD = -3.0
 LEAST_LOG_SPREAD, MOST_LOG_SPREAD = -7.0, 0.0
 
@@ -94,7 +96,11 @@ def conv(before: int, after: int, stride: tuple[int, int] = (1, 1)) -> nn.Sequen
 
 
 class Member(nn.Module):
-    """A network: a body over the window, an MLP over the context, corrections to the matcher's answer.
+    """A network: a body over the window, an MLP over what is known, corrections to the matcher's answer.
+
+    The whole song's answer starts from the one for what has been heard. How a song goes on cannot be
+    heard, and there are few songs to learn it from: that part is small, and much of its input is
+    dropped while it learns.
 
     Parameters
     ----------
@@ -109,17 +115,16 @@ class Member(nn.Module):
     """
 
     def __init__(
-        self, body: nn.Module, heard_size: int, width: int = 192, dropout: float = 0.1, reach: float | None = None
+        self, body: nn.Module, heard_size: int, width: int = 160, dropout: float = 0.1, reach: float | None = None
     ) -> None:
         super().__init__()
-        self.body, self.reach = body, reach
-        rows, _ = context.WINDOW_SHAPE
-        self.register_buffer("window_mean", torch.zeros(rows, 1))
-        self.register_buffer("window_deviation", torch.ones(rows, 1))
-        self.register_buffer("context_mean", torch.zeros(context.SIZE))
-        self.register_buffer("context_deviation", torch.ones(context.SIZE))
+        self.body, self.reach, self.rehearsal = body, reach, Rehearsal()
+        for name, size in (("window", (context.WINDOW_SHAPE[0], 1)), ("context", context.SIZE), ("rehearsed", SIZE)):
+            self.register_buffer(f"{name}_mean", torch.zeros(size))
+            self.register_buffer(f"{name}_deviation", torch.ones(size))
+        known = context.SIZE + SIZE
         self.statistics = nn.Sequential(
-            nn.Linear(context.SIZE, width),
+            nn.Linear(known, width),
             nn.SiLU(),
             nn.Dropout(dropout),
             Residual(width, dropout),
@@ -128,16 +133,19 @@ class Member(nn.Module):
         )
         self.heard = nn.Sequential(nn.Dropout(dropout), nn.Linear(heard_size, width // 2), nn.SiLU())
         self.fuse = nn.Sequential(nn.Linear(width + width // 2, width), nn.SiLU(), nn.Dropout(dropout))
-        self.correct = nn.Linear(width, 2 * NINE + params.COUNT)
-        nn.init.zeros_(self.correct.weight)
-        nn.init.zeros_(self.correct.bias)
+        self.ahead = nn.Sequential(
+            nn.Dropout(AHEAD_DROPOUT), nn.Linear(known + width // 2, AHEAD_WIDTH), nn.SiLU(), nn.Dropout(AHEAD_DROPOUT)
+        )
+        self.correct_heard = _silent(width + SIZE, NINE + 2)
+        self.correct_song = _silent(AHEAD_WIDTH, NINE)
+        self.spread = _silent(width + AHEAD_WIDTH, params.COUNT)
 
     def set_scale(self, scale: Scale) -> None:
         """Take over what standardises the inputs."""
         for name, value in scale._asdict().items():
             getattr(self, name).copy_(value)
 
-    def answers(self, windows: Tensor, window_of: Tensor | None, numbers: Tensor) -> Answer:
+    def answers(self, windows: Tensor, window_of: Tensor | None, numbers: Tensor, rehearsed: Tensor) -> Answer:
         """Answers before clamping, to examples of which several may share a window.
 
         Parameters
@@ -146,28 +154,45 @@ class Member(nn.Module):
         window_of : (N,), int64, optional
             Each example's window; without, they go together one by one.
         numbers : (N, context.SIZE)
+        rehearsed : (N, rehearsal.SIZE)
         """
-        standard = _standardise(windows, self.window_mean, self.window_deviation)
-        heard = self.heard(self.body(standard))
+        heard = self.heard(self.body(_standardise(windows, self.window_mean, self.window_deviation)))
         if window_of is not None:
             heard = heard[window_of]
-        known = self.statistics(_standardise(numbers, self.context_mean, self.context_deviation))
-        correction = self.correct(self.fuse(torch.cat([known, heard], 1)))
+        tried = _standardise(rehearsed, self.rehearsed_mean, self.rehearsed_deviation)
+        known = torch.cat([_standardise(numbers, self.context_mean, self.context_deviation), tried], 1)
+        fused = self.fuse(torch.cat([self.statistics(known), heard], 1))
+        ahead = self.ahead(torch.cat([known, heard.detach()], 1))
         matched = nine_from_ten(numbers[:, context.PARTS["matched_norm"]].clamp(0.0, 1.0))
-        moves = correction[:, : 2 * NINE]
-        if self.reach is not None:
-            moves = self.reach * torch.tanh(moves / self.reach)
-        return Answer(
-            matched + moves[:, :NINE],
-            matched + moves[:, NINE:],
-            (FIRST_LOG_SPREAD + correction[:, 2 * NINE :]).clamp(LEAST_LOG_SPREAD, MOST_LOG_SPREAD),
-        )
+        change = self.correct_heard(torch.cat([fused, tried], 1))
+        chosen = self._chosen(rehearsed, change[:, NINE:])[:, None]
+        start = torch.cat([matched[:, :COMPRESSION], chosen, matched[:, COMPRESSION + 1 :]], 1)
+        heard_nine = start + self._bent(change[:, :NINE])
+        song_nine = heard_nine.detach() + self._bent(self.correct_song(ahead))
+        spread = FIRST_LOG_SPREAD + self.spread(torch.cat([fused, ahead], 1).detach())
+        return Answer(heard_nine, song_nine, spread.clamp(LEAST_LOG_SPREAD, MOST_LOG_SPREAD))
+
+    def _chosen(self, rehearsed: Tensor, change: Tensor) -> Tensor:
+        """The compression that comes of the rehearsal, its effect and its aim corrected."""
+        effect, aim_db = change.clamp(-1.0, 1.0).unbind(1)
+        return self.rehearsal.choose(rehearsed[:, REDUCED_AT] * effect.exp()[:, None], rehearsed[:, WANTED_AT] + aim_db)
+
+    def _bent(self, correction: Tensor) -> Tensor:
+        return correction if self.reach is None else self.reach * torch.tanh(correction / self.reach)
 
     def forward(self, window: Tensor, context: Tensor) -> Tensor:
         """What is exported: (N, rows, frames) and (N, context.SIZE) to `parameters` (N, 3, params.COUNT)."""
-        answer = self.answers(window, None, context)
+        answer = self.answers(window, None, context, self.rehearsal(window, None, context))
         rows = [ten_from_nine(answer.heard), ten_from_nine(answer.song), answer.log_spread.exp()]
         return torch.stack(rows, 1)
+
+
+def _silent(before: int, after: int) -> nn.Linear:
+    """A layer that says nothing before it has learned."""
+    layer = nn.Linear(before, after)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 def _standardise(values: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:

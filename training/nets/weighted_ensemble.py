@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from rt_automix import params
 from training.loss import absolute_error, spread_likelihood
 from training.nets.common import LEAST_LOG_SPREAD, MOST_LOG_SPREAD, NINE, Member, ten_from_nine
+from training.rehearsal import Rehearsal
 
 FIT_STEPS, FIT_RATE = 400, 0.03
 DIVERSITY = 0.002
@@ -28,14 +29,15 @@ class Ensemble(nn.Module):
 
     def __init__(self, members: list[Member]) -> None:
         super().__init__()
-        self.members = nn.ModuleList(members)
+        self.members, self.rehearsal = nn.ModuleList(members), Rehearsal()
         self.heard_logits = nn.Parameter(torch.zeros(len(members), NINE))
         self.song_logits = nn.Parameter(torch.zeros(len(members), NINE))
         self.spread_logits = nn.Parameter(torch.zeros(2, params.COUNT))
 
     def forward(self, window: Tensor, context: Tensor) -> Tensor:
         """(N, rows, frames) and (N, context.SIZE) to `parameters` (N, 3, params.COUNT)."""
-        answers = [member.answers(window, None, context) for member in self.members]
+        rehearsed = self.rehearsal(window, None, context)
+        answers = [member.answers(window, None, context, rehearsed) for member in self.members]
         return self.combine(
             torch.stack([answer.heard for answer in answers]).clamp(0.0, 1.0),
             torch.stack([answer.song for answer in answers]).clamp(0.0, 1.0),
