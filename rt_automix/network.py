@@ -52,7 +52,20 @@ class Network:
         if heard.seconds_heard < MIN_MUSIC_S:
             return matched
         window = context.window(listener.window, heard.loudness_lufs)
-        answer = self._ask(window, context.vector(heard, profile, matched))
+        return self.decide(window, context.vector(heard, profile, matched), matched)
+
+    def decide(self, window: NDArray[np.float32], vector: NDArray[np.float32], matched: params.Values) -> params.Values:
+        """The network's answer to a window and a context, as far as it is sure, and else the matcher's.
+
+        Parameters
+        ----------
+        window : float32, shape context.WINDOW_SHAPE
+        vector : float32, shape (context.SIZE,)
+        matched : float64, shape (params.COUNT,)
+
+        Thread: worker. Allocates: yes.
+        """
+        answer = self._ask(window, vector)
         if answer is None:
             return matched
         sure = self._sureness(answer[SPREAD_ROW])

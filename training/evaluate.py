@@ -148,6 +148,16 @@ def _answering(bundle: model.Bundle) -> Callable[[Any, int], Numbers]:
     return answer
 
 
+def _playing(network: Network) -> Callable[[Any, int], Numbers]:
+    def answer(shard: dict[str, Any], example: int) -> Numbers:
+        vector = shard["context"][example]
+        matched = params.denormalise(vector[context.PARTS["matched_norm"]])
+        window = shard["windows"][shard["window_of"][example]].astype(np.float32)
+        return network.decide(window, vector, matched)
+
+    return answer
+
+
 def rendered(data: Path, bundles: dict[str, model.Bundle], count: int, progress: Any) -> dict[str, Any]:
     """Errors behind the real chain and shares of the teacher's improvement."""
     described = json.loads((data / "dataset.json").read_text(encoding="utf-8"))
@@ -158,7 +168,9 @@ def rendered(data: Path, bundles: dict[str, model.Bundle], count: int, progress:
         "matcher": lambda shard, k: params.denormalise(shard["context"][k, context.PARTS["matched_norm"]]),
         "teacher": lambda shard, k: params.denormalise(shard["heard"][k].astype(np.float64)),
     }
-    systems |= {name: _answering(bundle) for name, bundle in bundles.items()}
+    for name, bundle in bundles.items():
+        systems[name] = _answering(bundle)
+        systems[f"{name}, as it plays"] = _playing(Network(bundle, click.echo))
     rows = []
     for excerpt in outcome.excerpts(data, plans, count, systems, seed=7):
         row = {"untouched": outcome.untouched_errors(excerpt.samples, excerpt.wanted)}
@@ -178,9 +190,13 @@ def _pair(values: list[float]) -> dict[str, float]:
 
 
 def left_alone(songs: list[corpus.Song], bundle: model.Bundle) -> dict[str, Any]:
-    """Masters against their own profile."""
-    found = outcome.no_harm(songs, {**outcome.matcher_only(), bundle.spec.name: Network(bundle, click.echo)})
-    return {system: {name: _pair(values) for name, values in moved.items()} for system, moved in found.items()}
+    """Masters against their own profile, and against `auto`."""
+    suggesters = {**outcome.matcher_only(), bundle.spec.name: Network(bundle, click.echo)}
+    moved = outcome.no_harm(songs, suggesters)
+    return {
+        "own_profile": {system: {name: _pair(values) for name, values in by.items()} for system, by in moved.items()},
+        "auto": outcome.against_auto(songs, suggesters),
+    }
 
 
 def table(report: dict[str, Any]) -> str:

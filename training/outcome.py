@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params, profile
+from rt_automix.auto_style import AutoStyle
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
 from rt_automix.listening import Listener
@@ -210,6 +211,30 @@ def no_harm(
             found[name]["band_balance_db"].append(float(np.sqrt(np.mean(moved_db**2))))
             found[name]["loudness_lu"].append(abs(after.loudness_lufs - own.loudness_lufs))
     return found
+
+
+def against_auto(songs: list[corpus.Song], suggesters: dict[str, Suggester], seconds: float = 60.0) -> dict[str, Any]:
+    """Masters against `auto`: which share of them has a parameter beyond half of its range from neutral."""
+    beyond: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in suggesters}
+    reach = 0.5 * np.maximum(params.HIGH - params.NEUTRAL, params.NEUTRAL - params.LOW)
+    for song in songs:
+        audio = corpus.decode(song, RATE_HZ)
+        start = max((audio.shape[1] - round(seconds * RATE_HZ)) // 2, 0)
+        listener, auto, aim = Listener(RATE_HZ, 2), AutoStyle(), profile.load("auto")
+        for second in range(round(seconds)):
+            first = start + second * RATE_HZ
+            listener.push(np.ascontiguousarray(audio[:, first : first + RATE_HZ]))
+            aim = auto.follow(listener.statistics, profile.load("auto"))
+        for name, suggester in suggesters.items():
+            beyond[name].append(np.abs(suggester.suggest(listener, aim) - params.NEUTRAL) > reach)
+    return {
+        name: {
+            "share_of_masters": float(np.mean([found.any() for found in several])),
+            "share_of_parameters": float(np.mean(several)),
+            "per_parameter": dict(zip(params.NAMES, np.mean(several, axis=0).tolist(), strict=True)),
+        }
+        for name, several in beyond.items()
+    }
 
 
 def matcher_only() -> dict[str, Suggester]:
