@@ -200,9 +200,14 @@ def measure_files(minutes: list[float]) -> list[dict[str, float]]:
     return rows
 
 
+def _processes(seconds: float) -> int:
+    """In how many the ratios are measured: two seconds each, but more than one."""
+    return max(2, round(seconds / 2.0))
+
+
 def run(seconds: float, minutes: list[float], out: Path) -> None:
     """Measure, print the tables, write figures and picture."""
-    core, processes, most = report.pin_to_one_core(), max(2, round(seconds / 2.0)), _most()
+    core, processes, most = report.pin_to_one_core(), _processes(seconds), _most()
     with Progress(console=report.console, transient=True) as progress:
         task = progress.add_task("measuring", total=2 + len(LIMITS))
         results = measure_ratios(seconds, processes)

@@ -37,7 +37,7 @@ def _channels(axes: Axes, rows: list[dict[str, Any]]) -> None:
 
 
 def _limits(axes: Axes, limits: list[dict[str, Any]]) -> None:
-    for limit, colour in zip(limits, _COLOURS, strict=True):
+    for limit, colour in zip(limits, _COLOURS, strict=False):
         counts = [one["engines"] for one in limit["tried"]]
         shares = [100.0 * one["median_share_of_deadline"] for one in limit["tried"]]
         name = f"{limit['block_samples']} samples at {limit['sample_rate_hz'] / 1000:g} kHz"

@@ -104,12 +104,69 @@ def test_render_reports_speed_and_shares(tmp_path):
     assert {"reading", "chain", "analysis", "meters of input and output", "writing"} <= set(shares)
 
 
-def test_startup_reports_times_and_sizes(tmp_path):
-    results = results_of("startup", tmp_path, "--repeats", "1", "--no-cold")
+def test_startup_reports_times_and_sizes(tmp_path, monkeypatch):
+    from bench import jackd, startup
+
+    monkeypatch.setattr(jackd, "is_missing", lambda command: True)
+    startup.run(1, False, tmp_path)
+    results = json.loads((tmp_path / "startup.json").read_text(encoding="utf-8"))["results"]
+    assert results["live"] is None
     assert len(results["commands"]) == 3
     assert all(entry["warm_s"]["median"] > 0.0 for entry in results["commands"].values())
     assert results["install_megabytes"]["numpy"] > 1.0
     assert sum(results["install_megabytes"].values()) == pytest.approx(results["install_total_megabytes"])
+
+
+def test_latency_reports_tails_stages_and_a_proof(tmp_path):
+    few = ("--rates", "44100", "--blocks", "32,64", "--seconds", "0.02", "--processes", "1")
+    results = results_of("latency", tmp_path, *few)
+    assert [rate["sample_rate_hz"] for rate in results["rates"]] == [44_100]
+    for rate in results["rates"]:
+        assert [row["block_samples"] for row in rate["blocks"]] == [32, 64]
+        for row in rate["blocks"]:
+            tail, ratio = row["us"], row["ratio_to_the_yardstick"]
+            assert 0.0 < tail["p50"] <= tail["p99"] <= tail["p99.9"] <= tail["max"]
+            assert row["share_of_deadline"]["p50"] == pytest.approx(tail["p50"] / row["deadline_us"])
+            assert row["deadline_us"] == pytest.approx(1e6 * row["block_samples"] / rate["sample_rate_hz"])
+            assert 0.0 < ratio["low"] <= ratio["median"] <= ratio["high"]
+        assert len(rate["stages_share_of_the_whole"]) == 9 and len(rate["variants_to_the_whole"]) == 4
+    assert [null["found_samples"] for null in results["null_tests"]] == [64, 0]
+    assert all(null["is_proven"] and null["worst_error_lin"] < 1e-6 for null in results["null_tests"])
+    assert all(null["a_sample_off_lin"] > 0.1 for null in results["null_tests"])
+
+
+def test_scale_reports_channels_rates_the_end_of_real_time_and_files(tmp_path, monkeypatch):
+    from bench import report, scale
+
+    monkeypatch.setattr(report, "pin_to_one_core", lambda: None)
+    monkeypatch.setattr(scale, "LIMITS", ((48_000, 64),))
+    monkeypatch.setattr(scale, "_most", lambda: 4)
+    monkeypatch.setattr(scale, "_processes", lambda seconds: 1)
+    scale.run(0.02, [0.02, 0.05], tmp_path)
+    results = json.loads((tmp_path / "scale.json").read_text(encoding="utf-8"))["results"]
+    channels = {row["channels"]: row["to_stereo"]["median"] for row in results["channels"]}
+    assert channels[2] == 1.0 and channels[16] > 2.0
+    rates = {row["sample_rate_hz"]: row["second_to_second"]["median"] for row in results["rates"]}
+    assert rates[48_000] == 1.0 and len(rates) == 4
+    (limit,) = results["limits"]
+    assert limit["tried"][0]["engines"] == 1 and limit["most_engines"] <= 4
+    assert [row["minutes"] for row in results["files"]] == [0.02, 0.05]
+    assert all(row["times_real_time"] > 0.0 and row["memory_mb"] > 50.0 for row in results["files"])
+
+
+@pytest.mark.parametrize(("truth", "most"), [(1, 100), (13, 100), (64, 100), (100, 100), (1000, 100), (0, 100)])
+def test_the_end_of_real_time_is_found(truth, most, monkeypatch):
+    from bench import scale
+
+    def verdict(audio, rate_hz, block_samples, count, seconds):
+        return {"engines": count, "is_real_time": count <= truth}
+
+    monkeypatch.setattr(scale.material, "loud_song", lambda rate_hz: None)
+    monkeypatch.setattr(scale, "is_real_time", verdict)
+    found = scale.find_limit(48_000, 64, 1.0, most)
+    assert found["most_engines"] <= min(truth, most)
+    assert found["most_engines"] >= min(truth, most) * 31 / 32 - 1
+    assert found["ends_there"] == (truth < most)
 
 
 @pytest.mark.parametrize("blocks", ["16", "2048", "some", "64,"])
@@ -119,5 +176,5 @@ def test_block_sizes_that_cannot_be_are_refused(blocks):
 
 
 def test_help_gives_examples():
-    for command in ("chain", "limiter", "loudness", "render", "startup"):
+    for command in ("all", "chain", "compare", "latency", "limiter", "loudness", "render", "scale", "startup"):
         assert f"python -m bench {command}" in bench(command, "--help").stdout

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from jackserver import needs_jack
 
-from bench import jackd, jitter, roundtrip, soak
+from bench import first_sound, jackd, jitter, roundtrip, soak, startup
 from bench.soak_material import Programme
 from rt_automix.dsp import limiter
 from rt_automix.dsp.jit import JIT_ENABLED
@@ -68,6 +68,15 @@ def test_jitter_times_native_and_python_callbacks_alike(tmp_path, monkeypatch):
         assert 0.0 < row["median_us"] <= row["p99_us"] <= row["max_us"]
     # A collection takes a hundred times as long as a callback: seen only with the wait for the interpreter.
     assert ways["PortAudio, Python"]["max_us"] > 10.0 * ways["JACK, native"]["median_us"]
+
+
+@needs_jack
+def test_the_first_sample_of_live_is_heard(monkeypatch):
+    monkeypatch.setattr(first_sound, "RESERVE_S", 0.1)
+    memory_mb = {}
+    found = first_sound.first_sample_s({}, memory_mb)
+    assert found["first_sample_s"] > 0.0 and found["processor_s"] > 0.0
+    assert memory_mb["the process that plays"] > memory_mb["the parent, which watches"] > 10.0
 
 
 def _listener(period_samples=256):
@@ -127,7 +136,8 @@ def test_without_a_server_they_say_what_is_missing(monkeypatch, capsys, tmp_path
     jitter.run(64, 1.0, 1, tmp_path)
     roundtrip.run([64], 2, 2, tmp_path)
     soak.run(0.01, 256, None, tmp_path)
+    assert startup._live(1, False) is None
     said = " ".join(capsys.readouterr().out.split())
-    for command in ("jitter", "roundtrip", "soak"):
+    for command in ("jitter", "roundtrip", "soak", "startup of live"):
         assert f"bench {command} is skipped. It needs a JACK server: sudo apt install jackd2 libportaudio2" in said
     assert not list(tmp_path.iterdir())
