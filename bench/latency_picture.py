@@ -53,16 +53,20 @@ def _words(tail: str) -> str:
 
 def _stages(axes: Axes, rates: list[dict[str, Any]]) -> None:
     rate = next((rate for rate in rates if rate["sample_rate_hz"] == 48_000), rates[0])
-    whole_ns = rate["whole_ns_per_64_samples"]["median"]
-    shares = dict(sorted(rate["stages_share_of_the_whole"].items(), key=lambda item: item[1]["median"]))
-    medians = np.array([share["median"] for share in shares.values()])
-    spread = [medians - [s["low"] for s in shares.values()], [s["high"] for s in shares.values()] - medians]
-    ticks = {"elinewidth": 1, "ecolor": report.GOAL}
+    whole_ns, together = rate["whole_ns_per_64_samples"]["median"], rate["sum_of_stages"]["median"]
+    shares = dict(rate["stages_share_of_the_whole"])
+    shares["everything else"] = dict.fromkeys(("median", "low", "high"), 1.0 - together)
+    shares = dict(sorted(shares.items(), key=lambda item: item[1]["median"]))
+    median, low, high = (np.array([share[name] for share in shares.values()]) for name in ("median", "low", "high"))
     bars = axes.barh(
-        list(shares), 100.0 * medians, xerr=100.0 * np.array(spread), color=report.OURS_TOO, error_kw=ticks
+        list(shares),
+        100.0 * median,
+        xerr=100.0 * np.stack([median - low, high - median]),
+        color=[report.GREY if name == "everything else" else report.OURS_TOO for name in shares],
+        error_kw={"elinewidth": 1, "ecolor": report.GOAL},
     )
-    report.label_bars(axes, bars, [f"{100.0 * share:.0f} %  {share * whole_ns:.0f} ns" for share in medians])
-    axes.set_xlim(0.0, 135.0 * medians.max())
+    report.label_bars(axes, bars, [f"{100.0 * share:.0f} %  {share * whole_ns:.0f} ns" for share in median])
+    axes.set_xlim(0.0, 135.0 * median.max())
     axes.grid(axis="y", visible=False)
     axes.set_xlabel(f"% of {whole_ns:.0f} ns for 64 stereo samples at {rate['sample_rate_hz'] / 1000:g} kHz")
-    axes.set_title(f"Stages alone; together {100.0 * rate['sum_of_stages']['median']:.0f} % of the whole chain")
+    axes.set_title(f"Stages alone; together {100.0 * together:.0f} % of the whole chain")
