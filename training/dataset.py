@@ -19,6 +19,7 @@ from rt_automix import context, params
 from rt_automix.errors import ConfigError
 from rt_automix.features import MEL_BANDS
 from training.rehearsal import Rehearsal
+from training.teacher import REST_LU
 
 EXAMPLE_FIELDS = ("window_of", "context", "heard", "song", "seconds", "song_id", "profile_kind")
 AT_ONCE = 512
@@ -192,6 +193,8 @@ def batch_count(data: Data, windows_per_batch: int, ranks: int = 1) -> int:
     return -(-used // windows_per_batch) // ranks
 
 
+FAR_FROM_REST_LU = 2.5 * REST_LU
+
 # Augmentation ------------------------------------------------------------------------------------
 
 
@@ -279,6 +282,9 @@ def _shift_gain(batch: Batch, most_db: float, generator: torch.Generator) -> tup
     shifted = totals - louder_db[:, None] / TOTAL_RANGE_DB
     # NaN labels compare false: they stay as they are, and so does the example.
     is_inside = ((totals > 0.0) & (totals < 1.0) & (shifted > 0.0) & (shifted < 1.0)).all(1)
+    # Near its wanted loudness music is left alone (see training.teacher), so there the level counts.
+    change = numbers[:, context.PARTS["loudness_change_lu"]][:, 0]
+    is_inside &= (change.abs() > FAR_FROM_REST_LU) & ((change - louder_db).abs() > FAR_FROM_REST_LU)
     louder_db = louder_db * is_inside
     numbers[:, context.PARTS["loudness_change_lu"]] -= louder_db[:, None]
     numbers[:, context.PARTS["heard"].start + 2] += louder_db

@@ -22,7 +22,7 @@ class Recipe:
     weights: Weights = field(default_factory=Weights)
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
-    windows_per_batch: int = 96
+    windows_per_batch: int = 48
     warm_up: float = 0.05
     average_decay: float = 0.998
     patience_epochs: int = 10

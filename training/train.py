@@ -88,6 +88,7 @@ class Run:
         self.steps_per_epoch = batch_count(data, recipe.windows_per_batch, self.ranks)
         if self.steps_per_epoch == 0:
             raise ConfigError(f"{len(data)} examples are too few for {self.ranks} processes. Use fewer, or label more.")
+        self.matcher = validate.matcher_errors(validation)
         self.history: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {"error": math.inf, "epoch": 0}
 
@@ -197,7 +198,7 @@ class Run:
         return found[0]
 
     def _keep(self) -> None:
-        error = validate.mean(self.history[-1]["validation"])
+        error = validate.share_left(self.history[-1]["validation"], self.matcher)
         is_best = error < self.best["error"]
         if is_best:
             self.best = {"error": error, "epoch": len(self.history)}
@@ -234,8 +235,7 @@ def train_member(run: Run) -> None:
                     f"({line['seconds']:.0f} s)"
                 )
     if run.rank == 0:
-        matcher = validate.matcher_errors(run.validation)
-        runs.draw_curves(run.folder / runs.CURVES, run.name, run.history, matcher)
+        runs.draw_curves(run.folder / runs.CURVES, run.name, run.history, run.matcher)
 
 
 def train_ensemble(work: Path, validation: Data) -> dict[str, list[float]]:

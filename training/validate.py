@@ -49,7 +49,6 @@ def matcher_errors(data: Data) -> dict[str, list[float]]:
     return {"heard": errors(matched, heard), "song": errors(matched, song)}
 
 
-def mean(errors_by_answer: dict[str, list[float]]) -> float:
-    """The one number that is watched: the mean error of both answers."""
-    values = [error for row in errors_by_answer.values() for error in row]
-    return sum(values) / len(values)
+def share_left(found: dict[str, list[float]], matcher: dict[str, list[float]]) -> float:
+    """The one number that is watched: what is left of the matcher's error, mean of both answers."""
+    return sum(sum(found[answer]) / sum(matcher[answer]) for answer in found) / len(found)

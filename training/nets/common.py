@@ -1,8 +1,8 @@
 """What all networks share: the statistics branch, the matcher's answer as a start, and a safe end.
 
-A member hears the window with a body of its own, reads the context with an MLP, and corrects the
-matcher's answer. Its corrections begin at zero, so an untrained member is the matcher. Every answer
-is clamped to the ranges of the parameters.
+A member hears the window with a body of its own, reads what is known with an MLP, and corrects the
+matcher's answer. Its corrections begin at zero, so an untrained member is the matcher, after its
+rehearsal on the window. Every answer is clamped to the ranges of the parameters.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from rt_automix import context, params
 from rt_automix.features import MEL_BANDS
-from training.dataset import Scale, split_total, total_norm
-from training.rehearsal import REDUCED_AT, SIZE, WANTED_AT, Rehearsal
+from training.dataset import TOTAL_RANGE_DB, Scale, split_total, total_norm
+from training.rehearsal import GAIN_AT, REDUCED_AT, SIZE, WANTED_AT, Rehearsal
 
 NINE = params.COUNT - 1
 """Five gains of the equaliser, compression, width, total gain, level: what a network predicts."""
@@ -166,7 +166,9 @@ class Member(nn.Module):
         matched = nine_from_ten(numbers[:, context.PARTS["matched_norm"]].clamp(0.0, 1.0))
         change = self.correct_heard(torch.cat([fused, tried], 1))
         chosen = self._chosen(rehearsed, change[:, NINE:])[:, None]
-        start = torch.cat([matched[:, :COMPRESSION], chosen, matched[:, COMPRESSION + 1 :]], 1)
+        equaliser, _, width, total, level = matched.split([COMPRESSION, 1, 1, 1, 1], 1)
+        total = total + rehearsed[:, GAIN_AT, None] / TOTAL_RANGE_DB
+        start = torch.cat([equaliser, chosen, width, total, level], 1)
         heard_nine = start + self._bent(change[:, :NINE])
         song_nine = heard_nine.detach() + self._bent(self.correct_song(ahead))
         spread = FIRST_LOG_SPREAD + self.spread(torch.cat([fused, ahead], 1).detach())
