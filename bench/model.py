@@ -86,13 +86,14 @@ def _tail(seconds: Any, unit: float) -> dict[str, float]:
 def _by_turns(times: dict[str, Times]) -> dict[str, Any]:
     """Figures of turns: of single runs in microseconds, of suggestions in milliseconds, and ratios within rounds."""
     medians = {name: np.array([np.median(runs) for runs in found.runs]) for name, found in times.items()}
-    work = {name: np.array(found.work) for name, found in times.items()}
+    busy = {name: np.array(found.work)[:, 1] for name, found in times.items()}
     return {
         name: {
             "run_us": _tail(found.runs, 1e6),
             "run_to_matcher": report.quartiles(medians[name] / medians[suggester.MATCHER]),
-            "suggestion_ms": _tail(found.work, 1e3),
-            "suggestion_to_matcher": report.quartiles(work[name] / work[suggester.MATCHER]),
+            "suggestion_ms": _tail(np.array(found.work)[:, 0], 1e3),
+            "suggestion_processor_ms": report.quartiles(1e3 * busy[name]),
+            "suggestion_to_matcher": report.quartiles(busy[name] / busy[suggester.MATCHER]),
         }
         for name, found in times.items()
     }
@@ -108,7 +109,7 @@ def _live(workers: dict[str, Worker], audio: Any, seconds: float) -> dict[str, A
             "suggestion_ms": _tail(run["work_s"], 1e3),
             "ready_after_ms": _tail(run["age_s"], 1e3),
             "late": run["late"],
-            "share_of_a_core": float(np.median(run["work_s"])) / interval_s,
+            "share_of_a_core": float(np.median(run["busy_s"])) / interval_s,
             "blocks_played": run["played"],
         }
     return found
@@ -120,8 +121,8 @@ def measure(models: Path | None, seconds: float, repeats: int) -> dict[str, Any]
     refused: list[str] = []
     audio = material.loud_song(RATE_HZ)
     workers, origins = model_turns.networks(places, audio, refused.append)
-    for words in [] if places else [_nobody(models)]:
-        refused.append(words)
+    if not places:
+        refused.append(_nobody(models))
     parts = model_turns.Parts(audio)
     quiet, stages = model_turns.interleaved(workers, parts, seconds)
     with model_turns.background(audio).playing() as player:
@@ -165,11 +166,12 @@ def run(models: Path | None, seconds: float, repeats: int, out: Path) -> None:
 def _print(results: dict[str, Any], settings: dict[str, Any]) -> None:
     for words in results["refused"]:
         report.console.print(words)
-    names = list(results["quiet"])
-    table = Table("", *names, title="Deciding, one thread", title_justify="left", box=box.SIMPLE_HEAD)
-    for words, cells in _rows(results).items():
-        table.add_row(words, *(cells.get(name, "-") for name in names))
-    report.console.print(table)
+    for title, rows in (("Time, one thread", _times(results)), ("In its place", _in_place(results))):
+        rows = {words: cells for words, cells in rows.items() if cells}
+        table = Table("", *rows, title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        for name in results["quiet"]:
+            table.add_row(name, *(cells.get(name, "-") for cells in rows.values()))
+        report.console.print(table)
     parts = ", ".join(f"{name} {figures['median']:.2f}" for name, figures in results["parts_ms"].items())
     age = results["suggestion_age_ms"]
     report.console.print(
@@ -180,34 +182,43 @@ def _print(results: dict[str, Any], settings: dict[str, Any]) -> None:
     report.console.print(f"At the start {results['choice']['chosen']} is chosen: {results['choice']['why']}")
 
 
-def _rows(results: dict[str, Any]) -> dict[str, dict[str, str]]:
-    """The table's cells as text, by row and system."""
-    quiet, live, start = results["quiet"], results["live"], results["start"]
+def _two(figures: dict[str, float], digits: int) -> str:
+    return f"{figures['p50']:.{digits}f} / {figures['p99']:.{digits}f}"
+
+
+def _times(results: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Cells as text, by column and system: all by turns."""
+    quiet = results["quiet"]
     busy = {name: results["while_audio_runs"][name] for name in quiet}
-    errors = results["error_norm"]
-
-    def two(figures: dict[str, float], digits: int) -> str:
-        return f"{figures['p50']:.{digits}f} / {figures['p99']:.{digits}f}"
-
     return {
-        "a run, us: p50 / p99": {name: two(row["run_us"], 0) for name, row in quiet.items()},
-        "the same while audio runs": {name: two(row["run_us"], 0) for name, row in busy.items()},
-        "of the matcher's time": {name: report.spread(row["run_to_matcher"], 2) for name, row in quiet.items()},
-        "whole suggestion, ms: p50 / p99": {name: two(row["suggestion_ms"], 2) for name, row in quiet.items()},
-        "the same while audio runs, ms": {name: two(row["suggestion_ms"], 2) for name, row in busy.items()},
-        "in its place, ms: p50 / p99": {name: two(row["suggestion_ms"], 2) for name, row in live.items()},
-        "share of a core there": {name: f"{100.0 * row['share_of_a_core']:.2f} %" for name, row in live.items()},
-        "ready after, ms: p50 / p99": {name: two(row["ready_after_ms"], 1) for name, row in live.items()},
+        "a run, us: p50 / p99": {name: _two(row["run_us"], 0) for name, row in quiet.items()},
+        "while audio runs": {name: _two(row["run_us"], 0) for name, row in busy.items()},
+        "x matcher": {name: report.spread(row["run_to_matcher"], 2) for name, row in quiet.items()},
+        "suggestion, ms of the processor": {
+            name: report.spread(row["suggestion_processor_ms"], 2) for name, row in quiet.items()
+        },
+        "by the clock: p50 / p99": {name: _two(row["suggestion_ms"], 2) for name, row in quiet.items()},
+        "while audio runs ": {name: _two(row["suggestion_ms"], 2) for name, row in busy.items()},
+    }
+
+
+def _in_place(results: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Cells as text, by column and system: each alone; start, memory and accuracy."""
+    live, start = results["live"], results["start"]
+    return {
+        "suggestion, ms: p50 / p99": {name: _two(row["suggestion_ms"], 2) for name, row in live.items()},
+        "of a core": {name: f"{100.0 * row['share_of_a_core']:.2f} %" for name, row in live.items()},
+        "ready after, ms": {name: _two(row["ready_after_ms"], 1) for name, row in live.items()},
         "too late": {name: f"{row['late']} of {row['suggestions']}" for name, row in live.items()},
         "start, s": {name: report.spread(row["start_s"], 2) for name, row in start.items()},
-        "memory: runtime + network, MB": {
+        "runtime + network, MB": {
             name: f"{row['runtime_megabytes']['median']:.0f} + {row['bundle_megabytes']['median']:.0f}"
             for name, row in start.items()
         },
-        "error on test music, normalised": {
-            name: f"{row['test']:.4f}" for name, row in errors.items() if "test" in row
-        },
-        "error on validation music": {
-            name: f"{row['validation']:.4f}" for name, row in errors.items() if "validation" in row
-        },
+        "error, test": _known(results["error_norm"], "test"),
+        "error, validation": _known(results["error_norm"], "validation"),
     }
+
+
+def _known(errors: dict[str, dict[str, float]], music: str) -> dict[str, str]:
+    return {name: f"{row[music]:.4f}" for name, row in errors.items() if music in row}

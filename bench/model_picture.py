@@ -30,6 +30,11 @@ def _list(axes: Axes, names: list[str]) -> None:
     axes.grid(axis="y", visible=False)
 
 
+def _legend(axes: Axes, columns: int) -> None:
+    """Under the panel, where nothing is drawn."""
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=columns, columnspacing=1.0, handlelength=1.2)
+
+
 def _runs(axes: Axes, results: dict[str, Any], names: list[str]) -> None:
     """A line from the median to p99, quiet and while audio runs."""
     for key, offset, colour, label in (
@@ -44,7 +49,7 @@ def _runs(axes: Axes, results: dict[str, Any], names: list[str]) -> None:
     axes.set_xscale("log")
     axes.set_xlabel("microseconds: dot median, stroke p99")
     axes.set_title("A run of the network (or of the matcher)")
-    axes.legend(loc="upper right")
+    _legend(axes, 2)
     _list(axes, names)
 
 
@@ -56,7 +61,7 @@ def _suggestions(axes: Axes, results: dict[str, Any], names: list[str]) -> None:
         pieces = [(part, parts[part]) for part in parts if part != "context" or is_network]
         if is_network:
             pieces.append(("network", 1e-3 * results["quiet"][name]["run_us"]["p50"]))
-        whole = results["quiet"][name]["suggestion_ms"]["p50"]
+        whole = results["quiet"][name]["suggestion_processor_ms"]["median"]
         left = 0.0
         for (part, width), colour in zip(pieces, (*_PART_COLOURS, report.OURS), strict=False):
             axes.barh(place, width, 0.7, left=left, color=colour, label=part if place == len(names) - 1 else None)
@@ -66,9 +71,9 @@ def _suggestions(axes: Axes, results: dict[str, Any], names: list[str]) -> None:
         share = 100.0 * results["live"][name]["share_of_a_core"]
         axes.text(max(whole, left), place, f"  {whole:.2f} ms; live {share:.1f} % of a core", va="center", fontsize=7.5)
     axes.margins(x=0.5)
-    axes.set_xlabel("milliseconds, medians")
+    axes.set_xlabel("milliseconds of the processor, medians")
     axes.set_title("A whole suggestion")
-    axes.legend(loc="lower right", fontsize=7)
+    _legend(axes, 6)
     _list(axes, names)
 
 
@@ -96,7 +101,7 @@ def _starts(axes: Axes, results: dict[str, Any]) -> None:
     axes.margins(x=0.4)
     axes.set_xlabel("seconds; memory of the runtime + of the network")
     axes.set_title("From nothing to the first suggestion")
-    axes.legend(loc="lower right", fontsize=7)
+    _legend(axes, 3)
     _list(axes, names)
 
 
@@ -109,12 +114,21 @@ def _accuracy(axes: Axes, results: dict[str, Any]) -> None:
     if not points:
         _empty(axes, title, "no figures of accuracy here yet")
         return
-    for name, error in points.items():
-        time_ms = results["quiet"][name]["suggestion_ms"]["p50"]
-        colour = report.PEER if name == "matcher" else report.OURS
-        axes.plot(time_ms, error, "s" if name.endswith("int8") else "o", ms=6, color=colour)
-        axes.annotate(name, (time_ms, error), xytext=(5, 3), textcoords="offset points", fontsize=7.5)
-    axes.margins(0.2)
-    axes.set_xlabel("a whole suggestion, ms")
-    axes.set_ylabel(f"mean error of the parameters, normalised ({music} music)")
+    times_ms = {name: results["quiet"][name]["suggestion_processor_ms"]["median"] for name in points}
+    low, high = min(points.values()), max(points.values())
+    # Labels stand in a column on the right, as near to their points as the one above lets them.
+    step, last = 0.07 * (high - low or 1.0), -1.0
+    for name in sorted(points, key=points.__getitem__):
+        is_ours, place = name != "matcher", max(points[name], last + step)
+        colour = report.OURS if is_ours else report.PEER
+        axes.plot(times_ms[name], points[name], "s" if name.endswith("int8") else "o", ms=6, color=colour)
+        axes.annotate(
+            name, (times_ms[name], points[name]), (1.1 * max(times_ms.values()), place), va="center", fontsize=7.5,
+            arrowprops={"arrowstyle": "-", "color": report.GREY, "lw": 0.5},
+        )  # fmt: skip
+        last = place
+    axes.set_xlim(0.0, 1.6 * max(times_ms.values()))
+    axes.set_ylim(low - 2.0 * step, max(high, last) + 2.0 * step)
+    axes.set_xlabel("a whole suggestion, milliseconds of the processor (squares: int8)")
+    axes.set_ylabel(f"mean error, normalised ({music} music)")
     axes.set_title(title)

@@ -18,10 +18,11 @@ from rt_automix.config import Config
 from rt_automix.engine import chain
 from rt_automix.engine import layout as at
 from rt_automix.engine.engine import Engine
+from rt_automix.errors import ModelError
 from rt_automix.listening import Listener
 from rt_automix.matcher import Matcher
 from rt_automix.network import Network, clean
-from rt_automix.suggester import Suggester
+from rt_automix.suggester import MATCHER, PRECISIONS, Suggester
 
 RATE_HZ = 48_000
 BLOCK = 64
@@ -71,12 +72,15 @@ class Worker:
         self._place = (self._place + count) % (self._audio.shape[1] - count)
         chain.process_block(self._audio[:, self._place : self._place + count].copy(), *self.engine.arrays)
 
-    def work(self) -> float:
-        """Seconds that the worker takes for a suggestion: features, statistics, matcher, context, network."""
-        start = time.perf_counter()
-        has_worked = self.engine.analyst.follow(*self.engine.arrays)
-        spent_s = time.perf_counter() - start
-        return spent_s if has_worked else np.nan
+    def work(self) -> tuple[float, float] | None:
+        """A suggestion, if one is due: features, statistics, matcher, context, network.
+
+        Seconds by the clock, and of the processor's time, which what else the machine does leaves as it is.
+        """
+        start_s, start_busy_s = time.perf_counter(), time.thread_time()
+        if not self.engine.analyst.follow(*self.engine.arrays):
+            return None
+        return time.perf_counter() - start_s, time.thread_time() - start_busy_s
 
     def run(self) -> list[float]:
         """Seconds of each of some runs in a row: of the network alone, or of the matcher if there is none."""
@@ -120,10 +124,10 @@ class Parts:
 
 @dataclass
 class Times:
-    """Seconds, round by round: of single runs, of a whole suggestion."""
+    """Seconds, round by round: of single runs; of a whole suggestion, and the processor's time of it."""
 
     runs: list[list[float]] = field(default_factory=list)
-    work: list[float] = field(default_factory=list)
+    work: list[tuple[float, float]] = field(default_factory=list)
 
 
 def interleaved(workers: dict[str, Worker], parts: Parts, seconds: float) -> tuple[dict[str, Times], list[list[float]]]:
@@ -137,7 +141,7 @@ def interleaved(workers: dict[str, Worker], parts: Parts, seconds: float) -> tup
             worker = workers[names[index]]
             worker.hear()
             work_s, runs_s = worker.work(), worker.run()
-            if rounds >= WARM_ROUNDS:
+            if rounds >= WARM_ROUNDS and work_s is not None:
                 times[names[index]].work.append(work_s)
                 times[names[index]].runs.append(runs_s)
         stage = parts.turn()
@@ -199,29 +203,28 @@ def live(worker: Worker, audio: Audio, seconds: float) -> dict[str, Any]:
 
     Returns
     -------
-    dict of seconds that each suggestion took (`work_s`), how old its newest sample was when it was there
-    (`age_s`), how many came too late for their time, and the share of the blocks that were played.
+    dict of seconds that each suggestion took by the clock (`work_s`) and of the processor (`busy_s`), how old
+    its newest sample was when it was there (`age_s`), how many came too late for their time, and the share of
+    the blocks that were played.
     """
     analyst, arrays = worker.engine.analyst, worker.engine.arrays
-    late_before, work_s, age_s = analyst.late, [], []
+    late_before, spent, age_s = analyst.late, [], []
     with Player(arrays, audio).playing() as player:
         end = time.perf_counter() + seconds
-        while time.perf_counter() < end or not work_s:
+        while time.perf_counter() < end or not spent:
             time.sleep(POLL_S)
-            spent_s = worker.work()
-            if not np.isnan(spent_s):
-                work_s.append(spent_s)
+            work_s = worker.work()
+            if work_s is not None:
+                spent.append(work_s)
                 age_s.append((int(arrays[2][at.SAMPLE_COUNT]) - analyst.heard_samples) / RATE_HZ)
-    return {"work_s": work_s, "age_s": age_s, "late": analyst.late - late_before, "played": player.share_played}
+    late, (work_s, busy_s) = analyst.late - late_before, zip(*spent, strict=True)
+    return {"work_s": work_s, "busy_s": busy_s, "age_s": age_s, "late": late, "played": player.share_played}
 
 
 def networks(
     places: dict[str, Any], audio: Audio, complain: Callable[[str], None]
 ) -> tuple[dict[str, Worker], dict[str, tuple[str, model.Precision]]]:
     """Workers by name, the matcher's first; and of the networks bundle and precision. Who is refused complains."""
-    from rt_automix.errors import ModelError
-    from rt_automix.suggester import MATCHER, PRECISIONS
-
     workers, origins = {MATCHER: Worker(Matcher(), None, audio)}, {}
     for name, place in places.items():
         for precision in PRECISIONS:
