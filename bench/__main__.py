@@ -222,6 +222,51 @@ def soak(hours: float, block: int, music: Path | None, out: Path) -> None:
     command.run(hours, block, music, out)
 
 
+_models = click.option(
+    "--models", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of networks, instead of the shipped ones.",
+)  # fmt: skip
+
+
+@main.command()
+@click.option("--seconds", type=click.FloatRange(0.01, 600.0), default=20.0, show_default=True, help="All by turns.")
+@click.option("--repeats", type=click.IntRange(1, 100), default=5, show_default=True, help="Starts of each.")
+@_models
+@_out
+def model(seconds: float, repeats: int, models: Path | None, out: Path) -> None:
+    """What deciding costs: every network in both precisions beside the matcher, and who is chosen.
+
+    \b
+    Example:
+      python -m bench model --models models
+    """
+    from bench import model as command
+
+    command.run(models, seconds, repeats, out)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--songs", type=click.IntRange(2, 1000), default=12, show_default=True, help="How many of the folder.")
+@click.option("--seconds", type=click.FloatRange(6.0, 600.0), default=60.0, show_default=True, help="Of each song.")
+@click.option("--quick", is_flag=True, help="At most 3 songs of 20 s, and few systems.")
+@_models
+@_out
+def quality(folder: Path, songs: int, seconds: float, quick: bool, models: Path | None, out: Path) -> None:
+    """How near songs of FOLDER come to another song's measure, and what it costs them, beside other tools.
+
+    Matchering takes part if it is installed (pip install .[bench]), ffmpeg too.
+
+    \b
+    Examples:
+      python -m bench quality ~/Music
+      python -m bench quality ~/Music --quick
+    """
+    from bench import quality as command
+
+    command.run(folder, songs, seconds, models, quick, out)
+
+
 @main.command(name="all")
 @click.option("--quick", is_flag=True, help="Short forms, in less than five minutes.")
 @click.option("--music", type=click.Path(exists=True, file_okay=False, path_type=Path), envvar="RT_AUTOMIX_MUSIC",

@@ -25,7 +25,6 @@ NAMED_BY = (
 )  # fmt: skip
 """What tells the entries of a list apart."""
 
-SPREADS = (("low", "high"), ("q1", "q3"))
 ABSOLUTE = ("_s", "_ms", "_us", "_ns", "us_per_block", "ns_per_64_samples", "_mb", "_real_time", "_of_deadline")
 """How the names of figures end that depend on what else the machine did."""
 
@@ -71,10 +70,9 @@ def figures(content: Any, name: tuple[str, ...] = ()) -> Iterator[Figure]:
         return
     if not isinstance(content, dict):
         return
-    for low, high in SPREADS:
-        if {"median", low, high} <= content.keys():
-            yield Figure(" / ".join(name), *(float(content[key]) for key in ("median", low, high)))
-            return
+    if content.keys() >= {"median", "low", "high"}:
+        yield Figure(" / ".join(name), *(float(content[key]) for key in ("median", "low", "high")))
+        return
     for key, value in content.items():
         yield from figures(value, (*name, str(key)))
 

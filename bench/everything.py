@@ -42,10 +42,12 @@ PARTS = (
     Part("limiter", "--seconds 2", "", headlines.limiter),
     Part("render", "--repeats 2", "", headlines.render),
     Part("startup", "--repeats 3 --no-cold", "", headlines.startup),
+    Part("model", "--seconds 3 --repeats 1", "", headlines.model),
     Part("jitter", "--seconds 0.5 --rounds 1", "", headlines.jitter),
     Part("roundtrip", "--blocks 64 --messages 10 --stream 360", "", headlines.roundtrip),
     Part("soak", "--hours 0.02", "", headlines.soak),
     Part("loudness", "--music {music} --songs 1", "--music {music}", headlines.loudness),
+    Part("quality", "{music} --quick", "{music}", headlines.quality),
 )
 
 

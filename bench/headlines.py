@@ -118,3 +118,29 @@ def loudness(results: Results) -> Rows:
 
 
 _LOUDNESS = {"settles after the start, s": "median", "loudness error after 10 s, LU": "median"}
+
+
+def model(results: Results) -> Rows:
+    """Who is chosen, and what each costs in its place."""
+    yield "chosen at the start", results["choice"]["chosen"]
+    for name, row in results["live"].items():
+        error = results["error_norm"].get(name, {})
+        known = ", ".join(f"error on {music} music {value:.4f}" for music, value in error.items())
+        yield f"{name}: share of a core", f"{100.0 * row['share_of_a_core']:.2f} %{', ' if known else ''}{known}"
+
+
+def quality(results: Results) -> Rows:
+    """Of each system the median over the songs of what counts most."""
+    for name, rows in results["summary"].items():
+        cells = [(words, rows[measure]["median"]) for measure, words in _QUALITY.items()]
+        text = ", ".join(f"{words} {'never' if value is None else f'{value:.2f}'}" for words, value in cells)
+        yield f"{name}, over {len(results['songs'])} songs", text
+
+
+_QUALITY = {
+    "loudness_error_lu": "LU off",
+    "settles_s": "settles after s",
+    "band_balance_db": "bands off, dB",
+    "true_peak_over_db": "true peak over, dB",
+    "harm_bands_db": "a master's bands moved, dB",
+}

@@ -145,7 +145,7 @@ def measure(models: Path | None, seconds: float, repeats: int) -> dict[str, Any]
 
 def _nobody(models: Path | None) -> str:
     where = "the package" if models is None else str(models)
-    return f"There are no networks in {where}: only the matcher is measured. Make some with: python -m training all"
+    return f"Networks are skipped: there are none in {where}. Make some with: python -m training all"
 
 
 def run(models: Path | None, seconds: float, repeats: int, out: Path) -> None:

@@ -61,6 +61,10 @@ def damage(audio: Audio, rate_hz: int, seed: int) -> tuple[Audio, dict[str, Any]
     return np.stack([mid + side, mid - side]), done
 
 
+def _judged_from_s(seconds: float) -> float:
+    return min(JUDGED_FROM_S, seconds / 3.0)
+
+
 def tasks(folder: Path, count: int, seconds: float) -> dict[str, Task]:
     """Songs of a folder, each asked to be like the next one; undamaged.
 
@@ -73,7 +77,9 @@ def tasks(folder: Path, count: int, seconds: float) -> dict[str, Task]:
     found: dict[str, Task] = {}
     for name, (audio, rate_hz) in material.songs(folder, count, seconds).items():
         if low <= rate_hz <= high:
+            quietest = quality_measures.steady(audio, rate_hz, _judged_from_s(seconds)) * lin_from_db(LOWEST_GAIN_DB)
             try:
+                quality_measures.measured(quietest.astype(np.float32), rate_hz)
                 own = quality_measures.measured(audio, rate_hz)
             except ConfigError as error:
                 report.console.print(f"{name} is skipped: {error}")
@@ -87,7 +93,7 @@ def tasks(folder: Path, count: int, seconds: float) -> dict[str, Task]:
     return found
 
 
-def judge(name: str, own: Task, other: Task, takers: dict[str, System], seed: int, from_s: float) -> dict[str, Any]:
+def judge(own: Task, other: Task, takers: dict[str, System], seed: int, from_s: float) -> dict[str, Any]:
     """One song: damaged and asked to be like the other one, then as it is and asked to be like itself."""
     damaged, done = damage(own.audio, own.rate_hz, seed)
     mend = replace(other, audio=damaged, rate_hz=own.rate_hz)
@@ -121,12 +127,12 @@ def summary(songs: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
 def measure(folder: Path, count: int, seconds: float, models: Path | None, quick: bool) -> dict[str, Any]:
     """Everything the table and the picture show."""
     found, takers = tasks(folder, count, seconds), systems(models, quick)
-    from_s = min(JUDGED_FROM_S, seconds / 3.0)
     names = list(found)
     songs = {}
     pairs = list(pairwise([*names, names[0]]))
     for index, (name, other) in enumerate(track(pairs, "songs", console=report.console, transient=True)):
-        songs[name] = {"like": other} | judge(name, found[name], found[other], takers, SEED + index, from_s)
+        figures = judge(found[name], found[other], takers, SEED + index, _judged_from_s(seconds))
+        songs[name] = {"like": other, **figures}
     tones = {
         name: quality_measures.limiter_figures(limit, SAMPLE_RATE_HZ, TONE_S) for name, limit in limiters(quick).items()
     }
@@ -141,7 +147,7 @@ def run(folder: Path, count: int, seconds: float, models: Path | None, quick: bo
     settings = {
         "songs": count,
         "seconds": seconds,
-        "judged_from_s": min(JUDGED_FROM_S, seconds / 3.0),
+        "judged_from_s": _judged_from_s(seconds),
         "ceiling_dbtp": CEILING_DBTP,
         "first_seed": SEED,
         "quick": quick,

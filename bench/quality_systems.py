@@ -148,7 +148,7 @@ def _networks(models: Path | None, quick: bool) -> dict[str, System]:
     found: dict[str, System] = {}
     places = find_bundles(models)
     if not places:
-        report.console.print("There are no models: no network takes part.")
+        report.console.print("Networks are skipped: there are none here. Make some with: python -m training all")
     for name, place in list(places.items())[: 1 if quick else None]:
         try:
             bundle = model.load(place)

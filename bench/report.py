@@ -47,27 +47,21 @@ plt.rcParams.update(
 
 
 def quartiles(values: ArrayLike) -> dict[str, float]:
-    """Median and quartiles of repeated measurements."""
-    q1, median, q3 = np.percentile(np.asarray(values, dtype=np.float64), (25, 50, 75))
-    return {"median": float(median), "q1": float(q1), "q3": float(q3)}
+    """Median and quartiles of repeated measurements, and their spread: from `low` to `high` lie 80 % of them."""
+    low, q1, median, q3, high = np.percentile(np.asarray(values, dtype=np.float64), (10, 25, 50, 75, 90))
+    return {"median": float(median), "q1": float(q1), "q3": float(q3), "low": float(low), "high": float(high)}
 
 
 def across(runs: Sequence[ArrayLike]) -> dict[str, float]:
-    """Median of what several processes measured repeatedly, and the spread in which another run's will lie.
-
-    The spread is that of the middle half of all repetitions, or of the processes' own medians where
-    that is wider.
-    """
-    every = np.concatenate([np.asarray(run, dtype=np.float64) for run in runs])
-    q1, median, q3 = np.percentile(every, (25, 50, 75))
+    """The same of what several processes measured; the spread has room for the median of each of them too."""
+    found = quartiles(np.concatenate([np.asarray(run, dtype=np.float64) for run in runs]))
     medians = [float(np.median(run)) for run in runs]
-    return {"median": float(median), "low": min(float(q1), *medians), "high": max(float(q3), *medians)}
+    return {**found, "low": min(found["low"], *medians), "high": max(found["high"], *medians)}
 
 
 def spread(values: dict[str, float], digits: int = 3) -> str:
     """Median and spread as text."""
-    low, high = (values.get(name, values.get(other, np.nan)) for name, other in (("low", "q1"), ("high", "q3")))
-    return f"{values['median']:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
+    return f"{values['median']:.{digits}f} ({values['low']:.{digits}f}-{values['high']:.{digits}f})"
 
 
 def plot_size(width_inches: float, height_inches: float, rows: int, columns: int, **options: Any) -> tuple[Figure, Any]:
