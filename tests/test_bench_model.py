@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 
 import bundles
+import click.testing
 import matplotlib.image
 import numpy as np
 import pytest
 
 from bench import bundles as bench_bundles
+from bench import headlines, model_turns
 from bench import model as bench_model
-from bench import model_turns
+from bench.__main__ import main
 from rt_automix import demo_song
 from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.matcher import Matcher
@@ -65,6 +67,8 @@ def test_a_tiny_run_has_figures_of_everybody(models, tmp_path, capsys):
     assert results["choice"]["chosen"] == NAMES[0]
     assert len(results["refused"]) == 2 and all("broken" in words for words in results["refused"])
     assert np.ptp(matplotlib.image.imread(tmp_path / "model.png")[..., :3]) > 0.5
+    rows = dict(headlines.model(results))
+    assert rows["chosen at the start"] == NAMES[0] and "error on test music 0.0300" in " ".join(rows.values())
     said = " ".join(capsys.readouterr().out.split())
     assert "It is skipped." in said and f"{NAMES[0]} is chosen" in said
 
@@ -74,7 +78,7 @@ def test_without_networks_it_says_so_and_measures_the_matcher(tmp_path, capsys):
     results = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))["results"]
     assert list(results["quiet"]) == ["matcher"] and results["start"] == {} and results["error_norm"] == {}
     assert results["choice"]["chosen"] == "matcher" and "no such bundle" in results["choice"]["why"]
-    assert "There are no networks" in " ".join(capsys.readouterr().out.split())
+    assert "Networks are skipped" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_first_network_stands_on_top(models):
@@ -93,3 +97,9 @@ def test_a_worker_suggests_once_in_an_interval():
     found = model_turns.live(worker, audio, 0.0)
     assert len(found["work_s"]) == len(found["age_s"]) == 1
     assert worker.engine.analyst.heard_samples == heard + model_turns.interval_samples()
+
+
+@pytest.mark.parametrize("command", ["model", "quality"])
+def test_help_gives_examples(command):
+    run = click.testing.CliRunner().invoke(main, [command, "--help"])
+    assert run.exit_code == 0 and f"python -m bench {command}" in run.output

@@ -12,7 +12,7 @@ import numpy as np
 import pedalboard
 import pytest
 
-from bench import quality, quality_systems
+from bench import headlines, quality, quality_systems
 from bench import quality_measures as measures
 from rt_automix import demo_song
 from rt_automix.dsp.jit import JIT_ENABLED
@@ -167,6 +167,8 @@ def test_a_tiny_run_has_every_value_of_everybody(music, models, tmp_path, capsys
     assert matcher < untouched
     assert {"ours", "pedalboard.Limiter"} <= set(results["limiters"])
     assert np.ptp(matplotlib.image.imread(tmp_path / "quality.png")[..., :3]) > 0.5
+    rows = dict(headlines.quality(results))
+    assert len(rows) == len(results["summary"]) and "LU off" in rows["matcher, over 2 songs"]
     table = (tmp_path / "quality.md").read_text(encoding="utf-8")
     assert all(f"| {words} |" in table for words in (*measures.MEASURES.values(), *measures.LIMITER_MEASURES.values()))
 
@@ -191,7 +193,7 @@ def test_who_is_not_installed_is_skipped_with_a_word(monkeypatch, tmp_path, caps
     assert list(found) == ["untouched", "static preset", "matcher", "pedalboard, offline"]
     assert list(quality_systems.limiters(quick=False)) == ["ours", "pedalboard.Limiter"]
     words = capsys.readouterr().out
-    for word in ("Matchering 2 is skipped", "ffmpeg is not installed", "teacher is skipped", "no models"):
+    for word in ("Matchering 2 is skipped", "ffmpeg is not installed", "teacher is skipped", "Networks are skipped"):
         assert word in " ".join(words.split())
 
 
