@@ -81,7 +81,7 @@ PLANS = {
     "validation": Plan(variants=3, profiles=3, starts=4, sampled=6),
     "test": Plan(variants=5, profiles=3, starts=4, sampled=6),
 }
-WIDENED = {"train": Plan(variants=2, profiles=3, starts=6, sampled=2, hard=0.8, seed=2, into="widened")}
+WIDENED = {"train": Plan(variants=1, profiles=3, starts=6, sampled=2, hard=0.8, seed=2, into="widened")}
 """More of the training songs, damaged harder: for the network that is trained further."""
 QUICK = {
     "train": Plan(variants=1, profiles=2, starts=3, sampled=2),
