@@ -12,7 +12,7 @@ import click
 
 QUICK_PACKAGES = ("singularity-music", "frozen-bubble-data", "fretsonfire-songs-sectoid")
 """One for each use."""
-EPOCHS, QUICK_EPOCHS = 20, 3
+EPOCHS, QUICK_EPOCHS = 10, 2
 
 
 def steps(music: Path, work: Path, models: Path, quick: bool, is_own: bool) -> list[list[str]]:

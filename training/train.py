@@ -277,7 +277,7 @@ def process_group() -> Iterator[None]:
 @click.option(
     "--work", type=click.Path(file_okay=False, path_type=Path), default=Path("training-out"), show_default=True
 )
-@click.option("--epochs", type=click.IntRange(1, 1000), default=30, show_default=True)
+@click.option("--epochs", type=click.IntRange(1, 1000), default=10, show_default=True)
 @click.option("--seed", type=click.IntRange(0, 999), default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Of each process.")
 @click.option(
@@ -291,7 +291,7 @@ def command(name: str, work: Path, epochs: int, seed: int, threads: int, widened
 
     \b
     Example:
-      python -m training train all --epochs 30 --threads 2
+      python -m training train all --epochs 10 --threads 2
     """
     prepare(threads)
     with process_group():
