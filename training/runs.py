@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib
 
@@ -21,6 +21,7 @@ from training import nets
 from training.nets.common import Member
 from training.nets.weighted_ensemble import Ensemble
 
+Network = TypeVar("Network", Member, Ensemble)
 CHECKPOINT, BEST, LOG, CURVES = "checkpoint.pt", "best.pt", "log.jsonl", "curves.png"
 
 
@@ -61,21 +62,22 @@ def load_member(work: Path, name: str) -> Member:
     ConfigError
         It has not been trained in this folder.
     """
-    member = nets.build(name)
-    member.load_state_dict(_weights(work, name))
-    return member.eval()
+    return _with_weights(nets.build(name), work, name)
 
 
 def load_ensemble(work: Path) -> Ensemble:
     """The trained ensemble; raises ConfigError like `load_member`."""
     ensemble = Ensemble([nets.build(name) for name in nets.MEMBERS])
-    ensemble.load_state_dict(_weights(work, nets.ENSEMBLE))
-    return ensemble.eval()
+    return _with_weights(ensemble, work, nets.ENSEMBLE)
 
 
-def _weights(work: Path, name: str) -> dict[str, Any]:
-    cure = f"Train it: python -m training train {name} --work {work}"
-    return read(folder(work, name) / BEST, cure)["weights"]
+def _with_weights(network: Network, work: Path, name: str) -> Network:
+    path, cure = folder(work, name) / BEST, f"Train it: python -m training train {name} --work {work}"
+    try:
+        network.load_state_dict(read(path, cure)["weights"])
+    except (RuntimeError, KeyError) as error:
+        raise ConfigError(f"{path} is of another version of {name}. Remove {path.parent}. {cure}") from error
+    return network.eval()
 
 
 def write_log(path: Path, history: list[dict[str, Any]]) -> None:

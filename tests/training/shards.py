@@ -11,7 +11,7 @@ from rt_automix import context, params
 USES = ("train", "validation")
 
 
-def make(folder: Path, windows: int = 64, examples: int = 120, seed: int = 0) -> Path:
+def make(folder: Path, windows: int = 30, examples: int = 70, seed: int = 0) -> Path:
     """WORK/data/train and WORK/data/validation with two shards each; WORK.
 
     The teacher of this world moves the matcher's answer by what the profile misses and by the

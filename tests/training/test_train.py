@@ -132,6 +132,13 @@ def test_a_member_that_starts_from_another_needs_it(tmp_path: Path, data: Data, 
         run(tmp_path, data, validation, name="retrained_enhanced_cnn")
 
 
+def test_weights_of_another_version_are_refused(tmp_path: Path) -> None:
+    other = nets.build("enhanced_cnn").state_dict()
+    runs.save(runs.folder(tmp_path, NAME) / runs.BEST, {"weights": other})
+    with pytest.raises(ConfigError, match="another version of baseline_cnn"):
+        runs.load_member(tmp_path, NAME)
+
+
 def test_two_processes_train_one_network(work: Path, tmp_path: Path) -> None:
     """torch's launcher, gloo: the shares differ, the weights stay the same."""
     (tmp_path / "data").symlink_to(work / "data")
