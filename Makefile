@@ -28,8 +28,7 @@ music:
 	tests/fetch_music "$(MUSIC)"
 
 bench: $(READY)
-	$(BIN)/python -m bench chain
-	$(BIN)/python -m bench render
+	$(BIN)/python -m bench all --quick
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Choose another: make PYTHON=python3.12"; exit 1; }

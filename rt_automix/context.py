@@ -114,8 +114,9 @@ def _histogram(shares: NDArray[np.float64], loudness_lufs: float) -> NDArray[np.
     position = np.clip(LEVELS_LUFS - loudness_lufs - HISTOGRAM_LOWEST_LU, 0.0, HISTOGRAM_BINS - 1.001)
     low = position.astype(np.intp)
     part = position - low
-    histogram: NDArray[np.float64] = np.bincount(low, (1.0 - part) * shares, HISTOGRAM_BINS)
-    histogram += np.bincount(low + 1, part * shares, HISTOGRAM_BINS)
+    histogram = np.zeros(HISTOGRAM_BINS)
+    np.add.at(histogram, low, (1.0 - part) * shares)
+    np.add.at(histogram, low + 1, part * shares)
     return histogram
 
 
