@@ -56,7 +56,7 @@ class Engine:
     """How the engine works inside."""
 
     max_block_samples: int = Field(default=4096, ge=1, le=65536)
-    analysis_hops: int = Field(default=3, ge=1, le=20)
+    analysis_hops: int = Field(default=4, ge=1, le=20)
 
 
 @dataclass(frozen=True, config=_STRICT)

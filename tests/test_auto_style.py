@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rt_automix import features, profile
-from rt_automix.auto_style import AutoStyle
+from rt_automix.auto_style import FARTHEST_DB, AutoStyle
 from rt_automix.listening import TONE_BANDS, Statistics, tone_edges_hz
 from rt_automix.profile import Profile
 
@@ -64,14 +64,16 @@ def test_fed_a_style_it_becomes_that_style(name):
     assert (last.loudness_lufs, last.peak_dbtp, last.plr_db) == (AUTO.loudness_lufs, AUTO.peak_dbtp, AUTO.plr_db)
 
 
-def test_what_no_style_is_like_is_led_half_way_back():
-    """A hole of 20 dB in the treble: the aim fills it in part, as far as a profile's reach goes."""
+def test_what_no_style_is_like_is_led_back_a_little():
+    """A hole of 20 dB in the treble: the aim fills it by what may be asked of any band, not more."""
     bands_db = np.array(AUTO.bands_db)
     bands_db[18:22] -= 20.0
     odd = dataclasses.replace(AUTO, bands_db=tuple((bands_db - bands_db.mean()).tolist()))
-    last = follow(AutoStyle(), Statistics(), rows_like(odd, 120.0))[-1]
-    depth_db = np.mean(np.array(last.bands_db)[18:22] - np.array(AUTO.bands_db)[18:22])
-    assert -10.0 < depth_db < -1.0
+    statistics = Statistics()
+    last = follow(AutoStyle(), statistics, rows_like(odd, 120.0))[-1]
+    apart_db = np.array(last.bands_db) - statistics.bands_db
+    assert apart_db[18:22].mean() - apart_db[:18].mean() > 0.5
+    assert np.abs(apart_db).max() < FARTHEST_DB[0] + 0.1
 
 
 def test_it_never_jumps():
@@ -95,7 +97,7 @@ def test_how_loud_it_comes_in_says_nothing():
     style = profile.load("bright-scooped")
     loud = follow(AutoStyle(), Statistics(), rows_like(style, 40.0))[-1]
     soft = follow(AutoStyle(), Statistics(), rows_like(style, 40.0, gain_db=-20.0))[-1]
-    np.testing.assert_allclose(loud.vector(), soft.vector(), atol=0.02)
+    np.testing.assert_allclose(loud.vector(), soft.vector(), atol=0.05)
 
 
 def test_what_is_chosen_by_name_wins():
