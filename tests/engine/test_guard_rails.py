@@ -18,7 +18,7 @@ from rt_automix.network import Network
 
 RATE_HZ = 48000
 HOP = features.hop_samples(RATE_HZ)
-STEP = 3 * HOP
+STEP = Config().engine.analysis_hops * HOP
 SPAN = params.HIGH - params.LOW
 pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="minutes of audio: too slow in plain Python")
 
