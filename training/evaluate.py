@@ -25,6 +25,7 @@ TOLERANCE_S = 0.5
 BOOTSTRAP = 1000
 RENDERS, QUICK_RENDERS = 120, 12
 SONGS, QUICK_SONGS = 30, 4
+SPECTRA = 6
 ENSEMBLE = "weighted_ensemble"
 
 Numbers = NDArray[np.float64]
@@ -171,18 +172,20 @@ def rendered(data: Path, bundles: dict[str, model.Bundle], count: int, progress:
     for name, bundle in bundles.items():
         systems[name] = _answering(bundle)
         systems[f"{name}, as it plays"] = _playing(Network(bundle, click.echo))
-    rows = []
+    rows, spectra = [], []
     for excerpt in outcome.excerpts(data, plans, count, systems, seed=7):
         row = {"untouched": outcome.untouched_errors(excerpt.samples, excerpt.wanted)}
         for name, values in excerpt.values.items():
             row[name] = outcome.errors(excerpt.samples, params.clamp(values), excerpt.wanted)
         rows.append(row)
+        if (len(rows) - 1) % max(count // SPECTRA, 1) == 0 and len(spectra) < SPECTRA:
+            spectra.append(outcome.spectra(excerpt))
         progress(len(rows), count)
     mean = {
         system: {name: float(np.mean([row[system][name] for row in rows])) for name in outcome.MEASURES}
         for system in rows[0]
     }
-    return {"renders": len(rows), "mean_error": mean, "share": outcome.shares(rows)}
+    return {"renders": len(rows), "mean_error": mean, "share": outcome.shares(rows), "spectra_db": spectra}
 
 
 def _pair(values: list[float]) -> dict[str, float]:
@@ -224,7 +227,35 @@ def table(report: dict[str, Any]) -> str:
         lines += ["| system | " + " | ".join(outcome.MEASURES) + " |", "|---|" + "---|" * len(outcome.MEASURES)]
         for name, share in result["share"].items():
             lines.append(f"| {name} | " + " | ".join(f"{100.0 * share[one]:.1f} %" for one in outcome.MEASURES) + " |")
+    if "teacher" in report:
+        lines += _harm_lines(report)
     return "\n".join(lines) + "\n"
+
+
+def _harm_lines(report: dict[str, Any]) -> list[str]:
+    """The teacher's own checks, and masters that are to be left alone."""
+    teacher, alone = report["teacher"], report["no_harm"]
+    neutral = {name: worst for name, worst in teacher["self_match_worst_norm"].items() if name != "output_level"}
+    lines = [
+        "",
+        f"Teacher, {teacher['songs']} masters matched to themselves: at most {max(neutral.values()):.4f} from neutral "
+        "(the ceiling aside, which is the profile's own peak); 100 ms later its answers differ by "
+        f"{teacher['shift_100_ms_mean_norm']:.4f} on average.",
+        "",
+        "The same masters, matched to themselves and to `auto`:",
+        "",
+        "| system | bands moved, dB RMS, median / worst | loudness moved, LU, median / worst "
+        "| `auto`: parameters beyond half of their way |",
+        "|---|---|---|---|",
+    ]
+    for name, moved in alone["own_profile"].items():
+        bands, loudness = moved["band_balance_db"], moved["loudness_lu"]
+        lines.append(
+            f"| {name} | {bands['median']:.2f} / {bands['worst']:.2f} "
+            f"| {loudness['median']:.2f} / {loudness['worst']:.2f} "
+            f"| {100.0 * alone['auto'][name]['share_of_parameters']:.1f} % |"
+        )
+    return lines
 
 
 @click.command(epilog="Example: python -m training evaluate --work training-out --models models")
@@ -246,7 +277,8 @@ def command(work: Path, models: Path, quick: bool, skip_renders: bool) -> None:
     report: dict[str, Any] = {"accuracy": accuracy(examples), "listening": listening_curve(examples)}
     if not skip_renders:
         songs = [song for song in corpus.read_split(data / "split.json") if song.use != "train"]
-        songs = songs[:: max(len(songs) // (QUICK_SONGS if quick else SONGS), 1)]
+        count = min(QUICK_SONGS if quick else SONGS, len(songs))
+        songs = [songs[int(place)] for place in np.linspace(0, len(songs) - 1, count)]
         chosen = {name: bundles[name] for name in list(bundles)[-1:]}
         with click.progressbar(length=QUICK_RENDERS if quick else RENDERS, label="rendering") as bar:
             report["outcome"] = rendered(data, chosen, bar.length or 0, lambda done, of: bar.update(1))

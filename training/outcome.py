@@ -76,6 +76,13 @@ def errors(samples: NDArray[np.float32], values: Values, wanted: Profile) -> dic
     }
 
 
+def spectra(excerpt: Excerpt) -> dict[str, list[float]]:
+    """Long-term spectra in dB: as it came, as it shall be, and mastered by each system."""
+    found = {"untouched": measured(excerpt.samples), "wanted": excerpt.wanted}
+    found |= {name: measured(master(excerpt.samples, params.clamp(one))) for name, one in excerpt.values.items()}
+    return {name: list(one.bands_db) for name, one in found.items()}
+
+
 def untouched_errors(samples: NDArray[np.float32], wanted: Profile) -> dict[str, float]:
     """The same for the music as it is."""
     found = measured(samples)

@@ -11,6 +11,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from rt_automix import params
+from rt_automix.listening import tone_edges_hz
 
 INK, TEAL, RUST, GREY = "#333333", "#0b6e75", "#c8553d", "#9a9a9a"
 _PLAIN = {"mean predictor": GREY, "matcher": RUST}
@@ -21,6 +22,8 @@ def draw(report: dict[str, Any], folder: Path) -> None:
     _progression(report["accuracy"], folder / "progression.png")
     _per_parameter(report["accuracy"], folder / "parameters.png")
     _listening(report["listening"], folder / "listening.png")
+    if "outcome" in report:
+        _spectra(report["outcome"]["spectra_db"], folder / "spectra.png")
 
 
 def _progression(accuracy: dict[str, Any], file: Path) -> None:
@@ -84,5 +87,25 @@ def _listening(curve: dict[str, Any], file: Path) -> None:
     axes.set_ylabel("error to the whole song's answer")
     axes.legend(frameon=False, fontsize=7, ncols=2)
     axes.grid(color="#e4e4e4")
+    figure.savefig(file, dpi=130)
+    plt.close(figure)
+
+
+def _spectra(examples: list[dict[str, list[float]]], file: Path) -> None:
+    edges_hz = tone_edges_hz()
+    centres_hz = (edges_hz[:-1] * edges_hz[1:]) ** 0.5
+    figure, axes = plt.subplots(2, -(-len(examples) // 2), figsize=(10.0, 5.4), layout="constrained", squeeze=False)
+    styles = {"untouched": (GREY, "-"), "wanted": (INK, ":"), "teacher": (RUST, "-")}
+    for axis, example in zip(axes.flat, examples, strict=False):
+        for name, bands_db in example.items():
+            if name == "matcher" or "plays" in name:
+                continue
+            color, line = styles.get(name, (TEAL, "-"))
+            axis.plot(centres_hz, bands_db, color=color, linestyle=line, linewidth=1.6, label=name)
+        axis.set_xscale("log")
+        axis.set_xticks([100.0, 1000.0, 10000.0], ["100", "1k", "10k Hz"])
+        axis.grid(color="#e4e4e4")
+    axes[0, 0].legend(frameon=False, fontsize=7)
+    figure.supylabel("dB in ERB bands, less their mean")
     figure.savefig(file, dpi=130)
     plt.close(figure)
