@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rt_automix import context, model, params
 from rt_automix.errors import ConfigError
 from rt_automix.network import Network
-from training import corpus, label, outcome, pictures
+from training import corpus, outcome, pictures, shards
 
 BATCH = 256
 TOLERANCE_S = 0.5
@@ -50,12 +50,12 @@ def read(folder: Path) -> dict[str, Any]:
     ConfigError
         There are none.
     """
-    shards = sorted(folder.glob("*.npz"))
-    if not shards:
+    found = sorted(folder.glob("*.npz"))
+    if not found:
         raise ConfigError(f"{folder}: no examples. Make them with: python -m training label")
     joined: dict[str, list[Any]] = {}
     offset = 0
-    for path in shards:
+    for path in found:
         with np.load(path) as file:
             for name in file.files:
                 values = file[name]
@@ -113,7 +113,7 @@ def accuracy(examples: Examples) -> dict[str, Any]:
 
 def listening_curve(examples: Examples) -> dict[str, Any]:
     """Errors against the whole song's answer after so many seconds of listening, by system."""
-    times = [s for s in label.PLANS["test"].listened_s if (np.abs(examples.seconds - s) < TOLERANCE_S).any()]
+    times = [s for s in shards.PLANS["test"].listened_s if (np.abs(examples.seconds - s) < TOLERANCE_S).any()]
     curves: dict[str, list[float]] = {name: [] for name in examples.answers}
     for listened_s in times:
         now = np.abs(examples.seconds - listened_s) < TOLERANCE_S
@@ -163,7 +163,7 @@ def rendered(data: Path, bundles: dict[str, model.Bundle], count: int, progress:
     """Errors behind the real chain and shares of the teacher's improvement."""
     described = json.loads((data / "dataset.json").read_text(encoding="utf-8"))
     plans = {
-        use: label.Plan(**{**plan, "listened_s": tuple(plan["listened_s"])}) for use, plan in described["plans"].items()
+        use: shards.Plan(**plan | {"listened_s": tuple(plan["listened_s"])}) for use, plan in described["plans"].items()
     }
     systems: dict[str, Callable[[Any, int], Numbers]] = {
         "matcher": lambda shard, k: params.denormalise(shard["context"][k, context.PARTS["matched_norm"]]),

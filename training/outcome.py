@@ -24,10 +24,10 @@ from rt_automix.listening import Listener
 from rt_automix.matcher import Matcher
 from rt_automix.profile import Profile
 from rt_automix.suggester import Suggester
-from training import corpus, label
+from training import corpus, shards
 from training.teacher import Teacher
 
-RATE_HZ = label.SAMPLE_RATE_HZ
+RATE_HZ = shards.SAMPLE_RATE_HZ
 MEASURES = ("band_balance_db", "loudness_lu", "loudness_closed_lu", "plr_db", "dynamics_db", "side_mid_db")
 """Errors to the profile: the bands' RMS, the others' size; loudness with parameters held and with the rider."""
 
@@ -104,13 +104,13 @@ def measured(samples: NDArray[np.float32]) -> Profile:
 
 
 @lru_cache(maxsize=1)
-def _audio(job: label.Job) -> NDArray[np.float32]:
-    return label.damaged(job)
+def _audio(job: shards.Job) -> NDArray[np.float32]:
+    return shards.damaged(job)
 
 
-def excerpt_of(job: label.Job, start_frame: int, frames: int) -> NDArray[np.float32]:
+def excerpt_of(job: shards.Job, start_frame: int, frames: int) -> NDArray[np.float32]:
     """The samples behind an example."""
-    hop = label.HOP
+    hop = shards.HOP
     return np.ascontiguousarray(_audio(job)[:, start_frame * hop : (start_frame + frames + 1) * hop])
 
 
@@ -134,7 +134,7 @@ def shares(rows: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float
 
 
 def excerpts(
-    folder: Path, plans: dict[str, label.Plan], count: int, systems: dict[str, Callable[[Any], Values]], seed: int
+    folder: Path, plans: dict[str, shards.Plan], count: int, systems: dict[str, Callable[[Any], Values]], seed: int
 ) -> Iterator[Excerpt]:
     """Test excerpts of ten seconds with each system's parameters, in the order of their songs.
 
@@ -144,8 +144,8 @@ def excerpts(
     """
     songs = corpus.read_split(folder / "split.json")
     rng = np.random.default_rng(seed)
-    chosen: list[tuple[label.Job, int]] = []
-    for job in label.jobs(songs, folder, plans):
+    chosen: list[tuple[shards.Job, int]] = []
+    for job in shards.jobs(songs, folder, plans):
         if job.song.use == "test" and job.shard.exists():
             with np.load(job.shard) as shard:
                 ten = np.flatnonzero((np.abs(shard["seconds"] - 10.0) < _SHARE_OF) & ~np.isnan(shard["heard"][:, 0]))
@@ -158,7 +158,7 @@ def excerpts(
         vector = shard["profile"][example].astype(np.float64)
         scalars = dict(zip(names, vector[-len(names) :].tolist(), strict=True))
         wanted = Profile(name="wanted", bands_db=tuple(vector[: -len(names)].tolist()), **scalars)
-        frames = round(float(shard["seconds"][example]) / label.HOP_S)
+        frames = round(float(shard["seconds"][example]) / shards.HOP_S)
         samples = excerpt_of(job, int(shard["start_frame"][example]), frames)
         yield Excerpt(samples, wanted, {name: answer(shard, example) for name, answer in systems.items()})
 

@@ -9,8 +9,9 @@ import soundfile
 from rt_automix import context, demo_song, params
 from rt_automix.listening import Listener
 from training import corpus, label
+from training import shards as examples
 
-PLAN = label.Plan(variants=1, profiles=2, starts=2, sampled=3, hard=1.0)
+PLAN = examples.Plan(variants=1, profiles=2, starts=2, sampled=3, hard=1.0)
 PLANS = dict.fromkeys(corpus.USES, PLAN)
 
 
@@ -58,8 +59,8 @@ def test_a_shard_holds_what_training_reads(made):
                 assert known.shape[1] == params.COUNT
                 assert known.min() >= 0.0 and known.max() <= 1.0
             # What statistics have begun to forget has no answer of its own.
-            assert np.isnan(shard["heard"][shard["seconds"] > label.HEARD_UP_TO_S]).all()
-            assert not np.isnan(shard["heard"][shard["seconds"] <= label.HEARD_UP_TO_S]).any()
+            assert np.isnan(shard["heard"][shard["seconds"] > examples.HEARD_UP_TO_S]).all()
+            assert not np.isnan(shard["heard"][shard["seconds"] <= examples.HEARD_UP_TO_S]).any()
 
 
 def test_what_is_missing_is_made_again_just_as_it_was(music, made):
@@ -74,14 +75,14 @@ def test_what_is_missing_is_made_again_just_as_it_was(music, made):
 
 def test_a_window_is_what_a_listener_that_joined_then_has(made):
     songs = corpus.read_split(made / "split.json")
-    job = next(job for job in label.jobs(songs, made, PLANS) if job.song.use == "test")
-    audio = label.damaged(job)
+    job = next(job for job in examples.jobs(songs, made, PLANS) if job.song.use == "test")
+    audio = examples.damaged(job)
     with np.load(job.shard) as shard:
         for example in (0, len(shard["context"]) - 1):
             start = int(shard["start_frame"][example])
-            frames = round(float(shard["seconds"][example]) / label.HOP_S)
+            frames = round(float(shard["seconds"][example]) / examples.HOP_S)
             listener = Listener(44_100, 2)
-            listener.push(np.ascontiguousarray(audio[:, start * label.HOP : (start + frames + 1) * label.HOP]))
+            listener.push(np.ascontiguousarray(audio[:, start * examples.HOP : (start + frames + 1) * examples.HOP]))
             loudness_lufs = listener.statistics.loudness_lufs
             window = context.window(listener.window, loudness_lufs).astype(np.float16)
             assert np.abs(window - shard["windows"][shard["window_of"][example]]).max() < 0.05
