@@ -150,7 +150,7 @@ def test_axes_have_units(song_page):
     assert all(any(text.startswith(param.label) for text in texts) for param in params.PARAMS)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning")  # of an earlier test, found while collecting garbage
 def test_names_are_text_and_nothing_else(song, tmp_path):
     """File and style names that are HTML, mathematics, not printable, or in a script the font lacks."""
     bad = 'a"><script>alert(1)<b>&amp; $x_1^2 \\frac{ 音楽 \udcff\x00\n.wav'

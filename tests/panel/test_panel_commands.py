@@ -62,5 +62,8 @@ def test_after_mastering_the_page_shows_it_playing(command, tmp_path):
         assert session["suggester"]
     finally:
         process.send_signal(signal.SIGINT)
-        code = process.wait(30.0)
+        try:
+            code = process.wait(30.0)
+        finally:
+            process.kill()
     assert code == 0, log.read_text()
