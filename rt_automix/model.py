@@ -52,7 +52,7 @@ _INPUTS = {_WINDOW: context.WINDOW_SHAPE, _CONTEXT: (context.SIZE,)}
 _WARM_UP_RUNS = 3
 _SILENT = 4  # onnxruntime prints nothing but what ends the process
 
-_WANTED: dict[str, Any] = {
+WANTED: dict[str, Any] = {
     "format": FORMAT,
     "context_version": context.VERSION,
     "window": list(context.WINDOW_SHAPE),
@@ -165,7 +165,7 @@ def inspect(name_or_path: str | Path, precision: Precision = "int8") -> Spec:
         table = json.loads(_read(where))
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{where}: not JSON: {_first_line(error)}. Fetch or export the bundle anew.") from None
-    if difference := _difference(table, _WANTED, ""):
+    if difference := _difference(table, WANTED, ""):
         raise ModelError(f"{where}: {difference}. {_CURE}")
     try:
         entry, limits = table["files"][precision], table["confidence"]

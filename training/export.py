@@ -19,7 +19,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from rt_automix import context, features, model, params
+from rt_automix import context, model
 from rt_automix.errors import ConfigError, ModelError
 from training import nets, runs
 from training.card import card, music_of
@@ -128,21 +128,9 @@ def _table(
         content = (folder / file).read_bytes()
         files[precision] = {"name": file, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     return {
-        "format": model.FORMAT,
+        **model.WANTED,
         "name": name,
         "version": VERSION,
-        "context_version": context.VERSION,
-        "window": list(context.WINDOW_SHAPE),
-        "context_size": context.SIZE,
-        "features": {
-            "hop_s": features.HOP_S,
-            "mel_bands": features.MEL_BANDS,
-            "mel_low_hz": features.MEL_LOW_HZ,
-            "mel_high_hz": features.MEL_HIGH_HZ,
-            "rows": features.ROWS,
-            "window_frames": context.WINDOW_SHAPE[1],
-        },
-        "parameters": [{"name": param.name, "low": param.low, "high": param.high} for param in params.PARAMS],
         "opset": OPSET,
         "files": files,
         "confidence": {
