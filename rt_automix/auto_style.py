@@ -1,11 +1,11 @@
 """The style `auto`: leans what has been heard towards the nearest of the shipped profiles, slowly.
 
 Tone says most about what kind of music it is, width and dynamics a little. Loudness says nothing:
-an input can come in at any level, so the profile keeps the loudness and the peak that it starts with.
+an input can come in at any level, so loudness and peak are those of the profile called `auto`.
 
-Nobody can tell a song's own tone from what was done to it, so the aim lies half way between what is
-heard and the mix of the profiles that are like it, and never far from what is heard: what already is
-a master must not be made another.
+Nobody can tell a song's own tone from what was done to it, so it leans only half of the way to the mix
+of the profiles that are like it, and never far: what already is a master must not be made another.
+What changes slowly is the lean, and not the aim: a song that moves on is followed at once, not held back.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ OWN_SHARE = 0.5
 """How much of the difference to the mix is left to the song."""
 
 FARTHEST_DB = np.array([1.5] * TONE_BANDS + [1.2, 1.0])
-"""The aim stays softly within this of what is heard: tone bands, side/mid ratio, dynamics."""
+"""It leans softly within this: tone bands, side/mid ratio, dynamics."""
 
 _WEIGHTS = np.array([1.0 / TONE_BANDS] * TONE_BANDS + [SIDE_MID_WEIGHT, DYNAMICS_WEIGHT])
 _LEVEL_FREE = [*range(TONE_BANDS), TONE_BANDS + 2, TONE_BANDS + 4]
@@ -57,7 +57,7 @@ class AutoStyle:
         self._start = _shipped(NAME)
         styles = styles or [_shipped(name) for name in profile.shipped() if name != NAME]
         self._styles = np.array([_level_free(style.vector()) for style in styles])
-        self._aim = _level_free(self._start.vector())
+        self._lean = np.zeros(len(_LEVEL_FREE))
         self._heard_s = 0.0
 
     def follow(self, statistics: Statistics, wanted: Profile) -> Profile:
@@ -69,12 +69,13 @@ class AutoStyle:
         """
         new_s = min(max(statistics.seconds_heard - self._heard_s, 0.0), LONGEST_STEP_S)
         self._heard_s = statistics.seconds_heard
-        if wanted != self._start:
+        if wanted != self._start or self._heard_s == 0.0:
             return wanted
+        heard = _level_free(statistics.vector())
         if new_s > 0.0 and self._heard_s >= MIN_MUSIC_S:
             step = 1.0 - math.exp(-new_s / TIME_CONSTANT_S)
-            self._aim += step * (self._target(_level_free(statistics.vector())) - self._aim)
-        return self._made_of(self._aim)
+            self._lean += step * (self._wish(heard) - self._lean)
+        return self._made_of(heard + self._lean)
 
     def settled(self, statistics: Statistics, wanted: Profile) -> Profile:
         """Where `follow` would end, were the music to go on like that.
@@ -83,27 +84,28 @@ class AutoStyle:
         """
         if wanted != self._start or statistics.seconds_heard < MIN_MUSIC_S:
             return wanted
-        return self._made_of(self._target(_level_free(statistics.vector())))
+        heard = _level_free(statistics.vector())
+        return self._made_of(heard + self._wish(heard))
 
     def _made_of(self, aim: NDArray[np.float64]) -> Profile:
         *bands_db, side_mid_db, dynamics_db = aim.tolist()
         return replace(self._start, bands_db=tuple(bands_db), side_mid_db=side_mid_db, dynamics_db=dynamics_db)
 
-    def _target(self, heard: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Between what is heard and the mix of the profiles, each with a share by its distance."""
+    def _wish(self, heard: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How far to lean towards the mix of the profiles, each with a share by its distance."""
         away_db = np.clip(heard - self._styles, -REACH_DB, REACH_DB)
         distances_db = np.sqrt(away_db**2 @ _WEIGHTS)
         shares = np.exp((distances_db.min() - distances_db) / LIKENESS_DB)
         mix = shares @ self._styles / shares.sum()
-        return heard + FARTHEST_DB * np.tanh((1.0 - OWN_SHARE) * (mix - heard) / FARTHEST_DB)
+        return FARTHEST_DB * np.tanh((1.0 - OWN_SHARE) * (mix - heard) / FARTHEST_DB)
 
     def state(self) -> dict[str, Any]:
         """A copy of what `restore` needs."""
-        return {"aim": self._aim.copy(), "heard_s": self._heard_s}
+        return {"lean": self._lean.copy(), "heard_s": self._heard_s}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from where `state` was taken; same styles."""
-        self._aim, self._heard_s = state["aim"].copy(), state["heard_s"]
+        self._lean, self._heard_s = state["lean"].copy(), state["heard_s"]
 
 
 @cache
