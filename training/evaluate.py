@@ -27,6 +27,7 @@ RENDERS, QUICK_RENDERS = 120, 12
 SONGS, QUICK_SONGS = 30, 4
 SPECTRA = 6
 ENSEMBLE = "weighted_ensemble"
+WAYS = {"held": "parameters held", "closed": "loudness loop closed, so that all are equally loud"}
 
 Numbers = NDArray[np.float64]
 
@@ -181,11 +182,8 @@ def rendered(data: Path, bundles: dict[str, model.Bundle], count: int, progress:
         if (len(rows) - 1) % max(count // SPECTRA, 1) == 0 and len(spectra) < SPECTRA:
             spectra.append(outcome.spectra(excerpt))
         progress(len(rows), count)
-    mean = {
-        system: {name: float(np.mean([row[system][name] for row in rows])) for name in outcome.MEASURES}
-        for system in rows[0]
-    }
-    return {"renders": len(rows), "mean_error": mean, "share": outcome.shares(rows), "spectra_db": spectra}
+    mean = outcome.mean_errors(rows)
+    return {"renders": len(rows), "mean_error": mean, "share": outcome.shares(mean), "spectra_db": spectra}
 
 
 def _pair(values: list[float]) -> dict[str, float]:
@@ -222,14 +220,19 @@ def table(report: dict[str, Any]) -> str:
     for name, errors in curve["systems"].items():
         lines.append(f"| {name} | " + " | ".join(f"{error:.4f}" for error in errors) + " |")
     if "outcome" in report:
-        result = report["outcome"]
-        lines += ["", f"Share of the teacher's improvement, {result['renders']} renders through the real chain:", ""]
-        lines += ["| system | " + " | ".join(outcome.MEASURES) + " |", "|---|" + "---|" * len(outcome.MEASURES)]
-        for name, share in result["share"].items():
-            lines.append(f"| {name} | " + " | ".join(f"{100.0 * share[one]:.1f} %" for one in outcome.MEASURES) + " |")
+        for way, words in WAYS.items():
+            lines += ["", *_outcome_lines(report["outcome"], way, words)]
     if "teacher" in report:
         lines += _harm_lines(report)
     return "\n".join(lines) + "\n"
+
+
+def _outcome_lines(result: dict[str, Any], way: str, words: str) -> list[str]:
+    lines = [f"Share of the teacher's improvement, {result['renders']} renders through the real chain, {words}:", ""]
+    lines += ["| system | " + " | ".join(outcome.MEASURES) + " |", "|---|" + "---|" * len(outcome.MEASURES)]
+    for name, share in result["share"].items():
+        lines.append(f"| {name} | " + " | ".join(f"{100.0 * share[way][one]:.1f} %" for one in outcome.MEASURES) + " |")
+    return lines
 
 
 def _harm_lines(report: dict[str, Any]) -> list[str]:
@@ -245,15 +248,16 @@ def _harm_lines(report: dict[str, Any]) -> list[str]:
         "The same masters, matched to themselves and to `auto`:",
         "",
         "| system | bands moved, dB RMS, median / worst | loudness moved, LU, median / worst "
-        "| `auto`: parameters beyond half of their way |",
-        "|---|---|---|---|",
+        "| `auto`: parameters beyond half of their way | masters with such a one, gain aside |",
+        "|---|---|---|---|---|",
     ]
     for name, moved in alone["own_profile"].items():
         bands, loudness = moved["band_balance_db"], moved["loudness_lu"]
         lines.append(
             f"| {name} | {bands['median']:.2f} / {bands['worst']:.2f} "
             f"| {loudness['median']:.2f} / {loudness['worst']:.2f} "
-            f"| {100.0 * alone['auto'][name]['share_of_parameters']:.1f} % |"
+            f"| {100.0 * alone['auto'][name]['share_of_parameters']:.1f} % "
+            f"| {100.0 * alone['auto'][name]['share_of_masters_but_gain']:.1f} % |"
         )
     return lines
 

@@ -1,7 +1,8 @@
 """What comes of it: held-out music through the real chain, with each system's parameters.
 
 Every excerpt is mastered with parameters held, the second time round, so that nothing is still
-settling; with the loop closed, the rider works too, as it does live.
+settling. With the loop closed the rider works too, as it does live: all systems are equally loud
+then, so that none looks better for having limited less and stayed softer.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ from training import corpus, shards
 from training.teacher import Teacher
 
 RATE_HZ = shards.SAMPLE_RATE_HZ
-MEASURES = ("band_balance_db", "loudness_lu", "loudness_closed_lu", "plr_db", "dynamics_db", "side_mid_db")
-"""Errors to the profile: the bands' RMS, the others' size; loudness with parameters held and with the rider."""
+MEASURES = ("band_balance_db", "loudness_lu", "plr_db", "dynamics_db", "side_mid_db")
+"""Distances to the profile: the bands' RMS, the others' size."""
+WAYS = ("held", "closed")
+"""With parameters held, and with the loop closed."""
 
 CLOSED_ROUNDS = 4
 _SHARE_OF = 0.5
@@ -61,18 +64,30 @@ def master(samples: NDArray[np.float32], values: Values, target_lufs: float | No
     return out
 
 
-def errors(samples: NDArray[np.float32], values: Values, wanted: Profile) -> dict[str, float]:
+Errors = dict[str, dict[str, float]]
+"""By way and measure."""
+
+
+def errors(samples: NDArray[np.float32], values: Values, wanted: Profile) -> Errors:
     """How far from the profile the music is, mastered with these parameters."""
-    opened = measured(master(samples, values))
-    closed = measured(master(samples, values, wanted.loudness_lufs))
-    bands_db = np.array(opened.bands_db) - np.array(wanted.bands_db)
+    targets_lufs = {"held": None, "closed": wanted.loudness_lufs}
+    return {way: _distances(master(samples, values, targets_lufs[way]), wanted) for way in WAYS}
+
+
+def untouched_errors(samples: NDArray[np.float32], wanted: Profile) -> Errors:
+    """The same for the music as it is."""
+    return dict.fromkeys(WAYS, _distances(samples, wanted))
+
+
+def _distances(samples: NDArray[np.float32], wanted: Profile) -> dict[str, float]:
+    found = measured(samples)
+    bands_db = np.array(found.bands_db) - np.array(wanted.bands_db)
     return {
         "band_balance_db": float(np.sqrt(np.mean(bands_db**2))),
-        "loudness_lu": abs(opened.loudness_lufs - wanted.loudness_lufs),
-        "loudness_closed_lu": abs(closed.loudness_lufs - wanted.loudness_lufs),
-        "plr_db": abs(opened.plr_db - wanted.plr_db),
-        "dynamics_db": abs(opened.dynamics_db - wanted.dynamics_db),
-        "side_mid_db": abs(opened.side_mid_db - wanted.side_mid_db),
+        "loudness_lu": abs(found.loudness_lufs - wanted.loudness_lufs),
+        "plr_db": abs(found.plr_db - wanted.plr_db),
+        "dynamics_db": abs(found.dynamics_db - wanted.dynamics_db),
+        "side_mid_db": abs(found.side_mid_db - wanted.side_mid_db),
     }
 
 
@@ -81,21 +96,6 @@ def spectra(excerpt: Excerpt) -> dict[str, list[float]]:
     found = {"untouched": measured(excerpt.samples), "wanted": excerpt.wanted}
     found |= {name: measured(master(excerpt.samples, params.clamp(one))) for name, one in excerpt.values.items()}
     return {name: list(one.bands_db) for name, one in found.items()}
-
-
-def untouched_errors(samples: NDArray[np.float32], wanted: Profile) -> dict[str, float]:
-    """The same for the music as it is."""
-    found = measured(samples)
-    bands_db = np.array(found.bands_db) - np.array(wanted.bands_db)
-    loudness_lu = abs(found.loudness_lufs - wanted.loudness_lufs)
-    return {
-        "band_balance_db": float(np.sqrt(np.mean(bands_db**2))),
-        "loudness_lu": loudness_lu,
-        "loudness_closed_lu": loudness_lu,
-        "plr_db": abs(found.plr_db - wanted.plr_db),
-        "dynamics_db": abs(found.dynamics_db - wanted.dynamics_db),
-        "side_mid_db": abs(found.side_mid_db - wanted.side_mid_db),
-    }
 
 
 def measured(samples: NDArray[np.float32]) -> Profile:
@@ -114,22 +114,30 @@ def excerpt_of(job: shards.Job, start_frame: int, frames: int) -> NDArray[np.flo
     return np.ascontiguousarray(_audio(job)[:, start_frame * hop : (start_frame + frames + 1) * hop])
 
 
-def shares(rows: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
-    """Share of the teacher's improvement over the untouched that each system reaches, per measure.
+def mean_errors(rows: list[dict[str, Errors]]) -> dict[str, Errors]:
+    """Mean over excerpts, by system, way and measure."""
+    return {
+        system: {
+            way: {one: float(np.mean([row[system][way][one] for row in rows])) for one in MEASURES} for way in WAYS
+        }
+        for system in rows[0]
+    }
+
+
+def shares(mean: dict[str, Errors]) -> dict[str, Errors]:
+    """Share of the teacher's improvement over the untouched that each system reaches, by way and measure.
 
     Parameters
     ----------
-    rows : for each excerpt, errors by system and measure; "untouched" and "teacher" among the systems
+    mean : mean errors by system, "untouched" and "teacher" among the systems
     """
-    mean = {
-        system: {name: float(np.mean([row[system][name] for row in rows])) for name in MEASURES} for system in rows[0]
-    }
+    none, all_ = mean["untouched"], mean["teacher"]
     return {
         system: {
-            name: (mean["untouched"][name] - mean[system][name]) / (mean["untouched"][name] - mean["teacher"][name])
-            for name in MEASURES
+            way: {one: (none[way][one] - found[way][one]) / (none[way][one] - all_[way][one]) for one in MEASURES}
+            for way in WAYS
         }
-        for system in mean
+        for system, found in mean.items()
     }
 
 
@@ -221,7 +229,11 @@ def no_harm(
 
 
 def against_auto(songs: list[corpus.Song], suggesters: dict[str, Suggester], seconds: float = 60.0) -> dict[str, Any]:
-    """Masters against `auto`: which share of them has a parameter beyond half of its range from neutral."""
+    """Masters against `auto`: which share of them has a parameter beyond half of its way from neutral.
+
+    Gain has a column of its own: `auto` has one loudness, and how far a master's is from it is no matter of taste.
+    """
+    is_gain = np.array([name in ("input_gain_db", "limiter_drive_db") for name in params.NAMES])
     beyond: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in suggesters}
     reach = 0.5 * np.maximum(params.HIGH - params.NEUTRAL, params.NEUTRAL - params.LOW)
     for song in songs:
@@ -237,6 +249,7 @@ def against_auto(songs: list[corpus.Song], suggesters: dict[str, Suggester], sec
     return {
         name: {
             "share_of_masters": float(np.mean([found.any() for found in several])),
+            "share_of_masters_but_gain": float(np.mean([found[~is_gain].any() for found in several])),
             "share_of_parameters": float(np.mean(several)),
             "per_parameter": dict(zip(params.NAMES, np.mean(several, axis=0).tolist(), strict=True)),
         }
