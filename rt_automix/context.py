@@ -16,6 +16,7 @@ from rt_automix import features, params
 from rt_automix.features import MEL_BANDS
 from rt_automix.listening import (
     LEVELS_LUFS,
+    MEMORY_S,
     TONE_BANDS,
     WINDOW_FRAMES,
     Statistics,
@@ -23,7 +24,7 @@ from rt_automix.listening import (
 from rt_automix.profile import Profile
 from rt_automix.units import db_from_power
 
-VERSION = 1
+VERSION = 2
 """Counts up with every change to what these functions return; a bundle says which one it was made for."""
 
 WINDOW_SHAPE = (features.ROWS, WINDOW_FRAMES)
@@ -58,7 +59,7 @@ mel_lu : mean power of mid, then of side, per mel band, relative to the loudness
 histogram : shares that sum to 1
 heard, wanted : PLR, side/mid ratio, peak and dynamics in dB, measured and of the profile
 loudness_change_lu : profile less heard
-seconds_log2 : music heard, log2 of seconds
+seconds_log2 : music heard, as far as it is remembered, log2 of seconds
 matched_norm : the matcher's answer, each parameter 0..1 over its range
 """
 SIZE = _ENDS[-1]
@@ -92,7 +93,7 @@ def vector(heard: Statistics, profile: Profile, matched: params.Values) -> NDArr
         "heard": _levels(peak_dbfs - loudness_lufs, heard.side_mid_db, peak_dbfs, heard.dynamics_db),
         "wanted": _levels(profile.plr_db, profile.side_mid_db, profile.peak_dbtp, profile.dynamics_db),
         "loudness_change_lu": np.clip([profile.loudness_lufs - loudness_lufs], -60.0, 60.0),
-        "seconds_log2": np.array([math.log2(max(heard.seconds_heard, 0.125))]),
+        "seconds_log2": np.array([math.log2(min(max(heard.seconds_heard, 0.125), MEMORY_S))]),
         "matched_norm": params.normalise(matched),
     }
     return np.concatenate([parts[name] for name in PARTS]).astype(np.float32)

@@ -23,6 +23,13 @@ WINDOW_FRAMES = 107
 TONE_BANDS = 24
 TONE_LOW_HZ, TONE_HIGH_HZ = 30.0, 18000.0
 WIDTH_LOW_HZ, WIDTH_HIGH_HZ = 150.0, 12000.0
+MEMORY_S = 60.0
+"""How long the means remember: a song's verse and chorus together, so that tone settles on the song."""
+
+PAUSE_S, KEPT_THROUGH_PAUSE = 2.0, 0.25
+"""After a pause, silent or not of music, there may be another song: what was before it then weighs at most
+like this share of the memory."""
+
 VECTOR_SIZE = TONE_BANDS + 5
 """Tone bands, loudness, PLR, side/mid ratio, peak, dynamics: what a profile holds."""
 
@@ -86,17 +93,19 @@ class Statistics:
         How long the means remember, in seconds of music; `math.inf` to weigh all alike.
     """
 
-    def __init__(self, time_constant_s: float = 30.0) -> None:
+    def __init__(self, time_constant_s: float = MEMORY_S) -> None:
         self._memory_frames = max(time_constant_s / HOP_S, 1.0)
         self.reset()
 
     def reset(self) -> None:
         """Nothing heard."""
-        self._sound_frames = 0
+        self._pause_frames = 0
+        self._sound_frames: float = 0
         self._running_energy = 0.0
         self._recent_energies: list[float] = []
         self._blocks = np.zeros(LEVELS_LUFS.size)
-        self._music_frames = 0
+        self._heard_frames = 0
+        self._music_frames: float = 0
         self._mel_power = np.zeros((2, MEL_BANDS))
         self._levels = np.zeros(LEVELS_LUFS.size)
         self._energy = 0.0
@@ -149,9 +158,22 @@ class Statistics:
             loudness_lufs = float(rows[k, features.LOUDNESS_ROW])
             if loudness_lufs >= SILENCE_LUFS and rows[k, features.PEAK_ROW] < FAULT_DBFS:
                 self._add_frame(loudness_lufs, powers[k])
+            else:
+                self.pause(1)
+
+    def pause(self, frames: int) -> None:
+        """Pass over frames that are no music; enough of them in a row, and what comes next weighs more.
+
+        Thread: worker. Allocates: no.
+        """
+        self._pause_frames += frames
+        if self._pause_frames * HOP_S >= PAUSE_S:
+            most = KEPT_THROUGH_PAUSE * self._memory_frames
+            self._sound_frames, self._music_frames = min(self._sound_frames, most), min(self._music_frames, most)
 
     def _add_frame(self, loudness_lufs: float, powers: NDArray[np.float64]) -> None:
         energy = energy_from_lufs(loudness_lufs)
+        self._pause_frames = 0
         self._sound_frames += 1
         self._running_energy += (energy - self._running_energy) / min(self._sound_frames, _RUNNING_FRAMES)
         self._recent_energies = [*self._recent_energies[1 - _BLOCK_FRAMES :], energy]
@@ -160,6 +182,7 @@ class Statistics:
 
         if loudness_lufs < lufs_from_energy(self._running_energy) - QUIET_LU:
             return
+        self._heard_frames += 1
         self._music_frames += 1
         weight = 1.0 / min(self._music_frames, self._memory_frames)
         self._mel_power += weight * (powers[: 2 * MEL_BANDS].reshape(2, -1) - self._mel_power)
@@ -167,13 +190,13 @@ class Statistics:
         self._energy += weight * (energy - self._energy)
         self._energy_squared += weight * (energy * energy - self._energy_squared)
         # A peak is forgotten like the rest, but only once the means forget.
-        kept = 1.0 if self._music_frames <= self._memory_frames else 1.0 - weight
+        kept = 1.0 if self._heard_frames <= self._memory_frames else 1.0 - weight
         self._peak_power = max(kept * self._peak_power, float(powers[features.PEAK_ROW]))
 
     @property
     def seconds_heard(self) -> float:
         """Seconds of music: frames that passed the gates."""
-        return self._music_frames * HOP_S
+        return self._heard_frames * HOP_S
 
     @property
     def mel_power(self) -> NDArray[np.float64]:
@@ -245,7 +268,7 @@ class Listener:
         Memory of the statistics.
     """
 
-    def __init__(self, sample_rate_hz: int, channels: int, time_constant_s: float = 30.0) -> None:
+    def __init__(self, sample_rate_hz: int, channels: int, time_constant_s: float = MEMORY_S) -> None:
         self.stream = FeatureStream(sample_rate_hz, channels)
         self.statistics = Statistics(time_constant_s)
         self.window = np.full((WINDOW_FRAMES, ROWS), features.ROW_FLOOR_DB, np.float32)
@@ -257,7 +280,7 @@ class Listener:
         ----------
         block : float32, shape (channels, n), any n
         is_music : bool
-            What is not does not count for the statistics.
+            What is not does not count for the statistics, but as a pause.
 
         Thread: worker. Allocates: yes.
         """
@@ -266,6 +289,8 @@ class Listener:
             self.window = np.concatenate([self.window, rows])[-WINDOW_FRAMES:]
             if is_music:
                 self.statistics.add(rows)
+            else:
+                self.statistics.pause(len(rows))
         return len(rows)
 
     def reset(self) -> None:

@@ -36,7 +36,9 @@ def noise(seconds: float, seed: int = 0) -> np.ndarray:
 
 
 def same(one: Statistics, other: Statistics) -> bool:
-    return all(np.array_equal(value, other.state()[name]) for name, value in one.state().items())
+    """Alike in everything but how long the music has paused."""
+    theirs = other.state()
+    return all(np.array_equal(value, theirs[name]) for name, value in one.state().items() if name != "_pause_frames")
 
 
 def test_levels_of_steady_frames():
@@ -111,6 +113,38 @@ def test_means_grow_first_and_then_forget():
 
 def same_tone(one: Statistics, other: Statistics) -> bool:
     return np.array_equal(one.mel_power, other.mel_power)
+
+
+def test_after_a_pause_another_song_counts_sooner():
+    time_constant_s = 40.0
+    first, then = frames(np.full(1000, -20.0), mid_db=-60.0), frames(np.full(round(10.0 / HOP_S), -20.0), mid_db=-20.0)
+    pauses = {
+        "none": lambda statistics: None,
+        "short": lambda statistics: statistics.add(frames(np.full(round(1.0 / HOP_S), -90.0))),
+        "silence": lambda statistics: statistics.add(frames(np.full(round(3.0 / HOP_S), -90.0))),
+        "applause": lambda statistics: statistics.pause(round(3.0 / HOP_S)),
+    }
+    found = {}
+    for name, pause in pauses.items():
+        statistics = heard(first, time_constant_s)
+        pause(statistics)
+        heard_s, tone = statistics.seconds_heard, statistics.mel_power.copy()
+        assert heard_s == pytest.approx(1000 * HOP_S), "a pause makes nothing forgotten"
+        statistics.add(frames([-20.0], mid_db=-60.0))
+        assert same_tone(statistics, heard(first, time_constant_s)) and np.array_equal(tone, statistics.mel_power)
+        statistics.add(then)
+        found[name] = statistics.mel_power[0, 0] / 1e-2
+    assert found["none"] == found["short"] == pytest.approx(1 - math.exp(-0.25), rel=0.02)
+    # What was before weighs like a quarter of the memory, 10 s, and so does the new song after 10 s.
+    assert found["silence"] == found["applause"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_pause_changes_nothing_where_all_weighs_alike():
+    one, other = heard(frames(np.full(400, -20.0))), heard(frames(np.full(400, -20.0)))
+    one.pause(100)
+    for statistics in (one, other):
+        statistics.add(frames(np.full(100, -30.0), mid_db=-20.0))
+    assert same(one, other)
 
 
 def test_a_peak_is_kept_for_ever_or_forgotten_slowly():

@@ -14,7 +14,7 @@ from scipy.optimize import lsq_linear
 from rt_automix import features, matcher, params, profile
 from rt_automix.dsp import compressor, equalizer
 from rt_automix.dsp.jit import JIT_ENABLED
-from rt_automix.listening import TONE_MATRIX, Listener
+from rt_automix.listening import MEMORY_S, TONE_MATRIX, Listener
 from rt_automix.matcher import Matcher
 
 if not JIT_ENABLED:
@@ -246,7 +246,7 @@ def test_real_songs_matched_to_themselves_are_left_alone():
         audio = soundfile.read(path, 30 * rate_hz, 10 * rate_hz, dtype="float32", always_2d=True)[0]
         audio = np.ascontiguousarray(audio.T[:2])
         target = measured(audio, rate_hz)
-        for time_constant_s in (math.inf, 30.0):
+        for time_constant_s in (math.inf, MEMORY_S):
             values = MATCHER.suggest(heard(audio, rate_hz, time_constant_s), target)
             assert deviation_norm(values)[ALL_BUT_CEILING].max() < 0.01, path.name
 

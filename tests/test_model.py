@@ -123,7 +123,7 @@ def _other_shape(folder):
         (lambda at: (at / "model.json").write_bytes(b"\xff"), "model.json: ", "not JSON: "),
         (lambda at: (at / "model.json").write_text("[]"), "model.json: ", "content = [], but {"),
         (lambda at: rewrite(at, format=2), "model.json: ", "format = 2, but 1 is needed"),
-        (lambda at: rewrite(at, context_version=99), "model.json: ", "context_version = 99, but 1 is needed"),
+        (lambda at: rewrite(at, context_version=99), "model.json: ", "context_version = 99, but 2 is needed"),
         (lambda at: rewrite(at, window=[132, 200]), "model.json: ", "window[1] = 200, but 107 is needed"),
         (lambda at: rewrite(at, context_size=240), "model.json: ", "context_size = 240, but 244 is needed"),
         (_other_mel, "model.json: ", "features.mel_bands = 80, but 64 is needed"),

@@ -24,9 +24,9 @@ from rt_automix.errors import ConfigError, ModelError
 from training import nets, runs
 from training.card import card, music_of
 from training.dataset import load
-from training.graphs import OPSET, Examples, answers, mean_errors, quantise, write_graph
+from training.graphs import OPSET, Examples, answers, mean_errors, quantise, shorten, write_graph
 
-VERSION = "1.0"
+VERSION = "1.1"
 """Of the shipped weights."""
 
 FP32, INT8 = "model.onnx", "model.int8.onnx"
@@ -78,6 +78,8 @@ def write_bundle(
         folder.mkdir()
         write_graph(network, folder / FP32)
         quantise(folder / FP32, folder / INT8, asked.some(CALIBRATION_WINDOWS))
+        for graph in (folder / FP32, folder / INT8):
+            shorten(graph)
         said = {"fp32": answers(folder / FP32, asked), "int8": answers(folder / INT8, asked)}
         _check(name, network, folder, asked, said)
         golden = asked.some(GOLDENS)

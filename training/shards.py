@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import context, features, params, profile
+from rt_automix import context, features, listening, params, profile
 from rt_automix.features import FeatureStream, hop_samples
 from rt_automix.listening import WINDOW_FRAMES, Statistics
 from rt_automix.matcher import Matcher
@@ -26,7 +26,7 @@ from training import corpus, damage
 from training.teacher import Teacher
 
 SAMPLE_RATE_HZ = 44_100
-HEARD_UP_TO_S = 30.1
+HEARD_UP_TO_S = listening.MEMORY_S + 0.1
 """As long as statistics do not forget, they are those of the whole excerpt: only then there is an answer to it."""
 
 LONGEST_SONG_S = 200.0

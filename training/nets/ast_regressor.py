@@ -13,7 +13,7 @@ from rt_automix import context
 from training.nets.common import Member
 
 PATCH_ROWS, PATCH_FRAMES = 12, 12
-SIZE, HEADS, BLOCKS = 80, 4, 2
+SIZE, HEADS, BLOCKS = 48, 4, 2
 _ROWS, _FRAMES = context.WINDOW_SHAPE
 MISSING_FRAMES = -_FRAMES % PATCH_FRAMES
 PATCHES = (_ROWS // PATCH_ROWS) * ((_FRAMES + MISSING_FRAMES) // PATCH_FRAMES)

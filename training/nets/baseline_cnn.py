@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from training.nets.common import Entry, Member, conv
 
-CHANNELS = (24, 48, 64)
+CHANNELS = (16, 24, 32)
 SIZE = CHANNELS[-1] * 8
 """Eight frequencies remain."""
 

@@ -7,13 +7,15 @@ rehearsal on the window. Every answer is clamped to the ranges of the parameters
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from rt_automix import context, params
-from rt_automix.features import MEL_BANDS
+from rt_automix.features import HOP_S, MEL_BANDS
+from rt_automix.listening import MEMORY_S
 from training.dataset import TOTAL_RANGE_DB, Scale, split_total, total_norm
 from training.rehearsal import GAIN_AT, REDUCED_AT, SIZE, WANTED_AT, Rehearsal
 
@@ -24,6 +26,8 @@ FARTHEST_DEVIATIONS = 5.0
 """Standardised inputs are held in here, so that nothing a stream can hold drives a network far off."""
 
 AHEAD_WIDTH, AHEAD_DROPOUT = 64, 0.5
+WINDOW_S = context.WINDOW_SHAPE[1] * HOP_S
+_LEAST_LOG2_S, _MOST_LOG2_S = -3.0, math.log2(MEMORY_S)
 FIRST_LOG_SPREAD = -3.0
 LEAST_LOG_SPREAD, MOST_LOG_SPREAD = -7.0, 0.0
 
@@ -115,7 +119,7 @@ class Member(nn.Module):
     """
 
     def __init__(
-        self, body: nn.Module, heard_size: int, width: int = 160, dropout: float = 0.1, reach: float | None = None
+        self, body: nn.Module, heard_size: int, width: int = 128, dropout: float = 0.1, reach: float | None = None
     ) -> None:
         super().__init__()
         self.body, self.reach, self.rehearsal = body, reach, Rehearsal()
@@ -139,6 +143,7 @@ class Member(nn.Module):
         self.correct_heard = _silent(width + SIZE, NINE + 2)
         self.correct_song = _silent(AHEAD_WIDTH, NINE)
         self.spread = _silent(width + AHEAD_WIDTH, params.COUNT)
+        self.older_heard, self.older_song = (nn.Parameter(torch.zeros(NINE)) for _ in range(2))
 
     def set_scale(self, scale: Scale) -> None:
         """Take over what standardises the inputs."""
@@ -169,8 +174,11 @@ class Member(nn.Module):
         equaliser, _, width, total, level = matched.split([COMPRESSION, 1, 1, 1, 1], 1)
         total = total + rehearsed[:, GAIN_AT, None] / TOTAL_RANGE_DB
         start = torch.cat([equaliser, chosen, width, total, level], 1)
-        heard_nine = start + self._bent(change[:, :NINE])
-        song_nine = heard_nine.detach() + self._bent(self.correct_song(ahead))
+        # What was heard before the window only the matcher goes by: the more that is, the more it is asked.
+        older = _older_share(numbers)
+        heard_nine = start + older * self.older_heard * (matched - start) + self._bent(change[:, :NINE])
+        known_nine = heard_nine.detach()
+        song_nine = known_nine + older * self.older_song * (matched - known_nine) + self._bent(self.correct_song(ahead))
         spread = FIRST_LOG_SPREAD + self.spread(torch.cat([fused, ahead], 1).detach())
         return Answer(heard_nine, song_nine, spread.clamp(LEAST_LOG_SPREAD, MOST_LOG_SPREAD))
 
@@ -187,6 +195,12 @@ class Member(nn.Module):
         answer = self.answers(window, None, context, self.rehearsal(window, None, context))
         rows = [ten_from_nine(answer.heard), ten_from_nine(answer.song), answer.log_spread.exp()]
         return torch.stack(rows, 1)
+
+
+def _older_share(numbers: Tensor) -> Tensor:
+    """Share of what has been heard that is no longer in the window: (N, 1)."""
+    heard_s = 2.0 ** numbers[:, context.PARTS["seconds_log2"]].clamp(_LEAST_LOG2_S, _MOST_LOG2_S)
+    return torch.relu(1.0 - WINDOW_S / heard_s)
 
 
 def _silent(before: int, after: int) -> nn.Linear:

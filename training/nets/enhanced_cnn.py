@@ -10,19 +10,37 @@ from torch import Tensor, nn
 
 from training.nets.common import Entry, Member, conv
 
-CHANNELS = (24, 40, 64)
+CHANNELS = (12, 20, 32)
 SIZE = CHANNELS[-1] * 8
 
 
 class Block(nn.Module):
-    """relu(x + conv(relu(conv(x)))), at the same size."""
+    """relu(x + change(x)), at the same size; the change is two convolutions."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.first, self.second = conv(channels, channels), conv(channels, channels)
 
+    def change(self, x: Tensor) -> Tensor:
+        return self.second(torch.relu(self.first(x)))
+
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(x + self.second(torch.relu(self.first(x))))
+        return torch.relu(x + self.change(x))
+
+
+def trunk(block: type[Block]) -> nn.Sequential:
+    """(N, rows, frames) to (N, CHANNELS[-1], 8, 7): the size halves and the channels grow between blocks."""
+    first, second, third = CHANNELS
+    return nn.Sequential(
+        Entry(first),
+        block(first),
+        conv(first, second, (2, 2)),
+        nn.ReLU(),
+        block(second),
+        conv(second, third, (2, 2)),
+        nn.ReLU(),
+        block(third),
+    )
 
 
 class Body(nn.Module):
@@ -30,17 +48,7 @@ class Body(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        first, second, third = CHANNELS
-        self.layers = nn.Sequential(
-            Entry(first),
-            Block(first),
-            conv(first, second, (2, 2)),
-            nn.ReLU(),
-            Block(second),
-            conv(second, third, (2, 2)),
-            nn.ReLU(),
-            Block(third),
-        )
+        self.layers = trunk(Block)
 
     def forward(self, window: Tensor) -> Tensor:
         return self.layers(window).mean(3).flatten(1)

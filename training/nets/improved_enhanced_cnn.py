@@ -10,13 +10,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from training.nets.common import Entry, Member, conv
+from training.nets import enhanced_cnn
+from training.nets.common import Member
 
-CHANNELS = (24, 40, 64)
 SCALES = 3
 POOLED = 4
 """Frequencies that remain: eight, pooled by twos."""
-SIZE = CHANNELS[-1] * POOLED * SCALES
+SIZE = enhanced_cnn.CHANNELS[-1] * POOLED * SCALES
 REACH = 0.6
 """Farthest correction, as a share of a parameter's range."""
 
@@ -33,16 +33,15 @@ class Attention(nn.Module):
         return x * weights[:, :, None, None]
 
 
-class Block(nn.Module):
-    """A residual block whose addition is weighed by attention."""
+class Block(enhanced_cnn.Block):
+    """The same, its change weighed by attention."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first, self.second = conv(channels, channels), conv(channels, channels)
+        super().__init__(channels)
         self.attention = Attention(channels, channels // 4)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(x + self.attention(self.second(torch.relu(self.first(x)))))
+    def change(self, x: Tensor) -> Tensor:
+        return self.attention(super().change(x))
 
 
 class Body(nn.Module):
@@ -50,17 +49,7 @@ class Body(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        first, second, third = CHANNELS
-        self.layers = nn.Sequential(
-            Entry(first),
-            Block(first),
-            conv(first, second, (2, 2)),
-            nn.ReLU(),
-            Block(second),
-            conv(second, third, (2, 2)),
-            nn.ReLU(),
-            Block(third),
-        )
+        self.layers = enhanced_cnn.trunk(Block)
 
     def forward(self, window: Tensor) -> Tensor:
         x = self.layers(window)
