@@ -42,7 +42,7 @@ def has_ffmpeg() -> bool:
     return shutil.which("ffmpeg") is not None
 
 
-def _ffmpeg(audio: Audio, sample_rate_hz: int, audio_filter: str) -> Audio:
+def ffmpeg(audio: Audio, sample_rate_hz: int, audio_filter: str) -> Audio:
     """Audio through one of ffmpeg's filters."""
     stream = f"-f f32le -ar {sample_rate_hz} -ac {len(audio)}"
     command = f"ffmpeg -v error {stream} -i - -af {audio_filter} {stream} -"
@@ -54,9 +54,9 @@ def _ffmpeg(audio: Audio, sample_rate_hz: int, audio_filter: str) -> Audio:
 def ffmpeg_limiter(audio: Audio, sample_rate_hz: int, ceiling_dbtp: float) -> Audio:
     """ffmpeg's alimiter at its own attack (5 ms) and release (50 ms), without its make-up gain."""
     limit_lin = 10.0 ** (ceiling_dbtp / 20.0)
-    return _ffmpeg(audio, sample_rate_hz, f"alimiter=limit={limit_lin}:level=disabled")
+    return ffmpeg(audio, sample_rate_hz, f"alimiter=limit={limit_lin}:level=disabled")
 
 
 def ffmpeg_loudnorm(audio: Audio, sample_rate_hz: int, target_lufs: float, ceiling_dbtp: float) -> Audio:
     """ffmpeg's loudnorm in one pass; what it delays by looking ahead, it cuts off again."""
-    return _ffmpeg(audio, sample_rate_hz, f"loudnorm=I={target_lufs}:TP={ceiling_dbtp}")
+    return ffmpeg(audio, sample_rate_hz, f"loudnorm=I={target_lufs}:TP={ceiling_dbtp}")

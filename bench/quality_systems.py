@@ -228,7 +228,7 @@ def _dynaudnorm(task: Task) -> Audio:
     """It knows RMS of a channel: what a flat spectrum would need for the loudness."""
     target_db = min(task.wanted.loudness_lufs - LUFS_OFFSET_DB - 3.01, 0.0)
     settings = f"dynaudnorm=p={lin_from_db(CEILING_DBTP)}:r={lin_from_db(target_db)}"
-    return peers._ffmpeg(task.audio, task.rate_hz, settings)
+    return peers.ffmpeg(task.audio, task.rate_hz, settings)
 
 
 def _pedalboard(task: Task) -> Audio:

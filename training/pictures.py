@@ -66,26 +66,18 @@ def _per_parameter(accuracy: dict[str, Any], file: Path) -> None:
 def _listening(curve: dict[str, Any], file: Path) -> None:
     figure, axes = plt.subplots(figsize=(8.0, 3.4), layout="constrained")
     for name, errors in curve["systems"].items():
-        if name == "mean predictor":
-            continue
         is_main = name == "weighted_ensemble"
-        color = _PLAIN.get(name, TEAL if is_main else "#b9d6d8")
-        axes.plot(
-            curve["seconds"],
-            errors,
-            color=color,
-            linewidth=2.4 if is_main else 1.4,
-            marker="o",
-            markersize=3,
-            label=name,
-        )
+        if not (is_main or name == "matcher" or name.startswith("teacher")):
+            continue  # the members and 8 bits lie under the ensemble, the mean predictor far above
+        color, width = _PLAIN.get(name, TEAL if is_main else INK), 2.4 if is_main else 1.4
+        axes.plot(curve["seconds"], errors, color=color, linewidth=width, marker="o", markersize=3, label=name)
     axes.set_xscale("log")
     axes.set_xticks(curve["seconds"], [f"{s:.0f}" for s in curve["seconds"]])
     axes.minorticks_off()
     axes.set_ylim(bottom=0.0)
     axes.set_xlabel("seconds of listening")
     axes.set_ylabel("error to the whole song's answer")
-    axes.legend(frameon=False, fontsize=7, ncols=2)
+    axes.legend(frameon=False, fontsize=8)
     axes.grid(color="#e4e4e4")
     figure.savefig(file, dpi=130)
     plt.close(figure)

@@ -147,7 +147,7 @@ def jack_callback(frames, user):
     stats = carray(_pointer(wiring[W_STATS]), STATS_SIZE, np.int64)
     fade = carray(_pointer(wiring[W_FADE]), FADE_SIZE, np.float64)
     samples = np.int64(frames)
-    begin(stats, samples, fade)
+    begin(stats, samples)
     get_buffer = wiring[W_GET_BUFFER]
     in_left = carray(_port_buffer(get_buffer, wiring[W_PORTS], frames), samples, np.float32)
     in_right = carray(_port_buffer(get_buffer, wiring[W_PORTS + 1], frames), samples, np.float32)

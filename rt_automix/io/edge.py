@@ -143,8 +143,8 @@ def give_out(interleaved, start, wiring, left, right):
             interleaved[at + to_right] = right[i]
 
 
-@kernel("void(int64[::1], int64, float64[::1])")
-def begin(stats, samples, fade):
+@kernel("void(int64[::1], int64)")
+def begin(stats, samples):
     """Note that a callback of so many samples has begun.
 
     Thread: audio. Allocates: no.
@@ -179,7 +179,7 @@ def duplex(interleaved_in, interleaved_out, samples, xrun, f64, f32, i64, stats,
 
     Thread: audio. Allocates: no.
     """
-    begin(stats, samples, fade)
+    begin(stats, samples)
     done = 0
     while done < samples:
         count = min(PIECE_SAMPLES, samples - done)
@@ -218,7 +218,7 @@ def playback(
 
     Thread: audio (of the output device). Allocates: no.
     """
-    begin(stats, samples, fade)
+    begin(stats, samples)
     now = stats[AT_NS]
     done = 0
     while done < samples:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from rt_automix.io import whole
 
 _CLOSE_LIMIT_S = 1.0
 
@@ -65,19 +65,8 @@ class Keeper:
             state, self._newest = self._newest, None
             if state is not None:
                 try:
-                    self._write(state)
+                    whole.write_text(self._path, json.dumps(state))
                 except OSError as error:
                     if not self._has_complained:
                         self._has_complained = True
                         self._complain(f"{self._path}: cannot be written ({error.strerror}). A restart starts anew.")
-
-    def _write(self, state: dict[str, Any]) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        number, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}-")
-        try:
-            with os.fdopen(number, "w", encoding="utf-8") as file:
-                json.dump(state, file)
-            Path(name).replace(self._path)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from rt_automix.errors import ConfigError
+from rt_automix.io import whole
 from rt_automix.panel import api
 from rt_automix.panel.api import Command
 
@@ -127,15 +126,7 @@ class Presets:
             raise ConfigError(f"{len(presets)} presets are more than {MOST}. Delete some first.")
         before, self._presets = self._presets, presets
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            number, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}-")
-            try:
-                with os.fdopen(number, "w", encoding="utf-8") as file:
-                    json.dump(self.exported(), file, indent=1)
-                Path(name).replace(self._path)
-            except OSError:
-                Path(name).unlink(missing_ok=True)
-                raise
+            whole.write_text(self._path, json.dumps(self.exported(), indent=1))
         except OSError as error:
             self._presets = before
             raise ConfigError(f"{self._path}: cannot be written ({error.strerror}).") from None
