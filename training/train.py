@@ -6,6 +6,7 @@ graphics cards: `torchrun --nproc-per-node 2 -m training train enhanced_cnn`.
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import time
@@ -269,6 +270,8 @@ def process_group() -> Iterator[None]:
         yield
     finally:
         if dist.is_initialized():
+            # What waits for the collector keeps the group's threads, which abort when they meet the interpreter's end.
+            gc.collect()
             dist.destroy_process_group()
 
 
