@@ -25,8 +25,10 @@ NAMED_BY = (
 )  # fmt: skip
 """What tells the entries of a list apart."""
 
-ABSOLUTE = ("_s", "_ms", "_us", "_ns", "us_per_block", "ns_per_64_samples", "_mb", "_real_time", "_of_deadline")
-"""How the names of figures end that depend on what else the machine did."""
+ABSOLUTE = (
+    "_s", "_ms", "_us", "_ns", "us_per_block", "ns_per_64_samples", "_mb", "_megabytes", "_real_time", "_of_deadline",
+)  # fmt: skip
+"""How the names of figures end that are no ratios: times, and memory, which depend on what else the machine did."""
 
 
 @dataclass(frozen=True)

@@ -90,10 +90,10 @@ def _by_turns(times: dict[str, Times]) -> dict[str, Any]:
     return {
         name: {
             "run_us": _tail(found.runs, 1e6),
-            "run_to_matcher": report.quartiles(medians[name] / medians[suggester.MATCHER]),
+            "run_to_matcher": report.over_time(medians[name] / medians[suggester.MATCHER]),
             "suggestion_ms": _tail(np.array(found.work)[:, 0], 1e3),
             "suggestion_processor_ms": report.quartiles(1e3 * busy[name]),
-            "suggestion_to_matcher": report.quartiles(busy[name] / busy[suggester.MATCHER]),
+            "suggestion_to_matcher": report.over_time(busy[name] / busy[suggester.MATCHER]),
         }
         for name, found in times.items()
     }

@@ -25,6 +25,7 @@ from rich.console import Console
 console = Console()
 
 ROOT = Path(__file__).resolve().parent.parent
+STRETCHES = 8
 LIBRARIES = ("numpy", "numba", "llvmlite", "pedalboard", "matplotlib")
 OURS, OURS_TOO, PEER, PEER_TOO, GOAL, GREY = "#0b6e75", "#5fb3b3", "#c8553d", "#e8a58f", "#333333", "#9a9a9a"
 
@@ -57,6 +58,11 @@ def across(runs: Sequence[ArrayLike]) -> dict[str, float]:
     found = quartiles(np.concatenate([np.asarray(run, dtype=np.float64) for run in runs]))
     medians = [float(np.median(run)) for run in runs]
     return {**found, "low": min(found["low"], *medians), "high": max(found["high"], *medians)}
+
+
+def over_time(values: ArrayLike) -> dict[str, float]:
+    """The same of what one process measured while the machine itself may have changed: each stretch has its median."""
+    return across([stretch for stretch in np.array_split(np.asarray(values), STRETCHES) if stretch.size])
 
 
 def spread(values: dict[str, float], digits: int = 3) -> str:

@@ -101,6 +101,7 @@ def _content(seed, shift=1.0):
             ],
             "stages": {name: report.quartiles(np.concatenate(runs(0.2))) for name in "abcdefgh"},
             "warm_s": report.quartiles(np.concatenate(runs(1.0))),
+            "start": {"bundle_megabytes": report.quartiles(np.concatenate(runs(16.0)))},
             "lufs": -14.0,
         },
     }
@@ -109,7 +110,7 @@ def _content(seed, shift=1.0):
 @pytest.mark.parametrize("seed", range(5))
 def test_noise_is_not_taken_for_a_change(seed):
     rows = compare.compare(_content(2 * seed), _content(2 * seed + 1))
-    assert len(rows) == 12 and not any(row.has_moved for row in rows)
+    assert len(rows) == 13 and not any(row.has_moved for row in rows)
 
 
 @pytest.mark.parametrize("shift", [1.12, 0.89])
@@ -121,7 +122,8 @@ def test_a_planted_change_is_found_and_named(shift):
 
 def test_absolute_times_are_told_from_ratios():
     names = {figure.name: figure.is_absolute for figure in compare.figures(_content(1)["results"])}
-    assert names["warm_s"] and not names["blocks / 64 / ratio"] and not names["stages / a"]
+    assert names["warm_s"] and names["start / bundle_megabytes"]
+    assert not names["blocks / 64 / ratio"] and not names["stages / a"]
 
 
 def test_compare_prints_what_moved_and_in_what_the_runs_differ(tmp_path, capsys):
@@ -133,7 +135,7 @@ def test_compare_prints_what_moved_and_in_what_the_runs_differ(tmp_path, capsys)
     compare.run(tmp_path / "A", tmp_path / "B", show_all=False)
     said = " ".join(capsys.readouterr().out.split())
     assert "Not the same processor: P, Q" in said
-    assert "Ratios: 1 of 11 moved" in said and "Absolute: only if both machines were equally idle: 0 of 1" in said
+    assert "Ratios: 1 of 11 moved" in said and "Absolute: only if both machines were equally idle: 0 of 2" in said
     assert "yes" in said
 
 
