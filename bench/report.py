@@ -25,7 +25,6 @@ from rich.console import Console
 console = Console()
 
 ROOT = Path(__file__).resolve().parent.parent
-STRETCHES = 8
 LIBRARIES = ("numpy", "numba", "llvmlite", "pedalboard", "matplotlib")
 OURS, OURS_TOO, PEER, PEER_TOO, GOAL, GREY = "#0b6e75", "#5fb3b3", "#c8553d", "#e8a58f", "#333333", "#9a9a9a"
 
@@ -58,6 +57,10 @@ def across(runs: Sequence[ArrayLike]) -> dict[str, float]:
     found = quartiles(np.concatenate([np.asarray(run, dtype=np.float64) for run in runs]))
     medians = [float(np.median(run)) for run in runs]
     return {**found, "low": min(found["low"], *medians), "high": max(found["high"], *medians)}
+
+
+STRETCHES = 8
+"""Parts of a measurement between which a machine may have changed."""
 
 
 def over_time(values: ArrayLike) -> dict[str, float]:

@@ -117,7 +117,7 @@ def quantise(source: Path, target: Path, shown: Examples) -> None:
 
 
 def shorten(path: Path) -> None:
-    """Give values short names and nodes none: half of a small graph's bytes are names."""
+    """Give values short names and nodes none: up to a third of a small graph's bytes are names."""
     whole = onnx.load(path)
     graph = whole.graph
     kept = {value.name for value in (*graph.input, *graph.output)} | {""}

@@ -21,9 +21,10 @@ from midi_controller import Controller
 pytestmark = needs_jack
 
 REPEATS = int(os.environ.get("RT_AUTOMIX_REPEATS", "1"))
-# Of many, the median counts; one alone may have met a busy moment of the machine.
-SLACK = 1.0 if REPEATS > 4 else 4.0
-BACK_LIMIT_S = 3.0 * SLACK
+FEWEST = 3
+"""So many are made where the first was slow: the median decides, and no busy moment of the machine."""
+BACK_LIMIT_S = 3.0
+CONTROLLER_LIMIT_S = 2.0
 RATE_HZ = 48_000
 
 
@@ -94,23 +95,26 @@ def profile_file(tmp_path):
     return path
 
 
+def tries(times, limit_s):
+    """Numbers of the tries, as many as asked for; more where those that `times` has are slow."""
+    while len(times) < REPEATS or (len(times) < FEWEST and np.median(times) >= limit_s):
+        yield len(times)
+
+
 def report(what, times):
     """A row of the table."""
     print(f"{what:45s} {len(times):3d} times  median {np.median(times):.2f} s  worst {max(times):.2f} s")
 
 
-WAYS = [(signal.SIGKILL, "portaudio"), (signal.SIGKILL, "jack"), (signal.SIGTERM, "portaudio")]
-"""A client is told of both ends in the same way, so one of the four is left to the long form."""
-
-
-@pytest.mark.parametrize(("number", "backend"), [*WAYS, (signal.SIGTERM, "jack")] if REPEATS > 1 else WAYS)
+@pytest.mark.parametrize("backend", ["portaudio", "jack"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_the_server_dies_and_comes_back(number, backend, tmp_path, profile_file):
     times = []
     with jack_server(64) as server:
         with LiveRun(server, tmp_path / "state.json", "--backend", backend) as run:
             run.wait_until_playing()
             before, applied = settle(run, profile_file)
-            for _ in range(REPEATS):
+            for _ in tries(times, BACK_LIMIT_S):
                 server.stop(number)
                 run.wait_for(lambda run: run.texts("state")[-1].startswith("Waiting"), 15.0)
                 server.start()
@@ -128,7 +132,7 @@ def test_the_process_that_plays_is_killed(tmp_path, profile_file):
         with LiveRun(server, tmp_path / "state.json") as run:
             run.wait_until_playing()
             before, applied = settle(run, profile_file)
-            for number in range(REPEATS):
+            for number in tries(times, BACK_LIMIT_S):
                 kill(run.status["pid"])
                 began = time.monotonic()
                 run.wait_for(lambda run, number=number: run.status["starts"] > number + 1, 15.0)
@@ -159,7 +163,7 @@ def test_the_controller_is_pulled_out_and_returned(tmp_path):
     state = tmp_path / "state.json"
     with jack_server(64) as server, LiveRun(server, state) as run:
         run.wait_until_playing()
-        for number in range(REPEATS):
+        for number in tries(times, CONTROLLER_LIMIT_S):
             with Controller() as knob:
                 began = time.monotonic()
                 run.wait_for(lambda run: run.status["midi"]["ports"], 10.0)
@@ -172,7 +176,7 @@ def test_the_controller_is_pulled_out_and_returned(tmp_path):
             run.command(set={"amount": 1.0})
             run.wait_for(lambda run: run.status["controls"]["amount"] == 1.0, 5.0)
     report("controller returned until it is listened to", times)
-    assert np.median(times) < 2.0 * SLACK
+    assert np.median(times) < CONTROLLER_LIMIT_S
 
 
 @contextmanager
