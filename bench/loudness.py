@@ -18,9 +18,9 @@ from rich.progress import track
 from rich.table import Table
 
 from bench import loudness_picture, material, peers, report
+from rt_automix.analysis.measure import Meter
 from rt_automix.config import Config, Master
 from rt_automix.engine.engine import Engine
-from rt_automix.measure import Meter
 from rt_automix.units import lin_from_db
 from tests.crowd import applause
 from tests.oversampled import true_peak_dbtp

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import demo_song
+from rt_automix.analysis.measure import Meter
 from rt_automix.errors import AudioFileError
 from rt_automix.io.files import AudioReader
-from rt_automix.measure import Meter
 from rt_automix.units import lin_from_db
 
 Audio = NDArray[np.float32]

@@ -20,8 +20,8 @@ from rich.table import Table
 
 from bench import bundles, material, model_picture, model_turns, report
 from bench.model_turns import PARTS, RATE_HZ, Times, Worker
-from rt_automix import model, suggester
-from rt_automix.engine.analyst import DELAY_S
+from rt_automix.analysis import bundle, suggester
+from rt_automix.analysis.analyst import DELAY_S
 from rt_automix.errors import ModelError
 
 LIVE_SHARE = 0.25
@@ -30,11 +30,11 @@ LIVE_SHARE = 0.25
 
 def choice(models: Path | None) -> dict[str, str]:
     """Whom the program takes when it starts, and why."""
-    asked = suggester.AUTO if models is None else str(models / model.NAMES[0])
+    asked = suggester.AUTO if models is None else str(models / bundle.NAMES[0])
     complaints: list[str] = []
     chosen = suggester.choose(asked, complaints.append).name
     why = " ".join(complaints) or (
-        f"{model.NAMES[0]} is the first of the shipped networks; it is whole, made for this version, "
+        f"{bundle.NAMES[0]} is the first of the shipped networks; it is whole, made for this version, "
         "and gives its golden answer on this machine."
     )
     return {"asked": asked, "chosen": chosen, "why": why}
@@ -45,14 +45,14 @@ def accuracy(places: dict[str, Any], models: Path | None) -> dict[str, dict[str,
     found: dict[str, dict[str, float]] = {}
     for name, place in places.items():
         try:
-            folder = model.inspect(place).folder
+            folder = bundle.inspect(place).folder
         except ModelError:
             continue
         table = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         for who, errors in table.get("figures", {}).get("validation", {}).items():
             title = who if who == suggester.MATCHER else f"{name} {who}"
             found.setdefault(title, {})["validation"] = float(np.mean(errors["heard"]))
-    for folder in [models] if models else model.FOLDERS:
+    for folder in [models] if models else bundle.FOLDERS:
         results = folder / "results" / "results.json"
         if results.is_file():
             systems = json.loads(results.read_text(encoding="utf-8"))["accuracy"]["systems"]
@@ -62,7 +62,7 @@ def accuracy(places: dict[str, Any], models: Path | None) -> dict[str, dict[str,
     return found
 
 
-def starts(places: dict[str, tuple[Any, model.Precision]], repeats: int) -> dict[str, dict[str, dict[str, float]]]:
+def starts(places: dict[str, tuple[Any, bundle.Precision]], repeats: int) -> dict[str, dict[str, dict[str, float]]]:
     """Start and memory of each in processes of its own, by turns."""
     found: dict[str, list[dict[str, float]]] = {title: [] for title in places}
     jobs = [job for _ in range(repeats) for job in places.items()]

@@ -13,16 +13,16 @@ import time
 import numpy as np
 
 from bench import host
-from rt_automix import model, profile
-from rt_automix.listening import Listener
-from rt_automix.matcher import Matcher
-from rt_automix.network import Network
+from rt_automix.analysis import bundle, profile
+from rt_automix.analysis.matcher import Matcher
+from rt_automix.analysis.network import Network
+from rt_automix.analysis.statistics import Listener
 
 RATE_HZ, HEARD_S = 48_000, 12
 MORE_RUNS = 50
 
 
-def main(place: str, precision: model.Precision) -> None:
+def main(place: str, precision: bundle.Precision) -> None:
     """Start as the program does, the rest of it being there already."""
     listener, style = Listener(RATE_HZ, 2), profile.load("balanced")
     noise = 0.1 * np.random.default_rng(1).standard_normal((2, HEARD_S * RATE_HZ))
@@ -37,7 +37,7 @@ def main(place: str, precision: model.Precision) -> None:
     import onnxruntime  # noqa: F401
 
     note()
-    network = Network(model.load(place, precision), print)
+    network = Network(bundle.load(place, precision), print)
     note()
     network.suggest(listener, style)
     note()

@@ -13,16 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import context, features, model
+from rt_automix.analysis import context, features
+from rt_automix.analysis.bundle import Bundle, Precision
+from rt_automix.analysis.bundle import load as load_bundle
+from rt_automix.analysis.matcher import Matcher
+from rt_automix.analysis.network import Network, clean
+from rt_automix.analysis.statistics import Listener
+from rt_automix.analysis.suggester import MATCHER, PRECISIONS, Suggester
 from rt_automix.config import Config
 from rt_automix.engine import chain
 from rt_automix.engine import layout as at
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import ModelError
-from rt_automix.listening import Listener
-from rt_automix.matcher import Matcher
-from rt_automix.network import Network, clean
-from rt_automix.suggester import MATCHER, PRECISIONS, Suggester
 
 RATE_HZ = 48_000
 BLOCK = 64
@@ -53,7 +55,7 @@ class Worker:
         The music that it hears, over and over.
     """
 
-    def __init__(self, suggester: Suggester, bundle: model.Bundle | None, audio: Audio) -> None:
+    def __init__(self, suggester: Suggester, bundle: Bundle | None, audio: Audio) -> None:
         self.engine = Engine(suggester=suggester, analysis="off")
         self.engine.prepare(RATE_HZ, interval_samples())
         self.suggester, self._bundle = suggester, bundle
@@ -223,13 +225,13 @@ def live(worker: Worker, audio: Audio, seconds: float) -> dict[str, Any]:
 
 def networks(
     places: dict[str, Any], audio: Audio, complain: Callable[[str], None]
-) -> tuple[dict[str, Worker], dict[str, tuple[str, model.Precision]]]:
+) -> tuple[dict[str, Worker], dict[str, tuple[str, Precision]]]:
     """Workers by name, the matcher's first; and of the networks bundle and precision. Who is refused complains."""
     workers, origins = {MATCHER: Worker(Matcher(), None, audio)}, {}
     for name, place in places.items():
         for precision in PRECISIONS:
             try:
-                bundle = model.load(place, precision)
+                bundle = load_bundle(place, precision)
             except ModelError as error:
                 complain(f"{error} It is skipped.")
             else:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import limiter, loudness, material
-from rt_automix import profile
-from rt_automix.profile import Profile
+from rt_automix.analysis import profile
+from rt_automix.analysis.profile import Profile
 from rt_automix.units import db_from_power, lin_from_db
 from tests.oversampled import band_limited, true_peak_dbtp
 

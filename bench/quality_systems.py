@@ -18,16 +18,17 @@ from numpy.typing import NDArray
 from bench import limiter, material, peers, report
 from bench.bundles import find as find_bundles
 from bench.quality_measures import CEILING_DBTP, Limiter
-from rt_automix import model, params
+from rt_automix import params
+from rt_automix.analysis.bundle import load as load_bundle
+from rt_automix.analysis.matcher import Matcher
+from rt_automix.analysis.network import Network
+from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.statistics import Listener
+from rt_automix.analysis.suggester import Suggester
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import ModelError
 from rt_automix.io.files import AudioReader, AudioWriter
-from rt_automix.listening import Listener
-from rt_automix.matcher import Matcher
-from rt_automix.network import Network
-from rt_automix.profile import Profile
-from rt_automix.suggester import Suggester
 from rt_automix.units import LUFS_OFFSET_DB, lin_from_db
 
 Audio = NDArray[np.float32]
@@ -151,7 +152,7 @@ def _networks(models: Path | None, quick: bool) -> dict[str, System]:
         report.console.print("Networks are skipped: there are none here. Make some with: python -m training all")
     for name, place in list(places.items())[: 1 if quick else None]:
         try:
-            bundle = model.load(place)
+            bundle = load_bundle(place)
         except ModelError as error:
             report.console.print(f"{error} It is skipped.")
         else:

@@ -19,9 +19,10 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from bench import report
-from rt_automix import demo_song, measure
+from rt_automix import demo_song
+from rt_automix.analysis import measure
+from rt_automix.analysis.analyst import Analyst
 from rt_automix.engine import chain, history
-from rt_automix.engine.analyst import Analyst
 from rt_automix.engine.engine import Engine
 from rt_automix.io import files
 from rt_automix.io.files import AudioReader, AudioWriter

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-_CLASSES = {"Config": "config", "Engine": "engine.engine", "Profile": "profile"}
-_MODULES = ("config", "params", "profile", "render")
+_CLASSES = {"Config": "config", "Engine": "engine.engine", "Profile": "analysis.profile"}
+_MODULES = {"config": "config", "params": "params", "profile": "analysis.profile", "render": "render"}
 
 
 def __getattr__(name: str) -> object:
@@ -17,7 +17,7 @@ def __getattr__(name: str) -> object:
     if name in _CLASSES:
         return getattr(importlib.import_module(f"rt_automix.{_CLASSES[name]}"), name)
     if name in _MODULES:
-        return importlib.import_module(f"rt_automix.{name}")
+        return importlib.import_module(f"rt_automix.{_MODULES[name]}")
     if name == "__version__":
         try:
             return metadata.version("rt-automix")

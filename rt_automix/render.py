@@ -14,17 +14,17 @@ from typing import Any, Literal
 import numpy as np
 
 from rt_automix import params
-from rt_automix.auto_style import AutoStyle
+from rt_automix.analysis.auto_style import AutoStyle
+from rt_automix.analysis.measure import LoudnessCurve, Measurement, Meter
+from rt_automix.analysis.profile import MIN_MUSIC_S, Profile, load
+from rt_automix.analysis.statistics import Listener
+from rt_automix.analysis.suggester import Suggester, choose
 from rt_automix.config import Config
 from rt_automix.dsp import loudness, mix
 from rt_automix.engine.engine import Engine
 from rt_automix.engine.history import History, Recorder
 from rt_automix.errors import ConfigError
 from rt_automix.io.files import AudioReader, AudioWriter, Block
-from rt_automix.listening import Listener
-from rt_automix.measure import LoudnessCurve, Measurement, Meter
-from rt_automix.profile import MIN_MUSIC_S, Profile, load
-from rt_automix.suggester import Suggester, choose
 from rt_automix.units import FLOOR_DB, db_from_power, lin_from_db, power_from_db
 
 STEP_S = 0.1

@@ -12,7 +12,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from rt_automix import context, features, model, params
+from rt_automix import params
+from rt_automix.analysis import bundle, context, features
 
 OPSET = 17
 FULL_NORM, NONE_NORM = 0.05, 0.25
@@ -91,13 +92,13 @@ def write_golden(folder: Path, moved: Sequence[Any], window_share: float = 0.0) 
 def _graph(moved: Sequence[Any], window_share: float, clamped: bool, opset: int) -> bytes:
     """clip(matched (0 for the spread) + moved + window_share x mean of the window)."""
     part = context.PARTS["matched_norm"]
-    pick = np.zeros((context.SIZE, model.ANSWER_SHAPE[0] * params.COUNT), np.float32)
-    for row in (model.HEARD_ROW, model.SONG_ROW):
+    pick = np.zeros((context.SIZE, bundle.ANSWER_SHAPE[0] * params.COUNT), np.float32)
+    for row in (bundle.HEARD_ROW, bundle.SONG_ROW):
         pick[part, row * params.COUNT : (row + 1) * params.COUNT] = np.eye(params.COUNT)
     constants = {
         "pick": pick,
         "moved": np.stack([np.broadcast_to(np.float32(row), params.COUNT) for row in moved]),
-        "shape": np.array([-1, *model.ANSWER_SHAPE], np.int64),
+        "shape": np.array([-1, *bundle.ANSWER_SHAPE], np.int64),
         "window_share": np.float32(window_share),
         "low": np.float32(0.0),
         "high": np.float32(1.0),
@@ -118,7 +119,7 @@ def _graph(moved: Sequence[Any], window_share: float, clamped: bool, opset: int)
             helper.make_tensor_value_info("window", TensorProto.FLOAT, ["n", *context.WINDOW_SHAPE]),
             helper.make_tensor_value_info("context", TensorProto.FLOAT, ["n", context.SIZE]),
         ],
-        [helper.make_tensor_value_info("parameters", TensorProto.FLOAT, ["n", *model.ANSWER_SHAPE])],
+        [helper.make_tensor_value_info("parameters", TensorProto.FLOAT, ["n", *bundle.ANSWER_SHAPE])],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
     opsets = [helper.make_opsetid("", opset)]

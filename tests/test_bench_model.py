@@ -15,9 +15,9 @@ from bench import headlines, model_turns
 from bench import model as bench_model
 from bench.__main__ import main
 from rt_automix import demo_song
+from rt_automix.analysis.bundle import NAMES
+from rt_automix.analysis.matcher import Matcher
 from rt_automix.dsp.jit import JIT_ENABLED
-from rt_automix.matcher import Matcher
-from rt_automix.model import NAMES
 
 pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="times compiled kernels")
 VALIDATION = {"matcher": {"heard": [0.02, 0.04], "song": [0.1]}, "fp32": {"heard": [0.01, 0.02], "song": [0.1]}}

@@ -14,11 +14,12 @@ import pytest
 import soundfile as sf
 
 import rt_automix
-from rt_automix import params, profile
+from rt_automix import params
+from rt_automix.analysis import profile
+from rt_automix.analysis.measure import Meter
 from rt_automix.config import Config
 from rt_automix.demo_song import render_song
 from rt_automix.errors import ConfigError
-from rt_automix.measure import Meter
 from rt_automix.render import STEP_S, render
 from rt_automix.units import FLOOR_DB, lin_from_db
 

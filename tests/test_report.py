@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rt_automix import demo_song, params, report
+from rt_automix.analysis.measure import LoudnessCurve
 from rt_automix.errors import UserError
 from rt_automix.io.files import AudioWriter
-from rt_automix.measure import LoudnessCurve
 from rt_automix.render import History, RenderResult, render
 from rt_automix.report import curves, notes, page, words
 

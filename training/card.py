@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rt_automix import context, features, params
+from rt_automix import params
+from rt_automix.analysis import context, features
 from training import corpus
 
 _BODIES = {
@@ -52,7 +53,7 @@ def card(name: str, version: str, music: list[dict[str, Any]], figures: dict[str
         f"the matcher's answer. Output: {params.COUNT} mastering parameters for what has been heard, the same for "
         "the whole song, and the expected error of the latter. Every answer is inside the parameters' ranges.",
         "",
-        f"- Inputs: `window` ({rows} x {frames}) and `context` ({context.SIZE}), made by `rt_automix.context` "
+        f"- Inputs: `window` ({rows} x {frames}) and `context` ({context.SIZE}), made by `rt_automix.analysis.context` "
         f"version {context.VERSION}; output `parameters` (3 x {params.COUNT}), each 0..1 over its range",
         f"- Files: `{files['fp32']['name']}` ({files['fp32']['bytes'] / 1e6:.2f} MB), "
         f"`{files['int8']['name']}` ({files['int8']['bytes'] / 1e6:.2f} MB, 8 bits); `golden.npz`: inputs and the "

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rt_automix import context, params
+from rt_automix import params
+from rt_automix.analysis import context
+from rt_automix.analysis.features import MEL_BANDS
 from rt_automix.errors import ConfigError
-from rt_automix.features import MEL_BANDS
 from training.rehearsal import Rehearsal
 from training.teacher import REST_LU
 

@@ -15,9 +15,12 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import context, model, params
+from rt_automix import params
+from rt_automix.analysis import context
+from rt_automix.analysis.bundle import HEARD_ROW, NAMES, Bundle
+from rt_automix.analysis.bundle import load as load_bundle
+from rt_automix.analysis.network import Network
 from rt_automix.errors import ConfigError
-from rt_automix.network import Network
 from training import corpus, outcome, pictures, shards
 
 BATCH = 256
@@ -66,7 +69,7 @@ def read(folder: Path) -> dict[str, Any]:
     return {name: np.concatenate(parts) for name, parts in joined.items()}
 
 
-def answers_of(bundle: model.Bundle, arrays: dict[str, Any]) -> Numbers:
+def answers_of(bundle: Bundle, arrays: dict[str, Any]) -> Numbers:
     """What a bundle says of every example, heard and song: float64, shape (N, 2, COUNT)."""
     found = []
     for start in range(0, len(arrays["context"]), BATCH):
@@ -128,7 +131,7 @@ def listening_curve(examples: Examples) -> dict[str, Any]:
     return {"seconds": times, "systems": curves}
 
 
-def examples_of(data: Path, bundles: dict[str, model.Bundle]) -> Examples:
+def examples_of(data: Path, bundles: dict[str, Bundle]) -> Examples:
     """The test examples with the answers of the mean predictor, the matcher and each bundle."""
     arrays = read(data / "test")
     count = len(arrays["context"])
@@ -147,10 +150,10 @@ def examples_of(data: Path, bundles: dict[str, model.Bundle]) -> Examples:
     )
 
 
-def _answering(bundle: model.Bundle) -> Callable[[Any, int], Numbers]:
+def _answering(bundle: Bundle) -> Callable[[Any, int], Numbers]:
     def answer(shard: dict[str, Any], example: int) -> Numbers:
         window = shard["windows"][shard["window_of"][example]][None].astype(np.float32)
-        return params.denormalise(bundle.run(window, shard["context"][example][None])[0, model.HEARD_ROW])
+        return params.denormalise(bundle.run(window, shard["context"][example][None])[0, HEARD_ROW])
 
     return answer
 
@@ -165,7 +168,7 @@ def _playing(network: Network) -> Callable[[Any, int], Numbers]:
     return answer
 
 
-def rendered(data: Path, bundles: dict[str, model.Bundle], count: int, progress: Any) -> dict[str, Any]:
+def rendered(data: Path, bundles: dict[str, Bundle], count: int, progress: Any) -> dict[str, Any]:
     """Errors behind the real chain and shares of the teacher's improvement."""
     described = json.loads((data / "dataset.json").read_text(encoding="utf-8"))
     plans = {
@@ -195,7 +198,7 @@ def _pair(values: list[float]) -> dict[str, float]:
     return {"median": float(np.median(values)), "worst": float(np.max(values))}
 
 
-def left_alone(songs: list[corpus.Song], bundle: model.Bundle) -> dict[str, Any]:
+def left_alone(songs: list[corpus.Song], bundle: Bundle) -> dict[str, Any]:
     """Masters against their own profile, and against `auto`."""
     suggesters = {**outcome.matcher_only(), bundle.spec.name: Network(bundle, click.echo)}
     moved = outcome.no_harm(songs, suggesters)
@@ -276,12 +279,12 @@ def command(work: Path, models: Path, quick: bool, skip_renders: bool) -> None:
     """Judge the bundles on the test packages; writes tables, JSON and pictures to MODELS/results."""
     data, results = work / "data", models / "results"
     results.mkdir(parents=True, exist_ok=True)
-    names = [name for name in model.NAMES if (models / name / "model.json").is_file()]
+    names = [name for name in NAMES if (models / name / "model.json").is_file()]
     if not names:
         raise ConfigError(f"{models}: no bundles. Make them with: python -m training export all")
-    bundles = {name: model.load(models / name, "fp32") for name in reversed(names)}
+    bundles = {name: load_bundle(models / name, "fp32") for name in reversed(names)}
     if ENSEMBLE in bundles:
-        bundles[f"{ENSEMBLE} int8"] = model.load(models / ENSEMBLE, "int8")
+        bundles[f"{ENSEMBLE} int8"] = load_bundle(models / ENSEMBLE, "int8")
     examples = examples_of(data, bundles)
     report: dict[str, Any] = {"accuracy": accuracy(examples), "listening": listening_curve(examples)}
     if not skip_renders:

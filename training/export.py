@@ -1,6 +1,6 @@
 """Bundles: a trained network as ONNX, in full precision and in 8 bits, with all the runtime needs to trust it.
 
-What stands in a bundle's folder is what `rt_automix.model` reads and checks.
+What stands in a bundle's folder is what `rt_automix.analysis.bundle` reads and checks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from rt_automix import context, model
+from rt_automix.analysis import bundle, context
 from rt_automix.errors import ConfigError, ModelError
 from training import nets, runs
 from training.card import card, music_of
@@ -94,8 +94,8 @@ def write_bundle(
         if (out / name).exists():
             shutil.rmtree(out / name)
         folder.rename(out / name)
-    model.load(out / name, "fp32")
-    model.load(out / name, "int8")
+    bundle.load(out / name, "fp32")
+    bundle.load(out / name, "int8")
     return table
 
 
@@ -105,7 +105,7 @@ def _check(name: str, network: nn.Module, folder: Path, asked: Examples, said: d
     with torch.no_grad():
         wanted = network(torch.from_numpy(few.windows), torch.from_numpy(few.contexts)).numpy()
     off = float(np.abs(answers(folder / FP32, few) - wanted).max())
-    if not off <= model.TOLERANCES["fp32"]:
+    if not off <= bundle.TOLERANCES["fp32"]:
         raise ModelError(f"{name}: the graph's answers are {off:.2g} away from the network's. Report this as a bug.")
     full, small = (np.mean(list(mean_errors(said[precision], asked).values())) for precision in ("fp32", "int8"))
     if not small <= (1.0 + MOST_LOSS) * full:
@@ -121,8 +121,8 @@ def _check(name: str, network: nn.Module, folder: Path, asked: Examples, said: d
 def _table(
     name: str, folder: Path, asked: Examples, said: dict[str, Any], music: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """What model.json says; `rt_automix.model` reads it."""
-    spreads = said["fp32"][:, model.SPREAD_ROW]
+    """What model.json says; `rt_automix.analysis.bundle` reads it."""
+    spreads = said["fp32"][:, bundle.SPREAD_ROW]
     matched = asked.contexts[:, context.PARTS["matched_norm"]]
     matcher = mean_errors(np.stack([matched, matched, matched], 1), asked)
     files = {}
@@ -130,7 +130,7 @@ def _table(
         content = (folder / file).read_bytes()
         files[precision] = {"name": file, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     return {
-        **model.WANTED,
+        **bundle.WANTED,
         "name": name,
         "version": VERSION,
         "opset": OPSET,

@@ -23,7 +23,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import nn
 
-from rt_automix import context, model
+from rt_automix.analysis import bundle, context
 from training.dataset import Data
 
 OPSET = 17
@@ -143,6 +143,6 @@ def answers(path: Path, asked: Examples) -> NDArray[np.float32]:
 def mean_errors(answered: NDArray[np.float32], asked: Examples) -> dict[str, list[float]]:
     """Mean absolute error per parameter of what was heard and of the song."""
     return {
-        "heard": np.nanmean(np.abs(answered[:, model.HEARD_ROW] - asked.heard), 0).tolist(),
-        "song": np.nanmean(np.abs(answered[:, model.SONG_ROW] - asked.song), 0).tolist(),
+        "heard": np.nanmean(np.abs(answered[:, bundle.HEARD_ROW] - asked.heard), 0).tolist(),
+        "song": np.nanmean(np.abs(answered[:, bundle.SONG_ROW] - asked.song), 0).tolist(),
     }

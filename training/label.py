@@ -18,7 +18,7 @@ from typing import Any
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from rt_automix import context, profile
+from rt_automix.analysis import context, profile
 from rt_automix.errors import ConfigError, UserError
 from training import corpus
 from training.shards import PLANS, QUICK, SAMPLE_RATE_HZ, WIDENED, Plan, jobs, make, profile_table, write_whole

@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import params, profile
-from rt_automix.auto_style import AutoStyle
+from rt_automix import params
+from rt_automix.analysis import profile
+from rt_automix.analysis.auto_style import AutoStyle
+from rt_automix.analysis.matcher import Matcher
+from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.statistics import Listener
+from rt_automix.analysis.suggester import Suggester
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
-from rt_automix.listening import Listener
-from rt_automix.matcher import Matcher
-from rt_automix.profile import Profile
-from rt_automix.suggester import Suggester
 from training import corpus, shards
 from training.teacher import Teacher
 

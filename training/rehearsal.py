@@ -12,16 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rt_automix import context, features, params
-from rt_automix.dsp import compressor, equalizer
-from rt_automix.features import LOUDNESS_ROW, MEL_BANDS, MID_ROW, PEAK_ROW, SIDE_ROW
-from rt_automix.listening import QUIET_LU
-from rt_automix.matcher import (
+from rt_automix import params
+from rt_automix.analysis import context, features
+from rt_automix.analysis.features import LOUDNESS_ROW, MEL_BANDS, MID_ROW, PEAK_ROW, SIDE_ROW
+from rt_automix.analysis.matcher import (
     COMPRESSION_COST,
     COMPRESSION_TEMPERATURE,
     COMPRESSION_TOLERANCE_DB,
     COMPRESSIONS,
 )
+from rt_automix.analysis.statistics import QUIET_LU
+from rt_automix.dsp import compressor, equalizer
 from training.teacher import MOST_EXTRA_DB, REST_LU, TRIALS
 
 LIMITED_SHARES = (0.7, 0.5, 0.9)
@@ -155,7 +156,7 @@ class Rehearsal(nn.Module):
         return found[:, :-1], found[:, -1]
 
     def choose(self, reduced_db: Tensor, wanted_db: Tensor) -> Tensor:
-        """The setting that takes off what is wanted, 0..1, as `rt_automix.matcher.choose_compression`: (N,).
+        """The setting that takes off what is wanted, 0..1, as `rt_automix.analysis.matcher.choose_compression`: (N,).
 
         Parameters
         ----------

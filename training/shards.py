@@ -17,16 +17,17 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import context, features, listening, params, profile
-from rt_automix.features import FeatureStream, hop_samples
-from rt_automix.listening import WINDOW_FRAMES, Statistics
-from rt_automix.matcher import Matcher
-from rt_automix.profile import Profile
+from rt_automix import params
+from rt_automix.analysis import context, features, profile
+from rt_automix.analysis.features import FeatureStream, hop_samples
+from rt_automix.analysis.matcher import Matcher
+from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.statistics import MEMORY_S, WINDOW_FRAMES, Statistics
 from training import corpus, damage
 from training.teacher import Teacher
 
 SAMPLE_RATE_HZ = 44_100
-HEARD_UP_TO_S = listening.MEMORY_S + 0.1
+HEARD_UP_TO_S = MEMORY_S + 0.1
 """As long as statistics do not forget, they are those of the whole excerpt: only then there is an answer to it."""
 
 LONGEST_SONG_S = 200.0

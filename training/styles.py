@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from rt_automix import profile
+from rt_automix.analysis import profile
+from rt_automix.analysis.profile import RANGES, Profile
+from rt_automix.analysis.statistics import TONE_BANDS, tone_edges_hz
 from rt_automix.errors import ConfigError
-from rt_automix.listening import TONE_BANDS, tone_edges_hz
-from rt_automix.profile import RANGES, Profile
 from training import corpus
 
 Array = NDArray[np.float64]
@@ -70,7 +70,7 @@ def group(vectors: Array, albums: Sequence[str]) -> list[Style]:
 
     Parameters
     ----------
-    vectors : float64, shape (songs, listening.VECTOR_SIZE)
+    vectors : float64, shape (songs, statistics.VECTOR_SIZE)
     albums : sequence of str
         Where each song is from.
 

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.features import hop_samples
-from rt_automix.listening import QUIET_LU, SILENCE_LUFS, Statistics
-from rt_automix.matcher import COMPRESSIONS, Matcher, choose_compression, compose
-from rt_automix.profile import Profile
+from rt_automix.analysis.features import hop_samples
+from rt_automix.analysis.matcher import COMPRESSIONS, Matcher, choose_compression, compose
+from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.statistics import QUIET_LU, SILENCE_LUFS, Statistics
 from rt_automix.units import LUFS_OFFSET_DB, lin_from_db
 from training import blocks
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rt_automix import context
+from rt_automix.analysis import context
 from training.dataset import Batch, Data, batches
 from training.nets.common import Answer, Member, ten_from_nine
 

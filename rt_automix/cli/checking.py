@@ -29,7 +29,8 @@ def check(files: tuple[Path, ...]) -> None:
 
 def problems(path: Path) -> list[str]:
     """What is wrong with the file, and with what it names."""
-    from rt_automix import config, profile, suggester
+    from rt_automix import config
+    from rt_automix.analysis import profile, suggester
 
     found = config.problems(path)
     for setting, test in (("profile", profile.load), ("suggester", suggester.check_bundle)):

@@ -119,7 +119,7 @@ def live(**options: Any) -> None:
 
 def _setup(options: dict[str, Any]) -> Setup:
     """Check everything that can be checked before a device opens."""
-    from rt_automix import profile
+    from rt_automix.analysis import profile
     from rt_automix.live.setup import Setup
 
     config = settings.config_from(

@@ -27,7 +27,7 @@ def analyze(files: tuple[Path, ...], style_name: str, as_json: bool) -> None:
       rt-automix analyze mix.wav master.wav
       rt-automix analyze *.flac --json
     """
-    from rt_automix import profile
+    from rt_automix.analysis import profile
 
     style = profile.load(style_name)
     ensure_compiled()
@@ -48,11 +48,11 @@ def analyze(files: tuple[Path, ...], style_name: str, as_json: bool) -> None:
 
 def _analyze(path: Path, style: Any, progress: settings.Progress) -> dict[str, Any]:
     """Figures of a file by name; the distances are None where there is too little music."""
+    from rt_automix.analysis.measure import Meter
+    from rt_automix.analysis.profile import MIN_MUSIC_S
+    from rt_automix.analysis.statistics import Listener
     from rt_automix.dsp import mix
     from rt_automix.io.files import AudioReader
-    from rt_automix.listening import Listener
-    from rt_automix.measure import Meter
-    from rt_automix.profile import MIN_MUSIC_S
 
     with AudioReader(path) as reader:
         meter = Meter(reader.sample_rate_hz, reader.channels)
@@ -112,7 +112,7 @@ def list_(as_json: bool) -> None:
     Example:
       rt-automix profile list
     """
-    from rt_automix import profile
+    from rt_automix.analysis import profile
 
     styles = [profile.load(name) for name in profile.shipped()]
     if as_json:
@@ -143,7 +143,7 @@ def make(files: tuple[Path, ...], out: Path, name: str | None, force: bool, as_j
     if out.suffix != ".toml":
         raise ConfigError(f'{out}: profiles end in ".toml". Name it {out.with_suffix(".toml")}.')
     ensure_compiled()
-    from rt_automix import profile
+    from rt_automix.analysis import profile
 
     with terminal.progress() as progress:
         songs = [settings.measured(path, progress) for path in files]

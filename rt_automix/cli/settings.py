@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from rt_automix.analysis.profile import Profile
     from rt_automix.config import Config
     from rt_automix.io.files import AudioReader
-    from rt_automix.profile import Profile
 
 Progress = Callable[[str, float], None]
 
@@ -41,7 +41,7 @@ suggester = click.option(
 def config_from(path: Path | None, **overrides: object) -> Config:
     """The settings of a file, or the defaults, under what the command line says (None says nothing)."""
     from rt_automix import config
-    from rt_automix.suggester import check
+    from rt_automix.analysis.suggester import check
 
     dotted: dict[str, Any] = {name.replace("__", "."): value for name, value in overrides.items()}
     settings = config.load(path).with_overrides(**dotted)
@@ -51,14 +51,14 @@ def config_from(path: Path | None, **overrides: object) -> Config:
 
 def style_of(config: Config, reference: Path | None, progress: Progress) -> Profile:
     """The profile that the settings name, or that of a reference song."""
-    from rt_automix import profile
+    from rt_automix.analysis import profile
 
     return profile.load(config.master.profile) if reference is None else measured(reference, progress)
 
 
 def measured(song: Path, progress: Progress) -> Profile:
     """The profile of a song."""
-    from rt_automix import profile
+    from rt_automix.analysis import profile
     from rt_automix.io.files import AudioReader
 
     with AudioReader(song) as reader:

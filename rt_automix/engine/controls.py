@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
+from rt_automix.analysis.profile import Profile
 from rt_automix.config import Config
 from rt_automix.engine import layout as at
 from rt_automix.errors import ConfigError, nearest
-from rt_automix.profile import Profile
 from rt_automix.units import lin_from_db
 
 LISTEN = {"master": at.LISTEN_MASTER, "bypass": at.LISTEN_BYPASS, "compare": at.LISTEN_COMPARE}

@@ -9,15 +9,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import params, profile
+from rt_automix import params
+from rt_automix.analysis import profile
+from rt_automix.analysis.analyst import Analyst, publish
+from rt_automix.analysis.matcher import Matcher
+from rt_automix.analysis.suggester import Suggester
 from rt_automix.config import Config
 from rt_automix.dsp import atomics, compressor, equalizer, limiter, loudness, rider
 from rt_automix.engine import chain, controls, meters, steering
 from rt_automix.engine import layout as at
-from rt_automix.engine.analyst import Analyst, publish
 from rt_automix.errors import UserError
-from rt_automix.matcher import Matcher
-from rt_automix.suggester import Suggester
 from rt_automix.units import lin_from_db
 
 SAMPLE_RATES_HZ = (44_100, 96_000)

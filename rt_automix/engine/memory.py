@@ -10,12 +10,12 @@ import math
 from typing import Any
 
 from rt_automix import params
+from rt_automix.analysis.statistics import Statistics
 from rt_automix.dsp import rider
 from rt_automix.engine import controls
 from rt_automix.engine import layout as at
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import UserError
-from rt_automix.listening import Statistics
 
 
 def learned(engine: Engine) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rt_automix import profile
+from rt_automix.analysis import profile
 from rt_automix.engine import controls
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import ConfigError, UserError, nearest

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from rt_automix.analysis.suggester import AUTO, choose
 from rt_automix.engine import memory
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import AutomixError, DeviceError, UserError
@@ -26,7 +27,6 @@ from rt_automix.live import keeper
 from rt_automix.live.desk import Desk
 from rt_automix.live.hands import Hands, Mappings
 from rt_automix.live.setup import LOST, Setup
-from rt_automix.suggester import AUTO, choose
 
 LOOP_S = 0.001
 """How often knobs are looked at."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rt_automix.config import Config
 
 if TYPE_CHECKING:
-    from rt_automix.profile import Profile
+    from rt_automix.analysis.profile import Profile
 
 LOST = 75
 """Exit code of a process that plays, if its device went away (EX_TEMPFAIL)."""

@@ -18,7 +18,7 @@ from rt_automix.live.player import Player
 from rt_automix.live.setup import LOST, Setup
 
 if TYPE_CHECKING:
-    from rt_automix.profile import Profile
+    from rt_automix.analysis.profile import Profile
 
 STALL_S = 1.5
 """A process that plays but whose callbacks have stopped for this long hangs."""

@@ -9,10 +9,10 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from rt_automix import profile
+from rt_automix.analysis import profile
+from rt_automix.analysis.profile import Profile
 from rt_automix.errors import ConfigError
 from rt_automix.panel.api import Command
-from rt_automix.profile import Profile
 
 MOST_COMMANDS = 64
 """So few that all of them fit into the pipe to a process that has stopped reading it."""

@@ -90,7 +90,7 @@ def test_a_frozen_analysis_is_the_same_as_held_parameters(song):
     run(stuck, audio[:, :half], 512)
     held._analysis = stuck._analysis = "off"
     # The stuck worker's last message is still there; the holder publishes the same again.
-    from rt_automix.engine.analyst import publish
+    from rt_automix.analysis.analyst import publish
 
     publish(
         held._f64,
@@ -205,7 +205,7 @@ def test_bypass_is_the_delayed_input_and_enters_without_a_click(song):
 
 
 def test_compare_is_as_loud_as_the_master_and_keeps_the_ceiling(song):
-    from rt_automix.measure import Meter
+    from rt_automix.analysis.measure import Meter
 
     audio = 2.0 * song[:, 14 * RATE_HZ : 27 * RATE_HZ]  # the chorus; the match is limited to 12 dB
     loudness = {}
@@ -328,7 +328,7 @@ def test_target_loudness_is_met_whatever_the_suggester_says(song):
         def suggest(self, listener, style):
             return params.from_dict({"input_gain_db": -6.0})
 
-    from rt_automix.measure import Meter
+    from rt_automix.analysis.measure import Meter
 
     audio = np.concatenate([song[:, 14 * RATE_HZ : 24 * RATE_HZ]] * 2, axis=1)
     engine = Engine(

@@ -8,13 +8,16 @@ import bundles
 import numpy as np
 import pytest
 
-from rt_automix import demo_song, features, model, params, profile
+from rt_automix import demo_song, params
+from rt_automix.analysis import features, profile
+from rt_automix.analysis.analyst import DEAD_BAND_NORM, HURRY, SLOWEST
+from rt_automix.analysis.bundle import Bundle
+from rt_automix.analysis.bundle import load as load_bundle
+from rt_automix.analysis.clipping import CLIPPED_SHARE, FRAMES, LONGEST_S, Clipping
+from rt_automix.analysis.network import Network
 from rt_automix.config import Config
 from rt_automix.dsp.jit import JIT_ENABLED
-from rt_automix.engine.analyst import DEAD_BAND_NORM, HURRY, SLOWEST
-from rt_automix.engine.clipping import CLIPPED_SHARE, FRAMES, LONGEST_S, Clipping
 from rt_automix.engine.engine import Engine
-from rt_automix.network import Network
 
 RATE_HZ = 48000
 HOP = features.hop_samples(RATE_HZ)
@@ -29,10 +32,10 @@ def song() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory) -> model.Bundle:
+def bundle(tmp_path_factory) -> Bundle:
     """Its answer depends on the window as well as on what the matcher says."""
     folder = tmp_path_factory.mktemp("bundle") / "tiny"
-    return model.load(bundles.make(folder, moved_norm=0.2, window_share=0.004, spread_norm=0.1))
+    return load_bundle(bundles.make(folder, moved_norm=0.2, window_share=0.004, spread_norm=0.1))
 
 
 class Fixed:

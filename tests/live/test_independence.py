@@ -11,10 +11,10 @@ from jackserver import jack_server, needs_jack
 from liverun import LiveRun, Probe
 
 from rt_automix import params
+from rt_automix.analysis.suggester import choose
 from rt_automix.engine import memory
 from rt_automix.engine.engine import Engine
 from rt_automix.io.wiring import FADE_S
-from rt_automix.suggester import choose
 
 pytestmark = needs_jack
 
@@ -38,7 +38,7 @@ def intrude():
 threading.Thread(target=intrude, daemon=True).start()
 """
 HOLD_THE_INTERPRETER = "import ctypes; ctypes.PyDLL(None).usleep(2_000_000)"
-STOP_THE_ANALYSIS = "from rt_automix.engine.analyst import Analyst; Analyst.follow = lambda *_: time.sleep(2.0)"
+STOP_THE_ANALYSIS = "from rt_automix.analysis.analyst import Analyst; Analyst.follow = lambda *_: time.sleep(2.0)"
 
 
 def noise(seconds):

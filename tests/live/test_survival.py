@@ -88,7 +88,7 @@ def assert_kept(before, applied, run):
 @pytest.fixture
 def profile_file(tmp_path):
     """A profile of one's own."""
-    from rt_automix import profile
+    from rt_automix.analysis import profile
 
     path = tmp_path / "mine.toml"
     profile.load("balanced").save(path)

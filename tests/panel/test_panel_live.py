@@ -19,11 +19,11 @@ from liverun import LiveRun, kill
 from panel_messages import FUZZED
 from panel_stage import next_of
 
+from rt_automix.analysis.suggester import choose
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import ConfigError
 from rt_automix.io.wiring import FADE_S
 from rt_automix.panel import api
-from rt_automix.suggester import choose
 
 RATE_HZ = 48_000
 PAGES = 32

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from rt_automix import params, profile
+from rt_automix import params
+from rt_automix.analysis import profile
 from rt_automix.dsp import equalizer
 from rt_automix.io.board import TAKE_SAMPLES, WRITTEN, Board
 from rt_automix.panel import scope

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rt_automix import context, params
+from rt_automix import params
+from rt_automix.analysis import context
 
 USES = ("train", "validation")
 

@@ -15,7 +15,10 @@ import onnx  # noqa: E402
 import shards  # noqa: E402
 from click.testing import CliRunner  # noqa: E402
 
-from rt_automix import context, model, params  # noqa: E402
+from rt_automix import params  # noqa: E402
+from rt_automix.analysis import context  # noqa: E402
+from rt_automix.analysis.bundle import HEARD_ROW, TOLERANCES, Precision  # noqa: E402
+from rt_automix.analysis.bundle import load as load_bundle  # noqa: E402
 from rt_automix.errors import ConfigError, ModelError  # noqa: E402
 from training import export, nets, runs  # noqa: E402
 from training.dataset import load, measure_scale  # noqa: E402
@@ -66,12 +69,12 @@ def test_both_graphs_say_what_the_network_says(work: Path, asked: Examples, tmp_
     with torch.no_grad():
         wanted = member(torch.from_numpy(few.windows), torch.from_numpy(few.contexts)).numpy()
     matched = few.contexts[:, context.PARTS["matched_norm"]]
-    corrected = np.abs(wanted[:, model.HEARD_ROW] - matched).mean()
+    corrected = np.abs(wanted[:, HEARD_ROW] - matched).mean()
     assert corrected > 0.005
     write_graph(member, tmp_path / "full.onnx")
     quantise(tmp_path / "full.onnx", tmp_path / "small.onnx", asked.some(64))
     full, small = (answers(tmp_path / file, few) for file in ("full.onnx", "small.onnx"))
-    assert np.abs(full - wanted).max() <= model.TOLERANCES["fp32"]
+    assert np.abs(full - wanted).max() <= TOLERANCES["fp32"]
     assert np.abs(small - wanted).mean() <= 0.1 * corrected
     assert not np.array_equal(small, full)
     assert not {node.op_type for node in onnx.load(tmp_path / "full.onnx").graph.node} & {"BatchNormalization", "If"}
@@ -79,14 +82,14 @@ def test_both_graphs_say_what_the_network_says(work: Path, asked: Examples, tmp_
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 @pytest.mark.parametrize("name", ["ast_regressor", nets.ENSEMBLE])
-def test_the_runtime_takes_a_bundle(models: Path, asked: Examples, name: str, precision: model.Precision) -> None:
-    bundle = model.load(models / name, precision)
+def test_the_runtime_takes_a_bundle(models: Path, asked: Examples, name: str, precision: Precision) -> None:
+    bundle = load_bundle(models / name, precision)
     answered = bundle.run(asked.windows[:5], asked.contexts[:5])
     assert answered.shape == (5, 3, params.COUNT)
     assert ((answered >= 0.0) & (answered <= 1.0)).all()
     with np.load(models / name / "golden.npz") as golden:
         again = bundle.run(golden["window"], golden["context"])
-        assert np.abs(again - golden[precision]).max() <= model.TOLERANCES[precision]
+        assert np.abs(again - golden[precision]).max() <= TOLERANCES[precision]
         assert len(golden["window"]) == export.GOLDENS
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from rt_automix import context, demo_song, params
-from rt_automix.listening import Listener
+from rt_automix import demo_song, params
+from rt_automix.analysis import context
+from rt_automix.analysis.statistics import Listener
 from training import corpus, label
 from training import shards as examples
 

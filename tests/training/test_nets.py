@@ -11,10 +11,11 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from shards import vectors  # noqa: E402
 
-from rt_automix import context, params  # noqa: E402
+from rt_automix import params  # noqa: E402
+from rt_automix.analysis import context  # noqa: E402
+from rt_automix.analysis.statistics import tone_edges_hz  # noqa: E402
 from rt_automix.dsp import equalizer  # noqa: E402
 from rt_automix.errors import ConfigError  # noqa: E402
-from rt_automix.listening import tone_edges_hz  # noqa: E402
 from training import nets  # noqa: E402
 from training.dataset import FAR_FROM_REST_LU, TOTAL_RANGE_DB, Augmentation, Batch, Scale, augment, augment_windows  # noqa: E402
 from training.loss import Loss, Weights, band_shapes, spread_likelihood  # noqa: E402

@@ -12,10 +12,11 @@ torch = pytest.importorskip("torch", reason="the rehearsal is a part of networks
 
 from shards import vectors  # noqa: E402
 
-from rt_automix import context, demo_song, params, profile  # noqa: E402
+from rt_automix import demo_song, params  # noqa: E402
+from rt_automix.analysis import context, profile  # noqa: E402
+from rt_automix.analysis.matcher import COMPRESSIONS, Matcher, choose_compression  # noqa: E402
+from rt_automix.analysis.statistics import Listener  # noqa: E402
 from rt_automix.dsp import compressor  # noqa: E402
-from rt_automix.listening import Listener  # noqa: E402
-from rt_automix.matcher import COMPRESSIONS, Matcher, choose_compression  # noqa: E402
 from training import rehearsal  # noqa: E402
 from training.rehearsal import EXTRAS_DB, GAIN_AT, REDUCED_AT, SIZE, WANTED_AT, Rehearsal  # noqa: E402
 from training.teacher import MOST_EXTRA_DB, TRIALS, Teacher  # noqa: E402

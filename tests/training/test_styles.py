@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from rt_automix import profile
+from rt_automix.analysis import profile
+from rt_automix.analysis.statistics import TONE_BANDS
 from rt_automix.errors import ConfigError
-from rt_automix.listening import TONE_BANDS
 from training import corpus, styles
 from training.__main__ import main
 

@@ -7,12 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from rt_automix import demo_song, params, profile
+from rt_automix import demo_song, params
+from rt_automix.analysis import profile
+from rt_automix.analysis.matcher import Matcher
+from rt_automix.analysis.statistics import Listener
 from rt_automix.config import Config
 from rt_automix.dsp import compressor
 from rt_automix.engine.engine import Engine
-from rt_automix.listening import Listener
-from rt_automix.matcher import Matcher
 from training import blocks
 from training.teacher import Teacher
 

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rt_automix import context, params
-from rt_automix.features import HOP_S, MEL_BANDS
-from rt_automix.listening import MEMORY_S
+from rt_automix import params
+from rt_automix.analysis import context
+from rt_automix.analysis.features import HOP_S, MEL_BANDS
+from rt_automix.analysis.statistics import MEMORY_S
 from training.dataset import TOTAL_RANGE_DB, Scale, split_total, total_norm
 from training.rehearsal import GAIN_AT, REDUCED_AT, SIZE, WANTED_AT, Rehearsal
 

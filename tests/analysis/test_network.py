@@ -13,11 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from rt_automix import context, demo_song, model, params, profile, suggester
+from rt_automix import demo_song, params
+from rt_automix.analysis import context, profile, suggester
+from rt_automix.analysis.bundle import ANSWER_SHAPE, Bundle, shipped
+from rt_automix.analysis.bundle import load as load_bundle
+from rt_automix.analysis.matcher import TRUST_S, Matcher
+from rt_automix.analysis.network import Network, clean
+from rt_automix.analysis.statistics import Listener
 from rt_automix.errors import ConfigError, ModelError
-from rt_automix.listening import Listener
-from rt_automix.matcher import TRUST_S, Matcher
-from rt_automix.network import Network, clean
 
 RATE_HZ = 44100
 STYLE = profile.load("balanced")
@@ -46,7 +49,7 @@ def network(tmp_path):
     made = []
 
     def make(**settings):
-        bundle = model.load(bundles.make(tmp_path / f"tiny{len(made)}", **settings))
+        bundle = load_bundle(bundles.make(tmp_path / f"tiny{len(made)}", **settings))
         made.append(Network(bundle, complaints.append))
         return made[-1]
 
@@ -128,7 +131,7 @@ class Session:
         return [answer]
 
 
-def answer(value=0.5, shape=(1, *model.ANSWER_SHAPE), **at):
+def answer(value=0.5, shape=(1, *ANSWER_SHAPE), **at):
     array = np.full(shape, value, np.float32)
     for row, number in at.items():
         array[0, int(row[3:]), 4] = number
@@ -167,8 +170,8 @@ _WILD = arrays.arrays(np.float32, (1, 3, 10), elements=_SMALL.map(np.float32), f
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory) -> model.Bundle:
-    return model.load(bundles.make(tmp_path_factory.mktemp("bundle") / "tiny", window_share=0.01))
+def tiny(tmp_path_factory) -> Bundle:
+    return load_bundle(bundles.make(tmp_path_factory.mktemp("bundle") / "tiny", window_share=0.01))
 
 
 @given(given_answer=_ANSWERS | _WILD)
@@ -204,10 +207,10 @@ def test_100_000_insane_inputs_give_sane_answers(tiny):
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp32"])
-@pytest.mark.parametrize("name", model.shipped())
+@pytest.mark.parametrize("name", shipped())
 def test_shipped_networks_give_sane_answers_to_insane_inputs(name, precision):
     rng = np.random.default_rng(5)
-    bundle = model.load(name, precision)
+    bundle = load_bundle(name, precision)
     inputs = _adversarial(rng, (100, *context.WINDOW_SHAPE)), _adversarial(rng, (100, context.SIZE))
     answers = bundle.run(*clean(*inputs))
     assert ((answers >= -1e-3) & (answers <= 1.0 + 1e-3)).all()
@@ -228,7 +231,7 @@ def test_cleaning_leaves_what_is_sane_alone(listener):
 def shelf(tmp_path, monkeypatch) -> Path:
     """A folder of models with one that is sound, in the place of the shipped ones."""
     bundles.make(tmp_path / "models" / "weighted_ensemble")
-    monkeypatch.setattr(model, "FOLDERS", (tmp_path / "models",))
+    monkeypatch.setattr("rt_automix.analysis.bundle.FOLDERS", (tmp_path / "models",))
     return tmp_path / "models"
 
 

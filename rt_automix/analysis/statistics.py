@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import features
-from rt_automix.features import HOP_S, MEL_BANDS, ROWS, FeatureStream
+from rt_automix.analysis import features
+from rt_automix.analysis.features import HOP_S, MEL_BANDS, ROWS, FeatureStream
 from rt_automix.units import db_from_power, energy_from_lufs, lufs_from_energy, power_from_db
 
 WINDOW_FRAMES = 107

@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from rt_automix import profile
+from rt_automix.analysis import profile
+from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.statistics import TONE_BANDS, VECTOR_SIZE, Listener
 from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.errors import ConfigError
-from rt_automix.listening import TONE_BANDS, VECTOR_SIZE, Listener
-from rt_automix.profile import Profile
 
 SAMPLE_RATE_HZ = 48000
 compiled = pytest.mark.skipif(not JIT_ENABLED, reason="takes minutes in plain Python; the meter has its own tests")

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import profile
-from rt_automix.listening import TONE_BANDS, Statistics
-from rt_automix.profile import MIN_MUSIC_S, Profile
+from rt_automix.analysis import profile
+from rt_automix.analysis.profile import MIN_MUSIC_S, Profile
+from rt_automix.analysis.statistics import TONE_BANDS, Statistics
 
 NAME = "auto"
 TIME_CONSTANT_S = 10.0

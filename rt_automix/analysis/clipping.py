@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.features import HOP_S
+from rt_automix.analysis.features import HOP_S
 
 FULL_SCALE_LIN = 0.99
 FLAT_SAMPLES = 3

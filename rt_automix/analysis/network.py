@@ -7,12 +7,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import context, params
+from rt_automix import params
+from rt_automix.analysis import context
+from rt_automix.analysis.bundle import HEARD_ROW, SONG_ROW, SPREAD_ROW, Bundle
+from rt_automix.analysis.matcher import MIN_MUSIC_S, Matcher
+from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.statistics import Listener
 from rt_automix.errors import ModelError
-from rt_automix.listening import Listener
-from rt_automix.matcher import MIN_MUSIC_S, Matcher
-from rt_automix.model import HEARD_ROW, SONG_ROW, SPREAD_ROW, Bundle
-from rt_automix.profile import Profile
 
 _CONTEXT_LIMIT = 100.0
 """No number of a sane context is beyond."""
@@ -74,7 +75,7 @@ class Network:
         return _combine(matched, answer, sure)
 
     def _ask(self, window: NDArray[np.float32], vector: NDArray[np.float32]) -> NDArray[np.float64] | None:
-        """The network's answer, float64 of model.ANSWER_SHAPE in 0..1; None if it gave none."""
+        """The network's answer, float64 of bundle.ANSWER_SHAPE in 0..1; None if it gave none."""
         try:
             answer = self._bundle.run(*clean(window[None], vector[None]))[0].astype(np.float64)
             if not (np.abs(answer - 0.5) <= 0.5 + _ROUNDING_NORM).all():

@@ -6,9 +6,18 @@ import numpy as np
 import pyloudnorm
 import pytest
 
-from rt_automix import features
+from rt_automix.analysis import features
+from rt_automix.analysis.features import (
+    LOUDNESS_ROW,
+    MEL_BANDS,
+    MID_ROW,
+    PEAK_ROW,
+    ROW_FLOOR_DB,
+    ROWS,
+    SIDE_ROW,
+    FeatureStream,
+)
 from rt_automix.dsp import loudness
-from rt_automix.features import LOUDNESS_ROW, MEL_BANDS, MID_ROW, PEAK_ROW, ROW_FLOOR_DB, ROWS, SIDE_ROW, FeatureStream
 
 RATES_HZ = (44100, 48000, 88200, 96000)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pyloudnorm
 import pytest
 
-from rt_automix import features, listening
-from rt_automix.features import HOP_S, LOUDNESS_ROW, MEL_BANDS, PEAK_ROW, ROW_FLOOR_DB, ROWS
-from rt_automix.listening import Listener, Statistics
+from rt_automix.analysis import features
+from rt_automix.analysis.features import HOP_S, LOUDNESS_ROW, MEL_BANDS, PEAK_ROW, ROW_FLOOR_DB, ROWS
+from rt_automix.analysis.statistics import TONE_MATRIX, VECTOR_SIZE, Listener, Statistics, tone_edges_hz
 
 SAMPLE_RATE_HZ = 48000
 
@@ -49,7 +49,7 @@ def test_levels_of_steady_frames():
     assert statistics.dynamics_db == pytest.approx(0.0, abs=1e-9)
     assert statistics.seconds_heard == pytest.approx(50 * HOP_S)
     vector = statistics.vector()
-    assert vector.shape == (listening.VECTOR_SIZE,)
+    assert vector.shape == (VECTOR_SIZE,)
     np.testing.assert_allclose(vector[-5:], [-20.0, 14.0, -10.0, -6.0, 0.0], atol=0.01)
     assert vector[:24].mean() == pytest.approx(0.0, abs=1e-9)
 
@@ -169,13 +169,13 @@ def test_nothing_heard_is_finite():
 
 
 def test_tone_bands_cover_their_range_once():
-    edges = listening.tone_edges_hz()
+    edges = tone_edges_hz()
     assert edges[0] == pytest.approx(30.0) and edges[-1] == pytest.approx(18000.0)
-    shares = listening.TONE_MATRIX.sum(axis=0)
+    shares = TONE_MATRIX.sum(axis=0)
     whole = features.mel_edges_hz()[2:] < 18000.0
     np.testing.assert_allclose(shares[whole], 1.0, atol=1e-9)
-    assert (listening.TONE_MATRIX >= 0.0).all() and (shares <= 1.0 + 1e-9).all()
-    assert (listening.TONE_MATRIX.sum(axis=1) > 0.2).all()
+    assert (TONE_MATRIX >= 0.0).all() and (shares <= 1.0 + 1e-9).all()
+    assert (TONE_MATRIX.sum(axis=1) > 0.2).all()
 
 
 def test_the_window_rolls():

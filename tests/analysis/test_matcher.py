@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from scipy.optimize import lsq_linear
 
-from rt_automix import features, matcher, params, profile
+from rt_automix import params
+from rt_automix.analysis import features, matcher, profile
+from rt_automix.analysis.matcher import Matcher
+from rt_automix.analysis.statistics import MEMORY_S, TONE_MATRIX, Listener
 from rt_automix.dsp import compressor, equalizer
 from rt_automix.dsp.jit import JIT_ENABLED
-from rt_automix.listening import MEMORY_S, TONE_MATRIX, Listener
-from rt_automix.matcher import Matcher
 
 if not JIT_ENABLED:
     pytest.skip("takes minutes in plain Python; the kernels have their own tests", allow_module_level=True)

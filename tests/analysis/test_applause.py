@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from crowd import applause, noise
 
-from rt_automix import demo_song, features
+from rt_automix import demo_song
+from rt_automix.analysis import features
+from rt_automix.analysis.applause import LONGEST_S, MUSIC_S, Applause
+from rt_automix.analysis.features import HOP_S, FeatureStream
+from rt_automix.analysis.measure import Meter
 from rt_automix.config import Config, Master
 from rt_automix.dsp.jit import JIT_ENABLED
-from rt_automix.engine.applause import LONGEST_S, MUSIC_S, Applause
 from rt_automix.engine.engine import Engine
-from rt_automix.features import HOP_S, FeatureStream
-from rt_automix.measure import Meter
 
 RATE_HZ = 48000
 PAUSE_S = 4.0

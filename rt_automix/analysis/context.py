@@ -12,16 +12,17 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import features, params
-from rt_automix.features import MEL_BANDS
-from rt_automix.listening import (
+from rt_automix import params
+from rt_automix.analysis import features
+from rt_automix.analysis.features import MEL_BANDS
+from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.statistics import (
     LEVELS_LUFS,
     MEMORY_S,
     TONE_BANDS,
     WINDOW_FRAMES,
     Statistics,
 )
-from rt_automix.profile import Profile
 from rt_automix.units import db_from_power
 
 VERSION = 2

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.features import HOP_S, k_weighting_power
+from rt_automix.analysis.features import HOP_S, k_weighting_power
 
 FRAMES = 7
 """Frames that are looked at together: the verdict comes 0.7 to 1 s after the applause has begun."""

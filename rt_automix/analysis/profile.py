@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix.analysis.features import SAMPLE_LIMIT, FeatureStream
+from rt_automix.analysis.statistics import TONE_BANDS, Statistics, tone_edges_hz
 from rt_automix.errors import ConfigError, nearest
-from rt_automix.features import SAMPLE_LIMIT, FeatureStream
-from rt_automix.listening import TONE_BANDS, Statistics, tone_edges_hz
 from rt_automix.units import db_from_lin
 
 MIN_MUSIC_S = 1.0
@@ -58,7 +58,7 @@ class Profile:
     dynamics_db: float
 
     def vector(self) -> NDArray[np.float64]:
-        """In the order of `Statistics.vector`: float64, shape (listening.VECTOR_SIZE,)."""
+        """In the order of `Statistics.vector`: float64, shape (statistics.VECTOR_SIZE,)."""
         return np.array([*self.bands_db, *(getattr(self, name) for name in RANGES)])
 
     def save(self, path: str | Path, comment: str = "") -> None:

@@ -11,9 +11,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import features, params
-from rt_automix.dsp import compressor, equalizer
-from rt_automix.listening import (
+from rt_automix import params
+from rt_automix.analysis import features
+from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.statistics import (
     LEVEL_ENERGIES,
     LEVEL_STEP_LU,
     LEVELS_LUFS,
@@ -23,7 +24,7 @@ from rt_automix.listening import (
     Listener,
     Statistics,
 )
-from rt_automix.profile import Profile
+from rt_automix.dsp import compressor, equalizer
 from rt_automix.units import db_from_power, lin_from_db, lufs_from_energy, power_from_db
 
 MIN_MUSIC_S = 1.0

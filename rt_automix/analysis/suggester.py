@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from rt_automix import model, params
+from rt_automix import params
+from rt_automix.analysis import bundle
+from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.statistics import Listener
 from rt_automix.errors import ConfigError, ModelError, nearest
-from rt_automix.listening import Listener
-from rt_automix.profile import Profile
 
 AUTO, MATCHER = "auto", "matcher"
-PRECISIONS: tuple[model.Precision, ...] = ("int8", "fp32")
+PRECISIONS: tuple[bundle.Precision, ...] = ("int8", "fp32")
 
 
 class Suggester(Protocol):
@@ -42,7 +43,7 @@ def check(text: str) -> None:
     A model may be followed by its precision, as in `weighted_ensemble:fp32`. Thread: main. Allocates: yes.
     """
     name, _ = _split(text)
-    known = (AUTO, MATCHER, *dict.fromkeys((*model.NAMES, *model.shipped())))
+    known = (AUTO, MATCHER, *dict.fromkeys((*bundle.NAMES, *bundle.shipped())))
     if name not in known and not _is_path(name):
         near = nearest(name, known)
         raise ConfigError(f'suggester "{text}" is unknown.{near} Known: {", ".join(known)}; or the folder of a model.')
@@ -60,7 +61,7 @@ def check_bundle(text: str) -> None:
     check(text)
     name, precision = _split(text)
     if name not in (AUTO, MATCHER):
-        model.inspect(name, precision)
+        bundle.inspect(name, precision)
 
 
 def choose(text: str, complain: Callable[[str], None]) -> Suggester:
@@ -75,20 +76,20 @@ def choose(text: str, complain: Callable[[str], None]) -> Suggester:
 
     Thread: main. Allocates: yes.
     """
-    from rt_automix.matcher import Matcher
-    from rt_automix.network import Network
+    from rt_automix.analysis.matcher import Matcher
+    from rt_automix.analysis.network import Network
 
     name, precision = _split(text)
     if name == MATCHER:
         return Matcher()
     try:
-        return Network(model.load(model.NAMES[0] if name == AUTO else name, precision), complain)
+        return Network(bundle.load(bundle.NAMES[0] if name == AUTO else name, precision), complain)
     except ModelError as error:
         complain(f"{error} The matcher decides.")
         return Matcher()
 
 
-def _split(text: str) -> tuple[str, model.Precision]:
+def _split(text: str) -> tuple[str, bundle.Precision]:
     """Name and precision. Raises ConfigError for a precision that there is not."""
     name, colon, last = text.rpartition(":")
     for precision in PRECISIONS:

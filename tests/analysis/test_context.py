@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from rt_automix import context, features, params, profile
-from rt_automix.listening import MEMORY_S, WINDOW_FRAMES, Listener, Statistics
+from rt_automix import params
+from rt_automix.analysis import context, features, profile
+from rt_automix.analysis.statistics import MEMORY_S, WINDOW_FRAMES, Listener, Statistics
 
 RATE_HZ = 44_100
 STYLE = profile.load("balanced")

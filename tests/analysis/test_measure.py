@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from scipy.signal import firwin, lfilter
 
+from rt_automix.analysis.measure import Measurement, Meter
 from rt_automix.dsp.jit import JIT_ENABLED
-from rt_automix.measure import Measurement, Meter
 from rt_automix.units import FLOOR_DB
 
 RATE_HZ = 48000

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import context, features, params
+from rt_automix import params
+from rt_automix.analysis import context, features
 from rt_automix.errors import ModelError, nearest
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ NAMES = (
 )
 """The bundles that belong to the package, the one to use first."""
 
-FOLDERS = (Path(__file__).parent / "data/models", Path(__file__).parent.parent / "models")
+FOLDERS = (Path(__file__).parents[1] / "data/models", Path(__file__).parents[2] / "models")
 """Where bundles are found by name: in an installed package, in a checkout."""
 
 Precision = Literal["int8", "fp32"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -12,10 +13,11 @@ import bundles
 import numpy as np
 import pytest
 
-from rt_automix import context, model, params
+from rt_automix import params
+from rt_automix.analysis import bundle, context
 from rt_automix.errors import ModelError
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -35,33 +37,33 @@ def rewrite(folder: Path, **changes: object) -> None:
 
 def regraph(folder: Path, graph: bytes) -> None:
     """Put another graph in, with the checksums to go with it."""
-    size, digest = len(graph), model.hashlib.sha256(graph).hexdigest()
+    size, digest = len(graph), hashlib.sha256(graph).hexdigest()
     (folder / "model.int8.onnx").write_bytes(graph)
     rewrite(folder, files={"int8": {"name": "model.int8.onnx", "bytes": size, "sha256": digest}})
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp32"])
 def test_a_sound_bundle_answers(sound, precision):
-    bundle = model.load(sound, precision)
-    assert (bundle.spec.name, bundle.spec.precision) == ("tiny", precision)
-    assert (bundle.spec.full_norm, bundle.spec.none_norm) == (bundles.FULL_NORM, bundles.NONE_NORM)
+    opened = bundle.load(sound, precision)
+    assert (opened.spec.name, opened.spec.precision) == ("tiny", precision)
+    assert (opened.spec.full_norm, opened.spec.none_norm) == (bundles.FULL_NORM, bundles.NONE_NORM)
     contexts = np.zeros((5, context.SIZE), np.float32)
     contexts[:, context.PARTS["matched_norm"]] = 0.25
-    answers = bundle.run(np.zeros((5, *context.WINDOW_SHAPE), np.float32), contexts)
+    answers = opened.run(np.zeros((5, *context.WINDOW_SHAPE), np.float32), contexts)
     assert answers.dtype == np.float32 and answers.shape == (5, 3, params.COUNT)
-    np.testing.assert_allclose(answers[:, model.SONG_ROW], 0.375, atol=1e-6)
-    np.testing.assert_allclose(answers[:, model.SPREAD_ROW], 0.0, atol=1e-6)
+    np.testing.assert_allclose(answers[:, bundle.SONG_ROW], 0.375, atol=1e-6)
+    np.testing.assert_allclose(answers[:, bundle.SPREAD_ROW], 0.0, atol=1e-6)
 
 
 def test_bundles_are_found_by_name_in_either_folder(sound, tmp_path, monkeypatch):
-    monkeypatch.setattr(model, "FOLDERS", (tmp_path / "installed", tmp_path / "checkout"))
-    assert model.shipped() == ()
+    monkeypatch.setattr(bundle, "FOLDERS", (tmp_path / "installed", tmp_path / "checkout"))
+    assert bundle.shipped() == ()
     shutil.copytree(sound, tmp_path / "checkout" / "small")
     shutil.copytree(sound, tmp_path / "installed" / "big")
-    assert model.shipped() == ("big", "small")
-    assert model.inspect("small").folder == tmp_path / "checkout" / "small"
+    assert bundle.shipped() == ("big", "small")
+    assert bundle.inspect("small").folder == tmp_path / "checkout" / "small"
     with pytest.raises(ModelError, match=r'model "smal": no such bundle\. Did you mean "small"'):
-        model.load("smal")
+        bundle.load("smal")
 
 
 def _cut(folder):
@@ -156,7 +158,7 @@ def _other_shape(folder):
 def test_what_is_not_sound_is_refused_in_one_sentence(copy, damage, where, what):
     damage(copy)
     with pytest.raises(ModelError) as raised:
-        model.load(copy)
+        bundle.load(copy)
     message = str(raised.value)
     assert where in message and what in message and "\n" not in message and len(message) < 400
     assert any(cure in message for cure in ("anew", "Reinstall", "There are")), "no cure"
@@ -165,24 +167,24 @@ def test_what_is_not_sound_is_refused_in_one_sentence(copy, damage, where, what)
 def test_without_onnxruntime_there_is_a_word(copy, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ModelError, match=r"onnxruntime cannot be loaded .* pip install onnxruntime"):
-        model.load(copy)
+        bundle.load(copy)
 
 
 def test_a_run_that_fails_is_a_model_error(sound):
     with pytest.raises(ModelError, match=r"tiny: the network does not run \(InvalidArgument\)\."):
-        model.load(sound).run(np.zeros((1, 3, 3), np.float32), np.zeros((1, context.SIZE), np.float32))
+        bundle.load(sound).run(np.zeros((1, 3, 3), np.float32), np.zeros((1, context.SIZE), np.float32))
 
 
 def test_nothing_is_printed_whatever_happens(sound, copy):
     """Libraries write on file descriptor 2, past Python."""
     _graph_from(opset=99)(copy)
     code = (
-        "from rt_automix import model; import numpy\n"
-        f"bundle = model.load({str(sound)!r})\n"
-        f"bad = lambda: model.load({str(copy)!r}), lambda: bundle.run(numpy.zeros((1, 3, 3), 'f'), numpy.zeros(3))\n"
+        "from rt_automix.analysis import bundle; import numpy\n"
+        f"opened = bundle.load({str(sound)!r})\n"
+        f"bad = lambda: bundle.load({str(copy)!r}), lambda: opened.run(numpy.zeros((1, 3, 3), 'f'), numpy.zeros(3))\n"
         "for do in bad:\n"
         "    try: do()\n"
-        "    except model.ModelError: pass\n"
+        "    except bundle.ModelError: pass\n"
         "    else: raise SystemExit(1)\n"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -190,6 +192,6 @@ def test_nothing_is_printed_whatever_happens(sound, copy):
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp32"])
-@pytest.mark.parametrize("name", model.shipped())
+@pytest.mark.parametrize("name", bundle.shipped())
 def test_shipped_bundles_are_sound(name, precision):
-    assert model.load(name, precision).spec.name == name
+    assert bundle.load(name, precision).spec.name == name

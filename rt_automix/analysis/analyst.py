@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import features, params
-from rt_automix.auto_style import AutoStyle
+from rt_automix import params
+from rt_automix.analysis import features
+from rt_automix.analysis.applause import UNDO_FRAMES, Applause
+from rt_automix.analysis.auto_style import AutoStyle
+from rt_automix.analysis.clipping import Clipping
+from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.statistics import Listener
+from rt_automix.analysis.suggester import Suggester
 from rt_automix.dsp import atomics
 from rt_automix.engine import layout as at
-from rt_automix.engine.applause import UNDO_FRAMES, Applause
-from rt_automix.engine.clipping import Clipping
-from rt_automix.listening import Listener
-from rt_automix.profile import Profile
-from rt_automix.suggester import Suggester
 from rt_automix.units import db_from_power, power_from_db
 
 DELAY_S = 0.05
