@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import demo_song
 from rt_automix.analysis.measure import Meter
+from rt_automix.demo.song import render_song, section_starts_s
 from rt_automix.errors import AudioFileError
 from rt_automix.io.files import AudioReader
 from rt_automix.units import lin_from_db
@@ -36,8 +36,8 @@ def at_loudness(audio: Audio, sample_rate_hz: int, loudness_lufs: float) -> Audi
 
 def loud_song(sample_rate_hz: int) -> Audio:
     """The choruses of the built-in song, where compressor and limiter have work: float32, (2, samples)."""
-    song = demo_song.render_song(sample_rate_hz)
-    starts_s = demo_song.section_starts_s()
+    song = render_song(sample_rate_hz)
+    starts_s = section_starts_s()
     first, last = round(starts_s["chorus"] * sample_rate_hz), round(starts_s["break"] * sample_rate_hz)
     return at_loudness(song[:, first:last], sample_rate_hz, -14.0)
 

@@ -19,9 +19,9 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from bench import report
-from rt_automix import demo_song
 from rt_automix.analysis import measure
 from rt_automix.analysis.analyst import Analyst
+from rt_automix.demo.song import render_song
 from rt_automix.engine import chain, history
 from rt_automix.engine.engine import Engine
 from rt_automix.io import files
@@ -154,7 +154,7 @@ def _demo_files(folder: Path) -> dict[str, Path]:
     for rate_hz in (44_100, 48_000):
         path = folder / f"demo-{rate_hz}.wav"
         with files.AudioWriter(path, rate_hz, 2, 24) as writer:
-            writer.write(demo_song.render_song(rate_hz))
+            writer.write(render_song(rate_hz))
         found[f"demo song, {rate_hz / 1000:g} kHz"] = path
     return found
 

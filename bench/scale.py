@@ -26,7 +26,7 @@ from rich.table import Table
 from bench import drivers, host, material, report, scale_picture
 from bench.chain import Ours
 from bench.latency_turns import WARM_UP_S, Audio, Found, Spent, Turn, blocks_of, chain_at, interleaved
-from rt_automix import demo_song
+from rt_automix.demo.song import render_song
 from rt_automix.io.files import AudioWriter
 from rt_automix.render import render
 
@@ -186,7 +186,7 @@ def _write(song: NDArray[np.float32], path: Path, minutes: float) -> None:
 
 def measure_files(minutes: list[float]) -> list[dict[str, float]]:
     """Speed and memory of renders of growing length; what the disk has no room for is left out, with a word."""
-    song, rows = demo_song.render_song(FILE_RATE_HZ), []
+    song, rows = render_song(FILE_RATE_HZ), []
     with tempfile.TemporaryDirectory(prefix="rt_automix-bench-") as name:
         source, target = Path(name) / "long.wav", Path(name) / "mastered.wav"
         for length in minutes:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import material
-from rt_automix import demo_song
+from rt_automix.demo.song import render_song
 
 SAMPLE_RATE_HZ = 48_000
 LEVEL_JUMP_LIN = 10.0 ** (-12.0 / 20.0)
@@ -23,7 +23,7 @@ def sounds(music: Path | None) -> tuple[dict[str, Audio], dict[str, Audio]]:
     """(music, everything else) by name: float32, shape (2, n)."""
     rng = np.random.default_rng(1)
     times_s = np.arange(10 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
-    song = demo_song.render_song(SAMPLE_RATE_HZ)
+    song = render_song(SAMPLE_RATE_HZ)
     songs = {"demo song": song}
     if music is not None:  # as they are: at another rate they are only a little higher
         songs |= {name: audio for name, (audio, _) in material.songs(music, SONGS, SONG_S).items()}

@@ -14,9 +14,9 @@ from bench import bundles as bench_bundles
 from bench import headlines, model_turns
 from bench import model as bench_model
 from bench.__main__ import main
-from rt_automix import demo_song
 from rt_automix.analysis.bundle import NAMES
 from rt_automix.analysis.matcher import Matcher
+from rt_automix.demo.song import render_song
 from rt_automix.dsp.jit import JIT_ENABLED
 
 pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="times compiled kernels")
@@ -88,7 +88,7 @@ def test_the_first_network_stands_on_top(models):
 
 
 def test_a_worker_suggests_once_in_an_interval():
-    audio = np.ascontiguousarray(demo_song.render_song(model_turns.RATE_HZ)[:, : 6 * model_turns.RATE_HZ])
+    audio = np.ascontiguousarray(render_song(model_turns.RATE_HZ)[:, : 6 * model_turns.RATE_HZ])
     worker = model_turns.Worker(Matcher(), None, audio)
     assert worker.work() is None
     worker.hear()

@@ -21,7 +21,7 @@ import soundfile as sf
 from rt_automix import cli, config
 from rt_automix.analysis import profile
 from rt_automix.cli import kernels
-from rt_automix.demo_song import render_song
+from rt_automix.demo.song import render_song
 from rt_automix.dsp import jit
 
 ROOT = Path(__file__).parent.parent

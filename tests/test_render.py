@@ -18,7 +18,7 @@ from rt_automix import params
 from rt_automix.analysis import profile
 from rt_automix.analysis.measure import Meter
 from rt_automix.config import Config
-from rt_automix.demo_song import render_song
+from rt_automix.demo.song import render_song
 from rt_automix.errors import ConfigError
 from rt_automix.render import STEP_S, render
 from rt_automix.units import FLOOR_DB, lin_from_db

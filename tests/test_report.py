@@ -17,8 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rt_automix import demo_song, params, report
+from rt_automix import params, report
 from rt_automix.analysis.measure import LoudnessCurve
+from rt_automix.demo.song import render_song
 from rt_automix.errors import UserError
 from rt_automix.io.files import AudioWriter
 from rt_automix.render import History, RenderResult, render
@@ -38,7 +39,7 @@ def _rendered(folder: Path, audio: np.ndarray) -> RenderResult:
 
 @pytest.fixture(scope="module")
 def song(tmp_path_factory) -> RenderResult:
-    audio = demo_song.render_song(RATE_HZ)
+    audio = render_song(RATE_HZ)
     return _rendered(tmp_path_factory.mktemp("song"), audio[:, 5 * RATE_HZ : 30 * RATE_HZ])
 
 

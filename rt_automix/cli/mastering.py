@@ -123,13 +123,14 @@ def demo(
         raise AudioFileError(f"{out}: cannot be made ({error.strerror}). Choose another folder with --out.") from None
     before, after, picture, page = (out / name for name in ("before.wav", "after.wav", "picture.png", "report.html"))
     ensure_compiled()
-    from rt_automix import demo_song, report
     from rt_automix import render as rendering
+    from rt_automix import report
+    from rt_automix.demo.song import render_song
     from rt_automix.io.files import AudioWriter
 
     with terminal.progress() as progress:
         progress("playing the song", 0.0)
-        song = demo_song.render_song()
+        song = render_song()
         with AudioWriter(before, 48000, len(song), force=True) as writer:
             writer.write(song)
         progress("playing the song", 1.0)

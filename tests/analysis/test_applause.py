@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from crowd import applause, noise
 
-from rt_automix import demo_song
 from rt_automix.analysis import features
 from rt_automix.analysis.applause import LONGEST_S, MUSIC_S, Applause
 from rt_automix.analysis.features import HOP_S, FeatureStream
 from rt_automix.analysis.measure import Meter
 from rt_automix.config import Config, Master
+from rt_automix.demo.song import render_song
 from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.engine.engine import Engine
 
@@ -27,7 +27,7 @@ NOISES = {
 @pytest.fixture(scope="module")
 def song():
     """The choruses of the demo: drums, bass, chords, a lead."""
-    return demo_song.render_song(RATE_HZ)[:, 14 * RATE_HZ :]
+    return render_song(RATE_HZ)[:, 14 * RATE_HZ :]
 
 
 def heard(audio, judge=None):

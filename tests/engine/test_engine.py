@@ -6,8 +6,9 @@ import itertools
 import numpy as np
 import pytest
 
-from rt_automix import demo_song, params
+from rt_automix import params
 from rt_automix.config import Config
+from rt_automix.demo.song import render_song
 from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import ConfigError, UserError
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="seconds of audio: too s
 
 @pytest.fixture(scope="module")
 def song():
-    return demo_song.render_song(RATE_HZ)
+    return render_song(RATE_HZ)
 
 
 def make(analysis="off", rate_hz=RATE_HZ, channels=2, block=8192, **overrides):

@@ -8,7 +8,7 @@ import bundles
 import numpy as np
 import pytest
 
-from rt_automix import demo_song, params
+from rt_automix import params
 from rt_automix.analysis import features, profile
 from rt_automix.analysis.analyst import DEAD_BAND_NORM, HURRY, SLOWEST
 from rt_automix.analysis.bundle import Bundle
@@ -16,6 +16,7 @@ from rt_automix.analysis.bundle import load as load_bundle
 from rt_automix.analysis.clipping import CLIPPED_SHARE, FRAMES, LONGEST_S, Clipping
 from rt_automix.analysis.network import Network
 from rt_automix.config import Config
+from rt_automix.demo.song import render_song
 from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.engine.engine import Engine
 
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="minutes of audio: too s
 
 @pytest.fixture(scope="module")
 def song() -> np.ndarray:
-    return demo_song.render_song(RATE_HZ)
+    return render_song(RATE_HZ)
 
 
 @pytest.fixture(scope="module")

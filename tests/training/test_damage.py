@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.signal import freqz, welch
 
-from rt_automix import demo_song
+from rt_automix.demo.song import render_song
 from rt_automix.dsp import equalizer
 from rt_automix.dsp.jit import JIT_ENABLED
 from training import damage
@@ -22,7 +22,7 @@ RATE_HZ = 44_100
 
 @pytest.fixture(scope="module")
 def music():
-    return np.ascontiguousarray(demo_song.render_song(RATE_HZ)[:, 10 * RATE_HZ : 18 * RATE_HZ])
+    return np.ascontiguousarray(render_song(RATE_HZ)[:, 10 * RATE_HZ : 18 * RATE_HZ])
 
 
 def rng(seed: int = 0) -> np.random.Generator:

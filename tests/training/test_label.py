@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from rt_automix import demo_song, params
+from rt_automix import params
 from rt_automix.analysis import context
 from rt_automix.analysis.statistics import Listener
+from rt_automix.demo.song import render_song
 from training import corpus, label
 from training import shards as examples
 
@@ -25,7 +26,7 @@ def album_for(use):
 @pytest.fixture(scope="module")
 def music(tmp_path_factory):
     folder = tmp_path_factory.mktemp("music")
-    song = demo_song.render_song(44_100)[:, : 60 * 44_100]
+    song = render_song(44_100)[:, : 60 * 44_100]
     for k, use in enumerate(corpus.USES):
         album = folder / album_for(use)
         album.mkdir()

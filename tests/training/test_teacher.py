@@ -7,11 +7,12 @@ import math
 import numpy as np
 import pytest
 
-from rt_automix import demo_song, params
+from rt_automix import params
 from rt_automix.analysis import profile
 from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.statistics import Listener
 from rt_automix.config import Config
+from rt_automix.demo.song import render_song
 from rt_automix.dsp import compressor
 from rt_automix.engine.engine import Engine
 from training import blocks
@@ -24,7 +25,7 @@ LEVEL = params.INDEX["output_level"]
 @pytest.fixture(scope="module")
 def music():
     """Twenty seconds of the demo song, as it is mixed."""
-    return np.ascontiguousarray(demo_song.render_song(RATE_HZ)[:, 5 * RATE_HZ : 25 * RATE_HZ])
+    return np.ascontiguousarray(render_song(RATE_HZ)[:, 5 * RATE_HZ : 25 * RATE_HZ])
 
 
 def heard_of(samples):

@@ -3,7 +3,7 @@
 It needs no file and nobody's licence, and gives mastering something to do: the mix is too quiet,
 muddy around 250 Hz, dull on top, narrow, its melody is buried, and its chorus leaps far above its intro.
 
-Reading order: the score, the mixing desk, `render_song`. The instruments are in `demo_instruments.py`.
+Reading order: the score, the mixing desk, `render_song`. The instruments are in `instruments.py`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import demo_instruments as band
-from rt_automix.demo_instruments import Sound, pitch_hz
+from rt_automix.demo import instruments as band
+from rt_automix.demo.instruments import Sound, pitch_hz
 from rt_automix.units import lin_from_db
 
 # The score: D minor, 96 beats a minute, swung sixteenths ------------------------------------------

@@ -7,8 +7,8 @@ import pytest
 import soundfile as sf
 from scipy import signal
 
-from rt_automix.demo_instruments import pitch_hz
-from rt_automix.demo_song import (
+from rt_automix.demo.instruments import pitch_hz
+from rt_automix.demo.song import (
     BASS,
     CHORDS,
     DRUMS,
