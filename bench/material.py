@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rt_automix.analysis.measure import Meter
 from rt_automix.demo.song import render_song, section_starts_s
 from rt_automix.errors import AudioFileError
-from rt_automix.io.files import AudioReader
+from rt_automix.io.files.audio import AudioReader
 from rt_automix.units import lin_from_db
 
 Audio = NDArray[np.float32]

@@ -28,7 +28,7 @@ from rt_automix.analysis.suggester import Suggester
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import ModelError
-from rt_automix.io.files import AudioReader, AudioWriter
+from rt_automix.io.files.audio import AudioReader, AudioWriter
 from rt_automix.units import LUFS_OFFSET_DB, lin_from_db
 
 Audio = NDArray[np.float32]

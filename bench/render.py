@@ -24,8 +24,7 @@ from rt_automix.analysis.analyst import Analyst
 from rt_automix.demo.song import render_song
 from rt_automix.engine import chain, history
 from rt_automix.engine.engine import Engine
-from rt_automix.io import files
-from rt_automix.io.files import AudioReader, AudioWriter
+from rt_automix.io.files.audio import AudioReader, AudioWriter
 from rt_automix.render import render
 
 GOAL_TIMES_REAL_TIME = 150.0
@@ -153,7 +152,7 @@ def _demo_files(folder: Path) -> dict[str, Path]:
     found = {}
     for rate_hz in (44_100, 48_000):
         path = folder / f"demo-{rate_hz}.wav"
-        with files.AudioWriter(path, rate_hz, 2, 24) as writer:
+        with AudioWriter(path, rate_hz, 2, 24) as writer:
             writer.write(render_song(rate_hz))
         found[f"demo song, {rate_hz / 1000:g} kHz"] = path
     return found

@@ -27,7 +27,7 @@ from bench import drivers, host, material, report, scale_picture
 from bench.chain import Ours
 from bench.latency_turns import WARM_UP_S, Audio, Found, Spent, Turn, blocks_of, chain_at, interleaved
 from rt_automix.demo.song import render_song
-from rt_automix.io.files import AudioWriter
+from rt_automix.io.files.audio import AudioWriter
 from rt_automix.render import render
 
 RATE_HZ = 48_000

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rt_automix.dsp.jit import Callback, callback, kernel
 from rt_automix.dsp.monotonic import now_ns
-from rt_automix.io.callbacks import JACK, PORTAUDIO, _pointer, _port_buffer
+from rt_automix.io.devices.callbacks import JACK, PORTAUDIO, _pointer, _port_buffer
 
 # int64: the callback inside and its user data, how many were timed and how many fit, the clock's scratch;
 # from LOG on entry and exit of each, in ns.

@@ -22,7 +22,7 @@ from packaging.requirements import Requirement
 from rich.table import Table
 
 from bench import first_sound, jackd, report
-from rt_automix.io.files import AudioWriter
+from rt_automix.io.files.audio import AudioWriter
 
 SAMPLE_RATE_HZ = 48_000
 GOAL_WARM_S = 1.5

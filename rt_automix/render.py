@@ -24,7 +24,7 @@ from rt_automix.dsp import loudness, mix
 from rt_automix.engine.engine import Engine
 from rt_automix.engine.history import History, Recorder
 from rt_automix.errors import ConfigError
-from rt_automix.io.files import AudioReader, AudioWriter, Block
+from rt_automix.io.files.audio import AudioReader, AudioWriter, Block
 from rt_automix.units import FLOOR_DB, db_from_power, lin_from_db, power_from_db
 
 STEP_S = 0.1

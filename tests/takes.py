@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from rt_automix.io.files import AudioReader
+from rt_automix.io.files.audio import AudioReader
 
 RATE_HZ = 48000
 _LONGEST = 1 << 22

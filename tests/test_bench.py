@@ -61,7 +61,7 @@ def test_limiter_reports_each_limiter_on_each_signal(tmp_path):
 
 def test_loudness_reports_songs_steps_and_pauses(tmp_path):
     from rt_automix.demo.song import render_song
-    from rt_automix.io.files import AudioWriter
+    from rt_automix.io.files.audio import AudioWriter
 
     folder = tmp_path / "music" / "album"
     folder.mkdir(parents=True)
@@ -93,7 +93,7 @@ def test_loudness_settling_is_found_where_it_begins():
 
 def test_render_reports_speed_and_shares(tmp_path):
     samples = np.random.default_rng(0).uniform(-0.1, 0.1, (2, 48_000)).astype(np.float32)
-    from rt_automix.io.files import AudioWriter
+    from rt_automix.io.files.audio import AudioWriter
 
     with AudioWriter(tmp_path / "noise.wav", 48_000, 2, 24) as writer:
         writer.write(samples)

@@ -16,7 +16,7 @@ from bench import headlines, quality, quality_systems
 from bench import quality_measures as measures
 from rt_automix.demo.song import render_song
 from rt_automix.dsp.jit import JIT_ENABLED
-from rt_automix.io.files import AudioWriter
+from rt_automix.io.files.audio import AudioWriter
 
 RATE_HZ = 48_000
 pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="runs whole songs through compiled kernels")

@@ -21,7 +21,7 @@ from rt_automix import params, report
 from rt_automix.analysis.measure import LoudnessCurve
 from rt_automix.demo.song import render_song
 from rt_automix.errors import UserError
-from rt_automix.io.files import AudioWriter
+from rt_automix.io.files.audio import AudioWriter
 from rt_automix.render import History, RenderResult, render
 from rt_automix.report import curves, notes, page, words
 

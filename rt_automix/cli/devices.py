@@ -12,8 +12,8 @@ from rt_automix.cli.asking import asked
 from rt_automix.errors import AutomixError
 
 if TYPE_CHECKING:
-    from rt_automix.io.choice import Choice
-    from rt_automix.io.device import Survey
+    from rt_automix.io.devices.choice import Choice
+    from rt_automix.io.devices.survey import Survey
 
 ANSWER_S = 20.0
 """How long the sound systems may take to say what they have."""
@@ -55,18 +55,18 @@ def survey_within(limit_s: float) -> Survey:
 
 
 def _survey() -> Survey:
-    from rt_automix.io import device
+    from rt_automix.io.devices.survey import shut_down, survey
 
     try:
-        return device.survey(with_rates=True)
+        return survey(with_rates=True)
     finally:
-        device.shut_down()
+        shut_down()
 
 
 def _chosen(found: Survey) -> Choice:
-    from rt_automix.io import choice
+    from rt_automix.io.devices.choice import choose
 
-    return choice.choose(found.devices, found.host_apis)
+    return choose(found.devices, found.host_apis)
 
 
 def _taken(chosen: Choice) -> str:

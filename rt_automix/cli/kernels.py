@@ -12,7 +12,7 @@ DOING = "compiling the audio engine for this processor, first run only"
 def ensure_compiled() -> None:
     """Compile every kernel that has not been on this machine, with progress on stderr."""
     from rt_automix.dsp import jit
-    from rt_automix.io import kernels
+    from rt_automix.io.devices import kernels
 
     if jit.is_warm():
         return

@@ -79,7 +79,7 @@ def live(**options: Any) -> None:
       rt-automix live --record gig.flac
       rt-automix live --config gig.toml --quiet --wait
     """
-    from rt_automix.io.take import check
+    from rt_automix.io.files.take import check
     from rt_automix.live.supervisor import Supervisor
     from rt_automix.live.takes import INPUT, OUTPUT, Takes
 

@@ -126,7 +126,7 @@ def demo(
     from rt_automix import render as rendering
     from rt_automix import report
     from rt_automix.demo.song import render_song
-    from rt_automix.io.files import AudioWriter
+    from rt_automix.io.files.audio import AudioWriter
 
     with terminal.progress() as progress:
         progress("playing the song", 0.0)

@@ -52,7 +52,7 @@ def _analyze(path: Path, style: Any, progress: settings.Progress) -> dict[str, A
     from rt_automix.analysis.profile import MIN_MUSIC_S
     from rt_automix.analysis.statistics import Listener
     from rt_automix.dsp import mix
-    from rt_automix.io.files import AudioReader
+    from rt_automix.io.files.audio import AudioReader
 
     with AudioReader(path) as reader:
         meter = Meter(reader.sample_rate_hz, reader.channels)

@@ -15,7 +15,7 @@ from rt_automix.errors import ConfigError, DeviceError, nearest
 
 if TYPE_CHECKING:
     from rt_automix.config import Config
-    from rt_automix.io.midi import MidiPorts, Survey
+    from rt_automix.io.midi.ports import MidiPorts, Survey
     from rt_automix.live.mapping import Event
     from rt_automix.midimap import MidiMapping
 
@@ -127,7 +127,7 @@ def monitor(port: str | None) -> None:
 
 def _survey() -> Survey:
     from rt_automix.cli.asking import asked
-    from rt_automix.io.midi import survey
+    from rt_automix.io.midi.ports import survey
 
     found: Survey = asked(survey, ANSWER_S, "MIDI")
     return found
@@ -135,7 +135,7 @@ def _survey() -> Survey:
 
 def _listening(port: str | None, config: Config) -> MidiPorts:
     """The inputs to listen to; there is one at least."""
-    from rt_automix.io.midi import MidiPorts
+    from rt_automix.io.midi.ports import MidiPorts
 
     _survey()  # so that a server that hangs is met where it can be left
     ports = MidiPorts(config.midi.port if port is None else port, config.midi.api, feedback=False)

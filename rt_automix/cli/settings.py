@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from rt_automix.analysis.profile import Profile
     from rt_automix.config import Config
-    from rt_automix.io.files import AudioReader
+    from rt_automix.io.files.audio import AudioReader
 
 Progress = Callable[[str, float], None]
 
@@ -59,7 +59,7 @@ def style_of(config: Config, reference: Path | None, progress: Progress) -> Prof
 def measured(song: Path, progress: Progress) -> Profile:
     """The profile of a song."""
     from rt_automix.analysis import profile
-    from rt_automix.io.files import AudioReader
+    from rt_automix.io.files.audio import AudioReader
 
     with AudioReader(song) as reader:
         blocks = followed(reader, f"measuring {song.name}", progress)

@@ -49,9 +49,9 @@ _BEYOND_DSP = (
     "engine/layout.py",
     "engine/steering.py",
     "engine/chain.py",
-    "io/board.py",
-    "io/edge.py",
-    "io/callbacks.py",
+    "io/devices/board.py",
+    "io/devices/edge.py",
+    "io/devices/callbacks.py",
 )
 """What else kernels are made of, tables that they freeze included."""
 

@@ -8,7 +8,7 @@ from typing import Any, cast, get_args
 
 from rt_automix.config import Midi
 from rt_automix.errors import AutomixError, ConfigError, nearest
-from rt_automix.io.midi import MidiPorts
+from rt_automix.io.midi.ports import MidiPorts
 from rt_automix.live.desk import Desk, Remark
 from rt_automix.live.learn import LIMIT_S, QUIET_S, recognise
 from rt_automix.live.mapping import Event, Router, decode

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rt_automix.io import whole
+from rt_automix.io.files import whole
 
 _CLOSE_LIMIT_S = 1.0
 

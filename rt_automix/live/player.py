@@ -7,7 +7,7 @@ import multiprocessing
 from collections.abc import Iterator
 from typing import Any
 
-from rt_automix.io.board import Board
+from rt_automix.io.devices.board import Board
 from rt_automix.live import session_entry
 from rt_automix.live.setup import Setup
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.io.take import Take
+from rt_automix.io.files.take import Take
 
 TURN_S = 0.1
 """How often what is new is written down."""
@@ -40,7 +40,7 @@ class Recorder:
     Parameters
     ----------
     path : Path
-        ``.flac`` or ``.wav``; see `rt_automix.io.take.Take`.
+        ``.flac`` or ``.wav``; see `rt_automix.io.files.take.Take`.
     ring : float32, shape (channels, a power of two), C-contiguous
         Sample `n` lies at `n` modulo the ring's length.
     written : int64 (any)

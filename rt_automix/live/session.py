@@ -18,11 +18,11 @@ from rt_automix.analysis.suggester import AUTO, choose
 from rt_automix.engine import memory
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import AutomixError, DeviceError, UserError
-from rt_automix.io import callbacks
-from rt_automix.io.board import Board, clear, timing
-from rt_automix.io.kernels import compile_missing
-from rt_automix.io.stream import Stream
-from rt_automix.io.wiring import FADE_S, Wiring
+from rt_automix.io.devices import callbacks
+from rt_automix.io.devices.board import Board, clear, timing
+from rt_automix.io.devices.kernels import compile_missing
+from rt_automix.io.devices.stream import Stream
+from rt_automix.io.devices.wiring import FADE_S, Wiring
 from rt_automix.live import keeper
 from rt_automix.live.desk import Desk
 from rt_automix.live.hands import Hands, Mappings
@@ -294,14 +294,14 @@ class Session:
 def open_stream(setup: Setup) -> Stream:
     """Find the device, or the file in its place. Raises DeviceChoiceError, DeviceError or AudioFileError."""
     if setup.play is not None:
-        from rt_automix.io.filestream import FileStream
+        from rt_automix.io.devices.file import FileStream
 
         return FileStream(setup.play)
     if setup.config.audio.backend == "jack":
-        from rt_automix.io.jackport import JackStream
+        from rt_automix.io.devices.jack import JackStream
 
         return JackStream(setup.config.audio)
-    from rt_automix.io.portaudio import PortAudioStream
+    from rt_automix.io.devices.portaudio import PortAudioStream
 
     return PortAudioStream(setup.config.audio)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rt_automix.io.board import Board
+from rt_automix.io.devices.board import Board
 
 
 def main(board: Board, pipe: Any) -> None:

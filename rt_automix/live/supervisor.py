@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from rt_automix.errors import AutomixError, DeviceError, UserError
-from rt_automix.io.board import CALLBACKS, Board
+from rt_automix.io.devices.board import CALLBACKS, Board
 from rt_automix.live.player import Player
 from rt_automix.live.setup import LOST, Setup
 

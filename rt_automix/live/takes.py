@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rt_automix.errors import AutomixError
-from rt_automix.io.board import AT_NS, BLOCK_SAMPLES, SAMPLES, TAKE_SAMPLES, WRITTEN, Board
+from rt_automix.io.devices.board import AT_NS, BLOCK_SAMPLES, SAMPLES, TAKE_SAMPLES, WRITTEN, Board
 from rt_automix.live.recorder import Recorder
 
 INPUT, OUTPUT = range(2)

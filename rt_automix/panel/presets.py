@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rt_automix.errors import ConfigError
-from rt_automix.io import whole
+from rt_automix.io.files import whole
 from rt_automix.panel import api
 from rt_automix.panel.api import Command
 

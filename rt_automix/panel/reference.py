@@ -92,7 +92,7 @@ def _measure(folder: Path, song: Path, name: str) -> None:
     """In the other process: leave the profile, or the reason why there is none."""
     _confine()
     from rt_automix.analysis import profile
-    from rt_automix.io.files import AudioReader
+    from rt_automix.io.files.audio import AudioReader
 
     try:
         with AudioReader(song) as reader:

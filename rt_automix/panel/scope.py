@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rt_automix.analysis.profile import Profile
 from rt_automix.analysis.statistics import tone_edges_hz
-from rt_automix.io.board import TAKE_SAMPLES, WRITTEN, Board
+from rt_automix.io.devices.board import TAKE_SAMPLES, WRITTEN, Board
 from rt_automix.units import db_from_lin, db_from_power, lin_from_db
 
 BANDS = 48

@@ -42,11 +42,11 @@ def test_a_running_server_is_listed_as_the_default():
 @needs_jack
 def test_a_server_that_comes_later_is_seen_in_the_same_process():
     code = (
-        "import sys; from rt_automix.io import device\n"
+        "import sys; from rt_automix.io.devices.survey import shut_down, survey\n"
         "for _ in range(2):\n"
-        "    print(*(api.name for api in device.survey().host_apis), sep=', ', flush=True)\n"
+        "    print(*(api.name for api in survey().host_apis), sep=', ', flush=True)\n"
         "    sys.stdin.readline()\n"
-        "device.shut_down()\n"
+        "shut_down()\n"
     )
     with jack_server(64) as server:
         server.stop()

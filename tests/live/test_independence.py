@@ -14,7 +14,7 @@ from rt_automix import params
 from rt_automix.analysis.suggester import choose
 from rt_automix.engine import memory
 from rt_automix.engine.engine import Engine
-from rt_automix.io.wiring import FADE_S
+from rt_automix.io.devices.wiring import FADE_S
 
 pytestmark = needs_jack
 

@@ -15,7 +15,7 @@ from liverun import LiveRun, Probe
 from rt_automix.analysis.suggester import choose
 from rt_automix.dsp import limiter
 from rt_automix.engine.engine import Engine
-from rt_automix.io.wiring import FADE_S
+from rt_automix.io.devices.wiring import FADE_S
 
 pytestmark = needs_jack
 

@@ -18,7 +18,7 @@ import pytest
 from takes import RATE_HZ, position, read, signal
 
 from rt_automix.errors import AudioFileError
-from rt_automix.io import take
+from rt_automix.io.files import take
 from rt_automix.live.recorder import Recorder
 
 RING_SAMPLES = 1 << 16

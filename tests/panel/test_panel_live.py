@@ -22,7 +22,7 @@ from panel_stage import next_of
 from rt_automix.analysis.suggester import choose
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import ConfigError
-from rt_automix.io.wiring import FADE_S
+from rt_automix.io.devices.wiring import FADE_S
 from rt_automix.panel import api
 
 RATE_HZ = 48_000

@@ -10,7 +10,7 @@ import pytest
 from rt_automix import params
 from rt_automix.analysis import profile
 from rt_automix.dsp import equalizer
-from rt_automix.io.board import TAKE_SAMPLES, WRITTEN, Board
+from rt_automix.io.devices.board import TAKE_SAMPLES, WRITTEN, Board
 from rt_automix.panel import scope
 from rt_automix.panel.scope import BANDS_HZ, EDGES_HZ, WINDOW_SAMPLES, Scope
 

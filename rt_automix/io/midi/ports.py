@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rt_automix.errors import nearest
-from rt_automix.io import midi_host
+from rt_automix.io.midi import host
 
 try:
     import rtmidi
@@ -51,8 +51,8 @@ def survey(api: str = "auto") -> Survey:
         except _Missing as missing:
             found.notes.append(str(missing))
             continue
-        found.inputs.extend((name, port) for port in system.inputs.names() if not midi_host.is_own(port))
-        found.outputs.extend((name, port) for port in system.outputs.names() if not midi_host.is_own(port))
+        found.inputs.extend((name, port) for port in system.inputs.names() if not host.is_own(port))
+        found.outputs.extend((name, port) for port in system.outputs.names() if not host.is_own(port))
         system.close()
     if not _systems(api):
         found.notes.append(_nothing_to_use(api))
@@ -79,7 +79,7 @@ class MidiPorts:
     """
 
     def __init__(self, port: str = "", api: str = "auto", feedback: bool = True) -> None:
-        self._wanted = midi_host.bare_name(port)
+        self._wanted = host.bare_name(port)
         self._api, self._feedback = api, feedback
         self._open: dict[str, _System] = {}
         self._current: _System | None = None
@@ -190,24 +190,24 @@ class MidiPorts:
         """Why nothing is listened to."""
         if not self._open:
             return "MIDI: " + (" ".join(notes) or _nothing_to_use(self._api))
-        there = [name for system in self._open.values() for name in system.inputs.names() if not midi_host.is_own(name)]
+        there = [name for system in self._open.values() for name in system.inputs.names() if not host.is_own(name)]
         if not self._wanted or not there:
             named = f' with "{self._wanted}" in its name' if self._wanted else ""
             return f"MIDI: no port{named} yet in {', '.join(self._open)}. Plug the controller in, or start what sends."
-        words = {word for name in map(midi_host.bare_name, there) for word in (name, *name.split(":"))}
+        words = {word for name in map(host.bare_name, there) for word in (name, *name.split(":"))}
         near = nearest(self._wanted, sorted(words))
         return f'MIDI: no port has "{self._wanted}" in its name.{near} There: {", ".join(there)}.'
 
     def _is_input(self, name: str) -> bool:
-        if midi_host.is_own(name):
+        if host.is_own(name):
             return False
-        return self._wanted in midi_host.bare_name(name) if self._wanted else not name.startswith("Midi Through")
+        return self._wanted in host.bare_name(name) if self._wanted else not name.startswith("Midi Through")
 
     def _is_output(self, name: str) -> bool:
-        if midi_host.is_own(name):
+        if host.is_own(name):
             return False
-        named = bool(self._wanted) and self._wanted in midi_host.bare_name(name)
-        return named or midi_host.device_name(name) in map(midi_host.device_name, self.inputs)
+        named = bool(self._wanted) and self._wanted in host.bare_name(name)
+        return named or host.device_name(name) in map(host.device_name, self.inputs)
 
 
 class _Missing(Exception):
@@ -219,22 +219,22 @@ class _System:
 
     def __init__(self, api: str, with_outputs: bool) -> None:
         self.api = api
-        self._server = midi_host.jack_server() if api == "jack" else ""
+        self._server = host.jack_server() if api == "jack" else ""
         if api == "alsa" and not Path("/dev/snd/seq").exists():
             raise _Missing("alsa: no sequencer (/dev/snd/seq). Load it with: sudo modprobe snd-seq.")
-        if self._server == midi_host.NO_JACK:
+        if self._server == host.NO_JACK:
             raise _Missing("jack: no server is running. Start one, for example with: jackd -d alsa.")
         number = _compiled()[api]
         try:
-            with midi_host.quiet_stderr():
-                self.inputs = _Side(lambda: rtmidi.MidiIn(number, midi_host.CLIENT, _QUEUE), "in")
-                self.outputs = _Side(lambda: rtmidi.MidiOut(number, midi_host.CLIENT), "out", with_outputs)
+            with host.quiet_stderr():
+                self.inputs = _Side(lambda: rtmidi.MidiIn(number, host.CLIENT, _QUEUE), "in")
+                self.outputs = _Side(lambda: rtmidi.MidiOut(number, host.CLIENT), "out", with_outputs)
         except Exception as error:
             raise _Missing(f"{api}: {_reason(error)}.") from None
 
     def is_alive(self) -> bool:
         """Whether the server is still the one that our clients belong to."""
-        return self.api != "jack" or self._server == midi_host.jack_server()
+        return self.api != "jack" or self._server == host.jack_server()
 
     def follow(self, is_input: Callable[[str], bool], is_output: Callable[[str], bool], is_current: bool) -> list[str]:
         """Let go of ports that went, take up those that came; remarks on those that refuse."""

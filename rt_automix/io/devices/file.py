@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from rt_automix.errors import AutomixError
-from rt_automix.io.files import AudioReader, Block
-from rt_automix.io.wiring import Wiring
+from rt_automix.io.devices.wiring import Wiring
+from rt_automix.io.files.audio import AudioReader, Block
 
 BLOCK_SAMPLES = 512
 _MOST_BEHIND_S = 0.5

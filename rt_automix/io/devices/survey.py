@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rt_automix.errors import DeviceError
-from rt_automix.io.choice import RATES_HZ, Device, HostApi
+from rt_automix.io.devices.choice import RATES_HZ, Device, HostApi
 
 CLIENT_NAME = "rt_automix"
 """What other programs see on JACK."""

@@ -7,8 +7,8 @@ from compiled import calls_beyond, can_raise, functions_of
 
 from rt_automix.dsp import jit
 from rt_automix.engine.engine import Engine
-from rt_automix.io import board, callbacks, edge
-from rt_automix.io.wiring import FADE_S, Wiring
+from rt_automix.io.devices import board, callbacks, edge
+from rt_automix.io.devices.wiring import FADE_S, Wiring
 
 CLOCKS = {"clock_gettime", "QueryPerformanceCounter", "QueryPerformanceFrequency"}
 ALL = ("portaudio_callback", "jack_callback", "capture_callback", "playback_callback")

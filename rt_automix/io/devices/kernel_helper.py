@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from rt_automix.dsp import jit
-from rt_automix.io.kernels import import_all
+from rt_automix.io.devices.kernels import import_all
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.errors import AudioFileError
-from rt_automix.io import codec
+from rt_automix.io.files import codec
 
 BITS = {".wav": (24, 32), ".flac": (24,)}
 """Depths by ending; 32 is float."""

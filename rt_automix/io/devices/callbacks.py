@@ -13,8 +13,8 @@ from numba.extending import intrinsic
 from rt_automix.dsp import bridge
 from rt_automix.dsp.jit import callback
 from rt_automix.engine import layout as at
-from rt_automix.io.board import STATS_SIZE, TAKE_SIZE
-from rt_automix.io.edge import (
+from rt_automix.io.devices.board import STATS_SIZE, TAKE_SIZE
+from rt_automix.io.devices.edge import (
     FADE_SIZE,
     PIECE_SAMPLES,
     SCRATCH_SIZE,

@@ -13,8 +13,8 @@ import soundfile
 from takes import RATE_HZ, read, signal
 
 from rt_automix.errors import AudioFileError
-from rt_automix.io.files import AudioReader
-from rt_automix.io.take import Take, wav_header
+from rt_automix.io.files.audio import AudioReader
+from rt_automix.io.files.take import Take, wav_header
 
 KINDS = [(".wav", 32), (".wav", 24), (".flac", 24)]
 EXACT = KINDS[1:]
@@ -139,7 +139,7 @@ def test_what_cannot_be_recorded_is_said_at_once(tmp_path, name, bits, words):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
 @pytest.mark.parametrize("ending", [".wav", ".flac"])
 def test_a_disk_that_is_full_from_the_start_leaves_nothing(tmp_path, ending, monkeypatch):
-    from rt_automix.io import take
+    from rt_automix.io.files import take
 
     monkeypatch.setattr(take, "_create", lambda path: _on_full_disk(take, path))
     with pytest.raises(AudioFileError, match="No space left"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from rt_automix.io.wiring import Wiring
+    from rt_automix.io.devices.wiring import Wiring
 
 
 class Stream(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rt_automix.errors import DeviceChoiceError, DeviceError
-from rt_automix.io.choice import RATES_HZ, Choice, Device, HostApi, choose
+from rt_automix.io.devices.choice import RATES_HZ, Choice, Device, HostApi, choose
 
 Machine = tuple[list[Device], list[HostApi]]
 

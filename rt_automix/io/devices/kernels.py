@@ -25,7 +25,7 @@ from rt_automix.dsp import jit
 MOST_HELPERS = 4
 """The long chain is a third of all work: more than this would wait for it."""
 
-_ROOT = Path(__file__).resolve().parent.parent.parent
+_ROOT = Path(__file__).resolve().parents[3]
 
 
 class HelperError(Exception):
@@ -55,7 +55,7 @@ def import_all() -> None:
     """Import every module of the package that has kernels."""
     for module in pkgutil.iter_modules(dsp.__path__, f"{dsp.__name__}."):
         import_module(module.name)
-    import_module("rt_automix.io.callbacks")
+    import_module("rt_automix.io.devices.callbacks")
 
 
 def _cores() -> int:
@@ -67,7 +67,7 @@ class _Helper:
     """A process that compiles what it is told to into the cache: `kernel_helper`."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "rt_automix.io.kernel_helper"]
+        command = [sys.executable, "-m", "rt_automix.io.devices.kernel_helper"]
         pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
         try:
             self._process = subprocess.Popen(command, cwd=_ROOT, text=True, stdin=pipe, stdout=pipe, stderr=nothing)

@@ -14,7 +14,7 @@ from mutagen.flac import FLAC, Picture
 from mutagen.id3 import APIC, ID3, Encoding, Frames
 from mutagen.wave import WAVE
 
-from rt_automix.io import containers
+from rt_automix.io.files import containers
 
 # Vorbis comment, ID3v2.4 frame, RIFF INFO chunk.
 _FIELDS = (

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.dsp.bridge import Reading, new_bridge, read
-from rt_automix.io import edge
-from rt_automix.io.board import CALLBACKS, Board
+from rt_automix.io.devices import edge
+from rt_automix.io.devices.board import CALLBACKS, Board
 
 FADE_S = 0.05
 """How long the sound takes to come and to go."""

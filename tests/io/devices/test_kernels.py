@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from rt_automix.dsp import jit
-from rt_automix.io import kernels
+from rt_automix.io.devices import kernels
 
 pytestmark = pytest.mark.skipif(not jit.JIT_ENABLED, reason="compiles kernels")
 
 FEW = """
 import json, sys
 from rt_automix.dsp import compressor, jit
-from rt_automix.io import kernels
+from rt_automix.io.devices import kernels
 calls = {name: callees for name, callees in jit.callees().items() if "compressor" in name or "logexp" in name}
 print(json.dumps(list(kernels.in_parallel(calls, 2))))
 """
@@ -27,9 +27,9 @@ print(json.dumps(list(kernels.in_parallel(calls, 2))))
 def test_callees_are_found_by_their_own_names_and_in_their_modules():
     kernels.import_all()
     calls = jit.callees()
-    chain, edge, limiter = "rt_automix.engine.chain", "rt_automix.io.edge", "rt_automix.dsp.limiter"
-    assert f"{edge}:master_piece" in calls["rt_automix.io.callbacks:jack_callback"]
-    assert f"{edge}:duplex" in calls["rt_automix.io.callbacks:portaudio_callback"]
+    chain, edge, limiter = "rt_automix.engine.chain", "rt_automix.io.devices.edge", "rt_automix.dsp.limiter"
+    assert f"{edge}:master_piece" in calls["rt_automix.io.devices.callbacks:jack_callback"]
+    assert f"{edge}:duplex" in calls["rt_automix.io.devices.callbacks:portaudio_callback"]
     assert calls[f"{chain}:_segment"] == {
         "rt_automix.engine.steering:tick",
         "rt_automix.dsp.mix:guard",

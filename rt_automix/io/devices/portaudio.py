@@ -9,10 +9,10 @@ from typing import Any
 
 from rt_automix.config import Audio
 from rt_automix.errors import DeviceChoiceError, DeviceError
-from rt_automix.io import callbacks
-from rt_automix.io.choice import choose
-from rt_automix.io.device import rates_of, shut_down, sound_library, survey
-from rt_automix.io.wiring import Wiring
+from rt_automix.io.devices import callbacks
+from rt_automix.io.devices.choice import choose
+from rt_automix.io.devices.survey import rates_of, shut_down, sound_library, survey
+from rt_automix.io.devices.wiring import Wiring
 
 _INPUT_STALL_S = 0.7
 

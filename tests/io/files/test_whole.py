@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rt_automix.io import whole
+from rt_automix.io.files import whole
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside(tmp_path):

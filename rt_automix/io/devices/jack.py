@@ -10,10 +10,10 @@ from typing import Any
 
 from rt_automix.config import Audio
 from rt_automix.errors import DeviceChoiceError, DeviceError
-from rt_automix.io import callbacks
-from rt_automix.io.choice import channel_indices
-from rt_automix.io.device import CLIENT_NAME
-from rt_automix.io.wiring import Wiring
+from rt_automix.io.devices import callbacks
+from rt_automix.io.devices.choice import channel_indices
+from rt_automix.io.devices.survey import CLIENT_NAME
+from rt_automix.io.devices.wiring import Wiring
 
 _NO_MODULE = "The JACK backend needs the package JACK-Client. Install it: pip install rt-automix[jack]"
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rt_automix.dsp import dither
 from rt_automix.errors import AudioFileError
-from rt_automix.io import codec, containers, tags
+from rt_automix.io.files import codec, containers, tags
 
 Block = NDArray[np.float32]
 """Audio of shape (channels, samples), C-contiguous, full scale 1."""

@@ -12,8 +12,8 @@ import pytest
 from jackserver import jack_server, needs_jack
 from midi_controller import Controller
 
-from rt_automix.io import midi, midi_host
-from rt_automix.io.midi import MidiPorts, survey
+from rt_automix.io.midi import host
+from rt_automix.io.midi.ports import MidiPorts, survey
 from rt_automix.live.mapping import Router
 from rt_automix.midimap import MidiMapping
 
@@ -85,8 +85,8 @@ def test_no_midi_at_all_is_a_remark(monkeypatch):
 
 def test_a_system_of_another_platform_and_a_library_that_is_missing(monkeypatch):
     assert survey("coremidi").notes == ["coremidi: not on this system. Here: alsa, jack."]
-    monkeypatch.setattr(midi, "rtmidi", None)
-    monkeypatch.setattr(midi, "_WHY_NO_RTMIDI", "libasound.so.2: cannot open", raising=False)
+    monkeypatch.setattr("rt_automix.io.midi.ports.rtmidi", None)
+    monkeypatch.setattr("rt_automix.io.midi.ports._WHY_NO_RTMIDI", "libasound.so.2: cannot open", raising=False)
     (note,) = survey().notes
     assert "libasound.so.2" in note and MidiPorts().note == f"MIDI: {note}"
 
@@ -95,7 +95,7 @@ def test_a_driver_that_fails_is_a_remark_too(monkeypatch):
     def fail(*_):
         raise RuntimeError("the driver is broken.")
 
-    monkeypatch.setattr(midi, "_System", fail)
+    monkeypatch.setattr("rt_automix.io.midi.ports._System", fail)
     listening = MidiPorts()
     assert listening.note == "MIDI: the driver is broken." and listening.check() == []
 
@@ -111,7 +111,7 @@ def test_a_driver_that_fails_is_a_remark_too(monkeypatch):
     ],
 )
 def test_names_that_belong_to_one_controller(one, other, same):
-    assert (midi_host.device_name(one) == midi_host.device_name(other)) == same
+    assert (host.device_name(one) == host.device_name(other)) == same
 
 
 class FakeSystem:
@@ -140,8 +140,8 @@ class FakeSystem:
 
 
 def test_auto_takes_the_first_system_with_a_controller_and_stays_with_it(monkeypatch):
-    monkeypatch.setattr(midi, "_System", FakeSystem)
-    monkeypatch.setattr(midi, "_compiled", lambda: {"alsa": 1, "jack": 2})
+    monkeypatch.setattr("rt_automix.io.midi.ports._System", FakeSystem)
+    monkeypatch.setattr("rt_automix.io.midi.ports._compiled", lambda: {"alsa": 1, "jack": 2})
     FakeSystem.there = {"alsa": ["Midi Through Port-0 14:0"], "jack": []}
     listening = MidiPorts()
     assert listening.inputs == [] and FakeSystem.opened == ["alsa", "jack"]

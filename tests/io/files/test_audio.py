@@ -15,7 +15,7 @@ import soundfile
 
 from rt_automix.dsp import dither
 from rt_automix.errors import AudioFileError
-from rt_automix.io.files import LOWEST_RATE_HZ, AudioReader, AudioWriter
+from rt_automix.io.files.audio import LOWEST_RATE_HZ, AudioReader, AudioWriter
 
 RATE_HZ = 48000
 RNG = np.random.default_rng(1)

@@ -12,7 +12,7 @@ import soundfile
 from mutagen.flac import FLAC, Picture
 from mutagen.wave import WAVE
 
-from rt_automix.io.files import AudioReader, AudioWriter
+from rt_automix.io.files.audio import AudioReader, AudioWriter
 
 NOISE = (0.1 * np.random.default_rng(1).standard_normal((2, 4800))).astype(np.float32)
 TEXTS = {

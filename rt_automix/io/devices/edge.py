@@ -15,7 +15,7 @@ from rt_automix.dsp import atomics, bridge
 from rt_automix.dsp.jit import kernel
 from rt_automix.dsp.monotonic import now_ns
 from rt_automix.engine import chain
-from rt_automix.io.board import (
+from rt_automix.io.devices.board import (
     AT_NS,
     BINS_PER_OCTAVE,
     BLOCK_NS,
