@@ -56,7 +56,7 @@ def chain(blocks: list[int], seconds: float, out: Path) -> None:
     Example:
       python -m bench chain --blocks 32,64,128,256,512,1024 --seconds 20
     """
-    from bench import chain as command
+    from bench.speed import chain as command
 
     command.run(blocks, seconds, out)
 
@@ -74,7 +74,7 @@ def latency(rates: list[int], blocks: list[int], seconds: float, processes: int,
     Example:
       python -m bench latency --rates 48000 --seconds 60
     """
-    from bench import latency as command
+    from bench.speed import latency as command
 
     command.run(rates, blocks, seconds, processes, out)
 
@@ -90,7 +90,7 @@ def limiter(music: Path | None, seconds: float, out: Path) -> None:
     Example:
       python -m bench limiter --music ~/Music
     """
-    from bench import limiter as command
+    from bench.quality import limiter as command
 
     command.run(music, seconds, out)
 
@@ -109,7 +109,7 @@ def loudness(music: Path, songs: int, out: Path) -> None:
     Example:
       python -m bench loudness --music ~/Music
     """
-    from bench import loudness as command
+    from bench.quality import loudness as command
 
     command.run(music, songs, out)
 
@@ -128,7 +128,7 @@ def render(file: Path | None, repeats: int, out: Path) -> None:
       python -m bench render
       python -m bench render song.flac --repeats 9
     """
-    from bench import render as command
+    from bench.speed import render as command
 
     command.run(file, repeats, out)
 
@@ -144,7 +144,7 @@ def scale(seconds: float, minutes: list[float], out: Path) -> None:
     Example:
       python -m bench scale --minutes 1,5
     """
-    from bench import scale as command
+    from bench.speed import scale as command
 
     command.run(seconds, minutes, out)
 
@@ -160,7 +160,7 @@ def startup(repeats: int, cold: bool, out: Path) -> None:
     Example:
       python -m bench startup --repeats 9
     """
-    from bench import startup as command
+    from bench.speed import startup as command
 
     command.run(repeats, cold, out)
 
@@ -179,7 +179,7 @@ def jitter(block: int, seconds: float, rounds: int, out: Path) -> None:
     Example:
       python -m bench jitter --block 64 --seconds 10
     """
-    from bench import jitter as command
+    from bench.live import jitter as command
 
     command.run(block, seconds, rounds, out)
 
@@ -198,7 +198,7 @@ def roundtrip(blocks: list[int], messages: int, stream: int, out: Path) -> None:
     Example:
       python -m bench roundtrip --blocks 64
     """
-    from bench import roundtrip as command
+    from bench.live import roundtrip as command
 
     command.run(blocks, messages, stream, out)
 
@@ -217,7 +217,7 @@ def soak(hours: float, block: int, music: Path | None, out: Path) -> None:
     Example:
       python -m bench soak --hours 8 --music ~/Music
     """
-    from bench import soak as command
+    from bench.live import soak as command
 
     command.run(hours, block, music, out)
 
@@ -240,7 +240,7 @@ def model(seconds: float, repeats: int, models: Path | None, out: Path) -> None:
     Example:
       python -m bench model --models models
     """
-    from bench import model as command
+    from bench.speed import model as command
 
     command.run(models, seconds, repeats, out)
 
@@ -262,7 +262,7 @@ def quality(folder: Path, songs: int, seconds: float, quick: bool, models: Path 
       python -m bench quality ~/Music
       python -m bench quality ~/Music --quick
     """
-    from bench import quality as command
+    from bench.quality import targets as command
 
     command.run(folder, songs, seconds, models, quick, out)
 

@@ -16,7 +16,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from bench import report
+from bench.common import report
 from rt_automix.errors import UserError
 
 NAMED_BY = (

@@ -14,7 +14,8 @@ from typing import Any
 
 from rich.progress import Progress
 
-from bench import headlines, report
+from bench import headlines
+from bench.common import report
 
 
 @dataclass(frozen=True)

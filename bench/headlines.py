@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bench import report
+from bench.common import report
 
 Results = dict[str, Any]
 Rows = Iterator[tuple[str, str]]

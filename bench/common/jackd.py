@@ -1,0 +1,101 @@
+"""A JACK server of a command's own: the dummy driver, under a name that nobody else uses. No sound card needed."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes.util
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.common import report
+
+SAMPLE_RATE_HZ = 48_000
+_NEEDED = {"JACK_NO_START_SERVER": "1"}
+
+
+def is_missing(command: str) -> bool:
+    """Whether there is no server to start, or nothing to reach it with; says what is skipped and how to get it."""
+    cures = []
+    programs = shutil.which("jackd") and shutil.which("jack_lsp")
+    if not programs or ctypes.util.find_library("portaudio") is None:
+        cures.append("a JACK server: sudo apt install jackd2 libportaudio2")
+    if importlib.util.find_spec("jack") is None:
+        cures.append("the package JACK-Client: pip install .[jack]")
+    for cure in cures:
+        report.console.print(f"bench {command} is skipped. It needs {cure}", markup=False)
+    return bool(cures)
+
+
+class JackServer:
+    """A running server.
+
+    Parameters
+    ----------
+    period_samples : int
+    synchronous : bool
+        It waits for clients that are late, so that no sample is lost; else it goes on without them, as
+        servers in front of a sound card do.
+    """
+
+    def __init__(self, period_samples: int, synchronous: bool) -> None:
+        self.name = f"bench-{uuid.uuid4().hex[:8]}"
+        self.environment = {**os.environ, **_NEEDED, "JACK_DEFAULT_SERVER": self.name}
+        self._command = ["jackd", "--no-mlock", "-n", self.name, "-R", "-P", "70", *(["-S"] if synchronous else [])]
+        self._command += ["-p", "256", "-d", "dummy", "-r", str(SAMPLE_RATE_HZ), "-p", str(period_samples)]
+        self._command += ["-C", "2", "-P", "2"]
+
+    @property
+    def command(self) -> str:
+        """How it is started, for the record."""
+        return " ".join(self._command).replace(self.name, "NAME")
+
+    def start(self, limit_s: float = 15.0) -> None:
+        """Start it and wait until it answers."""
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._process = subprocess.Popen(self._command, start_new_session=True, **quiet)
+        deadline = time.monotonic() + limit_s
+        while subprocess.run(["jack_lsp"], env=self.environment, **quiet).returncode:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError(
+                    "jackd did not start. There is room for eight servers at once; killed ones keep theirs until "
+                    "/dev/shm/jack* is removed while none runs."
+                )
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End it; one that does not listen is killed. What it leaves behind is removed."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(5)
+        for left in Path("/dev/shm").glob(f"*{self.name}*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+@contextlib.contextmanager
+def running(period_samples: int, synchronous: bool) -> Iterator[JackServer]:
+    """A running server; this process's own clients find it too."""
+    server = JackServer(period_samples, synchronous)
+    names = ("JACK_DEFAULT_SERVER", *_NEEDED)
+    before = {name: os.environ.get(name) for name in names}
+    server.start()
+    os.environ.update({name: server.environment[name] for name in names})
+    try:
+        yield server
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        server.stop()
