@@ -80,7 +80,7 @@ class Worker:
         Seconds by the clock, and of the processor's time, which what else the machine does leaves as it is.
         """
         start_s, start_busy_s = time.perf_counter(), time.thread_time()
-        if not self.engine.analyst.follow(*self.engine.arrays):
+        if not self.engine.analyst.follow():
             return None
         return time.perf_counter() - start_s, time.thread_time() - start_busy_s
 

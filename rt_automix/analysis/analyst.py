@@ -1,4 +1,4 @@
-"""The listener behind the engine: reads the input ring, asks the suggester, publishes suggestions.
+"""The listener behind the engine: reads a ring of input, asks the suggester, publishes suggestions.
 
 It works on a grid of its own, a suggestion every few feature hops, and stamps each with the sample
 from which it holds, a fixed time after the music it was made from. As long as the analysis is done
@@ -8,6 +8,8 @@ by then, a live stream and an offline render of the same samples get the same pa
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,8 +23,6 @@ from rt_automix.analysis.clipping import Clipping
 from rt_automix.analysis.profile import Profile
 from rt_automix.analysis.statistics import Listener
 from rt_automix.analysis.suggester import Suggester
-from rt_automix.dsp import atomics
-from rt_automix.engine import layout as at
 from rt_automix.units import db_from_power, power_from_db
 
 DELAY_S = 0.05
@@ -43,22 +43,50 @@ SHORT_TERM_S = 3.0
 _DEAD_BAND = DEAD_BAND_NORM * (params.HIGH - params.LOW)
 
 
+Publish = Callable[[params.Values, int, float, bool], None]
+"""Takes a suggestion, the sample from which it holds, the input's short-term loudness in LUFS, and whether
+there is applause."""
+
+
+@dataclass(frozen=True)
+class Ring:
+    """What came in last, as somebody else goes on writing it.
+
+    Parameters
+    ----------
+    channels : float32 arrays, each of the same power of two of samples
+        Sample number n lies at n modulo that.
+    written : int64, shape (1,)
+        How many samples there have been.
+    """
+
+    channels: tuple[NDArray[np.float32], ...]
+    written: NDArray[np.int64]
+
+
 class Analyst:
-    """Turns what lies in the ring into suggestions.
+    """Turns what lies in a ring into suggestions.
 
     What is no music teaches nothing and moves nothing: silence, applause, a clipped input.
 
     Parameters
     ----------
-    sample_rate_hz, channels : int
+    sample_rate_hz : int
     suggester : Suggester
     profile : Profile
     hops : int
         Feature hops from one suggestion to the next.
+    ring : Ring
+        What to listen to.
+    publish : Publish
+        Where suggestions go.
     """
 
-    def __init__(self, sample_rate_hz: int, channels: int, suggester: Suggester, profile: Profile, hops: int) -> None:
-        self.listener = Listener(sample_rate_hz, channels)
+    def __init__(
+        self, sample_rate_hz: int, suggester: Suggester, profile: Profile, hops: int, ring: Ring, publish: Publish
+    ) -> None:
+        self.listener = Listener(sample_rate_hz, len(ring.channels))
+        self._ring, self._publish = ring, publish
         self.suggester = suggester
         self._profile, self._is_new_profile = profile, False
         self.applause = Applause(self.listener.stream.bin_hz)
@@ -70,7 +98,6 @@ class Analyst:
         self._is_moving = np.zeros(params.COUNT, np.bool_)
         self.heard_samples = 0
         self.gaps = self.late = 0
-        self._channels = channels
         self._sample_rate_hz = sample_rate_hz
         self._delay_samples = round(DELAY_S * sample_rate_hz)
         self._short_term_frames = round(SHORT_TERM_S / features.HOP_S)
@@ -80,23 +107,23 @@ class Analyst:
         """The sample count at which the next suggestion is due."""
         return self.heard_samples + self.interval_samples
 
-    def follow(self, f64: NDArray[np.float64], f32: NDArray[np.float32], i64: NDArray[np.int64]) -> bool:
+    def follow(self) -> bool:
         """Hear and suggest once if enough has come; whether it did.
 
         Thread: worker. Allocates: yes.
         """
-        written = int(i64[at.SAMPLE_COUNT])
+        written = int(self._ring.written[0])
         if written < self.next_at:
             return False
-        if written - self.heard_samples > at.RING_SAMPLES - self.interval_samples:
+        if written - self.heard_samples > len(self._ring.channels[0]) - self.interval_samples:
             # The ring has gone round: go on at the newest grid point.
             self.heard_samples = (written // self.interval_samples - 1) * self.interval_samples
             self.gaps += 1
-        if self._hear(self._read(f32, self.interval_samples)) or self._is_new_profile:
+        if self._hear(self._read(self.interval_samples)) or self._is_new_profile:
             self._move()
         effective_at = self.next_at + self._delay_samples
-        publish(f64, i64, self.suggestion, effective_at, self.short_term_lufs(), self.applause.heard)
-        self.late += int(i64[at.SAMPLE_COUNT]) > effective_at
+        self._publish(self.suggestion, effective_at, self.short_term_lufs(), self.applause.heard)
+        self.late += int(self._ring.written[0]) > effective_at
         self.heard_samples = self.next_at
         return True
 
@@ -125,13 +152,14 @@ class Analyst:
         frames = self.listener.window[-self._short_term_frames :, features.LOUDNESS_ROW]
         return float(db_from_power(np.mean(power_from_db(frames))))
 
-    def _read(self, f32: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-        block = np.empty((self._channels, count), np.float32)
-        start = self.heard_samples & (at.RING_SAMPLES - 1)
-        before_end = min(count, at.RING_SAMPLES - start)
-        for channel, ring in zip(block, (at.RING_LEFT, at.RING_RIGHT), strict=False):
-            channel[:before_end] = f32[ring + start : ring + start + before_end]
-            channel[before_end:] = f32[ring : ring + count - before_end]
+    def _read(self, count: int) -> NDArray[np.float32]:
+        block = np.empty((len(self._ring.channels), count), np.float32)
+        size = len(self._ring.channels[0])
+        start = self.heard_samples & (size - 1)
+        before_end = min(count, size - start)
+        for channel, ring in zip(block, self._ring.channels, strict=True):
+            channel[:before_end] = ring[start : start + before_end]
+            channel[before_end:] = ring[: count - before_end]
         return block
 
     def _move(self) -> None:
@@ -185,24 +213,3 @@ class Analyst:
         self._is_moving = state["is_moving"].copy()
         self._is_new_profile = state["is_new_profile"]
         self.heard_samples = state["heard_samples"]
-
-
-def publish(
-    f64: NDArray[np.float64],
-    i64: NDArray[np.int64],
-    values: params.Values,
-    effective_at_samples: int,
-    input_lufs: float,
-    applause: bool = False,
-) -> None:
-    """Hand a suggestion to the chain; it holds from `effective_at_samples` on.
-
-    Thread: worker, one at a time. Allocates: yes.
-    """
-    message = np.empty(at.SUGGESTION_SIZE)
-    message[at.EFFECTIVE_AT] = effective_at_samples
-    message[at.INPUT_LUFS] = input_lufs
-    message[at.APPLAUSE] = applause
-    message[at.SUGGESTED :] = values
-    slots = f64[at.SUGGESTION_SLOTS : at.SUGGESTION_SLOTS + 3 * at.SUGGESTION_SIZE]
-    atomics.triple_publish(i64[at.SUGGESTION_INDEX : at.SUGGESTION_INDEX + 3], slots, message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -11,12 +12,12 @@ from numpy.typing import NDArray
 
 from rt_automix import params
 from rt_automix.analysis import profile
-from rt_automix.analysis.analyst import Analyst, publish
+from rt_automix.analysis.analyst import Analyst
 from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.suggester import Suggester
 from rt_automix.config import Config
 from rt_automix.dsp import atomics, compressor, equalizer, limiter, loudness, rider
-from rt_automix.engine import chain, controls, meters, steering
+from rt_automix.engine import chain, controls, exchange, meters, steering
 from rt_automix.engine import layout as at
 from rt_automix.errors import UserError
 from rt_automix.units import lin_from_db
@@ -127,7 +128,14 @@ class Engine:
             self._f32[start : start + limiter.STATE_SIZE] = limiter.new_state()
         self._f64[at.SAMPLE_RATE_HZ] = rate
         self._f64[at.PEAK_KEEP] = lin_from_db(-_PEAK_FALL_DB_PER_S * 0.01)
-        self.analyst = Analyst(rate, self.channels, self._suggester, self.style, self.config.engine.analysis_hops)
+        self.analyst = Analyst(
+            rate,
+            self._suggester,
+            self.style,
+            self.config.engine.analysis_hops,
+            exchange.ring(self._f32, self._i64, self.channels),
+            partial(exchange.publish, self._f64, self._i64),
+        )
         self._publish_controls()
         self.hold(params.NEUTRAL)
         self.settle()
@@ -184,7 +192,7 @@ class Engine:
             if not whole:
                 stereo[:, done : done + piece.shape[1]] = piece
             done += piece.shape[1]
-            self.analyst.follow(self._f64, self._f32, self._i64)
+            self.analyst.follow()
 
     def _start_worker(self) -> None:
         if self._analysis == "thread":
@@ -194,7 +202,7 @@ class Engine:
 
     def _work(self) -> None:
         while not self._stop.wait(_POLL_S):
-            while self.analyst.follow(self._f64, self._f32, self._i64) and not self._stop.is_set():
+            while self.analyst.follow() and not self._stop.is_set():
                 pass
 
     def close(self) -> None:
@@ -210,7 +218,7 @@ class Engine:
         Thread: the analysis', or any while analysis is off. Allocates: yes.
         """
         self.analyst.suggestion = params.clamp(values)
-        publish(self._f64, self._i64, values, -1, -200.0)
+        exchange.publish(self._f64, self._i64, values, -1, -200.0)
 
     def settle(self) -> None:
         """Put parameters and controls where they were last set, at once, as if they had always been.

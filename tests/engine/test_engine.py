@@ -10,6 +10,7 @@ from rt_automix import params
 from rt_automix.config import Config
 from rt_automix.demo.song import render_song
 from rt_automix.dsp.jit import JIT_ENABLED
+from rt_automix.engine import exchange
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import ConfigError, UserError
 
@@ -91,9 +92,7 @@ def test_a_frozen_analysis_is_the_same_as_held_parameters(song):
     run(stuck, audio[:, :half], 512)
     held._analysis = stuck._analysis = "off"
     # The stuck worker's last message is still there; the holder publishes the same again.
-    from rt_automix.analysis.analyst import publish
-
-    publish(
+    exchange.publish(
         held._f64,
         held._i64,
         held.analyst.suggestion,

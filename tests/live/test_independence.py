@@ -115,7 +115,7 @@ def test_with_the_analysis_stopped_the_parameters_are_held(tmp_path):
         for number, start in enumerate(range(0, came_in.shape[1], interval)):
             out.append(engine.process(np.ascontiguousarray(came_in[:, start : start + interval])))
             if number < suggestions:
-                engine.analyst.follow(*engine.arrays)
+                engine.analyst.follow()
         return np.concatenate(out, axis=1)
 
     engine = Engine(analysis="off")

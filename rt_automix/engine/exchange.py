@@ -1,0 +1,38 @@
+"""What passes between the chain and the analysis: a ring of what came in, and suggestions."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rt_automix import params
+from rt_automix.analysis.analyst import Ring
+from rt_automix.dsp import atomics
+from rt_automix.engine import layout as at
+
+
+def ring(f32: NDArray[np.float32], i64: NDArray[np.int64], channels: int) -> Ring:
+    """The chain's ring, for the analysis to read. Thread: main. Allocates: yes."""
+    sides = tuple(f32[start : start + at.RING_SAMPLES] for start in (at.RING_LEFT, at.RING_RIGHT))
+    return Ring(sides[:channels], i64[at.SAMPLE_COUNT : at.SAMPLE_COUNT + 1])
+
+
+def publish(
+    f64: NDArray[np.float64],
+    i64: NDArray[np.int64],
+    values: params.Values,
+    effective_at_samples: int,
+    input_lufs: float,
+    applause: bool = False,
+) -> None:
+    """Hand a suggestion to the chain; it holds from `effective_at_samples` on.
+
+    Thread: worker, one at a time. Allocates: yes.
+    """
+    message = np.empty(at.SUGGESTION_SIZE)
+    message[at.EFFECTIVE_AT] = effective_at_samples
+    message[at.INPUT_LUFS] = input_lufs
+    message[at.APPLAUSE] = applause
+    message[at.SUGGESTED :] = values
+    slots = f64[at.SUGGESTION_SLOTS : at.SUGGESTION_SLOTS + 3 * at.SUGGESTION_SIZE]
+    atomics.triple_publish(i64[at.SUGGESTION_INDEX : at.SUGGESTION_INDEX + 3], slots, message)
