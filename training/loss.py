@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rt_automix import params
-from rt_automix.analysis.statistics import tone_edges_hz
+from rt_automix.analysis.tone import tone_edges_hz
 from rt_automix.dsp import equalizer
 from training.dataset import Batch
 from training.nets.common import Answer, ten_from_nine

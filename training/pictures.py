@@ -11,7 +11,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from rt_automix import params
-from rt_automix.analysis.statistics import tone_edges_hz
+from rt_automix.analysis.tone import tone_edges_hz
 
 INK, TEAL, RUST, GREY = "#333333", "#0b6e75", "#c8553d", "#9a9a9a"
 _PLAIN = {"mean predictor": GREY, "matcher": RUST}

@@ -21,7 +21,7 @@ from rt_automix.analysis.matcher import (
     COMPRESSION_TOLERANCE_DB,
     COMPRESSIONS,
 )
-from rt_automix.analysis.statistics import QUIET_LU
+from rt_automix.analysis.means import QUIET_LU
 from rt_automix.dsp import compressor, equalizer
 from training.teacher import MOST_EXTRA_DB, REST_LU, TRIALS
 

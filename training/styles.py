@@ -15,7 +15,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 
 from rt_automix.analysis import profile
 from rt_automix.analysis.profile import RANGES, Profile
-from rt_automix.analysis.statistics import TONE_BANDS, tone_edges_hz
+from rt_automix.analysis.tone import TONE_BANDS, tone_edges_hz
 from rt_automix.errors import ConfigError
 from training import corpus
 

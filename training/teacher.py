@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from rt_automix import params
 from rt_automix.analysis.features import hop_samples
 from rt_automix.analysis.matcher import COMPRESSIONS, Matcher, choose_compression, compose
+from rt_automix.analysis.means import QUIET_LU
 from rt_automix.analysis.profile import Profile
-from rt_automix.analysis.statistics import QUIET_LU, SILENCE_LUFS, Statistics
+from rt_automix.analysis.statistics import Statistics
+from rt_automix.analysis.tone import SILENCE_LUFS
 from rt_automix.units import LUFS_OFFSET_DB, lin_from_db
 from training import blocks
 

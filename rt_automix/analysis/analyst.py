@@ -92,7 +92,7 @@ class Analyst:
         self.applause = Applause(self.listener.stream.bin_hz)
         self.clipping = Clipping()
         self.auto = AutoStyle()
-        self._before: deque[dict[str, Any]] = deque(maxlen=UNDO_FRAMES)
+        self._before: deque[NDArray[np.float64]] = deque(maxlen=UNDO_FRAMES)
         self.interval_samples = features.hop_samples(sample_rate_hz) * hops
         self.suggestion = params.NEUTRAL.copy()
         self._is_moving = np.zeros(params.COUNT, np.bool_)

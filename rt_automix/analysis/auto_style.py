@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from rt_automix.analysis import profile
 from rt_automix.analysis.profile import MIN_MUSIC_S, Profile
-from rt_automix.analysis.statistics import TONE_BANDS, Statistics
+from rt_automix.analysis.statistics import Statistics
+from rt_automix.analysis.tone import TONE_BANDS
 
 NAME = "auto"
 TIME_CONSTANT_S = 10.0

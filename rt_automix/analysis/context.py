@@ -16,13 +16,8 @@ from rt_automix import params
 from rt_automix.analysis import features
 from rt_automix.analysis.features import MEL_BANDS
 from rt_automix.analysis.profile import Profile
-from rt_automix.analysis.statistics import (
-    LEVELS_LUFS,
-    MEMORY_S,
-    TONE_BANDS,
-    WINDOW_FRAMES,
-    Statistics,
-)
+from rt_automix.analysis.statistics import MEMORY_S, WINDOW_FRAMES, Statistics
+from rt_automix.analysis.tone import LEVELS_LUFS, TONE_BANDS
 from rt_automix.units import db_from_power
 
 VERSION = 2

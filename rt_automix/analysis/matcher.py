@@ -14,15 +14,14 @@ from numpy.typing import NDArray
 from rt_automix import params
 from rt_automix.analysis import features
 from rt_automix.analysis.profile import Profile
-from rt_automix.analysis.statistics import (
+from rt_automix.analysis.statistics import Listener, Statistics
+from rt_automix.analysis.tone import (
     LEVEL_ENERGIES,
     LEVEL_STEP_LU,
     LEVELS_LUFS,
     SILENCE_LUFS,
     TONE_MATRIX,
     WIDTH_WEIGHTS,
-    Listener,
-    Statistics,
 )
 from rt_automix.dsp import compressor, equalizer
 from rt_automix.units import db_from_power, lin_from_db, lufs_from_energy, power_from_db

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.analysis.features import SAMPLE_LIMIT, FeatureStream
-from rt_automix.analysis.statistics import TONE_BANDS, Statistics, tone_edges_hz
+from rt_automix.analysis.tone import TONE_BANDS, tone_edges_hz
 from rt_automix.errors import ConfigError, nearest
 from rt_automix.units import db_from_lin
 
@@ -58,7 +58,7 @@ class Profile:
     dynamics_db: float
 
     def vector(self) -> NDArray[np.float64]:
-        """In the order of `Statistics.vector`: float64, shape (statistics.VECTOR_SIZE,)."""
+        """In the order of `Statistics.vector`: float64, shape (tone.VECTOR_SIZE,)."""
         return np.array([*self.bands_db, *(getattr(self, name) for name in RANGES)])
 
     def save(self, path: str | Path, comment: str = "") -> None:
@@ -101,7 +101,9 @@ def measure(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, channels
     ConfigError
         There is too little in it to measure.
     """
-    from rt_automix.dsp import truepeak  # compiles; those who only load a profile need not wait for it
+    # These compile; those who only load a profile need not wait for it.
+    from rt_automix.analysis.statistics import Statistics
+    from rt_automix.dsp import truepeak
 
     stream, heard = FeatureStream(sample_rate_hz, channels), Statistics(math.inf)
     peaks = truepeak.new_state()

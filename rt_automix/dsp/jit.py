@@ -43,7 +43,8 @@ OPTIONS: dict[str, Any] = {
 }
 
 _OLD_S = 30 * 86400.0
-_BEYOND_DSP = (
+_FOLDERS = ("dsp", "analysis")
+_BEYOND = (
     "params.py",
     "units.py",
     "engine/layout.py",
@@ -60,7 +61,8 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 def _source_hash() -> str:
     digest = hashlib.sha256(numba.__version__.encode())
-    sources = [*sorted((_PACKAGE / "dsp").glob("*.py")), *(_PACKAGE / name for name in _BEYOND_DSP)]
+    folders = [path for name in _FOLDERS for path in sorted((_PACKAGE / name).glob("*.py"))]
+    sources = [*folders, *(_PACKAGE / name for name in _BEYOND)]
     for path in sources:
         # Numba's own index goes by place and time: another installation starts another folder.
         digest.update(f"{path} {path.stat().st_mtime_ns}".encode())

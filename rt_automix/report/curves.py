@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rt_automix import params
 from rt_automix.analysis.measure import LoudnessCurve
-from rt_automix.analysis.statistics import tone_edges_hz
+from rt_automix.analysis.tone import tone_edges_hz
 from rt_automix.dsp import equalizer
 from rt_automix.render import SETTLING_S, History
 

@@ -11,7 +11,8 @@ import pytest
 from rt_automix.analysis import features, profile
 from rt_automix.analysis.auto_style import FARTHEST_DB, AutoStyle
 from rt_automix.analysis.profile import Profile
-from rt_automix.analysis.statistics import TONE_BANDS, Statistics, tone_edges_hz
+from rt_automix.analysis.statistics import Statistics
+from rt_automix.analysis.tone import TONE_BANDS, tone_edges_hz
 
 RATE_HZ = 44_100
 AUTO = profile.load("auto")

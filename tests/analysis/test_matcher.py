@@ -14,7 +14,8 @@ from scipy.optimize import lsq_linear
 from rt_automix import params
 from rt_automix.analysis import features, matcher, profile
 from rt_automix.analysis.matcher import Matcher
-from rt_automix.analysis.statistics import MEMORY_S, TONE_MATRIX, Listener
+from rt_automix.analysis.statistics import MEMORY_S, Listener
+from rt_automix.analysis.tone import TONE_MATRIX
 from rt_automix.dsp import compressor, equalizer
 from rt_automix.dsp.jit import JIT_ENABLED
 

@@ -13,7 +13,7 @@ from shards import vectors  # noqa: E402
 
 from rt_automix import params  # noqa: E402
 from rt_automix.analysis import context  # noqa: E402
-from rt_automix.analysis.statistics import tone_edges_hz  # noqa: E402
+from rt_automix.analysis.tone import tone_edges_hz  # noqa: E402
 from rt_automix.dsp import equalizer  # noqa: E402
 from rt_automix.errors import ConfigError  # noqa: E402
 from training import nets  # noqa: E402

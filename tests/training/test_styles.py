@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from rt_automix.analysis import profile
-from rt_automix.analysis.statistics import TONE_BANDS
+from rt_automix.analysis.tone import TONE_BANDS
 from rt_automix.errors import ConfigError
 from training import corpus, styles
 from training.__main__ import main
