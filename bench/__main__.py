@@ -311,5 +311,20 @@ def compare(first: Path, second: Path, show_all: bool) -> None:
         raise click.UsageError(str(error)) from error
 
 
+@main.command()
+@click.option("--write", "is_to_write", is_flag=True, help="Let tests/work_counts.json say so from now on.")
+def count(is_to_write: bool) -> None:
+    """Work counted, not timed, against what tests/work_counts.json says: fails where it has risen.
+
+    \b
+    Examples:
+      python -m bench count
+      python -m bench count --write
+    """
+    from bench.speed import count as command
+
+    command.run(is_to_write)
+
+
 if __name__ == "__main__":
     main(prog_name="python -m bench")

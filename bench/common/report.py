@@ -20,11 +20,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
-from rich.console import Console
 
-console = Console()
+from bench.common.here import ROOT, console
 
-ROOT = Path(__file__).resolve().parents[2]
+__all__ = ["ROOT", "console"]
 LIBRARIES = ("numpy", "numba", "llvmlite", "pedalboard", "matplotlib")
 OURS, OURS_TOO, PEER, PEER_TOO, GOAL, GREY = "#0b6e75", "#5fb3b3", "#c8553d", "#e8a58f", "#333333", "#9a9a9a"
 
