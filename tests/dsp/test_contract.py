@@ -11,10 +11,12 @@ import pytest
 
 from rt_automix.dsp import (
     bridge,
+    cascade,
     compressor,
     delaylock,
     dither,
     equalizer,
+    fine,
     limiter,
     loudness,
     mix,
@@ -86,6 +88,31 @@ def an_equalizer() -> Processor:
     return simple(equalizer.process, coefficients, equalizer.new_state())
 
 
+def a_fine_equalizer() -> Processor:
+    """In motion on the grid of the stream, as the chain moves it."""
+    table, rng = checked(fine.design_table(48000)), np.random.default_rng(3)
+    ramp, start, goal = (np.zeros(size) for size in (fine.RAMP_SIZE, fine.GOAL_SIZE, fine.GOAL_SIZE))
+    ramp, start, goal = checked(ramp), checked(start), checked(goal)
+    state, work, samples_heard = checked(fine.new_state()), checked(np.zeros(cascade.WORK_SIZE)), 0
+    fine.design(table, rng.uniform(-12.0, 12.0, fine.BAND_COUNT), goal)
+
+    def take(left: np.ndarray, right: np.ndarray) -> None:
+        nonlocal samples_heard
+        done = 0
+        while done < len(left):
+            offset = samples_heard % fine.FRAME_SAMPLES
+            if offset == 0:
+                start[:] = goal
+                fine.design(table, rng.uniform(-12.0, 12.0, fine.BAND_COUNT), goal)
+                cascade.move(ramp, start, goal, fine.FRAME_SAMPLES)
+            stop = min(done + fine.FRAME_SAMPLES - offset, len(left))
+            cascade.process(ramp, state, work, offset, checked(left[done:stop]), checked(right[done:stop]))
+            samples_heard += stop - done
+            done = stop
+
+    return Processor(cascade.process, (ramp, state, work, 0), take)
+
+
 def a_compressor() -> Processor:
     """Ticks on the grid of the stream, as the chain gives them."""
     state, scratch = checked(compressor.new_state()), checked(np.zeros(compressor.SCRATCH_SIZE, np.float32))
@@ -147,6 +174,7 @@ def a_mix() -> Processor:
 
 PROCESSORS: dict[str, Callable[[], Processor]] = {
     "equalizer": an_equalizer,
+    "fine equalizer": a_fine_equalizer,
     "compressor": a_compressor,
     "limiter": lambda: a_limiter(48000),
     "limiter at 44.1 kHz": lambda: a_limiter(44100),
@@ -233,6 +261,9 @@ def kernels_and_arguments() -> dict[str, tuple[Any, list[Any]]]:
             equalizer.design,
             [equalizer.design_table(48000), np.zeros(5), np.zeros(equalizer.COEFFICIENTS)],
         ),
+        "fine.design": (fine.design, [fine.design_table(48000), np.zeros(31), np.zeros(fine.GOAL_SIZE)]),
+        "cascade.move": (cascade.move, [np.zeros(fine.RAMP_SIZE), *np.zeros((2, fine.GOAL_SIZE)), 512]),
+        "cascade.rest": (cascade.rest, [np.zeros(fine.RAMP_SIZE), np.zeros(fine.GOAL_SIZE)]),
         "compressor.tick": (compressor.tick, [compressor.new_state(), compressor.new_settings(48000), 0.3, 1.0]),
         "dither.quantise": (dither.quantise, [left, np.zeros(64, np.int32), dither.new_state(48000, 1)[0], 16]),
         "mix.guard": (mix.guard, [left, right]),

@@ -1,0 +1,189 @@
+"""Two bands of two channels side by side: four float64 in one register, for filters in series.
+
+Lanes hold band A left, band B left, band A right, band B right, so that handing a sample on from
+band to band is one shuffle that crosses no half of the register. As in `lanes`, sums of products
+are spelled out and round in one way wherever they stand. Only inside a kernel.
+
+Of a biquad y = x + s1, s1' = c1 x - a1 s1 + s2, s2' = c2 x - a2 s1 the coefficients c1, c2, -a1, -a2
+lie PART apart in an array, and stay there: a multiplication takes them from memory for nothing, and
+registers are left for the state.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, register_model
+
+from rt_automix.dsp.jit import JIT_ENABLED
+
+SIZE = 4
+PART = 12
+"""From one kind of coefficient to the next: six bands of two channels."""
+
+if JIT_ENABLED:
+    _VECTOR = ir.VectorType(ir.DoubleType(), SIZE)
+
+    class _Quad(types.Type):
+        def __init__(self):
+            super().__init__(name="Quad")
+
+    @register_model(_Quad)
+    class _QuadModel(models.PrimitiveModel):
+        def __init__(self, manager, quad_type):
+            super().__init__(manager, quad_type, _VECTOR)
+
+    _QUAD = _Quad()
+
+    def _shuffled(builder, p, q, lanes):
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), SIZE), lanes)
+        return builder.shuffle_vector(p, q, mask)
+
+    def _address(context, builder, array_type, array, index):
+        data = context.make_array(array_type)(context, builder, array).data
+        return builder.bitcast(builder.gep(data, [index]), _VECTOR.as_pointer())
+
+    def _loaded(context, builder, array_type, array, index):
+        loaded = builder.load(_address(context, builder, array_type, array, index))
+        loaded.align = 8
+        return loaded
+
+    @intrinsic
+    def load(typing_context, array, index):
+        """Lanes from `array[index : index + 4]`."""
+
+        def codegen(context, builder, signature, args):
+            return _loaded(context, builder, signature.args[0], *args)
+
+        return _QUAD(array, index), codegen
+
+    def _store(context, builder, array_type, array, index, p):
+        stored = builder.store(p, _address(context, builder, array_type, array, index))
+        stored.align = 8
+
+    @intrinsic
+    def store(typing_context, array, index, p):
+        """Lanes to `array[index : index + 4]`."""
+
+        def codegen(context, builder, signature, args):
+            _store(context, builder, signature.args[0], *args)
+            return context.get_dummy_value()
+
+        return types.void(array, index, _QUAD), codegen
+
+    @intrinsic
+    def store_three(typing_context, array, index, p, q, r):
+        """Lanes to `array[index : index + 12]`."""
+
+        def codegen(context, builder, signature, args):
+            for k, lanes in enumerate(args[2:]):
+                offset = builder.add(args[1], ir.Constant(args[1].type, SIZE * k))
+                _store(context, builder, signature.args[0], args[0], offset, lanes)
+            return context.get_dummy_value()
+
+        return types.void(array, index, _QUAD, _QUAD, _QUAD), codegen
+
+    @intrinsic
+    def add(typing_context, p, q):
+        """`p + q`."""
+
+        def codegen(context, builder, signature, args):
+            return builder.fadd(*args)
+
+        return _QUAD(_QUAD, _QUAD), codegen
+
+    def _fused(builder, factor, p, q):
+        function_type = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+        function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.fmuladd.v4f64")
+        return builder.call(function, [factor, p, q])
+
+    def _coefficient(context, builder, array_type, array, index, kind):
+        offset = builder.add(index, ir.Constant(index.type, kind * PART))
+        return _loaded(context, builder, array_type, array, offset)
+
+    @intrinsic
+    def first_memory(typing_context, array, index, x, s1, s2):
+        """`s1'` of two bands whose c1 lie at `array[index]`."""
+
+        def codegen(context, builder, signature, args):
+            where, (x, s1, s2) = (context, builder, signature.args[0], *args[:2]), args[2:]
+            return _fused(builder, _coefficient(*where, 2), s1, _fused(builder, _coefficient(*where, 0), x, s2))
+
+        return _QUAD(array, index, _QUAD, _QUAD, _QUAD), codegen
+
+    @intrinsic
+    def second_memory(typing_context, array, index, x, s1):
+        """`s2'` of two bands whose c1 lie at `array[index]`."""
+
+        def codegen(context, builder, signature, args):
+            where, (x, s1) = (context, builder, signature.args[0], *args[:2]), args[2:]
+            return _fused(builder, _coefficient(*where, 3), s1, builder.fmul(_coefficient(*where, 1), x))
+
+        return _QUAD(array, index, _QUAD, _QUAD), codegen
+
+    @intrinsic
+    def handed_on(typing_context, before, p):
+        """What the two bands of `p` hear next: what B of the pair before them said, and what A of `p` said."""
+
+        def codegen(context, builder, signature, args):
+            return _shuffled(builder, *args, [1, 4, 3, 6])
+
+        return _QUAD(_QUAD, _QUAD), codegen
+
+    @intrinsic
+    def only_a(typing_context, p, q):
+        """Band A of `p`, band B of `q`."""
+
+        def codegen(context, builder, signature, args):
+            return _shuffled(builder, *args, [0, 5, 2, 7])
+
+        return _QUAD(_QUAD, _QUAD), codegen
+
+    @intrinsic
+    def only_b(typing_context, p, q):
+        """Band B of `p`, band A of `q`."""
+
+        def codegen(context, builder, signature, args):
+            return _shuffled(builder, *args, [4, 1, 6, 3])
+
+        return _QUAD(_QUAD, _QUAD), codegen
+
+else:
+    # Plain Python for reading and testing.
+    def load(array, index):
+        """Lanes from `array[index : index + 4]`."""
+        return np.array(array[index : index + SIZE])
+
+    def store(array, index, p):
+        """Lanes to `array[index : index + 4]`."""
+        array[index : index + SIZE] = p
+
+    def store_three(array, index, p, q, r):
+        """Lanes to `array[index : index + 12]`."""
+        array[index : index + 3 * SIZE] = np.concatenate((p, q, r))
+
+    def add(p, q):
+        """`p + q`."""
+        return p + q
+
+    def first_memory(array, index, x, s1, s2):
+        """`s1'` of two bands whose c1 lie at `array[index]`."""
+        return load(array, index + 2 * PART) * s1 + (load(array, index) * x + s2)
+
+    def second_memory(array, index, x, s1):
+        """`s2'` of two bands whose c1 lie at `array[index]`."""
+        return load(array, index + 3 * PART) * s1 + load(array, index + PART) * x
+
+    def handed_on(before, p):
+        """What the two bands of `p` hear next: what B of the pair before them said, and what A of `p` said."""
+        return np.array([before[1], p[0], before[3], p[2]])
+
+    def only_a(p, q):
+        """Band A of `p`, band B of `q`."""
+        return np.array([p[0], q[1], p[2], q[3]])
+
+    def only_b(p, q):
+        """Band B of `p`, band A of `q`."""
+        return np.array([q[0], p[1], q[2], p[3]])
