@@ -130,8 +130,8 @@ def solve_matrix(sample_rate_hz: float) -> NDArray[np.float64]:
     weights = np.where(POINTS_HZ < _LOW_END_HZ, _LOW_END_WEIGHT, 1.0)
     weights[POINTS_HZ > _HIGH_END_HZ] = _HIGH_END_WEIGHT
     weighted = shapes.T * weights
-    matrix: NDArray[np.float64] = np.linalg.solve(weighted @ shapes + _RIDGE * np.eye(BAND_COUNT), weighted)
-    return matrix
+    solved = np.linalg.solve(weighted @ shapes + _RIDGE * np.eye(BAND_COUNT), weighted)
+    return np.asarray(solved, dtype=np.float64)
 
 
 def design_table(sample_rate_hz: float) -> NDArray[np.float64]:
