@@ -246,16 +246,18 @@ def model(seconds: float, repeats: int, models: Path | None, out: Path) -> None:
 
 
 @main.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--songs", type=click.IntRange(2, 1000), default=12, show_default=True, help="How many of the folder.")
+@click.argument("folders", metavar="FOLDER...", nargs=-1, required=True,
+                type=click.Path(exists=True, file_okay=False, path_type=Path))  # fmt: skip
+@click.option("--songs", type=click.IntRange(2, 1000), default=12, show_default=True, help="How many, in all.")
 @click.option("--seconds", type=click.FloatRange(6.0, 600.0), default=60.0, show_default=True, help="Of each song.")
 @click.option("--quick", is_flag=True, help="At most 3 songs of 20 s, and few systems.")
 @_models
 @_out
-def quality(folder: Path, songs: int, seconds: float, quick: bool, models: Path | None, out: Path) -> None:
-    """How near songs of FOLDER come to another song's measure, and what it costs them, beside other tools.
+def quality(folders: tuple[Path, ...], songs: int, seconds: float, quick: bool, models: Path | None, out: Path) -> None:
+    """How near songs come to another song's measure, and what it costs them, beside other tools.
 
-    Matchering takes part if it is installed (pip install .[bench]), ffmpeg too.
+    They are judged from the sixteenth second on (of less than 45 s, the last two thirds): who listens live has
+    listened by then. Matchering and libsonare take part if they are installed (pip install .[bench]), ffmpeg too.
 
     \b
     Examples:
@@ -264,7 +266,7 @@ def quality(folder: Path, songs: int, seconds: float, quick: bool, models: Path 
     """
     from bench.quality import targets as command
 
-    command.run(folder, songs, seconds, models, quick, out)
+    command.run(folders, songs, seconds, models, quick, out)
 
 
 @main.command(name="all")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -80,10 +81,10 @@ def albums(folder: Path, count: int, seconds: float) -> dict[str, tuple[Audio, i
     return found
 
 
-def songs(folder: Path, count: int, seconds: float) -> dict[str, tuple[Audio, int]]:
-    """The middle of `count` stereo songs, drawn from all over a folder: audio and rate by name."""
+def songs(folders: Sequence[Path], count: int, seconds: float) -> dict[str, tuple[Audio, int]]:
+    """The middle of `count` stereo songs, drawn from all over some folders: audio and rate by name."""
     found: dict[str, tuple[Audio, int]] = {}
-    paths = _song_paths(folder)
+    paths = [path for folder in folders for path in _song_paths(folder)]
     for index in np.random.default_rng(3).permutation(len(paths)):
         if len(found) == count:
             break

@@ -26,7 +26,7 @@ def sounds(music: Path | None) -> tuple[dict[str, Audio], dict[str, Audio]]:
     song = render_song(SAMPLE_RATE_HZ)
     songs = {"demo song": song}
     if music is not None:  # as they are: at another rate they are only a little higher
-        songs |= {name: audio for name, (audio, _) in material.songs(music, SONGS, SONG_S).items()}
+        songs |= {name: audio for name, (audio, _) in material.songs([music], SONGS, SONG_S).items()}
     noise = rng.standard_normal((2, len(times_s)))
     others = {
         "silence": np.zeros((2, 3 * len(times_s))),

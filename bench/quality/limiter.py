@@ -103,7 +103,7 @@ def _songs(music: Path | None, seconds: float) -> dict[str, tuple[Audio, int]]:
     demo = material.loud_song(SAMPLE_RATE_HZ)[:, : round(2.0 * seconds * SAMPLE_RATE_HZ)]
     found = {"demo song": (demo, SAMPLE_RATE_HZ)}
     if music is not None:
-        found |= material.songs(music, 3, 2.0 * seconds)
+        found |= material.songs([music], 3, 2.0 * seconds)
     return {
         name: (np.ascontiguousarray(material.at_loudness(audio, rate_hz, HOT_LUFS)), rate_hz)
         for name, (audio, rate_hz) in found.items()

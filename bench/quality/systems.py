@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bench.common import material, peers, report
 from bench.common.bundles import find as find_bundles
-from bench.quality import limiter
+from bench.quality import limiter, sonare
 from bench.quality.measures import CEILING_DBTP, Limiter
 from rt_automix import params
 from rt_automix.analysis.bundle import load as load_bundle
@@ -30,6 +30,7 @@ from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import ModelError
 from rt_automix.io.files.audio import AudioReader, AudioWriter
+from rt_automix.render import render
 from rt_automix.units import LUFS_OFFSET_DB, lin_from_db
 
 Audio = NDArray[np.float32]
@@ -50,8 +51,11 @@ GAIN_TRIALS = 4
 UNTOUCHED, STATIC, MATCHER, TEACHER = "untouched", "static preset", "matcher", "teacher, offline"
 MATCHERING, LOUDNORM, DYNAUDNORM = "Matchering 2, offline", "ffmpeg loudnorm", "ffmpeg dynaudnorm"
 PEDALBOARD = "pedalboard, offline"
+SONARE, SONARE_MATCH = "libsonare streaming, offline", "libsonare match EQ, offline"
+SONG = ", --lookahead song"
+"""Behind the name of who decides, where the whole song is heard first."""
 REFERENCES = (UNTOUCHED, STATIC, TEACHER)
-PEERS = (MATCHERING, LOUDNORM, DYNAUDNORM, PEDALBOARD)
+PEERS = (MATCHERING, SONARE, SONARE_MATCH, LOUDNORM, DYNAUDNORM, PEDALBOARD)
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def systems(models: Path | None, quick: bool) -> dict[str, System]:
     found: dict[str, System] = {UNTOUCHED: lambda task: task.audio, STATIC: _static, MATCHER: _live(Matcher)}
     found |= _networks(models, quick)
     if not quick:
-        found |= _teacher() | _matchering()
+        found |= _teacher() | _matchering() | _sonare()
     if peers.has_ffmpeg():
         found[LOUDNORM] = _loudnorm
         if not quick:
@@ -123,6 +127,30 @@ def _live(suggester: Callable[[], Suggester]) -> System:
     return system
 
 
+def _song(suggester: Callable[[], Suggester]) -> System:
+    """A render that hears the whole song first, from file to file."""
+
+    def system(task: Task) -> Audio:
+        with tempfile.TemporaryDirectory(prefix="rt_automix-bench-") as name:
+            source, target = Path(name) / "source.wav", Path(name) / "mastered.wav"
+            _write(source, task.audio, task.rate_hz)
+            options: dict[str, Any] = {"config": _config(task), "style": task.wanted, "suggester": suggester()}
+            render(source, target, bits=32, lookahead="song", **options)
+            return _read(target)
+
+    return system
+
+
+def _write(path: Path, audio: Audio, rate_hz: int) -> None:
+    with AudioWriter(path, rate_hz, 2, 32) as writer:
+        writer.write(audio)
+
+
+def _read(path: Path) -> Audio:
+    with AudioReader(path) as reader:
+        return np.concatenate(list(reader.blocks()), axis=1)
+
+
 def _config(task: Task) -> Config:
     """The defaults, at the profile's loudness as far as it can be set."""
     settings: dict[str, Any] = {
@@ -158,6 +186,8 @@ def _networks(models: Path | None, quick: bool) -> dict[str, System]:
             report.console.print(f"{error} It is skipped.")
         else:
             found[name] = _live(lambda bundle=bundle: Network(bundle, report.console.print))
+            if len(found) == 1:
+                found[name + SONG] = _song(lambda bundle=bundle: Network(bundle, report.console.print))
     return found
 
 
@@ -203,13 +233,11 @@ def _run_matchering(task: Task) -> Audio:
             ("target", task.audio, task.rate_hz),
             ("reference", task.reference, task.reference_rate_hz),
         ):
-            with AudioWriter(files[kind], rate_hz, 2, 32) as writer:
-                writer.write(audio)
+            _write(files[kind], audio, rate_hz)
         config = _matchering_config(task.rate_hz, CEILING_DBTP, allow_equality=True, temp_folder=name)
         result = matchering.Result(str(files["result"]), subtype="FLOAT")
         matchering.process(str(files["target"]), str(files["reference"]), [result], config)
-        with AudioReader(files["result"]) as reader:
-            return np.concatenate(list(reader.blocks()), axis=1)
+        return _read(files["result"])
 
 
 def _matchering_config(rate_hz: int, ceiling_dbtp: float, **others: Any) -> Any:
@@ -219,6 +247,21 @@ def _matchering_config(rate_hz: int, ceiling_dbtp: float, **others: Any) -> Any:
 def _matchering_limiter(audio: Audio, rate_hz: int, ceiling_dbtp: float) -> Audio:
     limited = _quiet_import().limiter.limit(audio.T.astype(np.float64), _matchering_config(rate_hz, ceiling_dbtp))
     return np.ascontiguousarray(limited.T, dtype=np.float32)
+
+
+def _sonare() -> dict[str, System]:
+    if not sonare.is_there():
+        report.console.print("libsonare is skipped: it is not installed (pip install .[bench]).")
+        return {}
+
+    def matched(task: Task) -> Audio:
+        reference = task.reference, task.reference_rate_hz
+        return sonare.matched(task.audio, task.rate_hz, *reference, task.wanted.loudness_lufs, CEILING_DBTP)
+
+    return {
+        SONARE: lambda task: sonare.preset(task.audio, task.rate_hz, task.wanted.loudness_lufs, CEILING_DBTP),
+        SONARE_MATCH: matched,
+    }
 
 
 def _loudnorm(task: Task) -> Audio:

@@ -10,6 +10,8 @@ and pedalboard's gain know the whole song beforehand, and ffmpeg looks ahead by 
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -26,7 +28,7 @@ from bench.common import material, report
 from bench.quality import measures, targets_picture
 from bench.quality.limiter import SAMPLE_RATE_HZ
 from bench.quality.measures import CEILING_DBTP, LIMITER_MEASURES, MEASURES, Audio
-from bench.quality.systems import System, Task, limiters, systems
+from bench.quality.systems import MATCHERING, PEERS, REFERENCES, System, Task, limiters, systems
 from rt_automix.engine.engine import SAMPLE_RATES_HZ
 from rt_automix.errors import ConfigError
 from rt_automix.units import lin_from_db
@@ -43,7 +45,7 @@ BANDS = (
     (pedalboard.HighShelfFilter, 8000.0),
 )
 
-JUDGED_FROM_S = 10.0
+JUDGED_FROM_S = 15.0
 QUICK_SONGS, QUICK_SECONDS, TONE_S = 3, 20.0, 2.0
 
 
@@ -66,8 +68,8 @@ def _judged_from_s(seconds: float) -> float:
     return min(JUDGED_FROM_S, seconds / 3.0)
 
 
-def tasks(folder: Path, count: int, seconds: float) -> dict[str, Task]:
-    """Songs of a folder, each asked to be like the next one; undamaged.
+def tasks(folders: Sequence[Path], count: int, seconds: float) -> dict[str, Task]:
+    """Songs of the folders, each asked to be like the next one; undamaged.
 
     Raises
     ------
@@ -76,7 +78,7 @@ def tasks(folder: Path, count: int, seconds: float) -> dict[str, Task]:
     """
     low, high = SAMPLE_RATES_HZ
     found: dict[str, Task] = {}
-    for name, (audio, rate_hz) in material.songs(folder, count, seconds).items():
+    for name, (audio, rate_hz) in material.songs(folders, count, seconds).items():
         if low <= rate_hz <= high:
             quietest = measures.steady(audio, rate_hz, _judged_from_s(seconds)) * lin_from_db(LOWEST_GAIN_DB)
             try:
@@ -87,9 +89,10 @@ def tasks(folder: Path, count: int, seconds: float) -> dict[str, Task]:
             else:
                 found[name] = Task(audio, rate_hz, own, audio, rate_hz)
     if len(found) < 2:
+        where = ", ".join(map(str, folders))
         raise click.ClickException(
-            f"{folder}: {len(found)} stereo songs of {2 * seconds:.0f} s or more found, at least 2 needed. "
-            "Give a folder with more music, or a smaller --seconds."
+            f"{where}: {len(found)} stereo songs of {2 * seconds:.0f} s or more found, at least 2 needed. "
+            "Give folders with more music, or a smaller --seconds."
         )
     return found
 
@@ -125,9 +128,23 @@ def summary(songs: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
     return found
 
 
-def measure(folder: Path, count: int, seconds: float, models: Path | None, quick: bool) -> dict[str, Any]:
+def to_matchering(songs: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """What each of ours leaves of the band balance against what Matchering 2 does: of the medians, and song by song."""
+    takers = list(next(iter(songs.values()))["systems"])
+    if MATCHERING not in takers:
+        return {}
+    left = {name: [song["systems"][name]["band_balance_db"] for song in songs.values()] for name in takers}
+    theirs = np.array(left[MATCHERING])
+    return {
+        name: {"of_medians": float(np.median(left[name]) / np.median(theirs)), **report.quartiles(left[name] / theirs)}
+        for name in takers
+        if name not in (*PEERS, *REFERENCES)
+    }
+
+
+def measure(folders: Sequence[Path], count: int, seconds: float, models: Path | None, quick: bool) -> dict[str, Any]:
     """Everything the table and the picture show."""
-    found, takers = tasks(folder, count, seconds), systems(models, quick)
+    found, takers = tasks(folders, count, seconds), systems(models, quick)
     names = list(found)
     songs = {}
     pairs = list(pairwise([*names, names[0]]))
@@ -135,14 +152,15 @@ def measure(folder: Path, count: int, seconds: float, models: Path | None, quick
         figures = judge(found[name], found[other], takers, SEED + index, _judged_from_s(seconds))
         songs[name] = {"like": other, **figures}
     tones = {name: measures.limiter_figures(limit, SAMPLE_RATE_HZ, TONE_S) for name, limit in limiters(quick).items()}
-    return {"songs": songs, "summary": summary(songs), "limiters": tones}
+    return {"songs": songs, "summary": summary(songs), "to_matchering": to_matchering(songs), "limiters": tones}
 
 
-def run(folder: Path, count: int, seconds: float, models: Path | None, quick: bool, out: Path) -> None:
+def run(folders: Sequence[Path], count: int, seconds: float, models: Path | None, quick: bool, out: Path) -> None:
     """Measure, print the tables, write figures, table and picture."""
     if quick:
         count, seconds = min(count, QUICK_SONGS), min(seconds, QUICK_SECONDS)
-    results = measure(folder, count, seconds, models, quick)
+    started_s = time.perf_counter()
+    results = measure(folders, count, seconds, models, quick)
     settings = {
         "songs": count,
         "seconds": seconds,
@@ -150,6 +168,7 @@ def run(folder: Path, count: int, seconds: float, models: Path | None, quick: bo
         "ceiling_dbtp": CEILING_DBTP,
         "first_seed": SEED,
         "quick": quick,
+        "seconds_taken": time.perf_counter() - started_s,
     }
     _print(results)
     report.save("quality", out, settings, results, targets_picture.draw(results))
@@ -179,6 +198,17 @@ def _print(results: dict[str, Any]) -> None:
     for name, words in LIMITER_MEASURES.items():
         table.add_row(words, *(f"{figures[name]:.3f}" for figures in results["limiters"].values()))
     report.console.print(table)
+    for line in _ratios(results):
+        report.console.print(line)
+
+
+def _ratios(results: dict[str, Any]) -> list[str]:
+    """Ours beside Matchering 2, in words."""
+    return [
+        f"Band balance left, {name} / {MATCHERING}: {ratio['of_medians']:.2f} of the medians, "
+        f"song by song {report.spread(ratio, 2)}"
+        for name, ratio in results["to_matchering"].items()
+    ]
 
 
 def _markdown(results: dict[str, Any]) -> str:
@@ -190,4 +220,4 @@ def _markdown(results: dict[str, Any]) -> str:
     lines += ["", "| limiters | " + " | ".join(limiting) + " |", "|---" * (1 + len(limiting)) + "|"]
     for name, words in LIMITER_MEASURES.items():
         lines.append(f"| {words} | " + " | ".join(f"{figures[name]:.3f}" for figures in limiting.values()) + " |")
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", *(f"- {line}" for line in _ratios(results)), ""])

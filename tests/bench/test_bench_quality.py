@@ -147,12 +147,12 @@ def models(tmp_path):
 
 
 def test_a_tiny_run_has_every_value_of_everybody(music, models, tmp_path, capsys):
-    targets.run(music, 2, 6.0, models, True, tmp_path)
+    targets.run([music], 2, 6.0, models, True, tmp_path)
     written = json.loads((tmp_path / "quality.json").read_text(encoding="utf-8"))
     assert written["settings"]["first_seed"] == targets.SEED and written["machine"]["processor"]
     results = written["results"]
-    takers = ["untouched", "static preset", "matcher", "weighted_ensemble"]
-    assert list(results["summary"])[:4] == takers and "pedalboard, offline" in results["summary"]
+    takers = ["untouched", "static preset", "matcher", "weighted_ensemble", "weighted_ensemble, --lookahead song"]
+    assert list(results["summary"])[:5] == takers and "pedalboard, offline" in results["summary"]
     assert set(results["songs"]) == {"one", "two"}
     for name, song in results["songs"].items():
         assert song["like"] != name and song["damage"]["seed"] >= targets.SEED
@@ -161,7 +161,7 @@ def test_a_tiny_run_has_every_value_of_everybody(music, models, tmp_path, capsys
             assert list(figures) == list(measures.MEASURES)
             assert all(np.isfinite(value) for value in figures.values() if value is not None)
         assert song["systems"]["untouched"]["harm_bands_db"] == 0.0
-        for ours in ("matcher", "weighted_ensemble"):
+        for ours in takers[2:]:
             assert song["systems"][ours]["true_peak_over_db"] <= 0.02
     untouched, matcher = (results["summary"][name]["loudness_error_lu"]["median"] for name in ("untouched", "matcher"))
     assert matcher < untouched
@@ -174,7 +174,7 @@ def test_a_tiny_run_has_every_value_of_everybody(music, models, tmp_path, capsys
 
 
 def test_every_system_of_this_machine_masters_in_step(music):
-    found = targets.tasks(music, 2, 6.0)
+    found = targets.tasks([music], 2, 6.0)
     task = found["one"]
     for name, system in systems.systems(None, quick=False).items():
         out = system(task)
@@ -187,13 +187,20 @@ def test_every_system_of_this_machine_masters_in_step(music):
 
 def test_who_is_not_installed_is_skipped_with_a_word(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(systems, "find_spec", lambda name: None)
+    monkeypatch.setattr(systems.sonare, "find_spec", lambda name: None)
     monkeypatch.setattr(systems.peers, "has_ffmpeg", lambda: False)
     monkeypatch.setitem(sys.modules, "training.teacher", None)
     found = systems.systems(tmp_path, quick=False)
     assert list(found) == ["untouched", "static preset", "matcher", "pedalboard, offline"]
     assert list(systems.limiters(quick=False)) == ["ours", "pedalboard.Limiter"]
     words = capsys.readouterr().out
-    for word in ("Matchering 2 is skipped", "ffmpeg is not installed", "teacher is skipped", "Networks are skipped"):
+    for word in (
+        "Matchering 2 is skipped",
+        "libsonare is skipped",
+        "ffmpeg is not installed",
+        "teacher is skipped",
+        "Networks are skipped",
+    ):
         assert word in " ".join(words.split())
 
 
@@ -205,4 +212,4 @@ def test_a_bundle_that_is_not_whole_is_skipped_with_a_word(models, capsys):
 
 def test_a_folder_without_music_is_refused(tmp_path):
     with pytest.raises(click.ClickException, match="at least 2 needed"):
-        targets.tasks(tmp_path, 3, 8.0)
+        targets.tasks([tmp_path], 3, 8.0)
