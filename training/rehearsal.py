@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from rt_automix import params
 from rt_automix.analysis import context, features
-from rt_automix.analysis.features import LOUDNESS_ROW, MEL_BANDS, MID_ROW, PEAK_ROW, SIDE_ROW
-from rt_automix.analysis.matcher import (
+from rt_automix.analysis.dynamics import (
     COMPRESSION_COST,
     COMPRESSION_TEMPERATURE,
     COMPRESSION_TOLERANCE_DB,
     COMPRESSIONS,
 )
+from rt_automix.analysis.features import LOUDNESS_ROW, MEL_BANDS, MID_ROW, PEAK_ROW, SIDE_ROW
 from rt_automix.analysis.means import QUIET_LU
 from rt_automix.dsp import compressor, equalizer
 from training.teacher import MOST_EXTRA_DB, REST_LU, TRIALS
@@ -51,7 +51,6 @@ _SHAPE_DB = 4.0
 _NOTHING = 1e-9
 _LOWEST_POWER = 10.0 ** (context.LOWEST_LU / 10.0)
 _HELD = float(np.exp(-1000.0 * features.HOP_S / compressor.RELEASE_MS))
-_RATIO_PER_COMPRESSION = float(1.0 / (1.0 - compressor.slope_of(1.0)) - 1.0)
 
 
 class Rehearsal(nn.Module):
@@ -253,7 +252,7 @@ def _reduction_db(level_db: Tensor, compression: Tensor) -> Tensor:
     wanted = knee * knee / (2.0 * compressor.KNEE_DB) + torch.relu(over - 0.5 * compressor.KNEE_DB)
     before = torch.cat([wanted[..., :1], wanted[..., :-1]], -1)
     held = torch.maximum(wanted, wanted + _HELD * (before - wanted))
-    return (1.0 - 1.0 / (1.0 + _RATIO_PER_COMPRESSION * compression)) * held
+    return (1.0 - 1.0 / (1.0 + compressor.RATIO_PER_COMPRESSION * compression)) * held
 
 
 def _compressor_db(heard: Tensor, counts: Tensor, compression: Tensor) -> Tensor:

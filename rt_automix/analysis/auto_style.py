@@ -6,11 +6,11 @@ an input can come in at any level, so loudness and peak are those of the profile
 Nobody can tell a song's own tone from what was done to it, so it leans only half of the way to the mix
 of the profiles that are like it, and never far: what already is a master must not be made another.
 What changes slowly is the lean, and not the aim: a song that moves on is followed at once, not held back.
+The kernels are in `leaning`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -19,30 +19,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.analysis import profile
-from rt_automix.analysis.profile import MIN_MUSIC_S, Profile
+from rt_automix.analysis import layout as at
+from rt_automix.analysis import leaning, profile
+from rt_automix.analysis.leaning import FARTHEST_DB
+from rt_automix.analysis.profile import Profile
 from rt_automix.analysis.statistics import Statistics
 from rt_automix.analysis.tone import TONE_BANDS
 
+__all__ = ["FARTHEST_DB", "NAME", "AutoStyle", "level_free", "numbers", "profile_of", "shipped_styles"]
+
 NAME = "auto"
-TIME_CONSTANT_S = 10.0
-"""How slowly it follows, in seconds of music, on top of the slowness of the statistics."""
-LONGEST_STEP_S = 1.0
-
-LIKENESS_DB = 0.5
-"""A profile that is this much farther away counts for less by a factor of e."""
-REACH_DB = 10.0
-"""Differences saturate here: an empty band says little."""
-SIDE_MID_WEIGHT, DYNAMICS_WEIGHT = 0.04, 4.0
-"""What a squared dB of either counts for, beside the mean squared dB of tone."""
-OWN_SHARE = 0.5
-"""How much of the difference to the mix is left to the song."""
-
-FARTHEST_DB = np.array([1.5] * TONE_BANDS + [1.2, 1.0])
-"""It leans softly within this: tone bands, side/mid ratio, dynamics."""
-
-_WEIGHTS = np.array([1.0 / TONE_BANDS] * TONE_BANDS + [SIDE_MID_WEIGHT, DYNAMICS_WEIGHT])
-_LEVEL_FREE = [*range(TONE_BANDS), TONE_BANDS + 2, TONE_BANDS + 4]
+_LEVEL_FREE = [*range(TONE_BANDS), at.AIM_SIDE_MID, at.AIM_DYNAMICS]
 
 
 class AutoStyle:
@@ -55,65 +42,74 @@ class AutoStyle:
     """
 
     def __init__(self, styles: Sequence[Profile] | None = None) -> None:
-        self._start = _shipped(NAME)
-        styles = styles or [_shipped(name) for name in profile.shipped() if name != NAME]
-        self._styles = np.array([_level_free(style.vector()) for style in styles])
-        self._lean = np.zeros(len(_LEVEL_FREE))
-        self._heard_s = 0.0
+        self._styles = shipped_styles() if styles is None else level_free(styles)
+        self._decision, self._work = np.zeros(at.DECISION_SIZE), np.zeros(leaning.WORK_SIZE)
 
     def follow(self, statistics: Statistics, wanted: Profile) -> Profile:
         """What to aim at: `wanted`, or what it makes of the music where `wanted` is the profile called `auto`.
 
-        It moves with music only, never by more than LONGEST_STEP_S of it at a time.
+        It moves with music only, never by more than a second of it at a time.
 
         Thread: worker. Allocates: yes.
         """
-        new_s = min(max(statistics.seconds_heard - self._heard_s, 0.0), LONGEST_STEP_S)
-        self._heard_s = statistics.seconds_heard
-        if wanted != self._start or self._heard_s == 0.0:
-            return wanted
-        heard = _level_free(statistics.vector())
-        if new_s > 0.0 and self._heard_s >= MIN_MUSIC_S:
-            step = 1.0 - math.exp(-new_s / TIME_CONSTANT_S)
-            self._lean += step * (self._wish(heard) - self._lean)
-        return self._made_of(heard + self._lean)
+        aim, values = np.empty(at.AIM_SIZE), numbers(wanted)
+        leaning.follow(statistics.values, values, self._styles, self._decision, self._work, aim)
+        return profile_of(wanted, values, aim)
 
     def settled(self, statistics: Statistics, wanted: Profile) -> Profile:
         """Where `follow` would end, were the music to go on like that.
 
         Thread: worker. Allocates: yes.
         """
-        if wanted != self._start or statistics.seconds_heard < MIN_MUSIC_S:
-            return wanted
-        heard = _level_free(statistics.vector())
-        return self._made_of(heard + self._wish(heard))
-
-    def _made_of(self, aim: NDArray[np.float64]) -> Profile:
-        *bands_db, side_mid_db, dynamics_db = aim.tolist()
-        return replace(self._start, bands_db=tuple(bands_db), side_mid_db=side_mid_db, dynamics_db=dynamics_db)
-
-    def _wish(self, heard: NDArray[np.float64]) -> NDArray[np.float64]:
-        """How far to lean towards the mix of the profiles, each with a share by its distance."""
-        away_db = np.clip(heard - self._styles, -REACH_DB, REACH_DB)
-        distances_db = np.sqrt(away_db**2 @ _WEIGHTS)
-        shares = np.exp((distances_db.min() - distances_db) / LIKENESS_DB)
-        mix = shares @ self._styles / shares.sum()
-        return FARTHEST_DB * np.tanh((1.0 - OWN_SHARE) * (mix - heard) / FARTHEST_DB)
+        aim, values = np.empty(at.AIM_SIZE), numbers(wanted)
+        leaning.settle(statistics.values, values, self._styles, self._work, aim)
+        return profile_of(wanted, values, aim)
 
     def state(self) -> dict[str, Any]:
         """A copy of what `restore` needs."""
-        return {"lean": self._lean.copy(), "heard_s": self._heard_s}
+        return {"decision": self._decision.copy()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from where `state` was taken; same styles."""
-        self._lean, self._heard_s = state["lean"].copy(), state["heard_s"]
+        self._decision[:] = state["decision"]
+
+
+def numbers(wanted: Profile) -> NDArray[np.float64]:
+    """What the kernels aim at, with a mark on the profile called `auto`: float64, shape (layout.AIM_SIZE,).
+
+    Thread: worker. Allocates: yes.
+    """
+    values = wanted.numbers()
+    values[at.AIM_IS_AUTO] = wanted == _shipped(NAME)
+    return values
+
+
+def level_free(styles: Sequence[Profile]) -> NDArray[np.float64]:
+    """Of profiles what an input's level does not touch, one after the other: shape (n * layout.LEAN_SIZE,).
+
+    Thread: main. Allocates: yes.
+    """
+    return np.concatenate([style.vector()[_LEVEL_FREE] for style in styles])
+
+
+@cache
+def shipped_styles() -> NDArray[np.float64]:
+    """The same of those that are shipped. Thread: main. Allocates: yes."""
+    return level_free([_shipped(name) for name in profile.shipped() if name != NAME])
+
+
+def profile_of(wanted: Profile, values: NDArray[np.float64], aim: NDArray[np.float64]) -> Profile:
+    """The profile of an aim that `leaning` made of the numbers of `wanted`. Thread: worker. Allocates: yes."""
+    if (aim == values).all():
+        return wanted
+    return replace(
+        wanted,
+        bands_db=tuple(aim[:TONE_BANDS].tolist()),
+        side_mid_db=float(aim[at.AIM_SIDE_MID]),
+        dynamics_db=float(aim[at.AIM_DYNAMICS]),
+    )
 
 
 @cache
 def _shipped(name: str) -> Profile:
     return profile.load(name)
-
-
-def _level_free(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of a profile's vector what an input's level does not touch: tone, side/mid ratio, dynamics."""
-    return vector[_LEVEL_FREE]

@@ -8,20 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.analysis import context
-from rt_automix.analysis.bundle import HEARD_ROW, SONG_ROW, SPREAD_ROW, Bundle
+from rt_automix.analysis import context, deciding
+from rt_automix.analysis.bundle import Bundle
 from rt_automix.analysis.matcher import MIN_MUSIC_S, Matcher
 from rt_automix.analysis.profile import Profile
 from rt_automix.analysis.statistics import Listener
 from rt_automix.errors import ModelError
-
-_CONTEXT_LIMIT = 100.0
-"""No number of a sane context is beyond."""
-
-_ROUNDING_NORM = 1e-3
-"""Answers this far outside 0..1 are rounding, as of int8; more is a fault."""
-
-_INPUT_GAIN, _DRIVE = params.INDEX["input_gain_db"], params.INDEX["limiter_drive_db"]
 
 
 class Network:
@@ -66,34 +58,50 @@ class Network:
 
         Thread: worker. Allocates: yes.
         """
-        answer = self._ask(window, vector)
+        answer = self.ask(*clean(window[None], vector[None]))
         if answer is None:
             return matched
-        sure = self._sureness(answer[SPREAD_ROW])
-        # What the network leaves to the matcher goes as far as the matcher would.
-        self.confidence = sure + (1.0 - sure) * self._matcher.confidence
-        return _combine(matched, answer, sure)
+        values, confidence = np.empty(params.COUNT), self._matcher.confidence.copy()
+        limits = self.limits_norm
+        if not deciding.combine(answer, *limits, np.array(matched), confidence, values, np.empty(params.COUNT)):
+            self.reject()
+            return matched
+        self.confidence = confidence
+        return values
 
-    def _ask(self, window: NDArray[np.float32], vector: NDArray[np.float32]) -> NDArray[np.float64] | None:
-        """The network's answer, float64 of bundle.ANSWER_SHAPE in 0..1; None if it gave none."""
+    @property
+    def limits_norm(self) -> tuple[float, float]:
+        """Expected error up to which the network is sure, and from which it is not at all."""
+        return self._bundle.spec.full_norm, self._bundle.spec.none_norm
+
+    def ask(self, windows: NDArray[np.float32], contexts: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """The network's answer just as it gives it, None if it gave none.
+
+        Parameters
+        ----------
+        windows : float32, shape (1, *context.WINDOW_SHAPE), clean
+        contexts : float32, shape (1, context.SIZE), clean
+
+        Returns
+        -------
+        float32, shape (deciding.ANSWER_SIZE,), or None
+
+        Thread: worker. Allocates: yes.
+        """
         try:
-            answer = self._bundle.run(*clean(window[None], vector[None]))[0].astype(np.float64)
-            if not (np.abs(answer - 0.5) <= 0.5 + _ROUNDING_NORM).all():
-                raise ModelError(f"{self._bundle.spec.folder}: the network gave an answer outside 0..1.")
+            return np.ascontiguousarray(self._bundle.run(windows, contexts)[0].reshape(-1))
         except ModelError as error:
-            self.faults += 1
-            if self.faults == 1:
-                self._complain(f"{error} Where it fails the matcher decides.")
+            self._find_fault(str(error))
             return None
-        return np.clip(answer, 0.0, 1.0)
 
-    def _sureness(self, spread_norm: NDArray[np.float64]) -> params.Values:
-        """1 up to the bundle's full_norm of expected error, 0 from its none_norm on."""
-        full_norm, none_norm = self._bundle.spec.full_norm, self._bundle.spec.none_norm
-        sure = np.clip((none_norm - spread_norm) / (none_norm - full_norm), 0.0, 1.0)
-        # The two are one gain: whichever of them does the work knows how sure it is.
-        sure[[_INPUT_GAIN, _DRIVE]] = min(sure[_INPUT_GAIN], sure[_DRIVE])
-        return sure
+    def reject(self) -> None:
+        """Be told that the last answer was none. Thread: worker. Allocates: yes."""
+        self._find_fault(f"{self._bundle.spec.folder}: the network gave an answer outside 0..1.")
+
+    def _find_fault(self, what: str) -> None:
+        self.faults += 1
+        if self.faults == 1:
+            self._complain(f"{what} Where it fails the matcher decides.")
 
 
 def clean(
@@ -109,16 +117,4 @@ def clean(
     Thread: worker. Allocates: yes.
     """
     heard = np.minimum(np.fmax(windows, context.LOWEST_LU), context.HIGHEST_LU)  # of NaN and a number, the number
-    return heard, np.clip(np.nan_to_num(contexts), -_CONTEXT_LIMIT, _CONTEXT_LIMIT)
-
-
-def _combine(matched: params.Values, answer: NDArray[np.float64], sure: params.Values) -> params.Values:
-    """The matcher's parameters, moved towards the network's as far as it is sure."""
-    song, heard = params.denormalise(answer[SONG_ROW]), params.denormalise(answer[HEARD_ROW])
-    values = matched + sure * (song - matched)
-    # Half-way between two gains in all: of its two parts each may be none of what is wanted.
-    matched_db, heard_db = (float(side[_INPUT_GAIN] + side[_DRIVE]) for side in (matched, heard))
-    total_db = matched_db + float(sure[_DRIVE]) * (heard_db - matched_db)
-    values[_DRIVE] = min(max(total_db, 0.0), params.HIGH[_DRIVE])
-    values[_INPUT_GAIN] = total_db - values[_DRIVE]
-    return params.clamp(values)
+    return heard, np.clip(np.nan_to_num(contexts), -context.LIMIT, context.LIMIT)

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix.analysis import layout as at
 from rt_automix.analysis.features import SAMPLE_LIMIT, FeatureStream
+from rt_automix.analysis.fine_spectrum import POINTS_HZ
 from rt_automix.analysis.tone import TONE_BANDS, tone_edges_hz
 from rt_automix.errors import ConfigError, nearest
 from rt_automix.units import db_from_lin
@@ -28,9 +30,10 @@ RANGES: dict[str, tuple[float, float]] = {
     "peak_dbtp": (-70.0, 70.0),
     "dynamics_db": (0.0, 50.0),
 }
-"""Scalar fields and what anything that can be measured has; every one of `bands_db` is within BANDS_RANGE_DB."""
+"""Scalar fields and what anything that can be measured has; levels of a spectrum are within BANDS_RANGE_DB."""
 BANDS_RANGE_DB = (-200.0, 200.0)
-_KEYS = ("name", *RANGES, "bands_db")
+_NEEDED = ("name", *RANGES, "bands_db")
+_KEYS = (*_NEEDED, "fine_db")
 
 _FOLDER = resources.files("rt_automix") / "data" / "profiles"
 
@@ -47,6 +50,9 @@ class Profile:
     loudness_lufs, plr_db, side_mid_db, peak_dbtp, dynamics_db : float
         Gated loudness; peak over loudness; power of side over mid, 150 Hz to 12 kHz; true peak;
         5 log10(mean e^2 / mean(e)^2) of the K-weighted energies e of 93 ms frames.
+    fine_db : 62 floats, optional
+        The same spectrum around each of `fine_spectrum.POINTS_HZ`, less their mean. A profile that has it is a
+        place to go to, in full; one without, such as the shipped styles, is a direction to lean in.
     """
 
     name: str
@@ -56,10 +62,20 @@ class Profile:
     side_mid_db: float
     peak_dbtp: float
     dynamics_db: float
+    fine_db: tuple[float, ...] | None = None
 
     def vector(self) -> NDArray[np.float64]:
         """In the order of `Statistics.vector`: float64, shape (tone.VECTOR_SIZE,)."""
         return np.array([*self.bands_db, *(getattr(self, name) for name in RANGES)])
+
+    def numbers(self) -> NDArray[np.float64]:
+        """What the kernels aim at: float64, shape (layout.AIM_SIZE,)."""
+        numbers = np.zeros(at.AIM_SIZE)
+        numbers[: at.AIM_IS_AUTO] = self.vector()
+        if self.fine_db is not None:
+            numbers[at.AIM_HAS_FINE] = 1.0
+            numbers[at.AIM_FINE : at.AIM_FINE + at.FINE_POINTS] = self.fine_db
+        return numbers
 
     def save(self, path: str | Path, comment: str = "") -> None:
         """Write as TOML; `comment` goes on top, line by line.
@@ -76,8 +92,13 @@ class Profile:
         lines += ["", "# Long-term spectrum: power in ERB bands, less the mean of all.", "bands_db = ["]
         for value, low, high in zip(self.bands_db, edges[:-1], edges[1:], strict=True):
             lines.append(f"  {value:.3f},  # {low:.0f} to {high:.0f} Hz")
+        lines.append("]")
+        if self.fine_db is not None:
+            lines += ["", "# The same in a third of an octave around each point.", "fine_db = ["]
+            lines += [f"  {value:.3f},  # {hz:.0f} Hz" for value, hz in zip(self.fine_db, POINTS_HZ, strict=True)]
+            lines.append("]")
         try:
-            Path(path).write_text("\n".join([*lines, "]", ""]), encoding="utf-8")
+            Path(path).write_text("\n".join([*lines, ""]), encoding="utf-8")
         except OSError as error:
             raise ConfigError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from None
 
@@ -129,7 +150,7 @@ def measure(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, channels
 
 
 def mean_of(profiles: Sequence[Profile], name: str = "mean") -> Profile:
-    """Mean of several profiles, every number by itself, in dB.
+    """Mean of several profiles, every number by itself, in dB; the fine spectrum only where all have one.
 
     Raises
     ------
@@ -141,7 +162,9 @@ def mean_of(profiles: Sequence[Profile], name: str = "mean") -> Profile:
     *bands_db, loudness_lufs, plr_db, side_mid_db, peak_dbtp, dynamics_db = np.mean(
         [profile.vector() for profile in profiles], axis=0
     ).tolist()
-    return Profile(name, tuple(bands_db), loudness_lufs, plr_db, side_mid_db, peak_dbtp, dynamics_db)
+    fine = [profile.fine_db for profile in profiles if profile.fine_db is not None]
+    fine_db = tuple(np.mean(fine, axis=0).tolist()) if len(fine) == len(profiles) else None
+    return Profile(name, tuple(bands_db), loudness_lufs, plr_db, side_mid_db, peak_dbtp, dynamics_db, fine_db)
 
 
 def shipped() -> tuple[str, ...]:
@@ -189,23 +212,35 @@ def parse(text: str, where: str) -> Profile:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where}: not valid TOML: {error}. Compare it with a shipped profile.") from None
     problems = [f'"{key}" is unknown.{nearest(key, _KEYS)}' for key in table if key not in _KEYS]
-    problems += [f'"{key}" is missing. Needed: {", ".join(_KEYS)}.' for key in _KEYS if key not in table]
+    problems += [f'"{key}" is missing. Needed: {", ".join(_NEEDED)}.' for key in _NEEDED if key not in table]
     if not isinstance(table.get("name", ""), str):
         problems.append(f"name = {table['name']!r} is not text. Put it in quotes.")
     for key, (low, high) in RANGES.items():
         problems += _number_problems(key, table.get(key, low), low, high)
-    bands = table.get("bands_db", [0.0] * TONE_BANDS)
-    if not isinstance(bands, list) or len(bands) != TONE_BANDS:
-        found = f"has {len(bands)} numbers" if isinstance(bands, list) else f"= {bands!r} is not a list"
-        problems.append(f"bands_db {found}, {TONE_BANDS} needed. Measure the profile anew.")
-    else:
-        for band, value in enumerate(bands):
-            problems += _number_problems(f"bands_db[{band}]", value, *BANDS_RANGE_DB)
+    problems += _list_problems("bands_db", table.get("bands_db", [0.0] * TONE_BANDS), TONE_BANDS)
+    problems += _list_problems("fine_db", table.get("fine_db", [0.0] * at.FINE_POINTS), at.FINE_POINTS)
     if problems:
         raise ConfigError("\n".join(f"{where}: {problem}" for problem in problems))
-    levels = np.array(bands, dtype=np.float64)
     scalars = {key: float(table[key]) for key in RANGES}
-    return Profile(name=table["name"], bands_db=tuple((levels - levels.mean()).tolist()), **scalars)
+    fine_db = _without_mean(table["fine_db"]) if "fine_db" in table else None
+    return Profile(name=table["name"], bands_db=_without_mean(table["bands_db"]), fine_db=fine_db, **scalars)
+
+
+def _without_mean(levels_db: list[float]) -> tuple[float, ...]:
+    levels = np.array(levels_db, dtype=np.float64)
+    return tuple((levels - levels.mean()).tolist())
+
+
+def _list_problems(key: str, values: Any, count: int) -> list[str]:
+    """What is wrong with a list of levels."""
+    if not isinstance(values, list) or len(values) != count:
+        found = f"has {len(values)} numbers" if isinstance(values, list) else f"= {values!r} is not a list"
+        return [f"{key} {found}, {count} needed. Measure the profile anew."]
+    return [
+        problem
+        for index, value in enumerate(values)
+        for problem in _number_problems(f"{key}[{index}]", value, *BANDS_RANGE_DB)
+    ]
 
 
 def _number_problems(key: str, value: Any, low: float, high: float) -> list[str]:

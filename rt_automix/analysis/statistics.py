@@ -16,6 +16,7 @@ from rt_automix.analysis import layout as at
 from rt_automix.analysis.features import HOP_S, MEL_BANDS, ROWS, FeatureStream
 from rt_automix.analysis.fine_spectrum import fine_of_mel
 from rt_automix.analysis.tone import TONE_BANDS, VECTOR_SIZE
+from rt_automix.units import db_from_power
 
 WINDOW_FRAMES = 107
 """Length of the rolling window: about 10 s."""
@@ -142,6 +143,12 @@ class Statistics:
     def fine_power(self) -> NDArray[np.float64]:
         """Mean power of mid and of side around each point of the fine spectrum: shape (2, FINE_POINTS), a view."""
         return self._part(at.FINE_POWER, (2, at.FINE_POINTS))
+
+    @property
+    def fine_db(self) -> NDArray[np.float64]:
+        """Fine spectrum of mid and side together, less the mean of its points: float64, shape (FINE_POINTS,)."""
+        levels = np.maximum(db_from_power(self.fine_power.sum(axis=0)), features.ROW_FLOOR_DB)
+        return levels - levels.mean()
 
     @property
     def level_shares(self) -> NDArray[np.float64]:

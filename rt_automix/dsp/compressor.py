@@ -30,7 +30,7 @@ GATE_DBFS = -60.0
 
 _DB_PER_OCTAVE = 20.0 * math.log10(2.0)
 _KNEE = KNEE_DB / _DB_PER_OCTAVE
-_RATIO_PER_COMPRESSION = 5.0
+RATIO_PER_COMPRESSION = 5.0
 THRESHOLD_DB = 2.0
 THRESHOLD_PER_COMPRESSION_DB = -10.0
 _GATE_POWER = 10.0 ** (GATE_DBFS / 10.0)
@@ -72,7 +72,7 @@ def slope_of(compression):
 
     Thread: audio. Allocates: no.
     """
-    return 1.0 - 1.0 / (1.0 + _RATIO_PER_COMPRESSION * compression)
+    return 1.0 - 1.0 / (1.0 + RATIO_PER_COMPRESSION * compression)
 
 
 @kernel("float64(float64, float64)")

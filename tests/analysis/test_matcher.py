@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.optimize import lsq_linear
 
 from rt_automix import params
-from rt_automix.analysis import features, matcher, profile
+from rt_automix.analysis import features, matching, profile
 from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.statistics import MEMORY_S, Listener
 from rt_automix.analysis.tone import TONE_MATRIX
@@ -215,17 +214,8 @@ def test_the_response_is_gain_times_shape():
     """What the matcher's linear model rests on: 0.02 dB a band."""
     centres = features.mel_edges_hz()[1:-1]
     for gains_db in ((6, 6, 6, 6, 6), (-6, 6, -6, 6, -6), (1, -2, 3, -4, 5)):
-        model_db = np.array(gains_db) @ MATCHER._shapes
+        model_db = np.array(gains_db) @ matching._SHAPES
         np.testing.assert_allclose(model_db, equalizer.analog_magnitude_db(gains_db, centres), atol=0.08)
-
-
-@pytest.mark.parametrize("seed", range(30))
-def test_the_box_solver_finds_the_minimum(seed):
-    random = np.random.default_rng(seed)
-    design = random.normal(size=(24, 5)) @ (np.eye(5) + 0.6 * np.eye(5, k=1))
-    wanted = design @ random.normal(0.0, 8.0, 5)
-    found = matcher._solve_in_box(design.T @ design, design.T @ wanted, 6.0)
-    np.testing.assert_allclose(found, lsq_linear(design, wanted, (-6.0, 6.0), tol=1e-13).x, atol=1e-5)
 
 
 def real_songs(count: int) -> list[Path]:
@@ -263,7 +253,7 @@ def test_real_songs_come_nearer_to_the_profile():
         audio = soundfile.read(path, 20 * rate_hz, 10 * rate_hz, dtype="float32", always_2d=True)[0]
         listener = heard(np.ascontiguousarray(audio.T[:2]), rate_hz)
         values = MATCHER.suggest(listener, BALANCED)
-        response = 10 ** (values[EQ] @ MATCHER._shapes / 10)
+        response = 10 ** (values[EQ] @ matching._SHAPES / 10)
         mid, side = listener.statistics.mel_power * response
         after = mid + values[params.INDEX["stereo_width"]] ** 2 * side
         heard_db, target_db = listener.statistics.bands_db, np.array(BALANCED.bands_db)
