@@ -1,0 +1,71 @@
+"""The commands of this room: how good it sounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bench import options
+
+
+@click.command()
+@click.option("--music", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of songs to use.")
+@click.option("--seconds", type=click.FloatRange(0.5, 60.0), default=8.0, show_default=True, help="Per signal.")
+@options.out
+def limiter(music: Path | None, seconds: float, out: Path) -> None:
+    """Distortion, true peak and loudness of the limiter, beside pedalboard's and ffmpeg's.
+
+    \b
+    Example:
+      python -m bench limiter --music ~/Music
+    """
+    from bench.quality import limiter as command
+
+    command.run(music, seconds, out)
+
+
+@click.command()
+@click.option(
+    "--music", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True,
+    help="Folder with a folder of songs for each album.",
+)  # fmt: skip
+@click.option("--songs", type=click.IntRange(1, 1000), default=12, show_default=True, help="How many, of 90 s or more.")
+@options.out
+def loudness(music: Path, songs: int, out: Path) -> None:
+    """How soon songs streamed live reach -14 LUFS and how well they stay there, beside ffmpeg's loudnorm.
+
+    \b
+    Example:
+      python -m bench loudness --music ~/Music
+    """
+    from bench.quality import loudness as command
+
+    command.run(music, songs, out)
+
+
+@click.command()
+@click.argument("folders", metavar="FOLDER...", nargs=-1, required=True,
+                type=click.Path(exists=True, file_okay=False, path_type=Path))  # fmt: skip
+@click.option("--songs", type=click.IntRange(2, 1000), default=12, show_default=True, help="How many, in all.")
+@click.option("--seconds", type=click.FloatRange(6.0, 600.0), default=60.0, show_default=True, help="Of each song.")
+@click.option("--quick", is_flag=True, help="At most 3 songs of 20 s, and few systems.")
+@options.models
+@options.out
+def quality(folders: tuple[Path, ...], songs: int, seconds: float, quick: bool, models: Path | None, out: Path) -> None:
+    """How near songs come to another song's measure, and what it costs them, beside other tools.
+
+    They are judged from the sixteenth second on (of less than 45 s, the last two thirds): who listens live has
+    listened by then. Matchering and libsonare take part if they are installed (pip install .[bench]), ffmpeg too.
+
+    \b
+    Examples:
+      python -m bench quality ~/Music
+      python -m bench quality ~/Music --quick
+    """
+    from bench.quality import targets as command
+
+    command.run(folders, songs, seconds, models, quick, out)
+
+
+COMMANDS = (limiter, loudness, quality)
