@@ -11,6 +11,7 @@ from bench import options
 from bench.live import commands as live
 from bench.quality import commands as quality
 from bench.speed import commands as speed
+from bench.versus import commands as versus
 
 
 @click.group()
@@ -65,7 +66,7 @@ def compare(first: Path, second: Path, show_all: bool) -> None:
         raise click.UsageError(str(error)) from error
 
 
-for command in (*speed.COMMANDS, *quality.COMMANDS, *live.COMMANDS):
+for command in (*speed.COMMANDS, *quality.COMMANDS, *live.COMMANDS, *versus.COMMANDS):
     main.add_command(command)
 
 if __name__ == "__main__":

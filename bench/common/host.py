@@ -42,6 +42,25 @@ def children(pid: int) -> list[int]:
         return []
 
 
+def descendants(pid: int) -> list[int]:
+    """Its children and theirs, nearest first; [] where it cannot be known."""
+    nearest = children(pid)
+    return nearest + [pid for child in nearest for pid in descendants(child)]
+
+
+def shared_out_megabytes(pid: int) -> tuple[float, float]:
+    """What a process holds with each page shared out among those that have it (PSS), and what is its alone (USS)."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()[1:]
+    kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+    return kilobytes["Pss"] / 1024.0, (kilobytes["Private_Clean"] + kilobytes["Private_Dirty"]) / 1024.0
+
+
+def processor_s(pid: int) -> float:
+    """Processor time of all threads of a process so far; of threads that have ended it knows nothing."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text(encoding="ascii").split()[0]) for task in tasks) * 1e-9
+
+
 def free_memory_megabytes() -> float:
     """What is left for programs; infinite where it cannot be known."""
     path = Path("/proc/meminfo")

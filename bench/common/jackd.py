@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.common import report
+from bench.common.here import console
 
 SAMPLE_RATE_HZ = 48_000
 _NEEDED = {"JACK_NO_START_SERVER": "1"}
@@ -29,7 +29,7 @@ def is_missing(command: str) -> bool:
     if importlib.util.find_spec("jack") is None:
         cures.append("the package JACK-Client: pip install .[jack]")
     for cure in cures:
-        report.console.print(f"bench {command} is skipped. It needs {cure}", markup=False)
+        console.print(f"bench {command} is skipped. It needs {cure}", markup=False)
     return bool(cures)
 
 

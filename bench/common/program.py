@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench.common import report
+from bench.common.here import ROOT
 from bench.common.jackd import JackServer
 
 START_LIMIT_S = 120.0
@@ -28,15 +28,22 @@ class Program:
     arguments : str
     environment : dict, optional
         Beside the server's.
+    root : path
+        The tree whose program it is.
     """
 
     def __init__(
-        self, server: JackServer, folder: Path, *arguments: str, environment: dict[str, str] | None = None
+        self,
+        server: JackServer,
+        folder: Path,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        root: Path = ROOT,
     ) -> None:
         command = [sys.executable, "-m", "rt_automix", "live", "--json-lines", "--state", str(folder / "state.json")]
         pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         surroundings = {**server.environment, **(environment or {})}
-        self.process = subprocess.Popen([*command, *arguments], cwd=report.ROOT, env=surroundings, text=True, **pipes)
+        self.process = subprocess.Popen([*command, *arguments], cwd=root, env=surroundings, text=True, **pipes)
         self.status: dict[str, Any] = {}
         self.remarks: list[str] = []
         threading.Thread(target=self._read, daemon=True).start()
