@@ -27,6 +27,7 @@ class Master:
     """What the listener asks for: how much mastering, in which style, how loud."""
 
     amount: float = Field(default=1.0, ge=0.0, le=1.0)
+    fine_tone: float = Field(default=1.0, ge=0.0, le=1.0)
     profile: str = Field(default="balanced", min_length=1)
     target_lufs: float | None = Field(default=None, ge=-40.0, le=-5.0)
     suggester: str = Field(default="auto", min_length=1)

@@ -23,6 +23,7 @@ from rt_automix.analysis.clipping import Clipping
 from rt_automix.analysis.profile import Profile
 from rt_automix.analysis.statistics import Listener
 from rt_automix.analysis.suggester import Suggester
+from rt_automix.dsp import fine
 from rt_automix.units import db_from_power, power_from_db
 
 DELAY_S = 0.05
@@ -43,9 +44,9 @@ SHORT_TERM_S = 3.0
 _DEAD_BAND = DEAD_BAND_NORM * (params.HIGH - params.LOW)
 
 
-Publish = Callable[[params.Values, int, float, bool], None]
-"""Takes a suggestion, the sample from which it holds, the input's short-term loudness in LUFS, and whether
-there is applause."""
+Publish = Callable[[params.Values, int, float, bool, NDArray[np.float64]], None]
+"""Takes a suggestion, the sample from which it holds, the input's short-term loudness in LUFS, whether
+there is applause, and the gains of the fine bands in dB."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class Analyst:
         self._before: deque[NDArray[np.float64]] = deque(maxlen=UNDO_FRAMES)
         self.interval_samples = features.hop_samples(sample_rate_hz) * hops
         self.suggestion = params.NEUTRAL.copy()
+        self.fine_gains_db = np.zeros(fine.BAND_COUNT)
         self._is_moving = np.zeros(params.COUNT, np.bool_)
         self.heard_samples = 0
         self.gaps = self.late = 0
@@ -122,7 +124,7 @@ class Analyst:
         if self._hear(self._read(self.interval_samples)) or self._is_new_profile:
             self._move()
         effective_at = self.next_at + self._delay_samples
-        self._publish(self.suggestion, effective_at, self.short_term_lufs(), self.applause.heard)
+        self._publish(self.suggestion, effective_at, self.short_term_lufs(), self.applause.heard, self.fine_gains_db)
         self.late += int(self._ring.written[0]) > effective_at
         self.heard_samples = self.next_at
         return True
@@ -196,6 +198,7 @@ class Analyst:
             "auto": self.auto.state(),
             "before": list(self._before),
             "suggestion": self.suggestion.copy(),
+            "fine_gains_db": self.fine_gains_db.copy(),
             "is_moving": self._is_moving.copy(),
             "is_new_profile": self._is_new_profile,
             "heard_samples": self.heard_samples,
@@ -210,6 +213,7 @@ class Analyst:
         self._before.clear()
         self._before.extend(state["before"])
         self.suggestion = state["suggestion"].copy()
+        self.fine_gains_db = state["fine_gains_db"].copy()
         self._is_moving = state["is_moving"].copy()
         self._is_new_profile = state["is_new_profile"]
         self.heard_samples = state["heard_samples"]

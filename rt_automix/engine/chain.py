@@ -1,6 +1,6 @@
 """The audio path: one compiled function that a callback can carry.
 
-    guard -> ring -> gain -> equaliser -> compressor -> width, drive -> limiter -> listen -> meters
+    guard -> ring -> gain -> equaliser -> fine equaliser -> compressor -> width, drive -> limiter -> listen -> meters
 
 Everything slower than a sample happens on a grid of TICK_SAMPLES counted from the start of the
 stream (parameters, in `steering`) or of 10 ms (loudness), never at the edge of a block: the output
@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from rt_automix import params
-from rt_automix.dsp import atomics, compressor, equalizer, limiter, loudness, mix, rider
+from rt_automix.dsp import atomics, cascade, compressor, equalizer, fine, limiter, loudness, mix, rider
 from rt_automix.dsp.jit import kernel
 from rt_automix.engine import layout as at
 from rt_automix.engine.steering import tick
@@ -48,11 +48,26 @@ def _filter(f64, i64, offset, left, right):
         start = stop
 
 
+@kernel("void(float64[::1], int64[::1], float32[::1], float32[::1])")
+def _filter_finely(f64, i64, left, right):
+    """The fine bands, unless they sleep; frames are whole ticks, so that a segment lies within one."""
+    if i64[at.FINE_AWAKE]:
+        cascade.process(
+            f64[at.FINE_RAMP : at.FINE_RAMP + fine.RAMP_SIZE],
+            f64[at.FINE_STATE : at.FINE_STATE + fine.STATE_SIZE],
+            f64[at.CASCADE_WORK : at.CASCADE_WORK + cascade.WORK_SIZE],
+            i64[at.SAMPLE_COUNT] & (fine.FRAME_SAMPLES - 1),
+            left,
+            right,
+        )
+
+
 @kernel("void(float64[::1], float32[::1], int64[::1], int64, float32[::1], float32[::1])")
 def _master(f64, f32, i64, offset, left, right):
     """The mastering path over up to TICK_SAMPLES, `offset` samples into the tick."""
     mix.gain(left, right, offset, np.float32(f64[at.PRE]), np.float32(f64[at.PRE_STEP]))
     _filter(f64, i64, offset, left, right)
+    _filter_finely(f64, i64, left, right)
     compressor.process(
         f64[at.COMPRESSOR_STATE : at.COMPRESSOR_STATE + compressor.STATE_SIZE],
         f32[at.COMPRESSOR_SCRATCH : at.COMPRESSOR_SCRATCH + compressor.SCRATCH_SIZE],
@@ -101,6 +116,8 @@ def _measure(f64, f32, i64, left, right):
     meters[at.M_SHORT_TERM_LUFS] = loudness.short_term_lufs(state)
     for k in range(params.COUNT):
         meters[at.M_APPLIED + k] = f64[at.APPLIED + k]
+    for k in range(fine.BAND_COUNT):
+        meters[at.M_FINE + k] = f64[at.FINE_APPLIED + k]
     slots = f64[at.METER_SLOTS : at.METER_SLOTS + 3 * at.METER_SIZE]
     atomics.triple_publish(i64[at.METER_INDEX : at.METER_INDEX + 3], slots, meters)
 

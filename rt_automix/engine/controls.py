@@ -11,19 +11,21 @@ from rt_automix import params
 from rt_automix.analysis.profile import Profile
 from rt_automix.config import Config
 from rt_automix.engine import layout as at
+from rt_automix.engine import owncurve
 from rt_automix.errors import ConfigError, nearest
 from rt_automix.units import lin_from_db
 
 LISTEN = {"master": at.LISTEN_MASTER, "bypass": at.LISTEN_BYPASS, "compare": at.LISTEN_COMPARE}
 RANGES = {
     "amount": (0.0, 1.0),
+    "fine_tone": (0.0, 1.0),
     "ceiling_dbtp": (-12.0, 0.0),
     "target_lufs": (-40.0, -5.0),
     "max_trim_db": (0.0, 24.0),
     "output_trim_db": (-40.0, 0.0),
 }
 SWITCHES = ("freeze", "ride")
-NAMES = ("listen", "trims", *RANGES, *SWITCHES)
+NAMES = ("listen", "trims", "curve", *RANGES, *SWITCHES)
 TRIM_RANGES = {param.name: 0.5 * (param.high - param.low) for param in params.PARAMS}
 """How far each parameter can be moved away from what is suggested, up or down, in its own unit."""
 
@@ -33,6 +35,7 @@ def initial(config: Config, style: Profile) -> dict[str, Any]:
     target_lufs = config.master.target_lufs
     return {
         "amount": config.master.amount,
+        "fine_tone": config.master.fine_tone,
         "listen": "master",
         "freeze": False,
         "ceiling_dbtp": config.limiter.ceiling_dbtp,
@@ -41,6 +44,7 @@ def initial(config: Config, style: Profile) -> dict[str, Any]:
         "max_trim_db": config.rider.max_trim_db,
         "output_trim_db": 0.0,
         "trims": {},
+        "curve": [],
     }
 
 
@@ -55,6 +59,8 @@ def check(name: str, value: Any) -> None:
             raise ConfigError(f"control {name} = {value!r} is not a switch. Use True or False.")
     elif name == "trims":
         _check_trims(value)
+    elif name == "curve":
+        owncurve.check(value)
     elif name == "listen":
         if value not in LISTEN:
             raise ConfigError(
@@ -75,8 +81,11 @@ def _check_trims(trims: Any) -> None:
             raise ConfigError(f"control trims: {name} = {offset!r} is outside [{-most:g}, {most:g}].")
 
 
-def message(controls: dict[str, Any]) -> NDArray[np.float64]:
-    """The controls as the chain reads them: float64, shape (CONTROL_SIZE,)."""
+def message(controls: dict[str, Any], solve_fine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The controls as the chain reads them: float64, shape (CONTROL_SIZE,).
+
+    `solve_fine`, shape (31, 62), is what turns a curve into gains of the fine bands.
+    """
     values = np.zeros(at.CONTROL_SIZE)
     values[at.AMOUNT] = controls["amount"]
     values[at.LISTEN] = LISTEN[controls["listen"]]
@@ -85,6 +94,8 @@ def message(controls: dict[str, Any]) -> NDArray[np.float64]:
     values[at.TARGET_LUFS] = controls["target_lufs"]
     values[at.RIDE] = controls["ride"]
     values[at.MAX_TRIM_DB] = controls["max_trim_db"]
+    values[at.FINE_TONE] = controls["fine_tone"]
+    values[at.OWN_FINE :] = solve_fine @ owncurve.at_points_db(controls["curve"])
     for name, offset in controls["trims"].items():
         values[at.TRIMS + params.INDEX[name]] = offset
     values[at.OUTPUT_TRIM_LIN] = lin_from_db(controls["output_trim_db"])

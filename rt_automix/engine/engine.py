@@ -16,7 +16,7 @@ from rt_automix.analysis.analyst import Analyst
 from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.suggester import Suggester
 from rt_automix.config import Config
-from rt_automix.dsp import atomics, compressor, equalizer, limiter, loudness, rider
+from rt_automix.dsp import atomics, compressor, equalizer, fine, limiter, loudness, rider
 from rt_automix.engine import chain, controls, exchange, meters, steering
 from rt_automix.engine import layout as at
 from rt_automix.errors import UserError
@@ -110,11 +110,13 @@ class Engine:
         self._i64 = np.zeros(at.I64_SIZE, np.int64)
         for start in (at.CONTROL_INDEX, at.SUGGESTION_INDEX, at.METER_INDEX):
             atomics.triple_reset(self._i64[start : start + 3])
+        self._solve_fine = fine.solve_matrix(rate)
         self._i64[at.LOOK_AHEAD] = int(self.config.limiter.lookahead)
         limiter_settings = limiter.new_settings(rate, self.config.limiter.lookahead)
         ride = self.config.rider
         for start, values in (
             (at.EQ_TABLE, equalizer.design_table(rate)),
+            (at.FINE_TABLE, fine.design_table(rate)),
             (at.COMPRESSOR_STATE, compressor.new_state()),
             (at.COMPRESSOR_SETTINGS, compressor.new_settings(rate)),
             (at.LIMITER_SETTINGS, limiter_settings),
@@ -127,6 +129,7 @@ class Engine:
         for start in (at.LIMITER_STATE, at.COMPARE_STATE):
             self._f32[start : start + limiter.STATE_SIZE] = limiter.new_state()
         self._f64[at.SAMPLE_RATE_HZ] = rate
+        self._f64[at.FINE_STEP] = fine.smoothing_step(rate)
         self._f64[at.PEAK_KEEP] = lin_from_db(-_PEAK_FALL_DB_PER_S * 0.01)
         self.analyst = Analyst(
             rate,
@@ -212,13 +215,21 @@ class Engine:
             self._worker.join(timeout=5.0)
             self._worker = None
 
-    def hold(self, values: params.Values) -> None:
+    def hold(self, values: params.Values, fine_gains_db: NDArray[np.float64] | None = None) -> None:
         """Set all ten parameters by hand, from the next tick on (an analysis that runs moves them again).
+
+        Parameters
+        ----------
+        values : float64, shape (10,)
+        fine_gains_db : float64, shape (31,), optional
+            The fine bands' gains, before `fine_tone` and the amount; flat without them.
 
         Thread: the analysis', or any while analysis is off. Allocates: yes.
         """
+        gains_db = np.zeros(fine.BAND_COUNT) if fine_gains_db is None else np.nan_to_num(fine_gains_db)
         self.analyst.suggestion = params.clamp(values)
-        exchange.publish(self._f64, self._i64, values, -1, -200.0)
+        self.analyst.fine_gains_db = np.clip(gains_db, -fine.GAIN_LIMIT_DB, fine.GAIN_LIMIT_DB)
+        exchange.publish(self._f64, self._i64, values, -1, -200.0, fine_gains_db=self.analyst.fine_gains_db)
 
     def settle(self) -> None:
         """Put parameters and controls where they were last set, at once, as if they had always been.
@@ -250,6 +261,10 @@ class Engine:
             Behind everything, whatever is listened to.
         trims : dict
             Offsets to what is suggested, by parameter, each up to half its range.
+        fine_tone : float, 0..1
+            How much of what is suggested for the fine bands is done.
+        curve : sequence of (Hz, dB) pairs
+            The performer's own curve on top: see `engine.owncurve`.
 
         Raises
         ------
@@ -260,6 +275,8 @@ class Engine:
         """
         for name, value in values.items():
             controls.check(name, value)
+        if "curve" in values:
+            values["curve"] = [list(point) for point in values["curve"]]  # as JSON gives it back
         with self._lock:
             self._controls.update(values)
             self._publish_controls()
@@ -267,7 +284,7 @@ class Engine:
     def _publish_controls(self) -> None:
         slots = self._f64[at.CONTROL_SLOTS : at.CONTROL_SLOTS + 3 * at.CONTROL_SIZE]
         index = self._i64[at.CONTROL_INDEX : at.CONTROL_INDEX + 3]
-        atomics.triple_publish(index, slots, controls.message(self._controls))
+        atomics.triple_publish(index, slots, controls.message(self._controls, self._solve_fine))
 
     @property
     def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]]:
@@ -290,6 +307,11 @@ class Engine:
     def suggestion(self) -> dict[str, float]:
         """The parameters last suggested, by name, before the amount."""
         return params.to_dict(self.analyst.suggestion)
+
+    @property
+    def fine_suggestion(self) -> NDArray[np.float64]:
+        """Gains in dB last suggested for the fine bands, before `fine_tone` and the amount: float64, shape (31,)."""
+        return self.analyst.fine_gains_db.copy()
 
     @property
     def suggestion_age_s(self) -> float:

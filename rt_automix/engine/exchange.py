@@ -24,8 +24,11 @@ def publish(
     effective_at_samples: int,
     input_lufs: float,
     applause: bool = False,
+    fine_gains_db: NDArray[np.float64] | None = None,
 ) -> None:
     """Hand a suggestion to the chain; it holds from `effective_at_samples` on.
+
+    `fine_gains_db`, shape (31,), are the fine bands' before `fine_tone` and amount; None is flat.
 
     Thread: worker, one at a time. Allocates: yes.
     """
@@ -33,6 +36,7 @@ def publish(
     message[at.EFFECTIVE_AT] = effective_at_samples
     message[at.INPUT_LUFS] = input_lufs
     message[at.APPLAUSE] = applause
-    message[at.SUGGESTED :] = values
+    message[at.SUGGESTED : at.FINE_SUGGESTED] = values
+    message[at.FINE_SUGGESTED :] = 0.0 if fine_gains_db is None else fine_gains_db
     slots = f64[at.SUGGESTION_SLOTS : at.SUGGESTION_SLOTS + 3 * at.SUGGESTION_SIZE]
     atomics.triple_publish(i64[at.SUGGESTION_INDEX : at.SUGGESTION_INDEX + 3], slots, message)

@@ -6,7 +6,7 @@ Offsets are plain integers fixed at import: compiled code sees them as literals.
 from __future__ import annotations
 
 from rt_automix import params
-from rt_automix.dsp import compressor, equalizer, limiter, loudness, rider
+from rt_automix.dsp import cascade, compressor, equalizer, fine, limiter, loudness, rider
 
 DELAY_SAMPLES = limiter.LATENCY_SAMPLES
 TICK_SAMPLES = limiter.WIDTH
@@ -17,11 +17,17 @@ RING_SAMPLES = 1 << 17
 
 # What a message from the analysis holds.
 (EFFECTIVE_AT, INPUT_LUFS, APPLAUSE, SUGGESTED) = range(4)
-SUGGESTION_SIZE = SUGGESTED + params.COUNT
+FINE_SUGGESTED = SUGGESTED + params.COUNT
+"""Gains in dB of the fine bands, before the control `fine_tone` and the amount."""
+
+SUGGESTION_SIZE = FINE_SUGGESTED + fine.BAND_COUNT
 
 # What a message from the controls holds.
-(AMOUNT, LISTEN, FREEZE, CEILING_LIN, TARGET_LUFS, RIDE, MAX_TRIM_DB, OUTPUT_TRIM_LIN, TRIMS) = range(9)
-CONTROL_SIZE = TRIMS + params.COUNT
+(AMOUNT, LISTEN, FREEZE, CEILING_LIN, TARGET_LUFS, RIDE, MAX_TRIM_DB, OUTPUT_TRIM_LIN, FINE_TONE, TRIMS) = range(10)
+OWN_FINE = TRIMS + params.COUNT
+"""Gains in dB of the fine bands that follow the performer's own curve."""
+
+CONTROL_SIZE = OWN_FINE + fine.BAND_COUNT
 LISTEN_MASTER, LISTEN_BYPASS, LISTEN_COMPARE = range(3)
 
 # Values that the chain smooths: the parameters, then these.
@@ -44,7 +50,8 @@ SMOOTHED = params.COUNT + 7
     M_FAULTS,
     M_APPLIED,
 ) = range(13)
-METER_SIZE = M_APPLIED + params.COUNT
+M_FINE = M_APPLIED + params.COUNT
+METER_SIZE = M_FINE + fine.BAND_COUNT
 
 
 class _Region:
@@ -74,6 +81,15 @@ EQ_TABLE = _f64.take(equalizer.TABLE_SIZE)
 EQ_COEFFICIENTS = _f64.take(equalizer.COEFFICIENTS)
 EQ_GOAL = _f64.take(equalizer.COEFFICIENTS)
 EQ_STATE = _f64.take(equalizer.STATE_SIZE)
+# The fine bands: what was last suggested, halfway through the smoothing, what is applied.
+FINE_BASE, FINE_HALFWAY, FINE_APPLIED = (_f64.take(fine.BAND_COUNT) for _ in range(3))
+FINE_STEP = _f64.take(1)
+FINE_TABLE = _f64.take(fine.TABLE_SIZE)
+FINE_START = _f64.take(fine.GOAL_SIZE)
+FINE_GOAL = _f64.take(fine.GOAL_SIZE)
+FINE_RAMP = _f64.take(fine.RAMP_SIZE)
+FINE_STATE = _f64.take(fine.STATE_SIZE)
+CASCADE_WORK = _f64.take(cascade.WORK_SIZE)
 COMPRESSOR_SETTINGS = _f64.take(compressor.SETTINGS_SIZE)
 COMPRESSOR_STATE = _f64.take(compressor.STATE_SIZE)
 LIMITER_SETTINGS = _f64.take(limiter.SETTINGS_SIZE)
@@ -121,5 +137,10 @@ FAULTS = _i64.take(1)
 STEP_SUB_BLOCKS = _i64.take(1)
 COMPARING = _i64.take(1)
 EQ_MOVING = _i64.take(1)
+FINE_AWAKE = _i64.take(1)
+"""Whether the fine bands run: while all are flat and have rung out they cost nothing."""
+
+FINE_MOVING = _i64.take(1)
+FINE_FLAT_FRAMES = _i64.take(1)
 LOOK_AHEAD = _i64.take(1)
 I64_SIZE = _i64.size

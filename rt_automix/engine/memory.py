@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from rt_automix import params
 from rt_automix.analysis.statistics import Statistics
-from rt_automix.dsp import rider
+from rt_automix.dsp import fine, rider
 from rt_automix.engine import controls
 from rt_automix.engine import layout as at
 from rt_automix.engine.engine import Engine
@@ -27,6 +29,7 @@ def learned(engine: Engine) -> dict[str, Any]:
     return {
         "controls": engine.controls,
         "suggestion": params.to_dict(f64[at.BASE : at.BASE + params.COUNT]),  # of a frozen engine, the frozen
+        "fine_gains_db": f64[at.FINE_BASE : at.FINE_BASE + fine.BAND_COUNT].tolist(),
         "ride_db": rider.gain_db(f64[at.RIDER_STATE : at.RIDER_STATE + rider.STATE_SIZE]),  # meters wait for audio
         "statistics": engine.analyst.listener.statistics.plain(),
     }
@@ -48,6 +51,9 @@ def resume(engine: Engine, memory: dict[str, Any], settled: bool = True) -> None
         for name, value in wanted.items():
             controls.check(name, value)
         suggestion = params.clamp(params.from_dict(memory["suggestion"]))
+        fine_gains_db = np.array(memory.get("fine_gains_db", [0.0] * fine.BAND_COUNT), dtype=np.float64)
+        if fine_gains_db.shape != (fine.BAND_COUNT,) or not np.isfinite(fine_gains_db).all():
+            raise ValueError(f"fine_gains_db holds no {fine.BAND_COUNT} gains")
         ride_db = float(memory["ride_db"])
         if not math.isfinite(ride_db):
             raise ValueError(f"ride_db = {ride_db} is not a level")
@@ -56,7 +62,7 @@ def resume(engine: Engine, memory: dict[str, Any], settled: bool = True) -> None
         raise UserError(f"saved state: {error}. It is not used.") from None
     engine.set(**wanted)
     engine.analyst.listener.statistics = statistics
-    engine.hold(suggestion)
+    engine.hold(suggestion, fine_gains_db)
     f64, _, _ = engine.arrays
     state = f64[at.RIDER_STATE : at.RIDER_STATE + rider.STATE_SIZE]
     rider.resume(state, ride_db, wanted["target_lufs"], settled)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rt_automix import params
-from rt_automix.dsp import atomics, compressor, equalizer, loudness, rider
+from rt_automix.dsp import atomics, cascade, compressor, equalizer, fine, loudness, rider
 from rt_automix.dsp.jit import kernel
 from rt_automix.engine import layout as at
 
@@ -12,6 +12,9 @@ _INPUT_GAIN, _LOW_SHELF = params.INDEX["input_gain_db"], params.INDEX["low_shelf
 _COMPRESSION, _STEREO_WIDTH = params.INDEX["compression"], params.INDEX["stereo_width"]
 _DRIVE, _LEVEL = params.INDEX["limiter_drive_db"], params.INDEX["output_level"]
 _ARRIVED = 1e-6
+_FINE_ARRIVED_DB = 1e-4
+_FINE_RINGS_FRAMES = 200
+"""After more than a second the slowest fine band has rung out."""
 _MATCH_LIMIT_DB = 12.0
 _STALE_S = 2.0
 """A verdict of applause counts for so long: should the analysis die, the rider goes on."""
@@ -53,6 +56,10 @@ def _read_suggestion(f64, i64):
         value = f64[slot + at.SUGGESTED + k]
         value = value if value == value else _NEUTRAL[k]
         f64[at.BASE + k] = min(max(value, _LOW[k]), _HIGH[k])
+    for k in range(fine.BAND_COUNT):
+        gain_db = f64[slot + at.FINE_SUGGESTED + k]
+        gain_db = gain_db if gain_db == gain_db else 0.0
+        f64[at.FINE_BASE + k] = min(max(gain_db, -fine.GAIN_LIMIT_DB), fine.GAIN_LIMIT_DB)
     heard = f64[slot + at.INPUT_LUFS]
     f64[at.INPUT_LUFS_NOW] = heard if abs(heard) < 200.0 else -200.0
 
@@ -126,6 +133,83 @@ def _equalise(f64, i64, moved):
         equalizer.design(table, f64[at.APPLIED + _LOW_SHELF : at.APPLIED + _LOW_SHELF + equalizer.BAND_COUNT], goal)
 
 
+@kernel("float64(float64[::1], int64, int64)")
+def _fine_target_db(f64, controls, band):
+    """Where a fine band's gain goes: what was suggested as far as it is wanted, and the own curve, by the amount."""
+    gain_db = f64[controls + at.FINE_TONE] * f64[at.FINE_BASE + band] + f64[controls + at.OWN_FINE + band]
+    return f64[controls + at.AMOUNT] * min(max(gain_db, -fine.GAIN_LIMIT_DB), fine.GAIN_LIMIT_DB)
+
+
+@kernel("boolean(float64[::1], int64)")
+def _smooth_finely(f64, controls):
+    """Two one-poles in a row per fine band; whether any moved."""
+    step, moved = f64[at.FINE_STEP], False
+    for k in range(fine.BAND_COUNT):
+        target, before = _fine_target_db(f64, controls, k), f64[at.FINE_APPLIED + k]
+        halfway = f64[at.FINE_HALFWAY + k] + step * (target - f64[at.FINE_HALFWAY + k])
+        now = before + step * (halfway - before)
+        if abs(target - now) < _FINE_ARRIVED_DB and abs(target - halfway) < _FINE_ARRIVED_DB:
+            halfway, now = target, target
+        f64[at.FINE_HALFWAY + k], f64[at.FINE_APPLIED + k] = halfway, now
+        moved = moved or now != before
+    return moved
+
+
+@kernel("boolean(float64[::1])")
+def _is_flat(f64):
+    """Whether no fine band is to do anything."""
+    largest_db = 0.0
+    for k in range(fine.BAND_COUNT):
+        largest_db = max(largest_db, abs(f64[at.FINE_APPLIED + k]))
+    return largest_db == 0.0
+
+
+@kernel("void(float64[::1], int64[::1])")
+def _let_ring(f64, i64):
+    """A frame in which no fine band moves: once all are flat and have rung out, they sleep."""
+    if i64[at.FINE_MOVING]:
+        i64[at.FINE_MOVING], i64[at.FINE_FLAT_FRAMES] = 0, 0
+        goal = f64[at.FINE_GOAL : at.FINE_GOAL + fine.GOAL_SIZE]
+        cascade.rest(f64[at.FINE_RAMP : at.FINE_RAMP + fine.RAMP_SIZE], goal)
+    elif i64[at.FINE_AWAKE] and _is_flat(f64):
+        i64[at.FINE_FLAT_FRAMES] += 1
+        if i64[at.FINE_FLAT_FRAMES] > _FINE_RINGS_FRAMES:
+            i64[at.FINE_AWAKE] = 0
+            for k in range(fine.STATE_SIZE):
+                f64[at.FINE_STATE + k] = 0.0
+
+
+@kernel("void(float64[::1], int64[::1], int64)")
+def _frame(f64, i64, controls):
+    """Once per fine.FRAME_SAMPLES: move the fine bands' gains a step, and their filters there in a line."""
+    if not _smooth_finely(f64, controls):
+        _let_ring(f64, i64)
+        return
+    start = f64[at.FINE_START : at.FINE_START + fine.GOAL_SIZE]
+    goal = f64[at.FINE_GOAL : at.FINE_GOAL + fine.GOAL_SIZE]
+    for k in range(fine.GOAL_SIZE):
+        start[k] = goal[k]
+    table = f64[at.FINE_TABLE : at.FINE_TABLE + fine.TABLE_SIZE]
+    fine.design(table, f64[at.FINE_APPLIED : at.FINE_APPLIED + fine.BAND_COUNT], goal)
+    cascade.move(f64[at.FINE_RAMP : at.FINE_RAMP + fine.RAMP_SIZE], start, goal, fine.FRAME_SAMPLES)
+    i64[at.FINE_AWAKE], i64[at.FINE_MOVING] = 1, 1
+
+
+@kernel("void(float64[::1], int64[::1], int64)")
+def _settle_finely(f64, i64, controls):
+    """Put the fine bands where they are to go, as if they had always been there."""
+    for k in range(fine.BAND_COUNT):
+        target = _fine_target_db(f64, controls, k)
+        f64[at.FINE_HALFWAY + k], f64[at.FINE_APPLIED + k] = target, target
+    goal = f64[at.FINE_GOAL : at.FINE_GOAL + fine.GOAL_SIZE]
+    table = f64[at.FINE_TABLE : at.FINE_TABLE + fine.TABLE_SIZE]
+    fine.design(table, f64[at.FINE_APPLIED : at.FINE_APPLIED + fine.BAND_COUNT], goal)
+    cascade.rest(f64[at.FINE_RAMP : at.FINE_RAMP + fine.RAMP_SIZE], goal)
+    i64[at.FINE_MOVING] = 0
+    if not _is_flat(f64):
+        i64[at.FINE_AWAKE] = 1
+
+
 @kernel("void(float64[::1], int64[::1])")
 def tick(f64, i64):
     """Once per TICK_SAMPLES: read messages, move every parameter a step, design what changed.
@@ -145,6 +229,8 @@ def tick(f64, i64):
     for k in range(params.COUNT):
         f64[at.APPLIED + k] = _NEUTRAL[k] + amount * (f64[at.NOW + k] - _NEUTRAL[k])
     _equalise(f64, i64, moved or i64[at.SAMPLE_COUNT] == 0)
+    if i64[at.SAMPLE_COUNT] & (fine.FRAME_SAMPLES - 1) == 0:
+        _frame(f64, i64, controls)
     _ride(f64, controls)
     f64[at.CEILING] = min(f64[at.APPLIED + _LEVEL], f64[at.NOW + at.S_CEILING])
     _ramp(f64, f64[at.APPLIED + _STEREO_WIDTH], at.WIDTH)
@@ -172,6 +258,7 @@ def settle(f64, i64):
     for k in range(at.SMOOTHED):
         f64[at.HALFWAY + k] = f64[at.TARGETS + k]
         f64[at.NOW + k] = f64[at.TARGETS + k]
+    _settle_finely(f64, i64, controls)
     tick(f64, i64)
     _equalise(f64, i64, False)
     for ramp in range(at.PRE, at.PRE + 2 * at.RAMPS, 2):
