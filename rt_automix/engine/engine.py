@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from functools import partial
 from typing import Any, Literal
@@ -16,25 +15,14 @@ from rt_automix.analysis.analyst import Analyst
 from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.suggester import Suggester
 from rt_automix.config import Config
-from rt_automix.dsp import atomics, compressor, equalizer, fine, limiter, loudness, rider
-from rt_automix.engine import chain, controls, exchange, meters, steering
+from rt_automix.dsp import atomics, fine
+from rt_automix.engine import chain, controls, exchange, fresh, meters, steering
 from rt_automix.engine import layout as at
 from rt_automix.errors import UserError
-from rt_automix.units import lin_from_db
 
 SAMPLE_RATES_HZ = (44_100, 96_000)
 """Lowest and highest sample rate the engine runs at."""
 
-_SMOOTHING_MS = {
-    at.S_AMOUNT: 30.0,
-    at.S_CEILING: 60.0,
-    at.S_RIDE: 200.0,
-    at.S_DRY: 8.0,
-    at.S_MATCHED: 8.0,
-    at.S_MATCH_DB: 150.0,
-    at.S_TRIM: 30.0,
-}
-_PEAK_FALL_DB_PER_S = 15.0
 _POLL_S = 0.005
 
 Analysis = Literal["inline", "thread", "off"]
@@ -105,32 +93,8 @@ class Engine:
         """
         self.close()
         rate = self.sample_rate_hz
-        self._f64 = np.zeros(at.F64_SIZE)
-        self._f32 = np.zeros(at.F32_SIZE, np.float32)
-        self._i64 = np.zeros(at.I64_SIZE, np.int64)
-        for start in (at.CONTROL_INDEX, at.SUGGESTION_INDEX, at.METER_INDEX):
-            atomics.triple_reset(self._i64[start : start + 3])
         self._solve_fine = fine.solve_matrix(rate)
-        self._i64[at.LOOK_AHEAD] = int(self.config.limiter.lookahead)
-        limiter_settings = limiter.new_settings(rate, self.config.limiter.lookahead)
-        ride = self.config.rider
-        for start, values in (
-            (at.EQ_TABLE, equalizer.design_table(rate)),
-            (at.FINE_TABLE, fine.design_table(rate)),
-            (at.COMPRESSOR_STATE, compressor.new_state()),
-            (at.COMPRESSOR_SETTINGS, compressor.new_settings(rate)),
-            (at.LIMITER_SETTINGS, limiter_settings),
-            (at.LOUDNESS_STATE, loudness.new_state(rate, self.channels)),
-            (at.RIDER_STATE, rider.new_state()),
-            (at.RIDER_SETTINGS, np.array([ride.response_s, ride.max_db_per_s, ride.gate_lufs])),
-            (at.STEPS, self._smoothing_steps()),
-        ):
-            self._f64[start : start + len(values)] = values
-        for start in (at.LIMITER_STATE, at.COMPARE_STATE):
-            self._f32[start : start + limiter.STATE_SIZE] = limiter.new_state()
-        self._f64[at.SAMPLE_RATE_HZ] = rate
-        self._f64[at.FINE_STEP] = fine.smoothing_step(rate)
-        self._f64[at.PEAK_KEEP] = lin_from_db(-_PEAK_FALL_DB_PER_S * 0.01)
+        self._f64, self._f32, self._i64 = fresh.arrays(self.config, rate, self.channels)
         self.analyst = Analyst(
             rate,
             self._suggester,
@@ -145,14 +109,6 @@ class Engine:
         # Compiles or loads the chain here rather than in the first callback.
         chain.process_block(np.zeros((2, 0), np.float32), self._f64, self._f32, self._i64)
         self._start_worker()
-
-    def _smoothing_steps(self) -> NDArray[np.float64]:
-        """Share of the way that each of the two one-poles of each smoothed value goes in one tick."""
-        times_ms = [param.smoothing_ms for param in params.PARAMS]
-        times_ms += [_SMOOTHING_MS[k] for k in range(params.COUNT, at.SMOOTHED)]
-        tick_ms = 1000.0 * at.TICK_SAMPLES / self.sample_rate_hz
-        # Two poles of half the time each: the whole step is 80 % done after `time_ms` x 1.5.
-        return np.array([1.0 - math.exp(-tick_ms / (0.5 * time_ms)) for time_ms in times_ms])
 
     def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Master a block in place and return it.

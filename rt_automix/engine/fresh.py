@@ -1,0 +1,68 @@
+"""The engine's arrays as they are before a stream begins."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rt_automix import params
+from rt_automix.config import Config
+from rt_automix.dsp import atomics, compressor, equalizer, fine, limiter, loudness, rider
+from rt_automix.engine import layout as at
+from rt_automix.units import lin_from_db
+
+_SMOOTHING_MS = {
+    at.S_AMOUNT: 30.0,
+    at.S_CEILING: 60.0,
+    at.S_RIDE: 200.0,
+    at.S_DRY: 8.0,
+    at.S_MATCHED: 8.0,
+    at.S_MATCH_DB: 150.0,
+    at.S_TRIM: 30.0,
+}
+_PEAK_FALL_DB_PER_S = 15.0
+
+
+def arrays(
+    config: Config, sample_rate_hz: int, channels: int
+) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]]:
+    """The arrays of `layout`: nothing heard, nothing set, every table and constant of the rate in its place.
+
+    Thread: main. Allocates: yes.
+    """
+    f64 = np.zeros(at.F64_SIZE)
+    f32 = np.zeros(at.F32_SIZE, np.float32)
+    i64 = np.zeros(at.I64_SIZE, np.int64)
+    for start in (at.CONTROL_INDEX, at.SUGGESTION_INDEX, at.METER_INDEX):
+        atomics.triple_reset(i64[start : start + 3])
+    i64[at.LOOK_AHEAD] = int(config.limiter.lookahead)
+    ride = config.rider
+    for start, values in (
+        (at.EQ_TABLE, equalizer.design_table(sample_rate_hz)),
+        (at.FINE_TABLE, fine.design_table(sample_rate_hz)),
+        (at.COMPRESSOR_STATE, compressor.new_state()),
+        (at.COMPRESSOR_SETTINGS, compressor.new_settings(sample_rate_hz)),
+        (at.LIMITER_SETTINGS, limiter.new_settings(sample_rate_hz, config.limiter.lookahead)),
+        (at.LOUDNESS_STATE, loudness.new_state(sample_rate_hz, channels)),
+        (at.RIDER_STATE, rider.new_state()),
+        (at.RIDER_SETTINGS, np.array([ride.response_s, ride.max_db_per_s, ride.gate_lufs])),
+        (at.STEPS, _smoothing_steps(sample_rate_hz)),
+    ):
+        f64[start : start + len(values)] = values
+    for start in (at.LIMITER_STATE, at.COMPARE_STATE):
+        f32[start : start + limiter.STATE_SIZE] = limiter.new_state()
+    f64[at.SAMPLE_RATE_HZ] = sample_rate_hz
+    f64[at.FINE_STEP] = fine.smoothing_step(sample_rate_hz)
+    f64[at.PEAK_KEEP] = lin_from_db(-_PEAK_FALL_DB_PER_S * 0.01)
+    return f64, f32, i64
+
+
+def _smoothing_steps(sample_rate_hz: int) -> NDArray[np.float64]:
+    """Share of the way that each of the two one-poles of each smoothed value goes in one tick."""
+    times_ms = [param.smoothing_ms for param in params.PARAMS]
+    times_ms += [_SMOOTHING_MS[k] for k in range(params.COUNT, at.SMOOTHED)]
+    tick_ms = 1000.0 * at.TICK_SAMPLES / sample_rate_hz
+    # Two poles of half the time each: the whole step is 80 % done after `time_ms` x 1.5.
+    return np.array([1.0 - math.exp(-tick_ms / (0.5 * time_ms)) for time_ms in times_ms])
