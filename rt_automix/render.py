@@ -15,9 +15,9 @@ import numpy as np
 
 from rt_automix import params
 from rt_automix.analysis.auto_style import AutoStyle
+from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.measure import LoudnessCurve, Measurement, Meter
 from rt_automix.analysis.profile import MIN_MUSIC_S, Profile, load
-from rt_automix.analysis.statistics import Listener
 from rt_automix.analysis.suggester import Suggester, choose
 from rt_automix.config import Config
 from rt_automix.dsp import loudness, mix

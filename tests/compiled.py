@@ -6,7 +6,9 @@ import re
 
 import llvmlite.binding as llvm
 
-HARMLESS = re.compile(r"NRT_MemInfo_call_dtor|llvm\.|mem(cpy|set|move)|exp2?f?$|log(10|2)?f?$|pow$|floorf?$|ldexpf?$")
+HARMLESS = re.compile(
+    r"NRT_MemInfo_call_dtor|llvm\.|mem(cpy|set|move)|exp2?f?$|log(10|2)?f?$|pow$|sqrt$|floorf?$|ldexpf?$"
+)
 """What compiled code may call beyond itself: arithmetic, moving memory, and what would run if the last
 reference to an array were dropped; the arrays are the caller's, so it never is."""
 

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from rt_automix import params
 from rt_automix.analysis import profile
 from rt_automix.analysis.auto_style import AutoStyle
+from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.profile import Profile
-from rt_automix.analysis.statistics import Listener
 from rt_automix.analysis.suggester import Suggester
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine

@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 
 from rt_automix import params
 from rt_automix.analysis import context, features, profile
-from rt_automix.analysis.features import FeatureStream, hop_samples
+from rt_automix.analysis.features import hop_samples
+from rt_automix.analysis.layout import WINDOW_FRAMES
+from rt_automix.analysis.listener import FeatureStream
 from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.profile import Profile
-from rt_automix.analysis.statistics import MEMORY_S, WINDOW_FRAMES, Statistics
+from rt_automix.analysis.statistics import MEMORY_S, Statistics
 from training import corpus, damage
 from training.teacher import Teacher
 

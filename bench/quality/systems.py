@@ -21,10 +21,10 @@ from bench.quality import limiter, sonare
 from bench.quality.measures import CEILING_DBTP, Limiter
 from rt_automix import params
 from rt_automix.analysis.bundle import load as load_bundle
+from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.network import Network
 from rt_automix.analysis.profile import Profile
-from rt_automix.analysis.statistics import Listener
 from rt_automix.analysis.suggester import Suggester
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine

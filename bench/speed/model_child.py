@@ -14,9 +14,9 @@ import numpy as np
 
 from bench.common import host
 from rt_automix.analysis import bundle, profile
+from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.network import Network
-from rt_automix.analysis.statistics import Listener
 
 RATE_HZ, HEARD_S = 48_000, 12
 MORE_RUNS = 50

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from rt_automix.analysis import context, features
 from rt_automix.analysis.bundle import Bundle, Precision
 from rt_automix.analysis.bundle import load as load_bundle
+from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.network import Network, clean
-from rt_automix.analysis.statistics import Listener
 from rt_automix.analysis.suggester import MATCHER, PRECISIONS, Suggester
 from rt_automix.config import Config
 from rt_automix.engine import chain

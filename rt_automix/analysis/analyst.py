@@ -7,7 +7,6 @@ by then, a live stream and an offline render of the same samples get the same pa
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,14 +16,11 @@ from numpy.typing import NDArray
 
 from rt_automix import params
 from rt_automix.analysis import features
-from rt_automix.analysis.applause import UNDO_FRAMES, Applause
 from rt_automix.analysis.auto_style import AutoStyle
-from rt_automix.analysis.clipping import Clipping
+from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.profile import Profile
-from rt_automix.analysis.statistics import Listener
 from rt_automix.analysis.suggester import Suggester
 from rt_automix.dsp import fine
-from rt_automix.units import db_from_power, power_from_db
 
 DELAY_S = 0.05
 """From the newest sample a suggestion has heard to the first it acts on."""
@@ -41,6 +37,7 @@ DEAD_BAND_NORM = 0.01
 
 SHORT_TERM_S = 3.0
 
+_SHORT_TERM_FRAMES = round(SHORT_TERM_S / features.HOP_S)
 _DEAD_BAND = DEAD_BAND_NORM * (params.HIGH - params.LOW)
 
 
@@ -86,14 +83,11 @@ class Analyst:
     def __init__(
         self, sample_rate_hz: int, suggester: Suggester, profile: Profile, hops: int, ring: Ring, publish: Publish
     ) -> None:
-        self.listener = Listener(sample_rate_hz, len(ring.channels))
+        self.listener = Listener(sample_rate_hz, len(ring.channels), judges=True)
         self._ring, self._publish = ring, publish
         self.suggester = suggester
         self._profile, self._is_new_profile = profile, False
-        self.applause = Applause(self.listener.stream.bin_hz)
-        self.clipping = Clipping()
         self.auto = AutoStyle()
-        self._before: deque[NDArray[np.float64]] = deque(maxlen=UNDO_FRAMES)
         self.interval_samples = features.hop_samples(sample_rate_hz) * hops
         self.suggestion = params.NEUTRAL.copy()
         self.fine_gains_db = np.zeros(fine.BAND_COUNT)
@@ -102,7 +96,6 @@ class Analyst:
         self.gaps = self.late = 0
         self._sample_rate_hz = sample_rate_hz
         self._delay_samples = round(DELAY_S * sample_rate_hz)
-        self._short_term_frames = round(SHORT_TERM_S / features.HOP_S)
 
     @property
     def next_at(self) -> int:
@@ -121,48 +114,26 @@ class Analyst:
             # The ring has gone round: go on at the newest grid point.
             self.heard_samples = (written // self.interval_samples - 1) * self.interval_samples
             self.gaps += 1
-        if self._hear(self._read(self.interval_samples)) or self._is_new_profile:
+        if self._hear() or self._is_new_profile:
             self._move()
         effective_at = self.next_at + self._delay_samples
-        self._publish(self.suggestion, effective_at, self.short_term_lufs(), self.applause.heard, self.fine_gains_db)
+        self._publish(
+            self.suggestion, effective_at, self.short_term_lufs(), self.listener.is_applause, self.fine_gains_db
+        )
         self.late += int(self._ring.written[0]) > effective_at
         self.heard_samples = self.next_at
         return True
 
-    def _hear(self, block: NDArray[np.float32]) -> bool:
-        """Listen frame by frame; whether there was music to learn from.
-
-        Applause teaches nothing, what it has taught before it was known included.
-        """
-        hop_samples = features.hop_samples(self._sample_rate_hz)
+    def _hear(self) -> bool:
+        """Listen to what came in since; whether there was music to learn from."""
         before_s = self.listener.statistics.seconds_heard
-        for start in range(0, block.shape[1], hop_samples):
-            hop = block[:, start : start + hop_samples]
-            known = self.applause.heard
-            if not known:
-                self._before.append(self.listener.statistics.state())
-            self.clipping.add(hop)
-            if self.listener.push(hop, is_music=not (known or self.clipping.heard)):
-                loudness_lufs = float(self.listener.window[-1, features.LOUDNESS_ROW])
-                self.applause.add(self.listener.stream.spectrum, loudness_lufs)
-            if self.applause.heard and not known:
-                self.listener.statistics.restore(self._before[0])
+        for position in range(self.heard_samples, self.next_at, self.listener.hop):
+            self.listener.hear_hop(self._ring.channels, position)
         return self.listener.statistics.seconds_heard > before_s
 
     def short_term_lufs(self) -> float:
         """Loudness of the last three seconds of input."""
-        frames = self.listener.window[-self._short_term_frames :, features.LOUDNESS_ROW]
-        return float(db_from_power(np.mean(power_from_db(frames))))
-
-    def _read(self, count: int) -> NDArray[np.float32]:
-        block = np.empty((len(self._ring.channels), count), np.float32)
-        size = len(self._ring.channels[0])
-        start = self.heard_samples & (size - 1)
-        before_end = min(count, size - start)
-        for channel, ring in zip(block, self._ring.channels, strict=True):
-            channel[:before_end] = ring[start : start + before_end]
-            channel[before_end:] = ring[: count - before_end]
-        return block
+        return self.listener.recent_lufs(_SHORT_TERM_FRAMES)
 
     def _move(self) -> None:
         """Step towards what is wanted, as far as it is trusted, no faster than each parameter's slew."""
@@ -193,10 +164,7 @@ class Analyst:
         """A copy of what `restore` needs."""
         return {
             "listener": self.listener.state(),
-            "applause": self.applause.state(),
-            "clipping": self.clipping.state(),
             "auto": self.auto.state(),
-            "before": list(self._before),
             "suggestion": self.suggestion.copy(),
             "fine_gains_db": self.fine_gains_db.copy(),
             "is_moving": self._is_moving.copy(),
@@ -207,11 +175,7 @@ class Analyst:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from where `state` was taken."""
         self.listener.restore(state["listener"])
-        self.applause.restore(state["applause"])
-        self.clipping.restore(state["clipping"])
         self.auto.restore(state["auto"])
-        self._before.clear()
-        self._before.extend(state["before"])
         self.suggestion = state["suggestion"].copy()
         self.fine_gains_db = state["fine_gains_db"].copy()
         self._is_moving = state["is_moving"].copy()

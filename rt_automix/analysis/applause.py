@@ -9,18 +9,17 @@ in music, whistles and shouts may stick out too.
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.analysis.features import HOP_S, k_weighting_power
-
-FRAMES = 7
-"""Frames that are looked at together: the verdict comes 0.7 to 1 s after the applause has begun."""
-
-UNDO_FRAMES = FRAMES + 2
-"""So many frames back there was none yet."""
+from rt_automix.analysis import layout as at
+from rt_automix.analysis.features import HOP_S
+from rt_automix.analysis.spectrum import bank
+from rt_automix.dsp import eight, logexp
+from rt_automix.dsp.eight import load, mul, plus, store
+from rt_automix.dsp.jit import kernel
 
 LOW_HZ, BASS_HZ, HIGH_HZ = 60.0, 250.0, 8000.0
 _OCTAVE_SHARE, _LEAST_BINS = 1.0 / 6.0, 8
@@ -38,90 +37,111 @@ LONGEST_S = 20.0
 
 SILENCE_LUFS = -80.0
 
+_LEAST_POWER, _SHARE = np.float32(1e-12), np.float32(1.0 / at.APPLAUSE_FRAMES)
 
-class Applause:
-    """Judges frame after frame.
+
+def edges(bin_hz: float) -> NDArray[np.int64]:
+    """Borders of the bands, as bins: the first of each band, and the one behind the last."""
+    edges_hz = [LOW_HZ]
+    while edges_hz[-1] < HIGH_HZ:
+        edges_hz.append(max(edges_hz[-1] * 2.0**_OCTAVE_SHARE, edges_hz[-1] + _LEAST_BINS * bin_hz))
+    return np.round(np.array(edges_hz) / bin_hz).astype(np.int64)
+
+
+@kernel("void(float64[::1], float32[::1], int64[::1])")
+def _keep_spectrum(f64, f32, i64):
+    """Put the frame's spectrum, scaled to one loudness, beside the last ones."""
+    start = at.SPECTRA + (i64[at.SPECTRUM_COUNT] % at.APPLAUSE_FRAMES) * at.APPLAUSE_MOST_BINS
+    i64[at.SPECTRUM_COUNT] += 1
+    bins, first, bands = i64[at.APPLAUSE_BINS], i64[at.APPLAUSE_FIRST], i64[at.APPLAUSE_BANDS]
+    spectrum = f32[start : start + at.APPLAUSE_MOST_BINS]
+    for k in range(0, bins, eight.COUNT):
+        store(spectrum, k, plus(load(f32, at.POWER_MID + first + k), load(f32, at.POWER_SIDE + first + k)))
+    means = f32[at.BAND_MEANS : at.BAND_MEANS + bands]
+    bank(spectrum, f32[at.APPLAUSE_BANK : at.APPLAUSE_BANK + at.BANK_SIZE], i64[at.APPLAUSE_PLAN :], means)
+    loudness = 0.0
+    for b in range(bands):
+        loudness += f64[at.APPLAUSE_WEIGHTS + b] * means[b]
+    scale = np.float32(1.0 / max(loudness, 1e-20))
+    for k in range(0, bins, eight.COUNT):
+        store(spectrum, k, mul(scale, load(spectrum, k)))
+
+
+@kernel("void(float32[::1], int64[::1])")
+def _mean_spectrum(f32, i64):
+    """Mean of the spectra per bin, its logarithm, and the means of both per band."""
+    bins, bands = i64[at.APPLAUSE_BINS], i64[at.APPLAUSE_BANDS]
+    mean = f32[at.MEAN_SPECTRUM : at.MEAN_SPECTRUM + at.APPLAUSE_MOST_BINS]
+    logs = f32[at.LOG_SPECTRUM : at.LOG_SPECTRUM + at.APPLAUSE_MOST_BINS]
+    for k in range(0, bins, eight.COUNT):
+        some = load(f32, at.SPECTRA + k)
+        for frame in range(1, at.APPLAUSE_FRAMES):
+            some = plus(some, load(f32, at.SPECTRA + frame * at.APPLAUSE_MOST_BINS + k))
+        store(mean, k, mul(_SHARE, some))
+    for k in range(bins):
+        power = max(mean[k], _LEAST_POWER)
+        mean[k] = power
+        logs[k] = logexp.log2(power)
+    weights, plan = f32[at.APPLAUSE_BANK : at.APPLAUSE_BANK + at.BANK_SIZE], i64[at.APPLAUSE_PLAN :]
+    bank(mean, weights, plan, f32[at.BAND_MEANS : at.BAND_MEANS + bands])
+    bank(logs, weights, plan, f32[at.BAND_LOGS : at.BAND_LOGS + bands])
+
+
+@kernel("boolean(float64[::1], float32[::1], int64[::1])")
+def is_noise(f64, f32, i64):
+    """Whether the last frames are noise.
+
+    Thread: worker. Allocates: no.
+    """
+    _mean_spectrum(f32, i64)
+    said, tonal, energy, bass = 0.0, 0.0, 0.0, 0.0
+    for b in range(i64[at.APPLAUSE_BANDS]):
+        mean = float(f32[at.BAND_MEANS + b])
+        tonal_db = 10.0 * math.log10(2.0) * (math.log2(mean) - f32[at.BAND_LOGS + b])
+        say = math.sqrt(mean * f64[at.APPLAUSE_WEIGHTS + b])
+        said += say
+        tonal += say * min(tonal_db, _MOST_TONAL_DB)
+        count = i64[at.APPLAUSE_PLAN + at.BAND_PLAN * b + at.BAND_COUNT]
+        energy += mean * count
+        bass += mean * count if b < i64[at.BASS_BANDS] else 0.0
+    bass_db = 10.0 * math.log10(max(bass, 1e-20) / energy)
+    part = min(max((bass_db - BASS_DB[0]) / (BASS_DB[1] - BASS_DB[0]), 0.0), 1.0)
+    return tonal / said < NOISE_DB[0] + part * (NOISE_DB[1] - NOISE_DB[0])
+
+
+@kernel("void(float64[::1], int64[::1], boolean)")
+def _count(f64, i64, noise):
+    """Begin, go on or end: by what comes before, how long it lasts, how long it has been over."""
+    i64[at.TONAL_FRAMES] = 0 if noise else i64[at.TONAL_FRAMES] + 1
+    if i64[at.IS_APPLAUSE]:
+        f64[at.APPLAUSE_S] += HOP_S
+        if f64[at.APPLAUSE_S] >= LONGEST_S:
+            f64[at.MUSIC_S] = 0.0
+        goes_on = i64[at.TONAL_FRAMES] < ENOUGH_FRAMES and f64[at.MUSIC_S] > 0.0
+        i64[at.IS_APPLAUSE] = 1 if goes_on else 0
+    elif noise and f64[at.MUSIC_S] >= MUSIC_S:
+        i64[at.IS_APPLAUSE] = 1
+        f64[at.APPLAUSE_S] = 0.0
+    else:
+        music_s = f64[at.MUSIC_S] - HOP_S if noise else f64[at.MUSIC_S] + HOP_S
+        f64[at.MUSIC_S] = min(max(music_s, 0.0), CREDIT_S)
+
+
+@kernel("void(float64[::1], float32[::1], int64[::1], float64)")
+def judge(f64, f32, i64, level_lufs):
+    """Look at the frame's spectrum; `layout.IS_APPLAUSE` says what has become of it.
 
     Parameters
     ----------
-    bin_hz : float
-        Distance between the bins of the spectra.
+    f64, f32, i64 : float64, float32, int64
+        See `layout`; POWER_MID and POWER_SIDE are the frame's.
+    level_lufs : float
+        The frame's loudness; silence decides nothing.
+
+    Thread: worker. Allocates: no.
     """
-
-    def __init__(self, bin_hz: float) -> None:
-        edges_hz = [LOW_HZ]
-        while edges_hz[-1] < HIGH_HZ:
-            edges_hz.append(max(edges_hz[-1] * 2.0**_OCTAVE_SHARE, edges_hz[-1] + _LEAST_BINS * bin_hz))
-        edges = np.round(np.array(edges_hz) / bin_hz).astype(int)
-        self._bins = slice(edges[0], edges[-1])
-        self._starts = edges[:-1] - edges[0]
-        self._counts = np.diff(edges)
-        centres_hz = 0.5 * (edges[1:] + edges[:-1]) * bin_hz
-        self._weights = k_weighting_power(centres_hz) * self._counts
-        self._bass = centres_hz < BASS_HZ
-        self._spectra = np.zeros((FRAMES, edges[-1] - edges[0]), np.float32)
-        self._frames = 0
-        self._credit_s = 0.0
-        self._music_frames = 0
-        self._held_s = 0.0
-        self.heard = False
-
-    def add(self, spectrum: NDArray[np.float32], loudness_lufs: float) -> None:
-        """Take a frame in; `heard` says what has become of it.
-
-        Parameters
-        ----------
-        spectrum : float32, shape (bins,)
-            Power, all channels together.
-        loudness_lufs : float
-            The frame's own; silence decides nothing.
-
-        Thread: worker. Allocates: yes.
-        """
-        if loudness_lufs < SILENCE_LUFS:
-            return
-        inside = spectrum[self._bins]
-        bands = np.add.reduceat(inside, self._starts) / self._counts
-        self._spectra[self._frames % FRAMES] = inside / max(float(bands @ self._weights), 1e-20)
-        self._frames += 1
-        if self._frames >= FRAMES:
-            self._count(self.is_noise())
-
-    def is_noise(self) -> bool:
-        """Whether the last frames are noise."""
-        power = np.maximum(self._spectra.mean(axis=0), 1e-12)
-        bands = np.add.reduceat(power, self._starts) / self._counts
-        tonal_db = 10.0 * (np.log10(bands) - np.add.reduceat(np.log10(power), self._starts) / self._counts)
-        say = np.sqrt(bands * self._weights)
-        mean_db = float(say @ np.minimum(tonal_db, _MOST_TONAL_DB) / say.sum())
-        energies = bands * self._counts
-        bass_db = 10.0 * np.log10(energies[self._bass].sum() / energies.sum())
-        return bool(mean_db < np.interp(bass_db, BASS_DB, NOISE_DB))
-
-    def _count(self, noise: bool) -> None:
-        """Begin, go on or end: by what comes before, how long it lasts, how long it has been over."""
-        self._music_frames = 0 if noise else self._music_frames + 1
-        if self.heard:
-            self._held_s += HOP_S
-            if self._held_s >= LONGEST_S:
-                self._credit_s = 0.0
-            self.heard = self._music_frames < ENOUGH_FRAMES and self._credit_s > 0.0
-            return
-        if noise and self._credit_s >= MUSIC_S:
-            self.heard, self._held_s = True, 0.0
-            return
-        change_s = -HOP_S if noise else HOP_S
-        self._credit_s = min(max(self._credit_s + change_s, 0.0), CREDIT_S)
-
-    def state(self) -> dict[str, Any]:
-        """A copy of what `restore` needs to go on from here."""
-        return {"spectra": self._spectra.copy(), "counts": self._counters(), "heard": self.heard}
-
-    def _counters(self) -> tuple[int, float, int, float]:
-        return self._frames, self._credit_s, self._music_frames, self._held_s
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from where `state` was taken."""
-        self._spectra[:] = state["spectra"]
-        self._frames, self._credit_s, self._music_frames, self._held_s = state["counts"]
-        self.heard = state["heard"]
+    if level_lufs < SILENCE_LUFS:
+        return
+    _keep_spectrum(f64, f32, i64)
+    if i64[at.SPECTRUM_COUNT] >= at.APPLAUSE_FRAMES:
+        _count(f64, i64, is_noise(f64, f32, i64))

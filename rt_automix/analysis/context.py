@@ -16,9 +16,10 @@ from rt_automix import params
 from rt_automix.analysis import features, means
 from rt_automix.analysis import layout as at
 from rt_automix.analysis.features import HOP_S, MEL_BANDS
+from rt_automix.analysis.layout import WINDOW_FRAMES
 from rt_automix.analysis.numbers import db_of_power
 from rt_automix.analysis.profile import Profile
-from rt_automix.analysis.statistics import MEMORY_S, WINDOW_FRAMES, Statistics
+from rt_automix.analysis.statistics import MEMORY_S, Statistics
 from rt_automix.analysis.tone import LEVELS_LUFS, TONE_BANDS, VECTOR_SIZE
 from rt_automix.dsp.jit import kernel
 

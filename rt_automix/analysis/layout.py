@@ -1,15 +1,18 @@
 """Where everything lies in the plain arrays of what listens.
 
-Offsets are plain integers fixed at import: compiled code sees them as literals.
+Offsets are plain integers fixed at import: compiled code sees them as literals. In each array first
+comes what is remembered, up to its `..._MEMORY`; then tables, which depend on the sample rate only;
+then room to work in. Statistics are a stretch of their own, at any place.
 """
 
 from __future__ import annotations
 
 from rt_automix import params
-from rt_automix.analysis.features import MEL_BANDS
+from rt_automix.analysis.features import MEL_BANDS, ROWS, hop_samples
 from rt_automix.analysis.tone import LEVELS_LUFS, TONE_BANDS
+from rt_automix.dsp import fft, fine
 
-FINE_POINTS = 62
+FINE_POINTS = fine.POINT_COUNT
 """Points of the fine spectrum: `dsp.fine.POINTS_HZ`."""
 
 FINE_BANDS = 31
@@ -64,6 +67,101 @@ MEL_POWER = _statistics.take(2 * MEL_BANDS)
 FINE_POWER = _statistics.take(2 * FINE_POINTS)
 """Mean power in a third of an octave around each point of the fine spectrum, of mid, then of side."""
 STATISTICS_SIZE = _statistics.size
+
+MOST_RATE_HZ = 192_000
+"""The highest sample rate there is room for."""
+WINDOW_FRAMES = 107
+"""Length of the rolling window: about 10 s."""
+CLIPPING_FRAMES = 11
+"""Clipping is judged by so many hops together: about a second."""
+APPLAUSE_FRAMES = 7
+"""Applause is judged by so many frames together: the verdict comes 0.7 to 1 s after it has begun."""
+UNDO_FRAMES = APPLAUSE_FRAMES + 2
+"""So many frames back there was none yet."""
+
+_MOST_LENGTH = fft.length_of(2 * hop_samples(MOST_RATE_HZ))
+_MOST_SIZE = _MOST_LENGTH + _MOST_LENGTH // 8
+_MOST_BINS = _MOST_LENGTH // 2 + 1
+_PADDING = 16
+APPLAUSE_MOST_BINS, APPLAUSE_MOST_BANDS = 2048, 64
+FRAME_SIZE = _MOST_LENGTH + _PADDING
+POWER_SIZE = _MOST_BINS + _PADDING
+TABLE_SIZE = 4 * _MOST_SIZE
+WORK_SIZE = 4 * _MOST_SIZE
+BANK_SIZE = 24_576
+"""Most weights that a bank of bands has."""
+
+_f64 = Region()
+STATISTICS = _f64.take(STATISTICS_SIZE)
+PAST = _f64.take(UNDO_FRAMES * STATISTICS_SIZE)
+"""The statistics before each of the last hops, in a ring: what applause has taught is undone."""
+CLIPPED_SHARES = _f64.take(CLIPPING_FRAMES)
+CLEAN_S = _f64.take(1)
+"""For how long the input has been clean, as far as that counts."""
+MUSIC_S = _f64.take(1)
+"""For how long there has been music, as far as that counts."""
+APPLAUSE_S = _f64.take(1)
+HOP_PEAK, LAST_PEAK = _f64.take(1), _f64.take(1)
+"""Largest sample of the hop under way, and of the one before."""
+F64_MEMORY = _f64.size
+LOUDNESS_SCALE = _f64.take(1)
+RMS_SCALE = _f64.take(1)
+APPLAUSE_WEIGHTS = _f64.take(APPLAUSE_MOST_BANDS)
+"""Weight of each band's mean power in a frame's loudness."""
+F64_SIZE = _f64.size
+
+_f32 = Region()
+FRAME_LEFT = _f32.take(FRAME_SIZE)
+"""The hop before, the hop under way, and nothing."""
+FRAME_RIGHT = _f32.take(FRAME_SIZE)
+WINDOW = _f32.take(2 * WINDOW_FRAMES * ROWS)
+"""A ring of rows, written twice, so that from any row on the last ten seconds lie together."""
+SPECTRA = _f32.take(APPLAUSE_FRAMES * APPLAUSE_MOST_BINS)
+"""A ring of spectra that applause is judged by."""
+F32_MEMORY = _f32.size
+HANN = _f32.take(FRAME_SIZE)
+"""Half of the window: mid is half of a sum."""
+FFT_TABLE = _f32.take(TABLE_SIZE)
+LOUDNESS_WEIGHTS = _f32.take(POWER_SIZE)
+MEL_WEIGHTS = _f32.take(BANK_SIZE)
+FINE_WEIGHTS = _f32.take(BANK_SIZE)
+APPLAUSE_BANK = _f32.take(BANK_SIZE)
+WORK = _f32.take(WORK_SIZE)
+POWER_MID = _f32.take(POWER_SIZE)
+"""Power of the last frame in each bin."""
+POWER_SIDE = _f32.take(POWER_SIZE)
+POWERS = _f32.take(ROWS)
+ROW = _f32.take(ROWS)
+FINE = _f32.take(2 * FINE_POINTS)
+MEAN_SPECTRUM = _f32.take(APPLAUSE_MOST_BINS)
+LOG_SPECTRUM = _f32.take(APPLAUSE_MOST_BINS)
+BAND_MEANS = _f32.take(APPLAUSE_MOST_BANDS)
+BAND_LOGS = _f32.take(APPLAUSE_MOST_BANDS)
+F32_SIZE = _f32.size
+
+_i64 = Region()
+FILLED = _i64.take(1)
+"""Samples of the hop under way."""
+HOPS = _i64.take(1)
+"""Whole hops so far; from the second on each completes a frame."""
+FRAMES = _i64.take(1)
+CLIPPING_HOPS, IS_CLIPPED = _i64.take(1), _i64.take(1)
+SPECTRUM_COUNT, TONAL_FRAMES, IS_APPLAUSE = _i64.take(1), _i64.take(1), _i64.take(1)
+PAST_COUNT, PAST_NEXT = _i64.take(1), _i64.take(1)
+I64_MEMORY = _i64.size
+JUDGES = _i64.take(1)
+"""Whether applause and clipping are looked for: where they are, they teach nothing."""
+HOP = _i64.take(1)
+BINS = _i64.take(1)
+APPLAUSE_FIRST, APPLAUSE_BINS, APPLAUSE_BANDS, BASS_BANDS = (_i64.take(1) for _ in range(4))
+FFT_PLAN = _i64.take(fft.PLAN_SIZE)
+# Of each band: its first bin, how many bins, how many times eight that is, and where its weights begin.
+BAND_FIRST, BAND_COUNT, BAND_EIGHTS, BAND_WEIGHTS = range(4)
+BAND_PLAN = 4
+MEL_PLAN = _i64.take(BAND_PLAN * MEL_BANDS)
+FINE_PLAN = _i64.take(BAND_PLAN * FINE_POINTS)
+APPLAUSE_PLAN = _i64.take(BAND_PLAN * APPLAUSE_MOST_BANDS)
+I64_SIZE = _i64.size
 
 # What is aimed at: a profile's numbers, in the order of its vector, and what else is known of it.
 _aim = Region()

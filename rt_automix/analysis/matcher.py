@@ -13,9 +13,10 @@ from rt_automix import params
 from rt_automix.analysis import deciding, dynamics, matching
 from rt_automix.analysis.deciding import TRUST_S
 from rt_automix.analysis.dynamics import COMPRESSIONS
+from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.matching import MIN_MUSIC_S
 from rt_automix.analysis.profile import Profile
-from rt_automix.analysis.statistics import Listener, Statistics
+from rt_automix.analysis.statistics import Statistics
 
 __all__ = ["COMPRESSIONS", "MIN_MUSIC_S", "TRUST_S", "Matcher", "choose_compression", "compose"]
 

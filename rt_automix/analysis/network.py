@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from rt_automix import params
 from rt_automix.analysis import context, deciding
 from rt_automix.analysis.bundle import Bundle
+from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.matcher import MIN_MUSIC_S, Matcher
 from rt_automix.analysis.profile import Profile
-from rt_automix.analysis.statistics import Listener
 from rt_automix.errors import ModelError
 
 

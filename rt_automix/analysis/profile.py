@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.analysis import layout as at
-from rt_automix.analysis.features import SAMPLE_LIMIT, FeatureStream
+from rt_automix.analysis.features import SAMPLE_LIMIT
 from rt_automix.analysis.fine_spectrum import POINTS_HZ
 from rt_automix.analysis.tone import TONE_BANDS, tone_edges_hz
 from rt_automix.errors import ConfigError, nearest
@@ -123,14 +123,15 @@ def measure(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, channels
         There is too little in it to measure.
     """
     # These compile; those who only load a profile need not wait for it.
-    from rt_automix.analysis.statistics import Statistics
+    from rt_automix.analysis.listener import Listener
     from rt_automix.dsp import truepeak
 
-    stream, heard = FeatureStream(sample_rate_hz, channels), Statistics(math.inf)
+    listener = Listener(sample_rate_hz, channels, math.inf)
+    heard = listener.statistics
     peaks = truepeak.new_state()
     for block in blocks:
         clean = np.clip(np.nan_to_num(block), -SAMPLE_LIMIT, SAMPLE_LIMIT)
-        heard.add(stream.push(clean))
+        listener.push(clean)
         truepeak.process(peaks, clean[0], clean[-1])
     if heard.seconds_heard < MIN_MUSIC_S:
         raise ConfigError(

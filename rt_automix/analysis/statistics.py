@@ -1,6 +1,6 @@
-"""Listening: the long-term statistics of what has been heard, and the rolling window of frames.
+"""The long-term statistics of what has been heard.
 
-The statistics are one stretch of float64, laid out in `layout` and learned by the kernels of `means`;
+They are one stretch of float64, laid out in `layout` and learned by the kernels of `means`;
 the class is a view of one.
 """
 
@@ -11,15 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.analysis import features, means
 from rt_automix.analysis import layout as at
-from rt_automix.analysis.features import HOP_S, MEL_BANDS, ROWS, FeatureStream
+from rt_automix.analysis import means
+from rt_automix.analysis.features import HOP_S, MEL_BANDS, ROW_FLOOR_DB
 from rt_automix.analysis.fine_spectrum import fine_of_mel
 from rt_automix.analysis.tone import TONE_BANDS, VECTOR_SIZE
 from rt_automix.units import db_from_power
-
-WINDOW_FRAMES = 107
-"""Length of the rolling window: about 10 s."""
 
 MEMORY_S = 60.0
 """How long the means remember: a song's verse and chorus together, so that tone settles on the song."""
@@ -51,12 +48,14 @@ class Statistics:
     time_constant_s : float
         How long the means remember, in seconds of music; `math.inf` to weigh all alike.
     values : float64, shape (layout.STATISTICS_SIZE,), optional
-        Where they lie; by default in an array of their own.
+        Statistics to look at; by default new ones, with nothing heard.
     """
 
     def __init__(self, time_constant_s: float = MEMORY_S, values: NDArray[np.float64] | None = None) -> None:
-        self.values = np.empty(at.STATISTICS_SIZE) if values is None else values
-        means.clear(self.values, max(time_constant_s / HOP_S, 1.0))
+        if values is None:
+            values = np.empty(at.STATISTICS_SIZE)
+            means.clear(values, max(time_constant_s / HOP_S, 1.0))
+        self.values = values
 
     def reset(self) -> None:
         """Nothing heard."""
@@ -147,7 +146,7 @@ class Statistics:
     @property
     def fine_db(self) -> NDArray[np.float64]:
         """Fine spectrum of mid and side together, less the mean of its points: float64, shape (FINE_POINTS,)."""
-        levels = np.maximum(db_from_power(self.fine_power.sum(axis=0)), features.ROW_FLOOR_DB)
+        levels = np.maximum(db_from_power(self.fine_power.sum(axis=0)), ROW_FLOOR_DB)
         return levels - levels.mean()
 
     @property
@@ -195,60 +194,3 @@ def _numbers(plain: dict[str, Any], name: str, shape: tuple[int, ...] | None) ->
     if not np.isfinite(value).all() or (shape is not None and value.shape != shape):
         raise ValueError(f"statistics: {name} is not what it should be")
     return value
-
-
-class Listener:
-    """Ears: the feature stream, the last ten seconds of frames and the statistics, fed together.
-
-    Parameters
-    ----------
-    sample_rate_hz : int
-    channels : int, 1 or 2
-    time_constant_s : float
-        Memory of the statistics.
-    """
-
-    def __init__(self, sample_rate_hz: int, channels: int, time_constant_s: float = MEMORY_S) -> None:
-        self.stream = FeatureStream(sample_rate_hz, channels)
-        self.statistics = Statistics(time_constant_s)
-        self.window = np.full((WINDOW_FRAMES, ROWS), features.ROW_FLOOR_DB, np.float32)
-
-    def push(self, block: NDArray[np.float32], is_music: bool = True) -> int:
-        """Hear samples; the number of frames they complete.
-
-        Parameters
-        ----------
-        block : float32, shape (channels, n), any n
-        is_music : bool
-            What is not does not count for the statistics, but as a pause.
-
-        Thread: worker. Allocates: yes.
-        """
-        rows = self.stream.push(block)
-        if len(rows):
-            self.window = np.concatenate([self.window, rows])[-WINDOW_FRAMES:]
-            if is_music:
-                self.statistics.add(rows)
-            else:
-                self.statistics.pause(len(rows))
-        return len(rows)
-
-    def reset(self) -> None:
-        """Nothing heard."""
-        self.stream.reset()
-        self.statistics.reset()
-        self.window = np.full_like(self.window, features.ROW_FLOOR_DB)
-
-    def state(self) -> dict[str, Any]:
-        """A copy of what `restore` needs to go on from here."""
-        return {
-            "stream": self.stream.state(),
-            "statistics": self.statistics.state(),
-            "window": self.window.copy(),
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from where `state` was taken; same sample rate and channels."""
-        self.stream.restore(state["stream"])
-        self.statistics.restore(state["statistics"])
-        self.window = state["window"].copy()

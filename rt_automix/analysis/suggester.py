@@ -8,8 +8,8 @@ from typing import Protocol
 
 from rt_automix import params
 from rt_automix.analysis import bundle
+from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.profile import Profile
-from rt_automix.analysis.statistics import Listener
 from rt_automix.errors import ConfigError, ModelError, nearest
 
 AUTO, MATCHER = "auto", "matcher"

@@ -48,9 +48,9 @@ def analyze(files: tuple[Path, ...], style_name: str, as_json: bool) -> None:
 
 def _analyze(path: Path, style: Any, progress: settings.Progress) -> dict[str, Any]:
     """Figures of a file by name; the distances are None where there is too little music."""
+    from rt_automix.analysis.listener import Listener
     from rt_automix.analysis.measure import Meter
     from rt_automix.analysis.profile import MIN_MUSIC_S
-    from rt_automix.analysis.statistics import Listener
     from rt_automix.dsp import mix
     from rt_automix.io.files.audio import AudioReader
 

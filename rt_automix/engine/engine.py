@@ -18,12 +18,11 @@ from rt_automix.config import Config
 from rt_automix.dsp import atomics, fine
 from rt_automix.engine import chain, controls, exchange, fresh, meters, steering
 from rt_automix.engine import layout as at
+from rt_automix.engine.worker import Worker
 from rt_automix.errors import UserError
 
 SAMPLE_RATES_HZ = (44_100, 96_000)
 """Lowest and highest sample rate the engine runs at."""
-
-_POLL_S = 0.005
 
 Analysis = Literal["inline", "thread", "off"]
 
@@ -55,8 +54,7 @@ class Engine:
         self._suggester = suggester or Matcher()
         self._analysis = analysis
         self._lock = threading.Lock()
-        self._worker: threading.Thread | None = None
-        self._stop = threading.Event()
+        self._worker: Worker | None = None
         self._controls = controls.initial(self.config, self.style)
 
     def prepare(self, sample_rate_hz: int, max_block_samples: int = 4096, channels: int = 2) -> None:
@@ -155,20 +153,15 @@ class Engine:
 
     def _start_worker(self) -> None:
         if self._analysis == "thread":
-            self._stop.clear()
-            self._worker = threading.Thread(target=self._work, name="rt_automix analysis", daemon=True)
-            self._worker.start()
+            self._worker = Worker(self.analyst.follow, self._analysis_due_s)
 
-    def _work(self) -> None:
-        while not self._stop.wait(_POLL_S):
-            while self.analyst.follow() and not self._stop.is_set():
-                pass
+    def _analysis_due_s(self) -> float:
+        return (self.analyst.next_at - int(self._i64[at.SAMPLE_COUNT])) / self.sample_rate_hz
 
     def close(self) -> None:
         """Stop the analysis thread, if there is one."""
         if self._worker is not None:
-            self._stop.set()
-            self._worker.join(timeout=5.0)
+            self._worker.stop()
             self._worker = None
 
     def hold(self, values: params.Values, fine_gains_db: NDArray[np.float64] | None = None) -> None:

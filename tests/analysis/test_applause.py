@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from crowd import applause, noise
 
-from rt_automix.analysis import features
-from rt_automix.analysis.applause import LONGEST_S, MUSIC_S, Applause
-from rt_automix.analysis.features import HOP_S, FeatureStream
+from rt_automix.analysis.applause import LONGEST_S, MUSIC_S
+from rt_automix.analysis.features import HOP_S
+from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.measure import Meter
 from rt_automix.config import Config, Master
 from rt_automix.demo.song import render_song
@@ -32,13 +32,11 @@ def song():
 
 def heard(audio, judge=None):
     """The verdict after each frame."""
-    stream = FeatureStream(RATE_HZ, len(audio))
-    judge = Applause(stream.bin_hz) if judge is None else judge
+    judge = Listener(RATE_HZ, len(audio), judges=True) if judge is None else judge
     verdicts = []
-    for start in range(0, audio.shape[1], stream.hop):
-        for row in stream.push(audio[:, start : start + stream.hop]):
-            judge.add(stream.spectrum, float(row[features.LOUDNESS_ROW]))
-            verdicts.append(judge.heard)
+    for start in range(0, audio.shape[1], judge.hop):
+        if judge.push(audio[:, start : start + judge.hop]):
+            verdicts.append(judge.is_applause)
     return np.array(verdicts)
 
 
@@ -95,8 +93,7 @@ def test_silence_decides_nothing(song):
 def test_a_restored_judge_goes_on_alike(song):
     audio = np.concatenate([song[:, : 3 * RATE_HZ], NOISES["pink"](2), song[:, : 2 * RATE_HZ]], axis=1)
     half = 4 * RATE_HZ
-    bin_hz = FeatureStream(RATE_HZ, 2).bin_hz
-    first, second = Applause(bin_hz), Applause(bin_hz)
+    first, second = Listener(RATE_HZ, 2, judges=True), Listener(RATE_HZ, 2, judges=True)
     heard(audio[:, :half], first)
     second.restore(first.state())
     rest = heard(audio[:, half:], first)

@@ -10,6 +10,7 @@ import pytest
 
 from rt_automix.analysis import features, profile
 from rt_automix.analysis.auto_style import FARTHEST_DB, AutoStyle
+from rt_automix.analysis.listener import FeatureStream
 from rt_automix.analysis.profile import Profile
 from rt_automix.analysis.statistics import Statistics
 from rt_automix.analysis.tone import TONE_BANDS, tone_edges_hz
@@ -34,7 +35,7 @@ def rows_like(style: Profile, seconds: float, gain_db: float = 0.0) -> np.ndarra
     logs = np.repeat(random.normal(0.0, sigma, count // RATE_HZ + 1), RATE_HZ)[:count]
     audio = np.stack([mid + side, mid - side]) * np.exp(0.5 * logs)
     audio *= 0.1 * 10.0 ** (gain_db / 20.0) / audio.std()
-    return features.FeatureStream(RATE_HZ, 2).push(audio.astype(np.float32))
+    return FeatureStream(RATE_HZ, 2).push(audio.astype(np.float32))
 
 
 def follow(auto: AutoStyle, statistics: Statistics, rows: np.ndarray, wanted: Profile = AUTO) -> list[Profile]:

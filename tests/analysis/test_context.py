@@ -9,7 +9,9 @@ import pytest
 
 from rt_automix import params
 from rt_automix.analysis import context, features, profile
-from rt_automix.analysis.statistics import MEMORY_S, WINDOW_FRAMES, Listener, Statistics
+from rt_automix.analysis.layout import WINDOW_FRAMES
+from rt_automix.analysis.listener import Listener
+from rt_automix.analysis.statistics import MEMORY_S, Statistics
 
 RATE_HZ = 44_100
 STYLE = profile.load("balanced")

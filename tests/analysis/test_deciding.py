@@ -14,7 +14,7 @@ from rt_automix import params
 from rt_automix.analysis import auto_style, context, deciding, dynamics, fine_tone, numbers, profile
 from rt_automix.analysis import layout as at
 from rt_automix.analysis.auto_style import AutoStyle
-from rt_automix.analysis.features import FeatureStream
+from rt_automix.analysis.listener import FeatureStream
 from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.statistics import Statistics
 from rt_automix.demo.song import render_song

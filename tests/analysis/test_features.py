@@ -7,16 +7,8 @@ import pyloudnorm
 import pytest
 
 from rt_automix.analysis import features
-from rt_automix.analysis.features import (
-    LOUDNESS_ROW,
-    MEL_BANDS,
-    MID_ROW,
-    PEAK_ROW,
-    ROW_FLOOR_DB,
-    ROWS,
-    SIDE_ROW,
-    FeatureStream,
-)
+from rt_automix.analysis.features import LOUDNESS_ROW, MEL_BANDS, MID_ROW, PEAK_ROW, ROW_FLOOR_DB, ROWS, SIDE_ROW
+from rt_automix.analysis.listener import FeatureStream
 from rt_automix.dsp import loudness
 
 RATES_HZ = (44100, 48000, 88200, 96000)

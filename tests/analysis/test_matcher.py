@@ -12,8 +12,9 @@ import pytest
 
 from rt_automix import params
 from rt_automix.analysis import features, matching, profile
+from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.matcher import Matcher
-from rt_automix.analysis.statistics import MEMORY_S, Listener
+from rt_automix.analysis.statistics import MEMORY_S
 from rt_automix.analysis.tone import TONE_MATRIX
 from rt_automix.dsp import compressor, equalizer
 from rt_automix.dsp.jit import JIT_ENABLED

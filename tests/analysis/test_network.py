@@ -17,9 +17,9 @@ from rt_automix import params
 from rt_automix.analysis import context, profile, suggester
 from rt_automix.analysis.bundle import ANSWER_SHAPE, Bundle, shipped
 from rt_automix.analysis.bundle import load as load_bundle
+from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.matcher import TRUST_S, Matcher
 from rt_automix.analysis.network import Network, clean
-from rt_automix.analysis.statistics import Listener
 from rt_automix.demo.song import render_song
 from rt_automix.errors import ConfigError, ModelError
 

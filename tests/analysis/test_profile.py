@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from rt_automix.analysis import profile
+from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.profile import Profile
-from rt_automix.analysis.statistics import Listener
 from rt_automix.analysis.tone import TONE_BANDS, VECTOR_SIZE
 from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.errors import ConfigError

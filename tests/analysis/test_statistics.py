@@ -11,7 +11,8 @@ import pytest
 from rt_automix.analysis import features
 from rt_automix.analysis import layout as at
 from rt_automix.analysis.features import HOP_S, LOUDNESS_ROW, MEL_BANDS, PEAK_ROW, ROW_FLOOR_DB, ROWS
-from rt_automix.analysis.statistics import Listener, Statistics
+from rt_automix.analysis.listener import FeatureStream, Listener
+from rt_automix.analysis.statistics import Statistics
 from rt_automix.analysis.tone import TONE_MATRIX, VECTOR_SIZE, tone_edges_hz
 
 SAMPLE_RATE_HZ = 48000
@@ -86,7 +87,7 @@ def test_faults_are_not_heard():
         frames(
             np.full(5, 30.0),
             mid_db=30.0,
-            peak_dbfs=features.FeatureStream(48000, 1).push(np.full((1, 9000), 1e30, np.float32))[0, PEAK_ROW],
+            peak_dbfs=FeatureStream(48000, 1).push(np.full((1, 9000), 1e30, np.float32))[0, PEAK_ROW],
         )
     )
     assert same(statistics, heard(frames(np.full(30, -20.0))))
@@ -183,7 +184,7 @@ def test_the_window_rolls():
     listener, audio = Listener(SAMPLE_RATE_HZ, 2), noise(12.0)
     assert listener.window.shape == (107, ROWS) and (listener.window == ROW_FLOOR_DB).all()
     completed = sum(listener.push(audio[:, at : at + 4800]) for at in range(0, audio.shape[1], 4800))
-    rows = features.FeatureStream(SAMPLE_RATE_HZ, 2).push(audio)
+    rows = FeatureStream(SAMPLE_RATE_HZ, 2).push(audio)
     assert completed == len(rows) > 107
     np.testing.assert_array_equal(listener.window, rows[-107:])
 

@@ -13,7 +13,9 @@ from rt_automix.analysis import features, profile
 from rt_automix.analysis.analyst import DEAD_BAND_NORM, HURRY, SLOWEST
 from rt_automix.analysis.bundle import Bundle
 from rt_automix.analysis.bundle import load as load_bundle
-from rt_automix.analysis.clipping import CLIPPED_SHARE, FRAMES, LONGEST_S, Clipping
+from rt_automix.analysis.clipping import CLIPPED_SHARE, LONGEST_S
+from rt_automix.analysis.layout import CLIPPING_FRAMES
+from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.network import Network
 from rt_automix.config import Config
 from rt_automix.demo.song import render_song
@@ -166,7 +168,11 @@ def test_a_hot_master_is_mastered(song):
     flat = (hot[:, 2:] == hot[:, 1:-1]) & (hot[:, 1:-1] == hot[:, :-2]) & (np.abs(hot[:, 2:]) >= 0.99)
     assert flat.any()
     run(engine, hot)
-    assert not engine.analyst.clipping.heard and engine.analyst.listener.statistics.seconds_heard > 10.0
+    assert not engine.analyst.listener.is_clipped and engine.analyst.listener.statistics.seconds_heard > 10.0
+
+
+def ears():
+    return Listener(RATE_HZ, 2, judges=True)
 
 
 def hops(clipping, kinds):
@@ -175,21 +181,21 @@ def hops(clipping, kinds):
     signals = {"c": np.stack([tone, tone]).astype(np.float32), "x": np.clip(8.0 * np.stack([tone, tone]), -1.0, 1.0)}
     heard = []
     for kind in kinds:
-        clipping.add(signals[kind])
-        heard.append(clipping.heard)
+        clipping.push(signals[kind])
+        heard.append(clipping.is_clipped)
     return np.array(heard)
 
 
 def test_what_clips_from_its_start_or_for_long_is_the_programme():
-    assert not hops(Clipping(), "x" * 200).any()
+    assert not hops(ears(), "x" * 200).any()
     longest = int(LONGEST_S / features.HOP_S)
-    heard = hops(Clipping(), "c" * 400 + "x" * 400)
+    heard = hops(ears(), "c" * 400 + "x" * 400)
     begun, ended = np.flatnonzero(heard)[[0, -1]]
-    assert heard[begun : ended + 1].all() and 400 <= begun < 400 + FRAMES
+    assert heard[begun : ended + 1].all() and 400 <= begun < 400 + CLIPPING_FRAMES
     assert ended + 1 - begun == pytest.approx(longest, abs=2)
-    assert hops(Clipping(), "c" * 40 + "x" * 100).sum() == pytest.approx(40, abs=2), "no longer than it was clean"
-    over = hops(Clipping(), "c" * 400 + "x" * 50 + "c" * 50)
-    assert over[449] and not over[450 + FRAMES :].any()
+    assert hops(ears(), "c" * 40 + "x" * 100).sum() == pytest.approx(40, abs=2), "no longer than it was clean"
+    over = hops(ears(), "c" * 400 + "x" * 50 + "c" * 50)
+    assert over[449] and not over[450 + CLIPPING_FRAMES :].any()
 
 
 def test_few_flat_tops_are_none():
@@ -200,11 +206,11 @@ def test_few_flat_tops_are_none():
     many[:, : int(1.3 * CLIPPED_SHARE * HOP)] = -1.0
     low = np.sign(block) * np.float32(0.98)  # flat, but far from full scale
     for signal, is_clipped in ((few, False), (many, True), (low, False)):
-        clipping = Clipping()
+        clipping = ears()
         hops(clipping, "c" * 50)
-        for _ in range(FRAMES):
-            clipping.add(signal)
-        assert clipping.heard == is_clipped
+        for _ in range(CLIPPING_FRAMES):
+            clipping.push(signal)
+        assert clipping.is_clipped == is_clipped
 
 
 # Bit for bit -----------------------------------------------------------------------------------------

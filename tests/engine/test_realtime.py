@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from compiled import calls_beyond, functions_of
 
+from rt_automix.analysis import hearing
 from rt_automix.dsp.jit import FLAGS, JIT_ENABLED
 from rt_automix.engine import chain
 from rt_automix.engine.engine import Engine
@@ -35,6 +36,15 @@ def test_the_chain_calls_nothing_but_arithmetic():
         process_block(io, f64, f32, i64)
 
     assert calls_of(carry) == set()
+
+
+def test_hearing_calls_nothing_but_arithmetic():
+    hear_hop = hearing.hear_hop
+
+    def once(io, f64, f32, i64):
+        hear_hop(io[0], io[1], 0, f64, f32, i64)
+
+    assert calls_of(once) == set()
 
 
 def test_that_test_would_see_an_allocation():

@@ -8,7 +8,7 @@ import soundfile
 
 from rt_automix import params
 from rt_automix.analysis import context
-from rt_automix.analysis.statistics import Listener
+from rt_automix.analysis.listener import Listener
 from rt_automix.demo.song import render_song
 from training import corpus, label
 from training import shards as examples

@@ -14,8 +14,8 @@ from shards import vectors  # noqa: E402
 
 from rt_automix import params  # noqa: E402
 from rt_automix.analysis import context, profile  # noqa: E402
+from rt_automix.analysis.listener import Listener  # noqa: E402
 from rt_automix.analysis.matcher import COMPRESSIONS, Matcher, choose_compression  # noqa: E402
-from rt_automix.analysis.statistics import Listener  # noqa: E402
 from rt_automix.demo.song import render_song  # noqa: E402
 from rt_automix.dsp import compressor  # noqa: E402
 from training import rehearsal  # noqa: E402

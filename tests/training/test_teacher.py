@@ -9,8 +9,8 @@ import pytest
 
 from rt_automix import params
 from rt_automix.analysis import profile
+from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.matcher import Matcher
-from rt_automix.analysis.statistics import Listener
 from rt_automix.config import Config
 from rt_automix.demo.song import render_song
 from rt_automix.dsp import compressor
