@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import matplotlib.image
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from rich.progress import Progress
 
+from bench.common import jackd
 from bench.versus import command, files, inside, live, table, trees, turns
 from bench.versus.trees import CannotRun, Tree
 
@@ -118,3 +120,39 @@ def test_every_target_of_the_engine_has_a_row():
     asked = [target.what for target in (*files.COLD, *files.WARM, *files.SONG, *inside.SUGGESTION, *inside.WORKER,
                                         *inside.CHAIN, *live.ROWS) if target.goal is not None]  # fmt: skip
     assert len(asked) == 12 and len(set(asked)) == 12
+
+
+def test_the_feeder_plays_its_music_into_the_program_without_numpy(tmp_path):
+    if jackd.is_missing("versus, live"):
+        pytest.skip("there is no JACK server: sudo apt install jackd2 libportaudio2")
+    import jack
+
+    ramp = np.linspace(0.1, 0.9, 48_000, dtype=np.float32)
+    np.stack([ramp, -ramp], axis=1).tofile(tmp_path / "ramp.f32")
+    heard: list[np.ndarray] = []
+    with jackd.running(256, synchronous=True) as server:
+        client = jack.Client("rt_automix", no_start_server=True)
+        ins = [client.inports.register(f"in_{k + 1}") for k in range(2)]
+        client.set_process_callback(lambda frames: heard.append(np.stack([port.get_array() for port in ins]).copy()))
+        with client:
+            command = [
+                sys.executable,
+                str(Path(live.__file__).parent / "drivers/feeder.py"),
+                str(tmp_path / "ramp.f32"),
+            ]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            feeder = subprocess.Popen(command, env=server.environment, **pipes)
+            try:
+                assert feeder.stdout.readline() == b"connected\n"
+                before = len(heard)
+                while len(heard) < before + 100:
+                    time.sleep(0.01)
+                maps = Path(f"/proc/{feeder.pid}/maps").read_text(encoding="ascii")
+            finally:
+                feeder.communicate()
+    audio = np.concatenate(heard, axis=1)
+    played = audio[:, (audio != 0.0).all(axis=0)]  # one side is connected before the other
+    assert played.shape[1] > 10_000 and np.array_equal(played[0], -played[1])
+    steps = np.diff(played[0])
+    assert np.median(steps) == pytest.approx(0.8 / 47_999, rel=0.01)
+    assert "numpy" not in maps
