@@ -12,7 +12,9 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-Control = Literal["amount", "profile", "target_lufs", "output_trim_db", "bypass", "compare", "freeze", "panic"]
+Control = Literal[
+    "amount", "fine_tone", "profile", "target_lufs", "output_trim_db", "bypass", "compare", "freeze", "panic"
+]
 Source = Literal["cc", "note", "pitchbend"]
 Kind = Literal["7bit", "14bit", "relative", "relative-offset", "relative-sign", "toggle", "momentary"]
 
@@ -32,6 +34,7 @@ class Knob:
 
 KNOBS: dict[str, Knob] = {
     "amount": Knob(0.0, 1.0, 0.0, 1.0),
+    "fine_tone": Knob(0.0, 1.0, 0.0, 1.0),
     "target_lufs": Knob(-40.0, -5.0, -24.0, -8.0),
     "output_trim_db": Knob(-40.0, 0.0, -24.0, 0.0),
 }

@@ -26,7 +26,7 @@ PACKAGE = "rt_automix"
 # imports its own room (without circles) and the floors below. A new room needs a place here.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("units", "errors"),
-    ("params", "midimap"),
+    ("params", "midimap", "owncurve"),
     ("dsp", "config", "demo"),
     ("analysis",),
     ("engine",),

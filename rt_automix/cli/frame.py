@@ -34,14 +34,18 @@ KEYS = (
     ("?", "help", "This list on and off"),
     ("[]", "target", "Target loudness down or up by 0.5 LU"),
     ("←→", "trim", "Output trim down or up by 1 dB"),
+    ("<>", "fine tone", "Fine tone down or up by 5 %"),
 )
 """Keys, in a word, in a sentence."""
 
 SILENCE_DB = -200.0
+_FINE_WIDTH = 40
+"""From here on fine tone stands beside the amount."""
+
 _METER_WORDS = 46
 """Cells of a line of meters that are not its bar."""
 
-_SAID_BY_LABEL = ("gain", "restarts", "bad samples", "MIDI", "recording")
+_SAID_BY_LABEL = ("gain", "fine bands", "restarts", "bad samples", "MIDI", "recording")
 """Facts that do not explain themselves without their label."""
 
 _STATE_STYLES = {"playing": "bold reverse green", "starting": "bold reverse", "compiling": "bold reverse"}
@@ -147,10 +151,11 @@ def _waiting(scene: Scene, width: int) -> list[Text]:
 def _amount(status: dict[str, Any], width: int, rows: int) -> list[Text]:
     controls = status["controls"]
     amount, is_heard = controls["amount"], controls["listen"] == "master"
-    bar = gauges.bar(amount, max(width - 16, 1), "bold cyan" if is_heard else "dim")
+    fine = f"  FINE {100.0 * controls['fine_tone']:3.0f} %" if width >= _FINE_WIDTH else ""
+    bar = gauges.bar(amount, max(width - 16 - len(fine), 1), "bold cyan" if is_heard else "dim")
     lines = [Text.assemble(" " * 9, bar) for _ in range(rows)]
     middle = rows // 2
-    lines[middle] = Text.assemble((" AMOUNT  ", "bold"), bar, (f" {100.0 * amount:3.0f} %", "bold"))
+    lines[middle] = Text.assemble((" AMOUNT  ", "bold"), bar, (f" {100.0 * amount:3.0f} %", "bold"), fine)
     return lines
 
 
@@ -253,6 +258,7 @@ def _facts(scene: Scene, status: dict[str, Any]) -> list[tuple[str, Text]]:
         ("suggestion", Text(f"age {status['suggestion_age_s']:.1f} s, ") + _count(status["analysis_gaps"], "dropped")),
         ("restarts", _count(scene.restarts)),
         ("bad samples", _count(meters["faults"])),
+        ("fine bands", Text(f"up to {max(meters['fine_gains_db'], key=abs):+z.1f} dB")),
     ]
     if midi := status.get("midi"):
         missing = midi["missing"].removeprefix("MIDI: ")

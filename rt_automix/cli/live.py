@@ -49,6 +49,7 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     click.option("--profile", metavar="NAME|FILE", help="Style to master towards; see: rt-automix profile list."),
     click.option("--reference", type=settings.FILE, metavar="SONG", help="Master towards what a song measures like."),
     settings.amount,
+    settings.fine_tone,
     click.option("--target-lufs", type=float, metavar="X", help="Loudness to reach; otherwise the style's."),
     click.option("--ceiling-dbtp", type=float, metavar="X", help="True-peak ceiling."),
     settings.suggester,
@@ -126,6 +127,7 @@ def _setup(options: dict[str, Any]) -> Setup:
         options["config_path"],
         master__profile=options["profile"],
         master__amount=options["amount"],
+        master__fine_tone=options["fine_tone"],
         master__target_lufs=options["target_lufs"],
         master__suggester=options["suggester"],
         limiter__ceiling_dbtp=options["ceiling_dbtp"],
@@ -140,7 +142,7 @@ def _setup(options: dict[str, Any]) -> Setup:
     state = options["state"] or (None if options["play"] else default_state_path())
     if state is not None and options["fresh"] and state.exists():
         state.unlink()
-    said = {name: options[name] for name in ("amount", "target_lufs", "ceiling_dbtp", "profile")}
+    said = {name: options[name] for name in ("amount", "fine_tone", "target_lufs", "ceiling_dbtp", "profile")}
     if reference is not None:
         said["profile"] = reference.name
     return Setup(

@@ -27,6 +27,7 @@ _panel = click.option(
     click.option("--profile", metavar="NAME|FILE", help="Style to master towards; see: rt-automix profile list."),
     click.option("--reference", type=settings.FILE, metavar="SONG", help="Master towards what a song measures like."),
     settings.amount,
+    settings.fine_tone,
     click.option("--target-lufs", type=float, metavar="X", help="Loudness to reach; otherwise the style's."),
     click.option("--ceiling-dbtp", type=float, metavar="X", help="True-peak ceiling."),
     settings.suggester,
@@ -43,9 +44,9 @@ _panel = click.option(
 @click.pass_context
 def render(
     context: click.Context, source: Path, target: Path, profile: str | None, reference: Path | None,
-    amount: float | None, target_lufs: float | None, ceiling_dbtp: float | None, suggester: str | None,
-    lookahead: Any, block: int | None, bits: str, config_path: Path | None, report: Path | None, force: bool,
-    as_json: bool, panel: bool,
+    amount: float | None, fine_tone: float | None, target_lufs: float | None, ceiling_dbtp: float | None,
+    suggester: str | None, lookahead: Any, block: int | None, bits: str, config_path: Path | None,
+    report: Path | None, force: bool, as_json: bool, panel: bool,
 ) -> None:  # fmt: skip
     """Master the file IN into OUT (.wav or .flac).
 
@@ -61,6 +62,7 @@ def render(
         config_path,
         master__profile=profile,
         master__amount=amount,
+        master__fine_tone=fine_tone,
         master__target_lufs=target_lufs,
         master__suggester=suggester,
         limiter__ceiling_dbtp=ceiling_dbtp,
@@ -95,20 +97,23 @@ def render(
     _show_remarks(result)
     if panel:
         style = {"profile": profile, "reference": reference, "target_lufs": target_lufs, "ceiling_dbtp": ceiling_dbtp}
-        _play(context, source, amount=amount, suggester=suggester, config_path=config_path, **style)
+        strength = {"amount": amount, "fine_tone": fine_tone}
+        _play(context, source, suggester=suggester, config_path=config_path, **strength, **style)
 
 
 @click.command()
 @click.option("--out", type=settings.FILE, default=Path("demo-out"), show_default=True, metavar="DIR",
               help="Folder for the files; its demo files are replaced.")  # fmt: skip
 @settings.amount
+@settings.fine_tone
 @settings.suggester
 @settings.as_json
 @_panel
 @click.pass_context
 def demo(
-    context: click.Context, out: Path, amount: float | None, suggester: str | None, as_json: bool, panel: bool
-) -> None:
+    context: click.Context, out: Path, amount: float | None, fine_tone: float | None, suggester: str | None,
+    as_json: bool, panel: bool,
+) -> None:  # fmt: skip
     """Master a built-in song and show what changed: before.wav, after.wav, picture.png and report.html.
 
     \b
@@ -116,7 +121,7 @@ def demo(
       rt-automix demo --out listen
       rt-automix demo --panel
     """
-    config = settings.config_from(None, master__amount=amount, master__suggester=suggester)
+    config = settings.config_from(None, master__amount=amount, master__fine_tone=fine_tone, master__suggester=suggester)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -148,7 +153,7 @@ def demo(
         click.echo(f"Look:   {picture} and {page}")
     _show_remarks(result)
     if panel:
-        _play(context, before, amount=amount, suggester=suggester)
+        _play(context, before, amount=amount, fine_tone=fine_tone, suggester=suggester)
 
 
 def _play(context: click.Context, path: Path, **options: Any) -> None:

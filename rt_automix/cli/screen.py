@@ -44,6 +44,8 @@ ACTIONS: dict[str, tuple[str, str, Any]] = {
     "left": ("nudge", "output_trim_db", -1),
     "]": ("nudge", "target_lufs", 1),
     "[": ("nudge", "target_lufs", -1),
+    ">": ("nudge", "fine_tone", 1),
+    "<": ("nudge", "fine_tone", -1),
     "b": ("set", "bypass", None),
     "c": ("set", "compare", None),
     "f": ("set", "freeze", None),

@@ -31,6 +31,12 @@ def options(*several: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
 amount = click.option("--amount", type=float, metavar="0..1", help="How much mastering: 0 leaves the sound untouched.")
+fine_tone = click.option(
+    "--fine-tone",
+    type=float,
+    metavar="0..1",
+    help="How much the 31 fine bands of the equaliser do: 0 leaves the tone to the five.",
+)
 suggester = click.option(
     "--suggester",
     metavar="NAME[:fp32]",

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import params
+from rt_automix import owncurve, params
 from rt_automix.analysis.profile import Profile
 from rt_automix.config import Config
+from rt_automix.dsp import fine
 from rt_automix.engine import layout as at
-from rt_automix.engine import owncurve
 from rt_automix.errors import ConfigError, nearest
 from rt_automix.units import lin_from_db
 
@@ -95,7 +95,7 @@ def message(controls: dict[str, Any], solve_fine: NDArray[np.float64]) -> NDArra
     values[at.RIDE] = controls["ride"]
     values[at.MAX_TRIM_DB] = controls["max_trim_db"]
     values[at.FINE_TONE] = controls["fine_tone"]
-    values[at.OWN_FINE :] = solve_fine @ owncurve.at_points_db(controls["curve"])
+    values[at.OWN_FINE :] = solve_fine @ owncurve.gains_db(controls["curve"], fine.POINTS_HZ)
     for name, offset in controls["trims"].items():
         values[at.TRIMS + params.INDEX[name]] = offset
     values[at.OUTPUT_TRIM_LIN] = lin_from_db(controls["output_trim_db"])

@@ -213,7 +213,7 @@ class Engine:
         fine_tone : float, 0..1
             How much of what is suggested for the fine bands is done.
         curve : sequence of (Hz, dB) pairs
-            The performer's own curve on top: see `engine.owncurve`.
+            The performer's own curve on top: see `owncurve`.
 
         Raises
         ------

@@ -14,7 +14,14 @@ from rt_automix.live.setup import Setup
 LISTEN_SWITCHES = ("bypass", "compare")
 """Switches that say what is listened to; both off is the master."""
 
-NUDGES = {"amount": 0.05, "target_lufs": 0.5, "output_trim_db": 1.0, "ceiling_dbtp": 0.1, "max_trim_db": 1.0}
+NUDGES = {
+    "amount": 0.05,
+    "fine_tone": 0.05,
+    "target_lufs": 0.5,
+    "output_trim_db": 1.0,
+    "ceiling_dbtp": 0.1,
+    "max_trim_db": 1.0,
+}
 """How far one press of a key goes."""
 
 Remark = Callable[[str], None]

@@ -8,13 +8,14 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from rt_automix import params
+from rt_automix import owncurve, params
 from rt_automix.errors import ConfigError, nearest
 
 VERSION = 1
 
 RANGES: dict[str, tuple[float, float]] = {
     "amount": (0.0, 1.0),
+    "fine_tone": (0.0, 1.0),
     "ceiling_dbtp": (-12.0, 0.0),
     "target_lufs": (-40.0, -5.0),
     "max_trim_db": (0.0, 24.0),
@@ -25,10 +26,10 @@ RANGES: dict[str, tuple[float, float]] = {
 
 SWITCHES = ("freeze", "ride", "bypass", "compare")
 LISTEN = ("master", "bypass", "compare")
-CONTROLS = (*RANGES, *SWITCHES, "listen", "profile", "panic")
-NUDGED = ("amount", "target_lufs", "output_trim_db", "ceiling_dbtp", "max_trim_db", "profile")
+CONTROLS = (*RANGES, *SWITCHES, "curve", "listen", "profile", "panic")
+NUDGED = ("amount", "fine_tone", "target_lufs", "output_trim_db", "ceiling_dbtp", "max_trim_db", "profile")
 MOST_STEPS = 100
-LEARNED = ("amount", "profile", "target_lufs", "output_trim_db", "bypass", "compare", "freeze", "panic")
+LEARNED = ("amount", "fine_tone", "profile", "target_lufs", "output_trim_db", "bypass", "compare", "freeze", "panic")
 
 _FIELDS: dict[str, tuple[str, ...]] = {
     "set": ("control", "value"),
@@ -115,6 +116,8 @@ def check(control: Any, value: Any, profiles: Collection[str]) -> None:
     elif control in SWITCHES or control == "panic":
         if value is not None and not isinstance(value, bool):
             raise ConfigError(f"{control} = {_short(value)} is not a switch. Use true, false, or null to toggle.")
+    elif control == "curve":
+        owncurve.check(value)
     else:
         allowed = LISTEN if control == "listen" else profiles
         if not isinstance(value, str) or value not in allowed:

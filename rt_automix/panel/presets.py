@@ -13,7 +13,7 @@ from rt_automix.panel import api
 from rt_automix.panel.api import Command
 
 MOST = 100
-_KEPT = ("amount", "target_lufs", "ceiling_dbtp", "output_trim_db", "max_trim_db", "ride")
+_KEPT = ("amount", "fine_tone", "curve", "target_lufs", "ceiling_dbtp", "output_trim_db", "max_trim_db", "ride")
 _MOST_PROFILE_CHARACTERS = 200
 
 Controls = dict[str, Any]
@@ -94,7 +94,8 @@ class Presets:
         ConfigError
             There is no such preset.
         """
-        controls = {**{control: 0.0 for control in api.RANGES if control.startswith("trim.")}, **self._named(name)}
+        untouched = {"curve": [], **{control: 0.0 for control in api.RANGES if control.startswith("trim.")}}
+        controls = {**untouched, **self._named(name)}
         profile, missing = controls.pop("profile", None), ""
         commands = [Command("set", control, value) for control, value in controls.items()]
         if profile in profiles:

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import hdrs, web
 
 import rt_automix
-from rt_automix import params
+from rt_automix import owncurve, params
 from rt_automix.errors import AudioFileError, ConfigError
 from rt_automix.panel import api, reference
 from rt_automix.panel.api import Command
@@ -137,6 +137,13 @@ class Routes:
                 "switches": api.SWITCHES,
                 "learned": api.LEARNED,
                 "nudged": api.NUDGED,
+                "curve": {
+                    "low_hz": owncurve.LOWEST_HZ,
+                    "high_hz": owncurve.HIGHEST_HZ,
+                    "limit_db": owncurve.LIMIT_DB,
+                    "points": owncurve.MOST_POINTS,
+                    "apart_octaves": owncurve.APART_OCTAVES,
+                },
                 "bands_hz": BANDS_HZ.round(2).tolist(),
                 "limits": vars(self._limits) | {"upload_types": reference.SUFFIXES},
             }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from rt_automix.analysis.profile import Profile
 from rt_automix.analysis.tone import tone_edges_hz
+from rt_automix.dsp import thirds
 from rt_automix.io.devices.board import TAKE_SAMPLES, WRITTEN, Board
 from rt_automix.units import db_from_lin, db_from_power, lin_from_db
 
@@ -100,11 +101,13 @@ class Scope:
         mid, side = left + right + 2.0 * both, left + right - 2.0 * both
         width_db = float(db_from_power(max(side, 0.0)) - db_from_power(max(mid, 0.0))) if left + right > 0.0 else 0.0
         style = self._style_of(status["profile"])
+        fine = fine_db(status["meters"]["fine_gains_db"], rate_hz)
         return {
             "in_db": _tenths(in_db),
             "out_db": _tenths(out_db),
             "profile_db": _tenths(profile_db(style, out_db)) if style else None,
-            "eq_db": _tenths(eq_db(status["meters"]["applied"])),
+            "eq_db": _tenths(eq_db(status["meters"]["applied"]) + fine),
+            "fine_db": _tenths(fine),
             "correlation": round(float(both / math.sqrt(left * right)), 3) if left * right > 0.0 else 1.0,
             "width_db": round(min(max(width_db, -WIDTH_LIMIT_DB), WIDTH_LIMIT_DB), 1),
             "clips_in": self.clips_in,
@@ -171,6 +174,20 @@ def eq_db(applied: Mapping[str, float]) -> NDArray[np.float64]:
     shelves = a * (a * s * s + s * slope + 1.0) / (s * s + s * slope + a)
     response: NDArray[np.complex128] = bells.prod(axis=0) * shelves.prod(axis=0)
     return 20.0 * np.log10(np.abs(response))
+
+
+def fine_db(gains_db: Sequence[float], rate_hz: float) -> NDArray[np.float64]:
+    """Magnitude of the fine equaliser at BANDS_HZ.
+
+    Parameters
+    ----------
+    gains_db : sequence of float, shape (31,)
+    rate_hz : float
+        0 before there is a stream.
+    """
+    if not rate_hz or not any(gains_db):
+        return np.zeros(BANDS)
+    return thirds.magnitude_db(gains_db, BANDS_HZ, rate_hz)
 
 
 def profile_db(style: Profile, out_db: NDArray[np.float64]) -> NDArray[np.float64]:

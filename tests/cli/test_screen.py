@@ -38,11 +38,11 @@ def status(**changes: Any) -> dict[str, Any]:
     meters = {
         "in_peak_dbfs": -11.6, "out_true_peak_dbtp": -1.2, "momentary_lufs": -13.1, "short_term_lufs": -13.8,
         "integrated_lufs": -14.3, "compression_db": 2.3, "limiting_db": 1.7, "gain_db": 6.4, "trim_db": 1.9,
-        "faults": 0, "applied": APPLIED,
+        "faults": 0, "applied": APPLIED, "fine_gains_db": [0.4, -3.2] + 29 * [0.0],
     }  # fmt: skip
     controls = {
         "amount": 0.7, "listen": "master", "freeze": False, "ceiling_dbtp": -1.0, "target_lufs": -14.0,
-        "output_trim_db": 0.0,
+        "output_trim_db": 0.0, "fine_tone": 0.85,
     }  # fmt: skip
     timing = {"late": 3, "xruns": 5, "block_samples": 64, "share": 0.074, "worst_us": 1000.0}
     whole: dict[str, Any] = {
@@ -92,10 +92,11 @@ def test_every_number_is_there_at_every_size(width, height):
         assert abs(float(row[1]) - APPLIED[param.name]) < digits, param.name
     levels = ["70 %", "-11.6 dBFS", "-9.4", "-1.2 dBTP", "-1.1", "-13.8", "M -13.1", "I -14.3", "target -14.0"]
     gains = ["-2.3", "-1.7", "+6.4 dB", "rider +1.9", "4.00 ms, 192 samples", "ceiling -1.0"]
-    times = ["7.4%, worst 75% of block", "3 late, 5 xruns", "age 0.2 s, 4 dropped"]
+    times = ["7.4%, worst 75% of block", "3 late, 5 xruns", "age 0.2 s, 4 dropped", "FINE  85 %"]
     for words in levels + gains + times + ["PLAYING", "[MASTER]", "21:47:12", "panic", "qq quit"]:
         assert words in text, words
     assert re.search(r"restarts +2\b", text)
+    assert width < 80 or "up to -3.2 dB" in text
 
 
 def test_the_last_five_events_are_on_a_small_screen_with_their_times():

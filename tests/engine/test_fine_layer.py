@@ -9,12 +9,12 @@ import pytest
 from oversampled import band_limited, true_peak_dbtp
 from scipy.signal import csd, welch
 
-from rt_automix import params
+from rt_automix import owncurve, params
 from rt_automix.config import Config
 from rt_automix.dsp import fine
 from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.engine import layout as at
-from rt_automix.engine import memory, owncurve
+from rt_automix.engine import memory
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import ConfigError, UserError
 
@@ -254,7 +254,7 @@ def test_an_engine_starts_from_what_another_has_learned():
     run(other, noise(0.2))
     assert other.controls == engine.controls
     np.testing.assert_allclose(other.fine_suggestion, gains(9))
-    own_db = fine.solve_matrix(44100) @ owncurve.at_points_db(kept["controls"]["curve"])
+    own_db = fine.solve_matrix(44100) @ owncurve.gains_db(kept["controls"]["curve"], fine.POINTS_HZ)
     wanted_db = np.clip(0.7 * gains(9) + own_db, -12.0, 12.0)
     np.testing.assert_allclose(other.meters().fine_gains_db, wanted_db, atol=1e-9)
     for wrong in ([1.0] * 30, [float("nan")] * 31, "loud"):
@@ -269,14 +269,16 @@ def test_an_engine_starts_from_what_another_has_learned():
     ("name", "value", "message"),
     [
         ("fine_tone", 1.5, r"control fine_tone = 1.5 is outside \[0.0, 1.0\]"),
-        ("curve", 3, "not a list of up to 24 points"),
-        ("curve", [(100, 1)] * 25, "not a list of up to 24 points"),
+        ("curve", 3, "not a list of up to 8 points"),
+        ("curve", [(100, 1)] * 9, "not a list of up to 8 points"),
         ("curve", [(100, 1), (200,)], r"point 2 = \(200,\) is not a pair of numbers"),
         ("curve", [(100, float("nan"))], "not a pair of numbers"),
         ("curve", [(True, 1.0)], "not a pair of numbers"),
         ("curve", [(10, 1.0)], r"outside \[20, 20000\] Hz"),
         ("curve", [(100, 6.5)], r"outside \[-6, 6\] dB"),
-        ("curve", [(100, 1.0), (100, 2.0)], "another one lies at that frequency"),
+        ("curve", [(10**400, 1.0)], r"outside \[20, 20000\] Hz"),
+        ("curve", [(100, 1.0), (100, 2.0)], "another one is closer"),
+        ("curve", [(1000.0, 1.0), (1000.0000000000001, 2.0)], "another one is closer"),
     ],
 )
 def test_wrong_controls_are_refused_and_nothing_changes(name, value, message):
@@ -290,13 +292,13 @@ def test_wrong_controls_are_refused_and_nothing_changes(name, value, message):
 def test_the_own_curve_goes_through_its_points_and_nowhere_else():
     """No overshoot between points, flat beyond an octave of them, and heard within .3 dB."""
     points = [(1000, 6.0), (125, -4.0), (250, -4.0), (8000, 0.0)]
-    curve_db = owncurve.at_points_db(points)
+    curve_db = owncurve.gains_db(points, fine.POINTS_HZ)
     for hz, gain_db in points:
         near = int(np.argmin(np.abs(fine.POINTS_HZ - hz)))
         assert curve_db[near] == pytest.approx(gain_db, abs=1e-9)
     assert curve_db.max() <= 6.0 and curve_db.min() >= -4.0
     assert not np.any(curve_db[fine.POINTS_HZ < 62.5]) and not np.any(curve_db[fine.POINTS_HZ > 16_001.0])
-    assert not np.any(owncurve.at_points_db([]))
+    assert not np.any(owncurve.gains_db([], fine.POINTS_HZ))
     engine = make()
     engine.set(curve=points)
     engine.settle()

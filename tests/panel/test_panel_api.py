@@ -40,6 +40,14 @@ def test_tables_are_those_of_the_engine_the_desk_and_midi():
         ({"type": "set", "control": "amount", "value": 0.5}, Command("set", "amount", 0.5)),
         ({"type": "set", "control": "amount", "value": 1}, Command("set", "amount", 1)),
         ({"type": "set", "control": "trim.air_db", "value": -6.0}, Command("set", "trim.air_db", -6.0)),
+        ({"type": "set", "control": "fine_tone", "value": 0.4}, Command("set", "fine_tone", 0.4)),
+        ({"type": "set", "control": "curve", "value": []}, Command("set", "curve", [])),
+        (
+            {"type": "set", "control": "curve", "value": [[90, 3.5], [4e3, -6]]},
+            Command("set", "curve", [[90, 3.5], [4000.0, -6]]),
+        ),
+        ({"type": "nudge", "control": "fine_tone", "steps": 2}, Command("nudge", "fine_tone", 2)),
+        ({"type": "learn", "control": "fine_tone"}, Command("learn", value="fine_tone")),
         ({"type": "set", "control": "bypass", "value": None}, Command("set", "bypass", None)),
         ({"type": "set", "control": "freeze", "value": True}, Command("set", "freeze", True)),
         ({"type": "set", "control": "listen", "value": "compare"}, Command("set", "listen", "compare")),
@@ -83,6 +91,14 @@ def test_valid_messages(fields, expected):
         (message(type="set", control="amount", value="0.5"), "set"),
         (message(type="set", control="amount", value=None), "set"),
         (message(type="set", control=["amount"], value=0.5), "set"),
+        (message(type="set", control="fine_tone", value=1.01), "set"),
+        *((message(type="set", control="curve", value=value), "set")
+          for value in (None, 1, "flat", {"90": 3.5}, [90, 3.5], [[90]], [[90, 3.5, 1]], [[90, "3.5"]], [[90, None]],
+                        [[90, True]], [[19.9, 0]], [[20_001, 0]], [[90, 6.1]], [[90, -6.1]], [[90, float("nan")]],
+                        [[float("inf"), 0]], [[10**3000, 0]], [[90, 10**3000]], [["9" * 3000, 0]], [[[[90]], 0]],
+                        [[90, 1], [90, 2]], [[90, 1], [92, 2]], [[20 * 2**k, 0] for k in range(9)])),
+        (message(type="nudge", control="curve", steps=1), "nudge"),
+        (message(type="learn", control="curve"), "learn"),
         (message(type="set", control={}, value=0.5), "set"),
         (message(type="set", control="__class__", value=0.5), "set"),
         (message(type="set", control="trim.treble", value=0.5), "set"),
@@ -124,6 +140,8 @@ def test_whatever_comes_is_refused_or_is_what_the_engine_takes(text):
         controls.check(command.name, command.value)
     elif command.verb == "set" and command.name.startswith("trim."):
         controls.check("trims", {command.name.removeprefix("trim."): command.value})
+    elif command.verb == "set" and command.name == "curve":
+        controls.check("curve", command.value)
     elif command.verb == "set" and command.name == "profile":
         assert command.value in PROFILES
     elif command.verb == "learn":

@@ -38,6 +38,18 @@ def test_what_was_saved_comes_back_in_another_program(tmp_path):
     assert [path.name for path in path.parent.iterdir()] == ["presets.json"]
 
 
+def test_the_own_curve_comes_back_and_a_preset_without_one_is_flat(tmp_path):
+    one, two = Presets(tmp_path / "1.json"), Presets(tmp_path / "2.json")
+    one.save("mine", session(curve=[[120.0, 2.5], [3000.0, -4.0]], fine_tone=0.6))
+    two.merge(json.dumps(one.exported()))
+    commands, _ = two.recalled("mine", PROFILES)
+    assert Command("set", "curve", [[120.0, 2.5], [3000.0, -4.0]]) in commands
+    assert Command("set", "fine_tone", 0.6) in commands
+    two.merge(exported({"name": "older", "controls": {"amount": 0.5}}))
+    commands, _ = two.recalled("older", PROFILES)
+    assert Command("set", "curve", []) in commands and all(command.name != "fine_tone" for command in commands)
+
+
 def test_two_programs_do_not_lose_each_other_s_presets(tmp_path):
     one, two = Presets(tmp_path / "presets.json"), Presets(tmp_path / "presets.json")
     one.save("a", session())
@@ -50,7 +62,7 @@ def test_a_profile_that_is_not_there_is_named_and_the_rest_recalled(tmp_path):
     presets = Presets(tmp_path / "presets.json")
     presets.save("a", session(profile="/somewhere/else.toml"))
     commands, missing = presets.recalled("a", PROFILES)
-    assert "else.toml" in missing and all(command.name != "profile" for command in commands) and len(commands) == 16
+    assert "else.toml" in missing and all(command.name != "profile" for command in commands) and len(commands) == 18
 
 
 def test_an_export_is_an_import(tmp_path):
@@ -88,6 +100,11 @@ GOOD = {"name": "good", "controls": {"amount": 0.5}}
         exported(GOOD, {"name": "a", "controls": {"trim.nothing": 1.0}}),
         exported(GOOD, {"name": "a", "controls": {"trim.air_db": 99.0}}),
         exported(GOOD, {"name": "a", "controls": {"profile": ["x"]}}),
+        exported(GOOD, {"name": "a", "controls": {"fine_tone": 2.0}}),
+        exported(GOOD, {"name": "a", "controls": {"curve": None}}),
+        exported(GOOD, {"name": "a", "controls": {"curve": [[100, 9.0]]}}),
+        exported(GOOD, {"name": "a", "controls": {"curve": [[100, 1.0], [100, 2.0]]}}),
+        exported(GOOD, {"name": "a", "controls": {"curve": [[20 * 2**k, 0] for k in range(9)]}}),
         exported(GOOD, {"name": "a", "controls": {"profile": "x" * 1000}}),
         exported(*({"name": f"a{k}", "controls": {}} for k in range(MOST + 1))),
     ],

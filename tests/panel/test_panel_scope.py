@@ -9,7 +9,7 @@ import pytest
 
 from rt_automix import params
 from rt_automix.analysis import profile
-from rt_automix.dsp import equalizer
+from rt_automix.dsp import equalizer, fine
 from rt_automix.io.devices.board import TAKE_SAMPLES, WRITTEN, Board
 from rt_automix.panel import scope
 from rt_automix.panel.scope import BANDS_HZ, EDGES_HZ, WINDOW_SAMPLES, Scope
@@ -17,9 +17,9 @@ from rt_automix.panel.scope import BANDS_HZ, EDGES_HZ, WINDOW_SAMPLES, Scope
 RATE_HZ = 48_000
 
 
-def status(state="playing", **applied):
-    neutral = params.to_dict(params.NEUTRAL)
-    return {"state": state, "sample_rate_hz": RATE_HZ, "profile": "p", "meters": {"applied": {**neutral, **applied}}}
+def status(state="playing", fine_gains_db=(0.0,) * 31, **applied):
+    meters = {"applied": params.to_dict(params.NEUTRAL) | applied, "fine_gains_db": fine_gains_db}
+    return {"state": state, "sample_rate_hz": RATE_HZ, "profile": "p", "meters": meters}
 
 
 class Studio:
@@ -130,6 +130,16 @@ def test_the_curve_of_the_equaliser_is_its_own():
     for gains_db in (np.zeros(5), np.full(5, 6.0), *np.random.default_rng(5).uniform(-6, 6, (5, 5))):
         ours = scope.eq_db(dict(zip(names, gains_db, strict=True)))
         assert np.abs(ours - equalizer.analog_magnitude_db(gains_db, BANDS_HZ)).max() < 1e-9
+
+
+def test_what_the_equaliser_does_is_five_bands_and_the_fine_ones():
+    gains_db = tuple(np.linspace(-3.0, 3.0, 31))
+    drawn = Studio().scope.read(status(fine_gains_db=gains_db, air_db=2.0))
+    exact_db = fine.magnitude_db(gains_db, BANDS_HZ, RATE_HZ)
+    five_db = scope.eq_db({**params.to_dict(params.NEUTRAL), "air_db": 2.0})
+    assert np.abs(np.array(drawn["fine_db"]) - exact_db).max() <= 0.051
+    assert np.abs(np.array(drawn["eq_db"]) - five_db - exact_db).max() <= 0.051
+    assert not any(Studio().scope.read(status())["fine_db"])
 
 
 def test_a_profile_lies_over_the_spectrum_of_what_it_was_measured_from():
