@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.analysis.features import mel_edges_hz
-from rt_automix.dsp.fine import POINTS_HZ
+from rt_automix.dsp.thirds import POINTS_HZ
 
 WIDTH_OCTAVES = 1.0 / 3.0
 """A point counts what is so far to either side with a raised cosine: its area is that of a band of this width."""

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.analysis import layout as at
 from rt_automix.analysis.features import SAMPLE_LIMIT
 from rt_automix.analysis.fine_spectrum import POINTS_HZ
 from rt_automix.analysis.tone import TONE_BANDS, tone_edges_hz
+from rt_automix.dsp.thirds import POINT_COUNT
 from rt_automix.errors import ConfigError, nearest
 from rt_automix.units import db_from_lin
 
@@ -70,6 +70,10 @@ class Profile:
 
     def numbers(self) -> NDArray[np.float64]:
         """What the kernels aim at: float64, shape (layout.AIM_SIZE,)."""
+        from rt_automix.analysis import (
+            layout as at,
+        )  # brings a compiler, which who only reads profiles must not wait for
+
         numbers = np.zeros(at.AIM_SIZE)
         numbers[: at.AIM_IS_AUTO] = self.vector()
         if self.fine_db is not None:
@@ -219,7 +223,7 @@ def parse(text: str, where: str) -> Profile:
     for key, (low, high) in RANGES.items():
         problems += _number_problems(key, table.get(key, low), low, high)
     problems += _list_problems("bands_db", table.get("bands_db", [0.0] * TONE_BANDS), TONE_BANDS)
-    problems += _list_problems("fine_db", table.get("fine_db", [0.0] * at.FINE_POINTS), at.FINE_POINTS)
+    problems += _list_problems("fine_db", table.get("fine_db", [0.0] * POINT_COUNT), POINT_COUNT)
     if problems:
         raise ConfigError("\n".join(f"{where}: {problem}" for problem in problems))
     scalars = {key: float(table[key]) for key in RANGES}
