@@ -32,7 +32,7 @@ WARM_UP_S = 15.0
 RUNS_PER_TURN = 5
 WARM_ROUNDS = 2
 POLL_S = 0.005
-PARTS = ("features", "statistics", "matcher", "context")
+PARTS = ("hearing", "matcher", "context")
 
 Audio = NDArray[np.float32]
 Arrays = tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]]
@@ -112,9 +112,7 @@ class Parts:
         self._place = (self._place + count) % (self._audio.shape[1] - count)
         block, heard = self._audio[:, self._place : self._place + count].copy(), self._listener
         times_s = [time.perf_counter()]
-        rows = heard.stream.push(block)
-        times_s.append(time.perf_counter())
-        heard.statistics.add(rows)
+        heard.push(block)
         times_s.append(time.perf_counter())
         matched = self._matcher.suggest(heard, self._style)
         times_s.append(time.perf_counter())
