@@ -17,7 +17,7 @@ test: $(CAN_TRAIN)
 	@command -v chromium >/dev/null || echo "chromium is missing: the tests of the panel in a browser are skipped. Install it: sudo apt install chromium"
 	@test -d "$(MUSIC)" || echo "No music in $(MUSIC): tests on real songs are skipped. Fetch it (Debian, 200 MB): make music"
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/dsp
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/dsp tests/analysis/test_hearing.py
 
 lint: $(CAN_TRAIN)
 	$(BIN)/ruff check .
