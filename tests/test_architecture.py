@@ -26,7 +26,7 @@ PACKAGE = "rt_automix"
 # imports its own room (without circles) and the floors below. A new room needs a place here.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("units", "errors"),
-    ("params", "midimap", "owncurve"),
+    ("params", "midimap", "owncurve", "native"),
     ("dsp", "config", "demo"),
     ("analysis",),
     ("engine",),
@@ -37,12 +37,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 NEVER = {"torch", "scipy", "soundfile"}
 ONE_FILE_EACH = ("onnxruntime", "sounddevice", "jack", "rtmidi", "pedalboard", "mutagen", "matplotlib")
-DSP_MAY_IMPORT = {"numpy", "numba", "llvmlite", "platformdirs"}
+DSP_MAY_IMPORT = {"numpy", "numba", "llvmlite"}
 LIGHT = ("config", "cli")  # what answers `--help` and `check` must not wait for a compiler
 HEAVY = ("numba", "onnxruntime", "pedalboard")
 MAY_PRINT = ("cli", "report")
 # Where a library is imported by another name than it is installed.
-DISTRIBUTION = {"rtmidi": "python-rtmidi", "jack": "JACK-Client"}
+DISTRIBUTION = {"_cffi_backend": "cffi", "rtmidi": "python-rtmidi", "jack": "JACK-Client"}
 MOST_LINES = 360
 
 
@@ -156,8 +156,8 @@ def package_root_imports_nothing(module: Module) -> Iterator[str]:
 def dsp_stays_pure(module: Module) -> Iterator[str]:
     if _room(module.name) == "dsp":
         for line, target in module.imports_inside(KNOWN):
-            if target != "units" and _room(target) != "dsp":
-                yield f"{module.path}:{line} imports {PACKAGE}.{target}. dsp/ imports only units and dsp/."
+            if target != "units" and _room(target) not in ("dsp", "native"):
+                yield f"{module.path}:{line} imports {PACKAGE}.{target}. dsp/ imports only units, native/ and dsp/."
         for line, library in module.imports_outside():
             if library not in DSP_MAY_IMPORT:
                 yield f"{module.path}:{line} imports {library}. dsp/ imports only {sorted(DSP_MAY_IMPORT)}."
@@ -183,8 +183,8 @@ def no_fastmath(module: Module) -> Iterator[str]:
         if isinstance(node, ast.keyword) and node.arg == "fastmath":
             if isinstance(node.value, ast.Constant) and node.value.value:
                 yield f"{module.path}:{node.lineno} sets fastmath, under which NaN guards vanish. Use dsp/jit.kernel."
-            elif module.name != "dsp.jit":
-                yield f"{module.path}:{node.lineno} sets compiler flags. All of them live in dsp/jit.py."
+            elif module.name != "native.frontend":
+                yield f"{module.path}:{node.lineno} sets compiler flags. All of them live in native/frontend.py."
 
 
 def no_print(module: Module) -> Iterator[str]:
@@ -319,7 +319,11 @@ def _module(name: str, text: str) -> Module:
             _module("analysis.x", "import requests"),
             _module("analysis.x", "import numpy, json"),
         ),
-        (no_fastmath, _module("dsp.jit", "njit(fastmath=True)"), _module("dsp.jit", "njit(fastmath=set(FLAGS))")),
+        (
+            no_fastmath,
+            _module("native.frontend", "njit(fastmath=True)"),
+            _module("native.frontend", "njit(fastmath=set(FLAGS))"),
+        ),
         (no_fastmath, _module("dsp.x", "njit(fastmath={'nsz'})"), _module("dsp.x", "njit(cache=True)")),
         (no_print, _module("engine.x", "def f():\n    print(1)"), _module("cli", "print(1)")),
         (

@@ -10,14 +10,11 @@ import ctypes
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import carray, types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from rt_automix.dsp.jit import Callback, callback, kernel
+from rt_automix.dsp.jit import COMPILES, address_of, kernel
 from rt_automix.dsp.monotonic import now_ns
-from rt_automix.io.devices.callbacks import JACK, PORTAUDIO, _pointer, _port_buffer
+from rt_automix.io.devices.callbacks import JACK, PORTAUDIO
 
 # int64: the callback inside and its user data, how many were timed and how many fit, the clock's scratch;
 # from LOG on entry and exit of each, in ns.
@@ -29,20 +26,26 @@ GET_BUFFER, LEFT, RIGHT, SOUND, LENGTH, POSITION = range(6)
 PLAYER_SIZE = POSITION + 1
 
 
-def _calling(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-    """Call the address that comes first with what follows."""
-    kind = ir.FunctionType(ir.IntType(32), [argument.type for argument in arguments[1:]])
-    return builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
+if COMPILES:
+    from llvmlite import ir
+    from numba import types
+    from numba.core import sigutils
+    from numba.extending import intrinsic
 
+    from rt_automix.dsp.foreign import call_for_pointer, float32_at, int64_at
 
-@intrinsic
-def _call_portaudio(typing_context, function, source, sink, frames, times, flags, user):  # type: ignore[no-untyped-def]
-    return types.int32(types.int64, *PORTAUDIO.args[:-1], types.int64), _calling
+    def _calling(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        """Call the address that comes first with what follows."""
+        kind = ir.FunctionType(ir.IntType(32), [argument.type for argument in arguments[1:]])
+        return builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
 
+    @intrinsic
+    def _call_portaudio(typing_context, function, source, sink, frames, times, flags, user):  # type: ignore[no-untyped-def]
+        return types.int32(types.int64, *sigutils.normalize_signature(PORTAUDIO)[0]), _calling
 
-@intrinsic
-def _call_jack(typing_context, function, frames, user):  # type: ignore[no-untyped-def]
-    return types.int32(types.int64, JACK.args[0], types.int64), _calling
+    @intrinsic
+    def _call_jack(typing_context, function, frames, user):  # type: ignore[no-untyped-def]
+        return types.int32(types.int64, *sigutils.normalize_signature(JACK)[0]), _calling
 
 
 @kernel("void(int64[::1], int64)")
@@ -55,36 +58,37 @@ def _note(log, entered):  # type: ignore[no-untyped-def]
         log[COUNT] += 1
 
 
-@callback(PORTAUDIO)
+@kernel(PORTAUDIO)
 def timed_portaudio(source, sink, frames, times, flags, user):  # type: ignore[no-untyped-def]
     """PortAudio's callback around another of its kind; `user` is a log."""
-    log = carray(user, LOG + 2 * carray(user, LOG, np.int64)[ROOM], np.int64)
+    log = int64_at(user, LOG + 2 * int64_at(user, LOG)[ROOM])
     entered = now_ns(log[CLOCK : CLOCK + 2])
     answer = _call_portaudio(log[INNER], source, sink, frames, times, flags, log[INNER_USER])
     _note(log, entered)
     return answer
 
 
-@callback(JACK)
+@kernel(JACK)
 def timed_jack(frames, user):  # type: ignore[no-untyped-def]
     """JACK's process callback around another; `user` is a log."""
-    log = carray(user, LOG + 2 * carray(user, LOG, np.int64)[ROOM], np.int64)
+    log = int64_at(user, LOG + 2 * int64_at(user, LOG)[ROOM])
     entered = now_ns(log[CLOCK : CLOCK + 2])
     answer = _call_jack(log[INNER], frames, log[INNER_USER])
     _note(log, entered)
     return answer
 
 
-@callback(JACK)
+@kernel(JACK)
 def play(frames, user):  # type: ignore[no-untyped-def]
     """JACK's process callback that plays a sound round and round; `user` is what a `Player` holds."""
-    state = carray(user, PLAYER_SIZE, np.int64)
+    state = int64_at(user, PLAYER_SIZE)
     length = state[LENGTH]
-    sound = carray(_pointer(state[SOUND]), 2 * length, np.float32)
-    left = carray(_port_buffer(state[GET_BUFFER], state[LEFT], frames), np.int64(frames), np.float32)
-    right = carray(_port_buffer(state[GET_BUFFER], state[RIGHT], frames), np.int64(frames), np.float32)
+    sound = float32_at(state[SOUND], 2 * length)
+    samples = np.int64(frames)
+    left = float32_at(call_for_pointer(state[GET_BUFFER], state[LEFT], samples), samples)
+    right = float32_at(call_for_pointer(state[GET_BUFFER], state[RIGHT], samples), samples)
     position = state[POSITION]
-    for i in range(np.int64(frames)):
+    for i in range(samples):
         left[i], right[i] = sound[position], sound[length + position]
         position = position + 1 if position + 1 < length else 0
     state[POSITION] = position
@@ -120,10 +124,10 @@ class Intercepted:
         """As JACK's, but it gets the clock as callback."""
         return self._library.jack_set_process_callback(client, *self._wrap("JackProcessCallback", timed_jack, *inner))
 
-    def _wrap(self, kind: str, clock: Callback, inner: Any, user: Any) -> tuple[Any, Any]:
+    def _wrap(self, kind: str, clock: Any, inner: Any, user: Any) -> tuple[Any, Any]:
         for place, pointer in ((INNER, inner), (INNER_USER, user)):
             self.log[place] = int(self._ffi.cast("intptr_t", pointer))
-        return self._ffi.cast(kind, clock.address), self._ffi.cast("void*", self.log.ctypes.data)
+        return self._ffi.cast(kind, address_of(clock)), self._ffi.cast("void*", self.log.ctypes.data)
 
     @property
     def spans_ns(self) -> NDArray[np.int64]:
@@ -151,7 +155,7 @@ class Player:
         self._state = np.array([get_buffer, *ports, self._sound.ctypes.data, sound.shape[1], 0], np.int64)
         jack._lib.jack_set_process_callback(
             self._client._ptr,
-            jack._ffi.cast("JackProcessCallback", play.address),
+            jack._ffi.cast("JackProcessCallback", address_of(play)),
             jack._ffi.cast("void*", self._state.ctypes.data),
         )
         self._client.activate()

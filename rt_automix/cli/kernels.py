@@ -1,4 +1,4 @@
-"""The first run on a machine compiles the audio engine; this says so while it does."""
+"""The first run on a machine compiles the audio engine, where no object was shipped; this says so while it does."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ DOING = "compiling the audio engine for this processor, first run only"
 
 def ensure_compiled() -> None:
     """Compile every kernel that has not been on this machine, with progress on stderr."""
-    from rt_automix.dsp import jit
-    from rt_automix.io.devices import kernels
+    from rt_automix.native import build
 
-    if jit.is_warm():
+    if build.is_warm():
         return
     if not sys.stderr.isatty():
         terminal.remark(f"{DOING.capitalize()} ...")
     with terminal.progress() as show:
-        for done, total in kernels.compile_missing():
+        for done, total in build.compile_missing():
             show(DOING, done / total)

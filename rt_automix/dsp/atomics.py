@@ -6,25 +6,18 @@ waits for the reader, the reader always gets the newest whole message.
 
 from __future__ import annotations
 
-import platform
-
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
-from numba.np import arrayobj
 
-from rt_automix.dsp.jit import JIT_ENABLED, kernel
+from rt_automix.dsp.jit import COMPILES, kernel
 
-_X86_FLUSH = 0x8040  # MXCSR: flush to zero, denormals are zero
-_ARM_FLUSH = 1 << 24  # FPCR: FZ
-_MACHINE = platform.machine().lower()
-_IS_X86 = _MACHINE in ("x86_64", "amd64", "i686")
-_IS_ARM = _MACHINE in ("aarch64", "arm64")
 _FRESH = 4
 
-if JIT_ENABLED:
+if COMPILES:
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+    from numba.np import arrayobj
 
     def _element(context, builder, signature, args):
         array_type = signature.args[0]
@@ -64,44 +57,10 @@ if JIT_ENABLED:
 
         return types.int64(array, index, value), codegen
 
-    @intrinsic
-    def _control_word(typing_context):
-        """The floating-point control register of this thread (0 where there is none we know)."""
-
-        def codegen(context, builder, signature, args):
-            if _IS_X86:
-                pointer = cgutils.alloca_once(builder, ir.IntType(32))
-                function = ir.FunctionType(ir.VoidType(), [pointer.type])
-                read = cgutils.get_or_insert_function(builder.module, function, "llvm.x86.sse.stmxcsr")
-                builder.call(read, [pointer])
-                return builder.zext(builder.load(pointer), ir.IntType(64))
-            if _IS_ARM:
-                function = ir.FunctionType(ir.IntType(64), [])
-                return builder.call(
-                    cgutils.get_or_insert_function(builder.module, function, "llvm.aarch64.get.fpcr"), []
-                )
-            return ir.Constant(ir.IntType(64), 0)
-
-        return types.int64(), codegen
-
-    @intrinsic
-    def _set_control_word(typing_context, word):
-        """Write the floating-point control register of this thread."""
-
-        def codegen(context, builder, signature, args):
-            if _IS_X86:
-                pointer = cgutils.alloca_once(builder, ir.IntType(32))
-                builder.store(builder.trunc(args[0], ir.IntType(32)), pointer)
-                function = ir.FunctionType(ir.VoidType(), [pointer.type])
-                write = cgutils.get_or_insert_function(builder.module, function, "llvm.x86.sse.ldmxcsr")
-                builder.call(write, [pointer])
-            elif _IS_ARM:
-                function = ir.FunctionType(ir.VoidType(), [ir.IntType(64)])
-                write = cgutils.get_or_insert_function(builder.module, function, "llvm.aarch64.set.fpcr")
-                builder.call(write, [args[0]])
-            return context.get_dummy_value()
-
-        return types.void(types.int64), codegen
+    # The denormal switch of the processor that an object is for: `native.emit` has one for each.
+    _control_word = types.ExternalFunction("rt_control_word", types.int64())
+    _set_control_word = types.ExternalFunction("rt_set_control_word", types.void(types.int64))
+    _flush_bits = types.ExternalFunction("rt_flush_bits", types.int64())
 
 else:
     # Plain Python for reading and testing; one thread, so order needs no care.
@@ -126,6 +85,10 @@ else:
     def _set_control_word(word):
         """No control register in plain Python."""
 
+    def _flush_bits():
+        """No control register in plain Python."""
+        return 0
+
 
 @kernel("int64()")
 def flush_denormals():
@@ -135,10 +98,7 @@ def flush_denormals():
     Thread: audio. Allocates: no.
     """
     word = np.int64(_control_word())
-    if _IS_X86:
-        _set_control_word(np.int64(word | _X86_FLUSH))
-    elif _IS_ARM:
-        _set_control_word(np.int64(word | _ARM_FLUSH))
+    _set_control_word(np.int64(word | _flush_bits()))
     return word
 
 

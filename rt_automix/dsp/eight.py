@@ -8,17 +8,18 @@ or lanes itself. As in `lanes`, sums of products are spelled out so that each ro
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
-from numba.np import arrayobj
 
-from rt_automix.dsp.jit import JIT_ENABLED
+from rt_automix.dsp.jit import COMPILES
 
 COUNT = 8
 
-if JIT_ENABLED:
+if COMPILES:
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic, models, register_model
+    from numba.np import arrayobj
+
     _VECTOR = ir.VectorType(ir.FloatType(), COUNT)
     _ZERO = ir.Constant(_VECTOR, [0.0] * COUNT)
 

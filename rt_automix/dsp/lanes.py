@@ -8,14 +8,15 @@ choose which product to fuse with a sum, it chose otherwise in the remainder of 
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
 
-from rt_automix.dsp.jit import JIT_ENABLED
+from rt_automix.dsp.jit import COMPILES
 
-if JIT_ENABLED:
+if COMPILES:
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic, models, register_model
+
     _VECTOR = ir.VectorType(ir.DoubleType(), 2)
 
     class _Lanes(types.Type):

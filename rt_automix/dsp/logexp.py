@@ -7,11 +7,8 @@ Both are exact at the neutral point: `log2(1) == 0` and `exp2(0) == 1`.
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from rt_automix.dsp.jit import JIT_ENABLED, kernel
+from rt_automix.dsp.jit import COMPILES, kernel
 
 _ONE = np.float32(1.0)
 _HALF = np.float32(0.5)
@@ -24,7 +21,10 @@ _L4, _L5, _L6 = np.float32(0.29510991), np.float32(-0.26626509), np.float32(0.17
 _E0, _E1, _E2 = np.float32(0.69314719), np.float32(0.24022421), np.float32(0.055503674)
 _E3, _E4 = np.float32(0.0096610087), np.float32(0.0013385655)
 
-if JIT_ENABLED:
+if COMPILES:
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic
 
     @intrinsic
     def bits_of(typing_context, value):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 import time
 
-from numba import types
-
-from rt_automix.dsp.jit import JIT_ENABLED, kernel
+from rt_automix.dsp.jit import COMPILES, JIT_ENABLED, kernel
 
 _MONOTONIC = 6 if sys.platform == "darwin" else 1
 _IS_WINDOWS = sys.platform == "win32"
 
-if JIT_ENABLED:
+if COMPILES:
+    from numba import types
+
     # Found by name in the running process, so that the compiled code may be cached.
     _clock_gettime = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.uintp))
     _counter = types.ExternalFunction("QueryPerformanceCounter", types.int32(types.uintp))

@@ -12,18 +12,19 @@ registers are left for the state.
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
 
-from rt_automix.dsp.jit import JIT_ENABLED
+from rt_automix.dsp.jit import COMPILES
 
 SIZE = 4
 PART = 12
 """From one kind of coefficient to the next: six bands of two channels."""
 
-if JIT_ENABLED:
+if COMPILES:
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic, models, register_model
+
     _VECTOR = ir.VectorType(ir.DoubleType(), SIZE)
 
     class _Quad(types.Type):

@@ -15,18 +15,19 @@ from dataclasses import asdict
 from typing import Any
 
 from rt_automix.analysis.suggester import AUTO, choose
+from rt_automix.dsp.jit import address_of
 from rt_automix.engine import memory
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import AutomixError, DeviceError, UserError
 from rt_automix.io.devices import callbacks
 from rt_automix.io.devices.board import Board, clear, timing
-from rt_automix.io.devices.kernels import compile_missing
 from rt_automix.io.devices.stream import Stream
 from rt_automix.io.devices.wiring import FADE_S, Wiring
 from rt_automix.live import keeper
 from rt_automix.live.desk import Desk
 from rt_automix.live.hands import Hands, Mappings
 from rt_automix.live.setup import LOST, Setup
+from rt_automix.native.build import compile_missing
 
 LOOP_S = 0.001
 """How often knobs are looked at."""
@@ -356,5 +357,4 @@ def _warm_up() -> None:
     """Load all that the first session would wait for."""
     choose(AUTO, lambda _: None)  # whoever decides in the end, this is what takes long
     Engine(analysis="off").prepare(_FIRST_RATE_HZ, _MAX_BLOCK_SAMPLES)
-    for made in (callbacks.portaudio_callback, callbacks.jack_callback):
-        made.compile()
+    address_of(callbacks.jack_callback)

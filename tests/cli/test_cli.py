@@ -22,7 +22,7 @@ from rt_automix import cli, config
 from rt_automix.analysis import profile
 from rt_automix.cli import kernels
 from rt_automix.demo.song import render_song
-from rt_automix.dsp import jit
+from rt_automix.native import build
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = ("demo", "render", "analyze", "profile", "profile list", "profile make", "check")
@@ -321,7 +321,7 @@ def test_remarks_go_to_stderr(run):
 
 
 def test_the_first_run_says_that_it_compiles(run, monkeypatch, mix):
-    monkeypatch.setattr(jit, "is_warm", lambda: False)
+    monkeypatch.setattr(build, "is_warm", lambda: False)
     code, out, err = run("analyze", mix, "--json")
     assert code == 0 and json.loads(out)
     assert err == "Compiling the audio engine for this processor, first run only ...\n"

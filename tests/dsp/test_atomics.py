@@ -5,14 +5,13 @@ from __future__ import annotations
 import platform
 import threading
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rt_automix.dsp import atomics
-from rt_automix.dsp.jit import JIT_ENABLED
+from rt_automix.dsp.jit import JIT_ENABLED, kernel
 
 needs_threads = pytest.mark.skipif(not JIT_ENABLED, reason="atomics are compiled; plain Python has one thread's order")
 SIZE = 64
@@ -34,7 +33,7 @@ def newest(index: np.ndarray, slots: np.ndarray) -> np.ndarray:
     return slots[slot * size : (slot + 1) * size]
 
 
-@numba.njit("void(int64[::1], float64[::1], float64[::1], int64)", nogil=True)
+@kernel("void(int64[::1], float64[::1], float64[::1], int64)")
 def write_all(index, slots, message, messages):
     """Publish message k full of the number k, for every k."""
     for k in range(1, messages + 1):
@@ -43,7 +42,7 @@ def write_all(index, slots, message, messages):
         atomics.triple_publish(index, slots, message)
 
 
-@numba.njit("void(int64[::1], float64[::1], int64, int64, int64, int64[::1])", nogil=True)
+@kernel("void(int64[::1], float64[::1], int64, int64, int64, int64[::1])")
 def read_all(index, slots, size, last, patience, findings):
     """Fetch until the last message has come; counts torn ones, steps back, and different ones."""
     seen = 0.0
@@ -97,20 +96,22 @@ def test_reader_gets_the_newest_and_keeps_it(actions):
         assert sorted((index[0] & 3, index[1], index[2])) == [0, 1, 2]
 
 
+@kernel("void(int64[::1], int64[::1])")
+def swap_and_set(array, seen):
+    """What `exchange` returns, and what is read after it and after `store_release`."""
+    seen[0] = atomics.exchange(array, 1, 60)
+    atomics.store_release(array, 2, 70)
+    seen[1], seen[2] = atomics.load_acquire(array, 1), atomics.load_acquire(array, 2)
+
+
 def test_exchange_returns_what_was_there():
-    array = np.array([5, 6, 7], dtype=np.int64)
-
-    def swap_and_set(array):
-        old = atomics.exchange(array, 1, 60)
-        atomics.store_release(array, 2, 70)
-        return old, atomics.load_acquire(array, 1), atomics.load_acquire(array, 2)
-
-    compiled = numba.njit(swap_and_set)
-    assert compiled(array) == (6, 60, 70)
+    array, seen = np.array([5, 6, 7], dtype=np.int64), np.zeros(3, np.int64)
+    swap_and_set(array, seen)
+    assert list(seen) == [6, 60, 70]
     assert list(array) == [5, 60, 70]
 
 
-@numba.njit("float64(float64[::1])")
+@kernel("float64(float64[::1])")
 def product(factors):
     """Of two numbers that the compiler cannot know."""
     return factors[0] * factors[1]

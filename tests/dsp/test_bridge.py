@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import threading
 
-import numba
 import numpy as np
 import pytest
 import twodevices
-from test_contract import checked
 from twodevices import Device
+from watched import checked
 
 from rt_automix.dsp import bridge, delaylock, ring
 from rt_automix.dsp.atomics import load_acquire, store_release
-from rt_automix.dsp.jit import JIT_ENABLED
+from rt_automix.dsp.jit import JIT_ENABLED, kernel
 
 needs_speed = pytest.mark.skipif(not JIT_ENABLED, reason="seconds of audio: too slow as plain Python")
 BLOCKS = [(64, 64), (128, 256), (441, 480)]
@@ -249,7 +248,10 @@ def test_ring_wraps(position, count):
     assert np.array_equal(got, block)
 
 
-@numba.njit(nogil=True)
+@kernel(
+    "void(float64[::1], float32[::1], int64[::1], int64[::1], float32[:, ::1], float32[::1], "
+    "float32[::1], int64, int64)"
+)
 def push_all(f64, f32, i64, done, wave, left, right, blocks, patience):
     """A capture thread at full speed that stays within eight blocks of the other one."""
     for k in range(blocks):
@@ -263,7 +265,9 @@ def push_all(f64, f32, i64, done, wave, left, right, blocks, patience):
         store_release(done, 0, k + 1)
 
 
-@numba.njit(nogil=True)
+@kernel(
+    "void(float64[::1], float32[::1], int64[::1], int64[::1], float32[::1], float32[::1], int64, int64, float64[::1])"
+)
 def pull_all(f64, f32, i64, done, left, right, blocks, patience, found):
     """A playback thread beside it."""
     expected = -twodevices.PERIOD

@@ -37,22 +37,19 @@ def test_each_lane_calculates_like_a_number():
     np.testing.assert_allclose(results.reshape(7, 2), expected, rtol=0, atol=1e-15)
 
 
-def test_lanes_survive_the_cache():
-    """A second process, which loads the kernel that the first one stored, hears the same."""
+def test_lanes_are_the_same_in_every_process():
+    """A second process, which loads the object that is there, hears the same."""
     script = (
         "import numpy as np; from rt_automix.dsp import equalizer; x = np.ones(100, np.float32); y = 2 * x\n"
         "equalizer.process(np.arange(25) / 25, equalizer.new_state(), x, y)\n"
-        "hits = sum(equalizer.process.stats.cache_hits.values())\n"
-        "print(hits, x.tobytes().hex(), y.tobytes().hex())\n"
+        "print(x.tobytes().hex(), y.tobytes().hex())\n"
     )
     if not JIT_ENABLED:
-        pytest.skip("plain Python has no cache")
+        pytest.skip("plain Python has no object")
     runs = [
         subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True) for _ in range(2)
     ]
-    (_, *sound), (hits, *again) = (run.stdout.split() for run in runs)
-    assert hits == "1"
-    assert again == sound
+    assert len({run.stdout for run in runs}) == 1
 
 
 def biquads(coefficients: np.ndarray, signal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_contract import checked
+from watched import checked
 
 from rt_automix.dsp import resampler
 from rt_automix.dsp.jit import JIT_ENABLED

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-import numba
 import numpy as np
-from test_contract import checked
+from watched import checked
 
 from rt_automix.dsp import bridge, resampler
+from rt_automix.dsp.jit import kernel
 
 PERIOD = 487
 """Samples of one turn of the phase that the input carries; prime, so that no lost block hides in it."""
@@ -73,14 +73,14 @@ class Run:
         return self.most_ppm - self.least_ppm
 
 
-@numba.njit
+@kernel("float64(float64[::1], float64)")
 def true_rate_hz(device, time_s):
     return (
         device[RATE] * (1e6 + device[PPM] + device[SWING_PPM] * math.sin(2 * math.pi * time_s / device[SWING_S])) / 1e6
     )
 
 
-@numba.njit
+@kernel("float64(float64[::1], float64, int64)")
 def next_due_s(device, due_s, samples):
     """The true time at which a device has moved on by a block."""
     then_s = due_s + samples / true_rate_hz(device, due_s)
@@ -89,7 +89,7 @@ def next_due_s(device, due_s, samples):
     return then_s
 
 
-@numba.njit
+@kernel("float64(float32[::1], float32[::1], float64, float64, float64[::1])")
 def judge(left, right, step, expected, found):
     """Where each output sample lies, against where the one before it and the ratio then said."""
     for i in range(left.shape[0]):
@@ -108,7 +108,10 @@ def judge(left, right, step, expected, found):
     return expected
 
 
-@numba.njit
+@kernel(
+    "int64(float64[::1], float32[::1], int64[::1], float64[::1], float64[::1], int64[::1], int64[::1], float64[::1], "
+    "float64[::1], float64, float64, float32[:, ::1], float32[:, ::1], float64[:, ::1], float64[::1])"
+)
 def drive(
     f64, f32, i64, source, sink, blocks, out_blocks, late, out_late, seconds, settled_s, wave, audio, rows, found
 ):

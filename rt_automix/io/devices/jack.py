@@ -9,6 +9,7 @@ import threading
 from typing import Any
 
 from rt_automix.config import Audio
+from rt_automix.dsp.jit import address_of
 from rt_automix.errors import DeviceChoiceError, DeviceError
 from rt_automix.io.devices import callbacks
 from rt_automix.io.devices.choice import channel_indices
@@ -93,7 +94,7 @@ class JackStream:
         wiring.plug(get_buffer, [int(library._ffi.cast("intptr_t", port._ptr)) for port in (*ins, *outs)])
         failed = library._lib.jack_set_process_callback(
             client._ptr,
-            library._ffi.cast("JackProcessCallback", callbacks.jack_callback.address),
+            library._ffi.cast("JackProcessCallback", address_of(callbacks.jack_callback)),
             library._ffi.cast("void*", wiring.address),
         )
         self._wiring = wiring  # callbacks read it as long as the client lives

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rt_automix.config import Audio
+from rt_automix.dsp.jit import address_of
 from rt_automix.errors import DeviceChoiceError, DeviceError
 from rt_automix.io.devices import callbacks
 from rt_automix.io.devices.choice import choose
@@ -89,14 +90,14 @@ class PortAudioStream:
         }
         if self._selection.callback == "python":
             return library.Stream(callback=_through_the_interpreter(wiring), **settings)
-        return _native(library, "duplex", callbacks.portaudio_callback.address, wiring, settings)
+        return _native(library, "duplex", address_of(callbacks.portaudio_callback), wiring, settings)
 
     def _two(self, library: Any, wiring: Wiring) -> list[Any]:
         """Streams through two devices, each with a clock of its own."""
         wiring.bridge(self.sample_rate_hz, self._selection.bridge_margin_ms)
         sides = (
-            ("output", self._choice.output, self.out_width, callbacks.playback_callback.address),
-            ("input", self._choice.input, self.in_width, callbacks.capture_callback.address),
+            ("output", self._choice.output, self.out_width, address_of(callbacks.playback_callback)),
+            ("input", self._choice.input, self.in_width, address_of(callbacks.capture_callback)),
         )
         return [
             _native(library, kind, address, wiring,

@@ -1,0 +1,54 @@
+"""Memory that C code brings, as arrays: only inside a kernel that C calls.
+
+Nobody counts who holds such an array; it is gone with the call, or lives as long as its owner lets it.
+"""
+
+from __future__ import annotations
+
+from rt_automix.dsp.jit import COMPILES
+
+if COMPILES:
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+    from numba.np import arrayobj
+
+    def _array_at(item, address, count):
+        array_type = types.Array(item, 1, "C")
+
+        def codegen(context, builder, signature, arguments):
+            made = arrayobj.make_array(array_type)(context, builder)
+            size = context.get_abi_sizeof(context.get_data_type(item))
+            data = builder.inttoptr(arguments[0], context.get_data_type(item).as_pointer())
+            arrayobj.populate_array(made, data, [arguments[1]], [ir.Constant(ir.IntType(64), size)], size, None)
+            return made._getvalue()
+
+        return array_type(types.int64, types.int64), codegen
+
+    @intrinsic
+    def float32_at(typing_context, address, count):
+        """`count` float32 at an address."""
+        return _array_at(types.float32, address, count)
+
+    @intrinsic
+    def float64_at(typing_context, address, count):
+        """`count` float64 at an address."""
+        return _array_at(types.float64, address, count)
+
+    @intrinsic
+    def int64_at(typing_context, address, count):
+        """`count` int64 at an address."""
+        return _array_at(types.int64, address, count)
+
+    @intrinsic
+    def call_for_pointer(typing_context, function, argument, count):
+        """Call C's `void *function(void *argument, uint32_t count)`, all addresses as int64."""
+
+        def codegen(context, builder, signature, arguments):
+            kind = ir.FunctionType(cgutils.voidptr_t, [ir.IntType(64), ir.IntType(32)])
+            pointer = builder.inttoptr(arguments[0], kind.as_pointer())
+            answer = builder.call(pointer, [arguments[1], builder.trunc(arguments[2], ir.IntType(32))])
+            return builder.ptrtoint(answer, ir.IntType(64))
+
+        return types.int64(types.int64, types.int64, types.int64), codegen

@@ -1,0 +1,117 @@
+"""Where objects lie: shipped in the package, or compiled into a cache of the user's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+import time
+from functools import lru_cache
+from pathlib import Path
+
+import platformdirs
+
+from rt_automix.native.levels import Level, host
+from rt_automix.native.sources import Source
+
+SHIPPED = Path(__file__).resolve().parent / "objects"
+"""What the building of a wheel fills."""
+
+_OLD_S = 30 * 86400.0
+_IR = "ir"
+
+
+@lru_cache(maxsize=1)
+def cache() -> Path:
+    """A folder that this user may write: the cache, or one of a fixed name where temporary files lie.
+
+    Raises
+    ------
+    OSError
+        Not even there.
+
+    Thread: main. Allocates: yes.
+    """
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    temporary = Path(tempfile.gettempdir()) / f"rt_automix-{user}"
+    folder = platformdirs.user_cache_path("rt_automix", appauthor=False) / "objects"
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    temporary.mkdir(mode=0o700, exist_ok=True)
+    if not _is_ours(temporary):
+        raise PermissionError(
+            f"{temporary} belongs to another user, and {folder} cannot be written: there is no place for compiled "
+            "code. Make one of them yours, or set XDG_CACHE_HOME to a folder that is."
+        )
+    return temporary
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether nobody but this user and the system's can put code there."""
+    if not hasattr(os, "getuid"):
+        return True
+    found = folder.lstat()
+    mine = stat.S_ISDIR(found.st_mode) and found.st_uid in (os.getuid(), 0)
+    return mine and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _places() -> list[Path]:
+    """Where objects are looked for, first to last."""
+    system = platformdirs.site_cache_path("rt_automix", appauthor=False) / "objects"
+    places = [SHIPPED, cache()]
+    with contextlib.suppress(OSError):
+        if _is_ours(system):
+            places.append(system)
+    return places
+
+
+def file_name(source: Source) -> str:
+    """What a module's object is called: it changes with what it is made of."""
+    return f"{source.name}-{source.digest}"
+
+
+def object_of(source: Source, level: Level | None = None) -> Path | None:
+    """The object of a module's kernels, None where it has not been compiled.
+
+    Thread: main. Allocates: yes.
+    """
+    name = Path((level or host()).name, f"{file_name(source)}.o")
+    return next((place / name for place in _places() if (place / name).is_file()), None)
+
+
+def ir_of(source: Source) -> Path:
+    """Where the IR of a module's kernels lies, or shall."""
+    return cache() / _IR / f"{file_name(source)}.bc"
+
+
+def new_object_of(source: Source, level: Level) -> Path:
+    """Where a module's object for a level shall lie."""
+    return cache() / level.name / f"{file_name(source)}.o"
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Write a file whole: who finds it finds all of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    Path(name).chmod(0o644)
+    Path(name).replace(path)
+
+
+def note_use(path: Path) -> None:
+    """Let a file that is used not grow old."""
+    with contextlib.suppress(OSError):
+        if time.time() - path.stat().st_mtime > _OLD_S / 30.0:
+            os.utime(path)
+
+
+def forget_old() -> None:
+    """Remove what nobody has used for a month."""
+    for path in cache().glob("*/*-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _OLD_S:
+                path.unlink()
