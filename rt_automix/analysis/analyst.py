@@ -7,7 +7,7 @@ by then, a live stream and an offline render of the same samples get the same pa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from rt_automix.analysis import features
 from rt_automix.analysis.auto_style import AutoStyle
 from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.profile import Profile
-from rt_automix.analysis.suggester import Suggester
+from rt_automix.analysis.suggester import Patient, Suggester
 from rt_automix.dsp import fine
 
 DELAY_S = 0.05
@@ -62,10 +62,47 @@ class Ring:
     written: NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What one interval of input taught, as far as it depends on the input alone.
+
+    Parameters
+    ----------
+    question : object or None
+        For the suggester; None where there was nothing to ask.
+    is_music : bool
+    seconds_heard : float
+    at_samples : int
+        Where the interval ends.
+    short_term_lufs : float
+    applause : bool
+    """
+
+    question: Any
+    is_music: bool
+    seconds_heard: float
+    at_samples: int
+    short_term_lufs: float
+    applause: bool
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A suggestion, ready for whoever applies it; the fields are what `Publish` takes."""
+
+    values: params.Values
+    effective_at_samples: int
+    input_lufs: float
+    applause: bool
+    fine_gains_db: NDArray[np.float64]
+
+
 class Analyst:
     """Turns what lies in a ring into suggestions.
 
     What is no music teaches nothing and moves nothing: silence, applause, a clipped input.
+    Live it is asked to `follow`; where the input is known ahead, `hear` and `decide` do the same in
+    two steps, so that several suggestions can be decided together.
 
     Parameters
     ----------
@@ -114,35 +151,75 @@ class Analyst:
             # The ring has gone round: go on at the newest grid point.
             self.heard_samples = (written // self.interval_samples - 1) * self.interval_samples
             self.gaps += 1
-        if self._hear() or self._is_new_profile:
-            self._move()
-        effective_at = self.next_at + self._delay_samples
-        self._publish(
-            self.suggestion, effective_at, self.short_term_lufs(), self.listener.is_applause, self.fine_gains_db
-        )
-        self.late += int(self._ring.written[0]) > effective_at
-        self.heard_samples = self.next_at
-        return True
-
-    def _hear(self) -> bool:
-        """Listen to what came in since; whether there was music to learn from."""
         before_s = self.listener.statistics.seconds_heard
         for position in range(self.heard_samples, self.next_at, self.listener.hop):
             self.listener.hear_hop(self._ring.channels, position)
-        return self.listener.statistics.seconds_heard > before_s
+        heard = self._consider(before_s)
+        (made,) = self.decide([heard])
+        self._publish(made.values, made.effective_at_samples, made.input_lufs, made.applause, made.fine_gains_db)
+        self.late += int(self._ring.written[0]) > made.effective_at_samples
+        self.heard_samples = heard.at_samples
+        return True
+
+    def hear(self, block: NDArray[np.float32]) -> Heard:
+        """Listen to the next interval.
+
+        Parameters
+        ----------
+        block : float32, shape (channels, interval_samples)
+
+        Thread: worker. Allocates: yes.
+        """
+        before_s = self.listener.statistics.seconds_heard
+        self.listener.push(block)
+        heard = self._consider(before_s)
+        self.heard_samples = heard.at_samples
+        return heard
+
+    def _consider(self, before_s: float) -> Heard:
+        """What there is to decide of an interval that has been heard, before which so much music had been."""
+        is_music = self.listener.statistics.seconds_heard > before_s
+        question = None
+        if is_music or self._is_new_profile:
+            aim = self.auto.follow(self.listener.statistics, self.profile)
+            question = self._ask(aim)
+        seconds_heard = self.listener.statistics.seconds_heard
+        return Heard(question, is_music, seconds_heard, self.next_at, self.short_term_lufs(), self.listener.is_applause)
+
+    def _ask(self, aim: Profile) -> Any:
+        """The suggester's question if it can wait for its answer, else the answer itself."""
+        if isinstance(self.suggester, Patient):
+            return self.suggester.question(self.listener, aim)
+        values = self.suggester.suggest(self.listener, aim)
+        return values, self.suggester.confidence
+
+    def decide(self, heard: Sequence[Heard]) -> list[Decision]:
+        """What is suggested after each of some intervals, in their order.
+
+        Thread: worker. Allocates: yes.
+        """
+        questions = [one.question for one in heard if one.question is not None]
+        answers = iter(self.suggester.answer(questions) if isinstance(self.suggester, Patient) else questions)
+        decisions = []
+        for one in heard:
+            if one.question is not None:
+                values, confidence = next(answers)
+                if one.is_music or self._is_new_profile:
+                    self._move(values, confidence, one.seconds_heard)
+            effective_at = one.at_samples + self._delay_samples
+            decisions.append(Decision(self.suggestion, effective_at, one.short_term_lufs, one.applause, self.fine_gains_db))
+        return decisions
 
     def short_term_lufs(self) -> float:
         """Loudness of the last three seconds of input."""
         return self.listener.recent_lufs(_SHORT_TERM_FRAMES)
 
-    def _move(self) -> None:
+    def _move(self, wanted: params.Values, confidence: params.Values, seconds_heard: float) -> None:
         """Step towards what is wanted, as far as it is trusted, no faster than each parameter's slew."""
         profile = self.profile
-        aim = self.auto.follow(self.listener.statistics, profile)
-        wanted = params.clamp(self.suggester.suggest(self.listener, aim))
-        confidence = np.clip(np.nan_to_num(self.suggester.confidence), 0.0, 1.0)
-        away = params.NEUTRAL + confidence * (wanted - params.NEUTRAL) - self.suggestion
-        hurry = HURRY if self.listener.statistics.seconds_heard < HURRY_S else 1.0
+        confidence = np.clip(np.nan_to_num(confidence), 0.0, 1.0)
+        away = params.NEUTRAL + confidence * (params.clamp(wanted) - params.NEUTRAL) - self.suggestion
+        hurry = HURRY if seconds_heard < HURRY_S else 1.0
         step = params.SLEW_PER_S * (hurry * self.interval_samples / self._sample_rate_hz)
         step = step * np.maximum(confidence, SLOWEST)
         self._is_moving |= np.abs(away) > _DEAD_BAND

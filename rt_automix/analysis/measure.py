@@ -5,17 +5,13 @@ The same streaming kernels as in the chain, so a file of any length needs the me
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.dsp import loudness, truepeak
+from rt_automix.dsp import loudness, meter, truepeak
 from rt_automix.units import db_from_lin
-
-CURVE_STEP_SUB_BLOCKS = 10
-"""A point of the curve every 100 ms."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +50,10 @@ class Meter:
         self.channels = channels
         self._loudness = loudness.new_state(sample_rate_hz, channels)
         self._peaks = truepeak.new_state()
-        self._step_samples = CURVE_STEP_SUB_BLOCKS * round(sample_rate_hz / 100)
+        # A point of the curve every ten sub-blocks of the meter.
+        self._step_samples = 10 * round(sample_rate_hz / 100)
         self._step_s = self._step_samples / sample_rate_hz
-        self._until_point = self._step_samples
-        self._momentary_lufs = array("d")
-        self._short_term_lufs = array("d")
+        self._curve: list[NDArray[np.float64]] = []
 
     def push(self, block: NDArray[np.float32]) -> None:
         """Hear one block.
@@ -77,17 +72,9 @@ class Meter:
         if block.ndim != 2 or len(block) != self.channels:
             raise ValueError(f"Meter.push: the block's shape is {block.shape}; give ({self.channels}, samples).")
         left, right = block[0], block[-1]
-        truepeak.process(self._peaks, left, right)
-        start = 0
-        while start < left.size:
-            stop = min(start + self._until_point, left.size)
-            loudness.process(self._loudness, left[start:stop], right[start:stop])
-            self._until_point -= stop - start
-            start = stop
-            if self._until_point == 0:
-                self._until_point = self._step_samples
-                self._momentary_lufs.append(loudness.momentary_lufs(self._loudness))
-                self._short_term_lufs.append(loudness.short_term_lufs(self._loudness))
+        curve = np.empty((left.size // self._step_samples + 1, 2))
+        points = meter.process(self._loudness, self._peaks, left, right, curve)
+        self._curve.append(curve[:points])
 
     def result(self) -> Measurement:
         """The figures of everything heard so far. Thread: worker. Allocates: yes."""
@@ -107,8 +94,6 @@ class Meter:
     @property
     def curve(self) -> LoudnessCurve:
         """Loudness over time so far; before 3 s the short-term window reaches back into silence."""
-        return LoudnessCurve(
-            time_s=self._step_s * np.arange(1.0, len(self._momentary_lufs) + 1.0),
-            momentary_lufs=np.array(self._momentary_lufs),
-            short_term_lufs=np.array(self._short_term_lufs),
-        )
+        momentary_lufs, short_term_lufs = np.concatenate([np.empty((0, 2)), *self._curve]).T
+        time_s = self._step_s * np.arange(1.0, len(momentary_lufs) + 1.0)
+        return LoudnessCurve(time_s, momentary_lufs, short_term_lufs)

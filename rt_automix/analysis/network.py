@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,29 @@ from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.matcher import MIN_MUSIC_S, Matcher
 from rt_automix.analysis.profile import Profile
 from rt_automix.errors import ModelError
+
+
+TOGETHER = 8
+"""So many windows go through the network at once, where several are asked for."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the matcher knows of a moment, and what a network is told.
+
+    Parameters
+    ----------
+    matched, confidence : float64, shape (params.COUNT,)
+        The matcher's answer and how sure it is.
+    window : float32, shape context.WINDOW_SHAPE, or None
+        None before there is enough music to judge.
+    vector : float32, shape (context.SIZE,), or None
+    """
+
+    matched: params.Values
+    confidence: params.Values
+    window: NDArray[np.float32] | None = None
+    vector: NDArray[np.float32] | None = None
 
 
 class Network:
@@ -36,16 +61,29 @@ class Network:
         self._bundle, self._complain = bundle, complain
         self._matcher = Matcher()
         self.confidence = self._matcher.confidence
+        self._rows_are_alike: bool | None = None
 
     def suggest(self, listener: Listener, profile: Profile) -> params.Values:
         """See Suggester."""
+        ((values, self.confidence),) = self.answer([self.question(listener, profile)])
+        return values
+
+    def question(self, listener: Listener, profile: Profile) -> Question:
+        """See Patient."""
         heard = listener.statistics
-        matched = self._matcher.suggest(listener, profile)
-        self.confidence = self._matcher.confidence
+        matched = self._matcher.suggest(listener, profile).copy()
+        confidence = self._matcher.confidence.copy()
         if heard.seconds_heard < MIN_MUSIC_S:
-            return matched
+            return Question(matched, confidence)
         window = context.window(listener.window, heard.loudness_lufs)
-        return self.decide(window, context.vector(heard, profile, matched), matched)
+        return Question(matched, confidence, window, context.vector(heard, profile, matched))
+
+    def answer(self, questions: Sequence[Question]) -> list[tuple[params.Values, params.Values]]:
+        """See Patient."""
+        rows = iter(self._rows([(one.window, one.vector) for one in questions if one.window is not None]))
+        return [
+            (one.matched, one.confidence) if one.window is None else self._weigh(one, next(rows)) for one in questions
+        ]
 
     def decide(self, window: NDArray[np.float32], vector: NDArray[np.float32], matched: params.Values) -> params.Values:
         """The network's answer to a window and a context, as far as it is sure, and else the matcher's.
@@ -58,16 +96,58 @@ class Network:
 
         Thread: worker. Allocates: yes.
         """
-        answer = self.ask(*clean(window[None], vector[None]))
-        if answer is None:
-            return matched
-        values, confidence = np.empty(params.COUNT), self._matcher.confidence.copy()
-        limits = self.limits_norm
-        if not deciding.combine(answer, *limits, np.array(matched), confidence, values, np.empty(params.COUNT)):
-            self.reject()
-            return matched
-        self.confidence = confidence
+        question = Question(np.array(matched), self._matcher.confidence.copy(), window, vector)
+        ((values, self.confidence),) = self.answer([question])
         return values
+
+    def _weigh(self, question: Question, answer: NDArray[np.float32] | None) -> tuple[params.Values, params.Values]:
+        """Values and confidence of an answer of deciding.ANSWER_SIZE; without one, the matcher's."""
+        if answer is None:
+            return question.matched, question.confidence
+        values, confidence = np.empty(params.COUNT), question.confidence.copy()
+        limits, scratch = self.limits_norm, np.empty(params.COUNT)
+        if not deciding.combine(answer, *limits, question.matched, confidence, values, scratch):
+            self.reject()
+            return question.matched, question.confidence
+        return values, confidence
+
+    def _rows(self, inputs: Sequence[tuple[Any, Any]]) -> list[NDArray[np.float32] | None]:
+        """The network's answer to each window and context, as `ask` gives it."""
+        rows: list[NDArray[np.float32] | None] = []
+        for start in range(0, len(inputs), TOGETHER):
+            windows, vectors = (np.array(side) for side in zip(*inputs[start : start + TOGETHER], strict=True))
+            windows, vectors = clean(windows, vectors)
+            together = self._together(windows, vectors) if len(windows) > 1 else None
+            if together is not None:
+                rows += list(together)
+                continue
+            alone = [self.ask(windows[row : row + 1], vectors[row : row + 1]) for row in range(len(windows))]
+            self._compare(windows, vectors, alone)
+            rows += alone
+        return rows
+
+    def _together(self, windows: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """Up to TOGETHER answers at once; None where that failed, or might not give the bits that each gets alone.
+
+        Sets are filled up, so that every one goes through the same code.
+        """
+        if not self._rows_are_alike:
+            return None
+        full = np.resize(np.arange(len(windows)), TOGETHER)
+        try:
+            return self._bundle.run(windows[full], vectors[full])[: len(windows)].reshape(len(windows), -1)
+        except ModelError:
+            return None
+
+    def _compare(self, windows: NDArray[np.float32], vectors: NDArray[np.float32], alone: Sequence[Any]) -> None:
+        """Find out with the first full set whether rows that go together get the bits they get alone.
+
+        That depends on the graph, the runtime and the processor.
+        """
+        if self._rows_are_alike is None and len(windows) == TOGETHER and all(row is not None for row in alone):
+            self._rows_are_alike = True
+            together = self._together(windows, vectors)
+            self._rows_are_alike = together is not None and np.array_equal(together, alone)
 
     @property
     def limits_norm(self) -> tuple[float, float]:

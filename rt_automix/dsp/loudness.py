@@ -227,6 +227,16 @@ def process(state, left, right):
     return ended
 
 
+@kernel("int64(float64[::1])")
+def samples_to_next_step(state):
+    """How many samples are missing until the next 100 ms since the reset are full; at least 1.
+
+    Thread: audio. Allocates: no.
+    """
+    missing_sub_blocks = 10 - int(state[_SUB_BLOCKS]) % 10
+    return int(state[_SUB_BLOCK_SAMPLES]) * missing_sub_blocks - int(state[_POSITION])
+
+
 @kernel("void(float64[::1])")
 def reset_statistics(state):
     """Start the maxima, integrated loudness and range again; the running windows go on.

@@ -1,17 +1,19 @@
-"""What an engine did over time: a row of its meters now and then, kept in one flat array."""
+"""What an engine did over time: a row of its meters now and then, noted while it plays."""
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.engine.meters import Meters
+from rt_automix.engine import layout as at
+from rt_automix.engine import record
+from rt_automix.engine.engine import Engine
 
-_COLUMNS = 1 + 2 * params.COUNT + 4
+STEP_S = 0.1
+"""The history has a row for each."""
 
 
 @dataclass(frozen=True)
@@ -45,20 +47,61 @@ class History:
 
 
 class Recorder:
-    """Collects a History; needs 200 bytes a row."""
+    """Plays a stream whose suggestions are known ahead, and notes what the engine does.
 
-    def __init__(self) -> None:
-        self._rows = array("d")
+    Parameters
+    ----------
+    engine : Engine
+        Prepared, with analysis "off".
+    longest_samples : int, optional
+        The chain gets no longer pieces; the result does not depend on it.
+    """
 
-    def add(self, time_s: float, suggested: params.Values, meters: Meters, trim_db: float = 0.0) -> None:
-        """Note one moment; `trim_db` is gain that was applied before the engine.
+    def __init__(self, engine: Engine, longest_samples: int | None = None) -> None:
+        self.engine = engine
+        self._step_samples = round(STEP_S * engine.sample_rate_hz)
+        interval_samples = engine.analyst.interval_samples
+        self._grid = np.array([interval_samples, self._step_samples, longest_samples or 2**62])
+        self._suggested = engine.analyst.suggestion.copy()
+        self._rows: list[NDArray[np.float64]] = []
+        self._is_noted = False
+
+    def play(self, block: NDArray[np.float32], messages: NDArray[np.float64]) -> None:
+        """Master a block in place.
+
+        Parameters
+        ----------
+        block : float32, shape (channels, n), C-contiguous, any n
+        messages : float64, shape (k, layout.SUGGESTION_SIZE)
+            One for each of the analyst's intervals that ends in the block, or none.
+
+        Thread: worker | main. Allocates: yes; 200 bytes are kept for every STEP_S.
+        """
+        left, right = block[0], block[-1] if len(block) == 2 else block[0].copy()
+        rows = np.empty((left.size // self._step_samples + 1, record.COLUMNS))
+        count = record.play(left, right, *self.engine.arrays, messages, self._grid, self._suggested, rows)
+        self._rows.append(rows[:count])
+        self._is_noted = int(self.engine.arrays[2][at.SAMPLE_COUNT]) % self._step_samples == 0
+
+    def history(self, trim_db: float = 0.0) -> History:
+        """Everything noted so far, and how it stands; `trim_db` is gain that was applied before the engine.
 
         Thread: worker | main. Allocates: yes.
         """
-        gains = meters.compression_db, meters.limiting_db, meters.gain_db + trim_db, meters.trim_db + trim_db
-        self._rows.extend((time_s, *suggested, *meters.applied.values(), *gains))
-
-    def history(self) -> History:
-        """Everything noted so far."""
-        table = np.array(self._rows).reshape(-1, _COLUMNS)
-        return History(table[:, 0], *np.split(table[:, 1:-4], 2, axis=1), *table[:, -4:].T)
+        if not self._is_noted:
+            last = np.empty((1, record.COLUMNS))
+            record.note(self.engine.arrays[0], self.engine.arrays[2], self._suggested, last[0])
+            self._rows.append(last)
+            self._is_noted = True
+        table = np.concatenate(self._rows)
+        time_s = (table[:, record.POSITION] - self.engine.latency_samples) / self.engine.sample_rate_hz
+        compression_db, limiting_db, gain_db, of_that_db = table[:, record.GAINS :].T
+        return History(
+            time_s,
+            table[:, record.SUGGESTED : record.APPLIED],
+            table[:, record.APPLIED : record.GAINS],
+            compression_db,
+            limiting_db,
+            gain_db + trim_db,
+            of_that_db + trim_db,
+        )

@@ -19,7 +19,7 @@ from rt_automix.analysis.bundle import ANSWER_SHAPE, Bundle, shipped
 from rt_automix.analysis.bundle import load as load_bundle
 from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.matcher import TRUST_S, Matcher
-from rt_automix.analysis.network import Network, clean
+from rt_automix.analysis.network import TOGETHER, Network, clean
 from rt_automix.demo.song import render_song
 from rt_automix.errors import ConfigError, ModelError
 
@@ -114,6 +114,44 @@ def test_neutral_until_there_is_music(network, song):
         ears.reset()
         ears.push(song[:, : round(seconds * RATE_HZ)])
         assert np.array_equal(learned.suggest(ears, STYLE), params.NEUTRAL) == is_neutral
+
+
+@pytest.mark.parametrize("count", [1, 3, TOGETHER, 2 * TOGETHER + 3])
+@pytest.mark.parametrize("name", ["weighted_ensemble", "baseline_cnn"])
+def test_many_questions_get_the_answers_they_get_alone(song, name, count):
+    ears, alone, together = Listener(RATE_HZ, 2), _load(name), _load(name)
+    wanted, questions = [], []
+    for number in range(count):
+        ears.push(song[:, (number % 6) * RATE_HZ :][:, :RATE_HZ])
+        wanted.append((alone.suggest(ears, STYLE), alone.confidence))
+        questions.append(together.question(ears, STYLE))
+    for _ in range(2):  # the second time it knows whether rows may go together
+        for answer, want in zip(together.answer(questions), wanted, strict=True):
+            np.testing.assert_array_equal(answer, want)
+
+
+def test_rows_that_come_out_otherwise_together_are_asked_alone(network, listener):
+    learned = network(moved_norm=0.25)
+    wanted = learned.suggest(listener, STYLE)
+    learned._bundle = dataclasses.replace(learned._bundle, session=Sloppy(learned._bundle.session))
+    questions = TOGETHER * [learned.question(listener, STYLE)]
+    for _ in range(2):
+        assert all(np.array_equal(values, wanted) for values, _ in learned.answer(questions))
+
+
+class Sloppy:
+    """A runtime that rounds otherwise when rows go together."""
+
+    def __init__(self, session):
+        self.session = session
+
+    def run(self, names, inputs):
+        (answers,) = self.session.run(names, inputs)
+        return [answers if len(answers) == 1 else answers * np.float32(0.9999)]
+
+
+def _load(name):
+    return Network(load_bundle(name), lambda text: None)
 
 
 # What goes wrong -------------------------------------------------------------------------------------

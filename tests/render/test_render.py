@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,16 @@ import rt_automix
 from rt_automix import params
 from rt_automix.analysis import profile
 from rt_automix.analysis.measure import Meter
+from rt_automix.analysis.suggester import choose
 from rt_automix.config import Config
 from rt_automix.demo.song import render_song
-from rt_automix.errors import ConfigError
+from rt_automix.engine.engine import Engine
+from rt_automix.errors import AudioFileError, ConfigError
+from rt_automix.io.files.audio import AudioReader
 from rt_automix.render import STEP_S, render
 from rt_automix.units import FLOOR_DB, lin_from_db
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def _config(**settings):
@@ -97,6 +101,55 @@ def test_blocks_and_runs_do_not_show_in_the_file(tmp_path, song, block):
     first = render(part, tmp_path / "first.wav", bits=32)
     again = render(part, tmp_path / "again.wav", bits=32, block_samples=block)
     assert again.target.read_bytes() == first.target.read_bytes()
+
+
+@pytest.mark.parametrize("block", [7, 64, 4096, 16384])
+@pytest.mark.parametrize(("rate", "channels", "who"), [(44100, 2, "auto"), (48000, 1, "matcher"), (96000, 2, "auto")])
+def test_a_render_is_the_engine_that_analyses_inside_itself(tmp_path, rate, channels, who, block):
+    """To the bit, and so what live gives: decided ahead, many at a time, in a thread of its own."""
+    mix = 0.5 * render_song(rate)[:channels, 12 * rate : 18 * rate + 321]
+    config = _config(master__suggester=who)
+    result = render(_write(tmp_path / "in.wav", mix, rate), tmp_path / "out.wav", config=config, bits=32)
+    engine = Engine(config, suggester=choose(who, pytest.fail), analysis="inline")
+    engine.prepare(rate, block, channels)
+    late = np.zeros((channels, engine.latency_samples), np.float32)
+    played = np.concatenate([mix, late], axis=1).astype(np.float32)
+    blocks = [np.ascontiguousarray(played[:, start : start + block]) for start in range(0, played.shape[1], block)]
+    out = np.concatenate([engine.process(one) for one in blocks], axis=1)[:, engine.latency_samples :]
+    np.testing.assert_array_equal(_read(result.target), out)
+    np.testing.assert_array_equal(result.history.suggested[-1], params.from_dict(engine.suggestion))
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+@pytest.mark.parametrize("lookahead", ["live", "song"])
+def test_an_error_while_it_is_read_leaves_no_target(tmp_path, suffix, lookahead, monkeypatch):
+    source = _write(tmp_path / "in.wav", _noise(2, 480000))
+    whole = AudioReader.blocks
+
+    def broken(reader, block_samples=4096):
+        for number, block in enumerate(whole(reader, block_samples)):
+            if number == 2:
+                raise AudioFileError("the disk is gone")
+            yield block
+
+    monkeypatch.setattr(AudioReader, "blocks", broken)
+    with pytest.raises(AudioFileError, match="the disk is gone"):
+        render(source, tmp_path / f"out{suffix}", lookahead=lookahead)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.wav"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "rt_automix ahead"]
+
+
+@pytest.mark.parametrize("lookahead", ["live", "song"])
+def test_an_error_of_who_watches_leaves_no_target(tmp_path, lookahead):
+    def impatient(doing, share):
+        if doing == "mastering":
+            raise KeyboardInterrupt
+
+    source = _write(tmp_path / "in.wav", _noise(2, 480000))
+    with pytest.raises(KeyboardInterrupt):
+        render(source, tmp_path / "out.wav", lookahead=lookahead, progress=impatient)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.wav"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "rt_automix ahead"]
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(44100, 2), (96000, 2), (48000, 1)])
