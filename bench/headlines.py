@@ -48,7 +48,7 @@ def limiter(results: Results) -> Rows:
 def render(results: Results) -> Rows:
     """Speed of each file."""
     for name, entry in results.items():
-        yield f"{name}: times real time, one core", report.spread(entry["times_real_time"], 0)
+        yield f"{name}: times real time", report.spread(entry["times_real_time"], 0)
 
 
 def scale(results: Results) -> Rows:

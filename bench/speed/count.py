@@ -26,7 +26,7 @@ from rt_automix.analysis.bundle import Bundle
 from rt_automix.analysis.suggester import choose
 from rt_automix.config import Config
 from rt_automix.demo.song import render_song
-from rt_automix.engine import chain
+from rt_automix.engine.history import Recorder
 from rt_automix.io.files.audio import AudioReader, AudioWriter
 from rt_automix.render import Lookahead, render
 
@@ -86,8 +86,8 @@ _DECODED, _PLAYED = "samples decoded", "samples through the chain"
 _SUGGESTED, _ASKED = "suggestions", "windows that a network was asked for"
 _WATCHED: tuple[tuple[Any, str, str, Callable[[Any, Any], float]], ...] = (
     (AudioReader, "blocks", _DECODED, lambda arguments, result: 0.0),
-    (chain, "process_block", _PLAYED, lambda arguments, result: arguments[0].shape[1]),
-    (Analyst, "follow", _SUGGESTED, lambda arguments, result: float(result)),
+    (Recorder, "play", _PLAYED, lambda arguments, result: arguments[1].shape[1]),
+    (Analyst, "hear", _SUGGESTED, lambda arguments, result: 1.0),
     (Bundle, "run", _ASKED, lambda arguments, result: len(arguments[1])),
 )
 """Where work is entered, and what a call is worth."""

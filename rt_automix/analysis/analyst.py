@@ -191,7 +191,7 @@ class Analyst:
         if isinstance(self.suggester, Patient):
             return self.suggester.question(self.listener, aim)
         values = self.suggester.suggest(self.listener, aim)
-        return values, self.suggester.confidence
+        return values, np.array(self.suggester.confidence)
 
     def decide(self, heard: Sequence[Heard]) -> list[Decision]:
         """What is suggested after each of some intervals, in their order.

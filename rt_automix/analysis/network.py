@@ -17,7 +17,6 @@ from rt_automix.analysis.matcher import MIN_MUSIC_S, Matcher
 from rt_automix.analysis.profile import Profile
 from rt_automix.errors import ModelError
 
-
 TOGETHER = 8
 """So many windows go through the network at once, where several are asked for."""
 
