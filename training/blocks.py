@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.dsp import compressor, equalizer, limiter, loudness, truepeak
+from rt_automix.dsp import compressor, equalizer, kweighting, limiter, truepeak
 from rt_automix.dsp.jit import kernel
 from rt_automix.dsp.logexp import exp2, log2
 from rt_automix.units import LUFS_OFFSET_DB
@@ -113,7 +113,7 @@ def reduce(
     equalizer.design(_design_table(sample_rate_hz), gains_db, coefficients)
     chunks = samples.shape[1] // CHUNK
     copy = samples[:, : chunks * CHUNK].copy()
-    state = np.concatenate([loudness.design(sample_rate_hz), equalizer.new_state()])
+    state = np.concatenate([kweighting.design(sample_rate_hz), equalizer.new_state()])
     blocks = np.empty((3, chunks * LIMITER_BLOCKS), np.float32)
     work = np.zeros(_WORK_SIZE, np.float32)
     long = sample_rate_hz < limiter.LONG_DETECTOR_BELOW_HZ

@@ -15,8 +15,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix.dsp import kweighting
 from rt_automix.dsp.jit import kernel
-from rt_automix.dsp.lanes import first, minus, minus_mul, mul, mul_add, pair, second
 from rt_automix.units import FLOOR_DB, LUFS_OFFSET_DB, energy_from_lufs
 
 GATE_LUFS = -70.0
@@ -32,9 +32,9 @@ _SUB_BLOCK_SAMPLES = 0
 _POSITION = 1  # samples in the sub-block under way
 _SAMPLE_RATE_HZ = 2
 _RIGHT_WEIGHT = 3
-_COEFFICIENTS = 4  # shelf b0 b1 b2 a1 a2, high-pass a1 a2
-_MEMORY = 11  # per channel: input x1 x2, shelf y1 y2, output z1 z2
-_SQUARES = 23  # running sums of squares, left and right
+_FILTER = 4  # the K-weighting's
+_MEMORY = _FILTER + kweighting.MEMORY
+_SQUARES = _FILTER + kweighting.SQUARES
 _STEP = 25  # sub-blocks since the start, modulo 300
 _SUB_BLOCKS = 26  # sub-blocks since the statistics were reset
 _LAST = 27  # energies: K-weighted mean squares summed over channels
@@ -54,31 +54,6 @@ _RANGE_HISTOGRAM = 8346  # short-term values per bin
 STATE_SIZE = 12346
 
 
-def design(sample_rate_hz: float) -> NDArray[np.float64]:
-    """K-weighting for any sample rate: shelf b0 b1 b2 a1 a2, then high-pass a1 a2 (its b is 1 -2 1).
-
-    BS.1770-5 annex 1 tabulates 48 kHz only; this is the analog form behind the table by
-    B. De Man, "Evaluation of Implementations of the EBU R128 Loudness Measurement", AES 145, 2018.
-    The numerator of the high-pass is not normalised, as in the table.
-
-    Thread: main. Allocates: yes.
-    """
-    k, q = math.tan(math.pi * 1681.974450955533 / sample_rate_hz), 0.7071752369554196
-    high = 10.0 ** (3.999843853973347 / 20.0)
-    band = high**0.4996667741545416
-    a0 = 1.0 + k / q + k * k
-    shelf = (
-        (high + band * k / q + k * k) / a0,
-        2.0 * (k * k - high) / a0,
-        (high - band * k / q + k * k) / a0,
-        2.0 * (k * k - 1.0) / a0,
-        (1.0 - k / q + k * k) / a0,
-    )
-    k, q = math.tan(math.pi * 38.13547087602444 / sample_rate_hz), 0.5003270373238773
-    a0 = 1.0 + k / q + k * k
-    return np.array((*shelf, 2.0 * (k * k - 1.0) / a0, (1.0 - k / q + k * k) / a0))
-
-
 def new_state(sample_rate_hz: int, channels: int) -> NDArray[np.float64]:
     """A meter that has heard nothing: float64, shape (STATE_SIZE,).
 
@@ -94,36 +69,8 @@ def new_state(sample_rate_hz: int, channels: int) -> NDArray[np.float64]:
     state[_SUB_BLOCK_SAMPLES] = round(sample_rate_hz / 100)
     state[_SAMPLE_RATE_HZ] = sample_rate_hz
     state[_RIGHT_WEIGHT] = channels - 1
-    state[_COEFFICIENTS:_MEMORY] = design(sample_rate_hz)
+    state[_FILTER : _FILTER + kweighting.SIZE] = kweighting.new_state(sample_rate_hz)
     return state
-
-
-@kernel("void(float64[::1], float32[::1], float32[::1])")
-def _accumulate(state, left, right):
-    """Filter both channels and add up the squares.
-
-    Direct form I: one multiply-add between successive outputs, the shortest of the biquad forms,
-    and the high-pass's double zero is two plain differences. The oldest output enters late in each
-    sum: what enters first waits for every product behind it.
-    """
-    b0, b1, b2 = state[_COEFFICIENTS], state[_COEFFICIENTS + 1], state[_COEFFICIENTS + 2]
-    a1, a2 = state[_COEFFICIENTS + 3], state[_COEFFICIENTS + 4]
-    h1, h2 = state[_COEFFICIENTS + 5], state[_COEFFICIENTS + 6]
-    x1, x2 = pair(state[_MEMORY], state[_MEMORY + 6]), pair(state[_MEMORY + 1], state[_MEMORY + 7])
-    y1, y2 = pair(state[_MEMORY + 2], state[_MEMORY + 8]), pair(state[_MEMORY + 3], state[_MEMORY + 9])
-    z1, z2 = pair(state[_MEMORY + 4], state[_MEMORY + 10]), pair(state[_MEMORY + 5], state[_MEMORY + 11])
-    squares = pair(state[_SQUARES], state[_SQUARES + 1])
-    for i in range(left.shape[0]):
-        x = pair(np.float64(left[i]), np.float64(right[i]))
-        y = minus_mul(a1, y1, minus_mul(a2, y2, mul_add(b0, x, mul_add(b1, x1, mul(b2, x2)))))
-        z = minus_mul(h1, z1, minus_mul(h2, z2, minus(minus(y, y1), minus(y1, y2))))
-        squares = mul_add(z, z, squares)
-        x2, x1, y2, y1, z2, z1 = x1, x, y1, y, z1, z
-    state[_MEMORY], state[_MEMORY + 1], state[_MEMORY + 2] = first(x1), first(x2), first(y1)
-    state[_MEMORY + 3], state[_MEMORY + 4], state[_MEMORY + 5] = first(y2), first(z1), first(z2)
-    state[_MEMORY + 6], state[_MEMORY + 7], state[_MEMORY + 8] = second(x1), second(x2), second(y1)
-    state[_MEMORY + 9], state[_MEMORY + 10], state[_MEMORY + 11] = second(y2), second(z1), second(z2)
-    state[_SQUARES], state[_SQUARES + 1] = first(squares), second(squares)
 
 
 @kernel("float64(float64)")
@@ -218,7 +165,8 @@ def process(state, left, right):
     while start < left.size:
         position = int(state[_POSITION])
         run = min(int(state[_SUB_BLOCK_SAMPLES]) - position, left.size - start)
-        _accumulate(state, left[start : start + run], right[start : start + run])
+        weighting = state[_FILTER : _FILTER + kweighting.SIZE]
+        kweighting.accumulate(weighting, left[start : start + run], right[start : start + run])
         start += run
         state[_POSITION] = position + run
         if state[_POSITION] == state[_SUB_BLOCK_SAMPLES]:

@@ -63,8 +63,8 @@ def _filter_finely(f64, i64, left, right):
 
 
 @kernel("void(float64[::1], float32[::1], int64[::1], int64, float32[::1], float32[::1])")
-def _master(f64, f32, i64, offset, left, right):
-    """The mastering path over up to TICK_SAMPLES, `offset` samples into the tick."""
+def shape(f64, f32, i64, offset, left, right):
+    """The mastering path up to the limiter, over up to TICK_SAMPLES, `offset` samples into the tick."""
     mix.gain(left, right, offset, np.float32(f64[at.PRE]), np.float32(f64[at.PRE_STEP]))
     _filter(f64, i64, offset, left, right)
     _filter_finely(f64, i64, left, right)
@@ -84,6 +84,10 @@ def _master(f64, f32, i64, offset, left, right):
         np.float32(f64[at.DRIVE]),
         np.float32(f64[at.DRIVE_STEP]),
     )
+
+
+@kernel("void(float64[::1], float32[::1], float32[::1], float32[::1])")
+def _limit(f64, f32, left, right):
     limiter.process(
         f32[at.LIMITER_STATE : at.LIMITER_STATE + limiter.STATE_SIZE],
         f64[at.LIMITER_SETTINGS : at.LIMITER_SETTINGS + limiter.SETTINGS_SIZE],
@@ -212,7 +216,8 @@ def _segment(f64, f32, i64, left, right):
     for i in range(count):
         ring_left[i], ring_right[i] = left[i], right[i]
     f64[at.METERS + at.M_IN_PEAK] = max(f64[at.METERS + at.M_IN_PEAK], np.float64(mix.peak(left, right)))
-    _master(f64, f32, i64, offset, left, right)
+    shape(f64, f32, i64, offset, left, right)
+    _limit(f64, f32, left, right)
     _measure(f64, f32, i64, left, right)
     _listen(f64, f32, i64, left, right)
     _trim(f64, offset, left, right)

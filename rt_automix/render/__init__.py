@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -18,12 +19,16 @@ from rt_automix.render import song
 from rt_automix.render.ahead import Ahead
 from rt_automix.render.result import SETTLING_S, RenderResult
 from rt_automix.render.song import GAIN_TOLERANCE_LU
-from rt_automix.render.stages import Ears, Job, Progress
+from rt_automix.render.stages import Ears, Job, Progress, Source
 from rt_automix.units import FLOOR_DB, db_from_power, lin_from_db, power_from_db
 
 __all__ = ["GAIN_TOLERANCE_LU", "SETTLING_S", "STEP_S", "History", "Lookahead", "Progress", "RenderResult", "render"]
 
 Lookahead = Literal["live", "song"]
+
+
+class _PlayAgainError(Exception):
+    """The gain was not right yet; nothing of this pass stays."""
 
 
 def render(
@@ -81,15 +86,24 @@ def render(
         config, progress = config or Config(), progress or (lambda doing, share: None)
         notes: list[str] = []
         suggester = suggester or choose(config.master.suggester, notes.append)
-        job = Job(reader, config, style, suggester, block_samples, progress)
-        decide = lookahead == "live"
-        engine, trim_db = (job.engine(config), 0.0) if decide else song.settled(job)
-        heard, mastered, recorder = Ears(reader, detail), Ears(reader, detail), Recorder(engine, block_samples)
-        stretches = job.stretches(engine, heard.push, decide, lin_from_db(trim_db))
-        with writer, Ahead(stretches) as coming:
-            for block in job.played(recorder, coming, "mastering"):
-                mastered.push(block)
-                writer.write(block)
+        samples = Source(reader, keep=lookahead == "song")
+        job = Job(samples, config, style, suggester, block_samples, progress)
+        heard = Ears(rate, channels, detail)
+        plan = song.listen(job, heard) if lookahead == "song" else None
+        is_done = False
+        while not is_done:
+            engine, trim_db = (job.engine(config), 0.0) if plan is None else plan.engine()
+            mastered, recorder = Ears(rate, channels, detail), Recorder(engine, block_samples)
+            hear = heard.push if plan is None else None
+            played = job.played(recorder, job.stretches(engine, hear, plan is None, lin_from_db(trim_db)))
+            with suppress(_PlayAgainError), writer, Ahead(played) as coming:
+                for block, share in coming:
+                    mastered.push(block)
+                    writer.write(block)
+                    progress("mastering", share)
+                if plan is not None and plan.is_to_be_played_again(mastered.meter.result().integrated_lufs):
+                    raise _PlayAgainError  # so that the writer leaves nothing
+                is_done = True
     curve = mastered.meter.curve
     return RenderResult(
         source=reader.path,
@@ -113,9 +127,10 @@ def render(
         suggester_notes=tuple(notes),
         input_profile=heard.profile("input"),
         output_profile=mastered.profile("output"),
-        faults=heard.faults,
+        faults=samples.faults,
         analysis_gaps=engine.analysis_gaps,
         tags_note=writer.tags_note,
+        missed="" if plan is None else plan.missed,
     )
 
 

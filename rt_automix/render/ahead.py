@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -57,6 +57,9 @@ class Ahead(Generic[_Item]):
                     break
         except BaseException as error:
             self._error = error
+        # A generator that was left early still has what it opened, another thread perhaps.
+        if isinstance(self._items, Generator):
+            self._items.close()
         with self._changed:
             self._is_over = True
             self._changed.notify_all()

@@ -21,8 +21,9 @@ class RenderResult:
 
     `loudness_after_10_s_lufs` is the integrated loudness of the output without the seconds in which
     the engine may still settle, None for less than 15 s; the two profiles are None unless asked for,
-    or where there is too little music; `faults` counts samples that were not sane audio;
-    `suggester_notes` say why another one decided than was asked for.
+    or where there is too little music; `faults` counts samples that were not sane audio; `missed`
+    says why a target was not met, where the song was heard first; `suggester_notes` say why another
+    one decided than was asked for.
     """
 
     source: Path
@@ -49,6 +50,7 @@ class RenderResult:
     faults: int
     analysis_gaps: int
     tags_note: str
+    missed: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The figures by name, ready for JSON."""

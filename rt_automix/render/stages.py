@@ -21,9 +21,13 @@ from rt_automix.engine import layout as at
 from rt_automix.engine.engine import Engine
 from rt_automix.engine.history import Recorder
 from rt_automix.io.files.audio import AudioReader, Block
+from rt_automix.render.ahead import Ahead
 
 STRETCH_S = 3.0
 """About so much is worked on at a time: long enough to ask a network for many windows at once."""
+
+KEPT_BYTES = 1 << 28
+"""Files of more samples than fit in here are decoded again for every pass: 12 minutes of stereo at 44.1 kHz."""
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share of it that is done, 0 to 1."""
@@ -48,11 +52,50 @@ class Stretch:
     done: float
 
 
+class Source:
+    """A file's sane samples: decoded once and kept where they are few, decoded anew for each pass where not.
+
+    Parameters
+    ----------
+    reader : AudioReader
+    keep : bool
+        Whether there will be more than one pass.
+    """
+
+    def __init__(self, reader: AudioReader, keep: bool) -> None:
+        self.sample_rate_hz, self.channels, self.samples = reader.sample_rate_hz, reader.channels, reader.samples
+        self.faults = 0
+        self._reader = reader
+        is_short = 4 * self.channels * self.samples <= KEPT_BYTES
+        self._kept = np.empty((self.channels, self.samples), np.float32) if keep and is_short else None
+        self._is_kept = False
+
+    @property
+    def whole(self) -> Block | None:
+        """Everything, once it has been read and where it is kept: not to be written to."""
+        return self._kept if self._is_kept else None
+
+    def blocks(self, block_samples: int) -> Iterator[Block]:
+        """The file from its start, in blocks that are the caller's to overwrite."""
+        if self._is_kept and self._kept is not None:
+            for start in range(0, self.samples, block_samples):
+                yield self._kept[:, start : start + block_samples].copy()
+            return
+        faults = done = 0
+        for block in self._reader.blocks(block_samples):
+            faults += _mend(block)
+            if self._kept is not None:
+                self._kept[:, done : done + block.shape[1]] = block
+            done += block.shape[1]
+            yield block
+        self.faults, self._is_kept = faults, self._kept is not None
+
+
 @dataclass(frozen=True)
 class Job:
     """A file and how it is to be mastered: makes engines, and passes of the file through them."""
 
-    reader: AudioReader
+    source: Source
     config: Config
     style: Profile | None
     suggester: Suggester
@@ -62,11 +105,11 @@ class Job:
     def engine(self, config: Config) -> Engine:
         """An engine at the start of the stream, to be told by others what to do."""
         engine = Engine(config, self.style, self.suggester, "off")
-        engine.prepare(self.reader.sample_rate_hz, 1, self.reader.channels)
+        engine.prepare(self.source.sample_rate_hz, 1, self.source.channels)
         return engine
 
     def stretches(
-        self, engine: Engine, hear: Callable[[Block], object], decide: bool, gain_lin: float = 1.0
+        self, engine: Engine, hear: Callable[[Block], object] | None, decide: bool, gain_lin: float = 1.0
     ) -> Iterator[Stretch]:
         """The file from its start and, after it, as much silence as the engine is late.
 
@@ -74,34 +117,35 @@ class Job:
         ----------
         engine : Engine
             Whose analyst decides; nothing else of it is touched.
-        hear : function of a block
-            Gets each first, and may mend it.
+        hear : function of a block, optional
+            Gets each first.
         decide : bool
             Whether suggestions are made.
         gain_lin : float
             Applied after all of that.
         """
         interval_samples = engine.analyst.interval_samples
-        intervals = max(1, round(STRETCH_S * self.reader.sample_rate_hz / interval_samples))
+        intervals = max(1, round(STRETCH_S * self.source.sample_rate_hz / interval_samples))
         done = 0
-        for block in self.reader.blocks(intervals * interval_samples):
-            hear(block)
+        for block in self.source.blocks(intervals * interval_samples):
+            if hear is not None:
+                hear(block)
             messages = _decided(engine.analyst, block) if decide else _NO_MESSAGES
             if gain_lin != 1.0:
                 block *= np.float32(gain_lin)
             done += block.shape[1]
-            yield Stretch(block, messages, done / self.reader.samples)
-        late = np.zeros((self.reader.channels, engine.latency_samples), np.float32)
+            yield Stretch(block, messages, done / self.source.samples)
+        late = np.zeros((self.source.channels, engine.latency_samples), np.float32)
         yield Stretch(late, _NO_MESSAGES, 1.0)
 
-    def played(self, recorder: Recorder, stretches: Iterator[Stretch], doing: str) -> Iterator[Block]:
-        """What comes out for what goes in, as long and aligned: the latency is cut off."""
+    def played(self, recorder: Recorder, stretches: Iterator[Stretch]) -> Iterator[tuple[Block, float]]:
+        """What comes out for what goes in, as long and aligned, and the share that is done: the latency is cut off."""
         late_samples = recorder.engine.latency_samples
-        for stretch in stretches:
-            recorder.play(stretch.samples, stretch.messages)
-            yield stretch.samples[:, late_samples:]
-            late_samples = max(late_samples - stretch.samples.shape[1], 0)
-            self.progress(doing, stretch.done)
+        with Ahead(stretches) as coming:
+            for stretch in coming:
+                recorder.play(stretch.samples, stretch.messages)
+                yield stretch.samples[:, late_samples:], stretch.done
+                late_samples = max(late_samples - stretch.samples.shape[1], 0)
 
 
 def _decided(analyst: Analyst, block: Block) -> NDArray[np.float64]:
@@ -118,7 +162,7 @@ def _decided(analyst: Analyst, block: Block) -> NDArray[np.float64]:
     return np.array(messages) if messages else _NO_MESSAGES
 
 
-def mend(block: Block) -> int:
+def _mend(block: Block) -> int:
     """Make silence of what is not sane audio, in place; how many samples were not."""
     return mix.guard(block[0], block[-1]) * len(block) // 2  # of mono it counts both sides
 
@@ -128,20 +172,17 @@ class Ears:
 
     Parameters
     ----------
-    reader : AudioReader
-        Of the file: rate and channels.
+    sample_rate_hz, channels : int
     detail : bool
         Also measure the profile.
     """
 
-    def __init__(self, reader: AudioReader, detail: bool) -> None:
-        self.meter = Meter(reader.sample_rate_hz, reader.channels)
-        self.faults = 0
-        self._listener = Listener(reader.sample_rate_hz, reader.channels, math.inf) if detail else None
+    def __init__(self, sample_rate_hz: int, channels: int, detail: bool) -> None:
+        self.meter = Meter(sample_rate_hz, channels)
+        self._listener = Listener(sample_rate_hz, channels, math.inf) if detail else None
 
     def push(self, block: Block) -> None:
-        """Hear a block, mended first."""
-        self.faults += mend(block)
+        """Hear a block."""
         self.meter.push(block)
         if self._listener is not None:
             self._listener.push(block)

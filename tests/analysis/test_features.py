@@ -9,7 +9,7 @@ import pytest
 from rt_automix.analysis import features
 from rt_automix.analysis.features import LOUDNESS_ROW, MEL_BANDS, MID_ROW, PEAK_ROW, ROW_FLOOR_DB, ROWS, SIDE_ROW
 from rt_automix.analysis.listener import FeatureStream
-from rt_automix.dsp import loudness
+from rt_automix.dsp import kweighting
 
 RATES_HZ = (44100, 48000, 88200, 96000)
 
@@ -103,7 +103,7 @@ def test_mel_bands_share_all_power_out():
 
 def test_k_weighting_is_the_standard_filter():
     frequencies = np.geomspace(20.0, 10000.0, 200)
-    b0, b1, b2, a1, a2, c1, c2 = loudness.design(48000)
+    b0, b1, b2, a1, a2, c1, c2 = kweighting.design(48000)
     z = np.exp(-2j * np.pi * frequencies / 48000)
     shelf = (b0 + b1 * z + b2 * z * z) / (1 + a1 * z + a2 * z * z)
     high_pass = (1 - 2 * z + z * z) / (1 + c1 * z + c2 * z * z)
