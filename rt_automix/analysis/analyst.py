@@ -207,7 +207,9 @@ class Analyst:
                 if one.is_music or self._is_new_profile:
                     self._move(values, confidence, one.seconds_heard)
             effective_at = one.at_samples + self._delay_samples
-            decisions.append(Decision(self.suggestion, effective_at, one.short_term_lufs, one.applause, self.fine_gains_db))
+            decisions.append(
+                Decision(self.suggestion, effective_at, one.short_term_lufs, one.applause, self.fine_gains_db)
+            )
         return decisions
 
     def short_term_lufs(self) -> float:
