@@ -187,6 +187,8 @@ def _show(result: RenderResult) -> None:
     from rt_automix import params
     from rt_automix.render import SETTLING_S
 
+    if result.missed:
+        click.echo(result.missed)
     rows = [
         [label, *(terminal.level(getattr(side, name), unit) for side in (result.input, result.output))]
         for label, name, unit in _FIGURES

@@ -70,6 +70,8 @@ def _count(count: int, what: str) -> str:
 
 def _target_warning(result: RenderResult) -> list[str]:
     """That the loudness is not what was asked for, and why, as a list of none or one."""
+    if result.missed:
+        return [result.missed]
     # With less than the full amount the loudness is meant to stay between the input's and the target.
     if not has_loudness(result) or result.amount < 1.0 or result.loudness_after_10_s_lufs is None:
         return []

@@ -104,7 +104,7 @@ def no_loudness(result: RenderResult) -> str:
 
 
 def headline(result: RenderResult) -> str:
-    """What was done, in one sentence."""
+    """What was done, in one sentence; before it, what was missed and why."""
     if is_silent(result):
         return "Silence: there was nothing to master."
     peak = f"{number(result.output.true_peak_dbtp, 2)} dBTP"
@@ -118,7 +118,8 @@ def headline(result: RenderResult) -> str:
         loudness = f"As loud as before at {now}"
     else:
         loudness = f"{number(abs(change_lu))} dB {'louder' if change_lu > 0.0 else 'quieter'} at {now}"
-    return f"{', '.join([loudness, *_tone_words(result), ceiling])}."
+    missed = f"{result.missed} " if result.missed else ""
+    return f"{missed}{', '.join([loudness, *_tone_words(result), ceiling])}."
 
 
 def _tone_words(result: RenderResult) -> list[str]:
