@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from rt_automix import params
 from rt_automix.analysis.auto_style import AutoStyle
-from rt_automix.analysis.profile import load
 from rt_automix.analysis.listener import Listener
+from rt_automix.analysis.profile import load
 from rt_automix.dsp.trial import Trial
 from rt_automix.engine import layout as at
 from rt_automix.engine.engine import Engine

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.analysis.analyst import Analyst
+from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.measure import Meter
 from rt_automix.analysis.profile import MIN_MUSIC_S, Profile
-from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.suggester import Suggester
 from rt_automix.config import Config
 from rt_automix.dsp import mix

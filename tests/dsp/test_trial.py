@@ -59,7 +59,7 @@ def test_a_trial_is_its_twin(gain_db):
     assert found == pytest.approx(twin_lufs(ticks, lin_from_db(gain_db), target_lin), abs=1e-6)
 
 
-@pytest.mark.parametrize("target_lufs", [-40.0, -24.0, -14.0, -10.0])
+@pytest.mark.parametrize("target_lufs", [-40.0, -24.0, -20.0])
 def test_the_gain_meets_the_target(target_lufs):
     one = Trial(programme(), RATE_HZ, CEILING_LIN)
     assert one.loudness_lufs(one.gain_db(target_lufs, -40.0, 40.0)) == pytest.approx(target_lufs, abs=0.01)
