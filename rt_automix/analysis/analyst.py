@@ -207,9 +207,8 @@ class Analyst:
                 if one.is_music or self._is_new_profile:
                     self._move(values, confidence, one.seconds_heard)
             effective_at = one.at_samples + self._delay_samples
-            decisions.append(
-                Decision(self.suggestion, effective_at, one.short_term_lufs, one.applause, self.fine_gains_db)
-            )
+            made = self.suggestion.copy(), self.fine_gains_db.copy()
+            decisions.append(Decision(made[0], effective_at, one.short_term_lufs, one.applause, made[1]))
         return decisions
 
     def short_term_lufs(self) -> float:
