@@ -24,6 +24,7 @@ from bench.common import material, peers, report
 from bench.speed import chain_picture, drivers
 from rt_automix import params
 from rt_automix.config import Config
+from rt_automix.dsp import fine
 from rt_automix.engine import chain
 from rt_automix.engine import layout as at
 from rt_automix.engine.engine import Engine
@@ -49,12 +50,16 @@ STILL = params.from_dict(
 PEER_FULL, PEER_PART = "pedalboard, whole chain", "pedalboard, gain + EQ + compressor"
 OURS_STILL, OURS_MOVING = "ours, whole chain, still", "ours, whole chain, moving"
 OURS_PART, OURS_NATIVE = "ours, gain + EQ + compressor", "ours, moving, from compiled code"
-SYSTEMS = (PEER_FULL, PEER_PART, OURS_STILL, OURS_MOVING, OURS_PART, OURS_NATIVE)
+OURS_FINE, OURS_FINE_NATIVE = "ours, moving with 31 fine bands", "ours, moving with 31, from compiled code"
+SYSTEMS = (PEER_FULL, PEER_PART, OURS_STILL, OURS_MOVING, OURS_FINE, OURS_PART, OURS_NATIVE, OURS_FINE_NATIVE)
+FINE_SD_DB = 3.0
 
 GOALS: tuple[tuple[str, str, float | None], ...] = (
     (OURS_STILL, PEER_FULL, None),
-    (OURS_MOVING, PEER_FULL, 0.35),
+    (OURS_MOVING, PEER_FULL, 0.20),
+    (OURS_FINE, PEER_FULL, 0.30),
     (OURS_NATIVE, PEER_FULL, None),
+    (OURS_FINE_NATIVE, PEER_FULL, None),
     (OURS_PART, PEER_FULL, 0.20),
     (OURS_PART, PEER_PART, None),
 )
@@ -80,9 +85,10 @@ class Ours:
         whole = audio.shape[1] // at.TICK_SAMPLES * at.TICK_SAMPLES
         chain.process_block(np.ascontiguousarray(audio[:, :whole]), *self.arrays)
 
-    def suggest(self) -> None:
-        """Publish a suggestion that moves every parameter."""
-        self.engine.hold(self._rng.uniform(params.LOW, params.HIGH))
+    def suggest(self, finely: bool = False) -> None:
+        """Publish a suggestion that moves every parameter, and, if wanted, every fine band."""
+        fine_gains_db = self._rng.normal(0.0, FINE_SD_DB, fine.BAND_COUNT) if finely else None
+        self.engine.hold(self._rng.uniform(params.LOW, params.HIGH), fine_gains_db)
 
 
 @dataclass(frozen=True)
@@ -116,28 +122,38 @@ def _systems(block_samples: int, audio: NDArray[np.float32]) -> list[System]:
     peer_full, peer_part = peers.pedalboard_chain(with_limiter=True), peers.pedalboard_chain(with_limiter=False)
     every = max(1, SUGGESTION_SAMPLES // block_samples)
 
-    def sometimes(k: int) -> None:
-        if k % every == 0:
-            ours[OURS_MOVING].suggest()
+    def called(name: str, suggest: Callable[[], None] | None = None) -> Callable[..., Times]:
+        arrays = ours[name].arrays
 
-    def native(blocks: NDArray[np.float32]) -> Times:
-        engine, times = ours[OURS_NATIVE], []
-        for first in range(0, len(blocks), every):
-            engine.suggest()
-            some = blocks[first : first + every]
-            start = time.perf_counter()
-            drivers.whole_chain(some, *engine.arrays)
-            times.append((time.perf_counter() - start) / len(some))
-        return np.array(times)
+        def sometimes(k: int) -> None:
+            if suggest is not None and k % every == 0:
+                suggest()
 
-    still, moving, part = (ours[name].arrays for name in (OURS_STILL, OURS_MOVING, OURS_PART))
+        return _per_call(lambda block: chain.process_block(block, *arrays), sometimes)
+
+    def native(name: str, finely: bool) -> Callable[..., Times]:
+        def turn(blocks: NDArray[np.float32]) -> Times:
+            engine, times = ours[name], []
+            for first in range(0, len(blocks), every):
+                engine.suggest(finely)
+                some = blocks[first : first + every]
+                start = time.perf_counter()
+                drivers.whole_chain(some, *engine.arrays)
+                times.append((time.perf_counter() - start) / len(some))
+            return np.array(times)
+
+        return turn
+
+    part = ours[OURS_PART].arrays
     turns = {
         PEER_FULL: _per_call(lambda block: peer_full.process(block, SAMPLE_RATE_HZ, reset=False)),
         PEER_PART: _per_call(lambda block: peer_part.process(block, SAMPLE_RATE_HZ, reset=False)),
-        OURS_STILL: _per_call(lambda block: chain.process_block(block, *still)),
-        OURS_MOVING: _per_call(lambda block: chain.process_block(block, *moving), sometimes),
+        OURS_STILL: called(OURS_STILL),
+        OURS_MOVING: called(OURS_MOVING, ours[OURS_MOVING].suggest),
+        OURS_FINE: called(OURS_FINE, lambda: ours[OURS_FINE].suggest(finely=True)),
         OURS_PART: _per_call(lambda block: drivers.gain_eq_compressor(block, part[0], part[1])),
-        OURS_NATIVE: native,
+        OURS_NATIVE: native(OURS_NATIVE, finely=False),
+        OURS_FINE_NATIVE: native(OURS_FINE_NATIVE, finely=True),
     }
     return [System(name, turns[name]) for name in SYSTEMS]
 
@@ -180,7 +196,7 @@ def measure_block(audio: NDArray[np.float32], block_samples: int, seconds: float
     percentiles = {
         name: dict(zip(("p50", "p99", "p99.9", "max"), _tail(turns), strict=True))
         for name, turns in times.items()
-        if name != OURS_NATIVE
+        if name not in (OURS_NATIVE, OURS_FINE_NATIVE)
     }
     return {
         "block_samples": block_samples,
@@ -201,13 +217,13 @@ def _tail(turns: list[Times]) -> list[float]:
 
 
 def measure_stages(audio: NDArray[np.float32], seconds: float) -> dict[str, dict[str, float]]:
-    """Nanoseconds per 64 stereo samples of each stage in a compiled loop, all parameters moving."""
+    """Nanoseconds per 64 stereo samples of each stage in a compiled loop, all parameters and fine bands moving."""
     ours = Ours()
     ours.warm_up(audio)
 
     def stage(index: int) -> Callable[[NDArray[np.float32]], Times]:
         def turn(blocks: NDArray[np.float32]) -> Times:
-            ours.suggest()
+            ours.suggest(finely=True)
             start = time.perf_counter()
             drivers.one_stage(index, blocks, *ours.arrays)
             return np.array([(time.perf_counter() - start) / len(blocks)])
@@ -215,15 +231,16 @@ def measure_stages(audio: NDArray[np.float32], seconds: float) -> dict[str, dict
         return turn
 
     def whole(blocks: NDArray[np.float32]) -> Times:
-        ours.suggest()
+        ours.suggest(finely=True)
         start = time.perf_counter()
         drivers.whole_chain(blocks, *ours.arrays)
         return np.array([(time.perf_counter() - start) / len(blocks)])
 
-    systems = [System(name, stage(index)) for index, name in enumerate(drivers.STAGES)]
+    stages = (*drivers.STAGES, drivers.FINE_STAGE)
+    systems = [System(name, stage(index)) for index, name in enumerate(stages)]
     times = interleaved([*systems, System("whole chain", whole)], 2.0 * audio, at.TICK_SAMPLES, seconds)
     found = {name: report.quartiles(1e9 * np.concatenate(turns)) for name, turns in times.items()}
-    rest = found["whole chain"]["median"] - sum(found[name]["median"] for name in drivers.STAGES)
+    rest = found["whole chain"]["median"] - sum(found[name]["median"] for name in stages)
     return {**found, "everything else": {"median": rest}}
 
 

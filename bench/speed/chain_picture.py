@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter
 
 from bench.common import report
 
-_COLOURS = (report.OURS_TOO, report.OURS, "#94c9a9", "#7a6fac", "#c3bce0")
+_COLOURS = (report.OURS_TOO, report.OURS, "#0f4c5c", "#94c9a9", "#c5e0b4", "#7a6fac", "#c3bce0")
 
 
 def draw(results: dict[str, Any]) -> Figure:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from rt_automix import params
-from rt_automix.dsp import compressor, equalizer, limiter, loudness, mix
+from rt_automix.dsp import cascade, compressor, equalizer, fine, limiter, loudness, mix
 from rt_automix.dsp.jit import kernel
 from rt_automix.dsp.monotonic import now_ns
 from rt_automix.engine import chain
@@ -26,6 +26,8 @@ STAGES = (
     "tick: parameters, designs",
 )
 (GUARD, PEAK, GAIN, EQUALISER, COMPRESSOR, WIDTH, LIMITER, LOUDNESS, TICK) = range(len(STAGES))
+FINE_STAGE, FINE = "fine equaliser, 31 bands", len(STAGES)
+"""Not one of STAGES: it runs only while its bands are not flat."""
 
 _FIRST_BAND = params.INDEX["low_shelf_db"]
 _COMPRESSION = params.INDEX["compression"]
@@ -157,6 +159,15 @@ def one_stage(stage, blocks, f64, f32, i64):
             mix.gain(left, right, 0, one, step)
         elif stage == EQUALISER:
             _equalise(f64, left, right)
+        elif stage == FINE:
+            cascade.process(
+                f64[at.FINE_RAMP : at.FINE_RAMP + fine.RAMP_SIZE],
+                f64[at.FINE_STATE : at.FINE_STATE + fine.STATE_SIZE],
+                f64[at.CASCADE_WORK : at.CASCADE_WORK + cascade.WORK_SIZE],
+                k * at.TICK_SAMPLES & (fine.FRAME_SAMPLES - 1),
+                left,
+                right,
+            )
         elif stage == COMPRESSOR:
             _compress(f64, f32, left, right)
         elif stage == WIDTH:
