@@ -184,12 +184,7 @@ def _group(ramp, state, work, moves, offset, count):
         wavefront.few(work, stride, phase, state, count)
         return
     wavefront.begin(work, stride, phase, state)
-    start = DRAIN
-    while start < count:
-        row = (phase + start) >> STEP_BITS
-        stop = min((row + 1) * STEP_SAMPLES - phase, count) if moves else count
-        wavefront.run(work, ROWS + stride * row, state, start, stop)
-        start = stop
+    wavefront.run(work, stride, phase, state, count)
     wavefront.finish(work, stride, phase, state, count)
 
 

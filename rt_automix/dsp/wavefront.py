@@ -87,26 +87,32 @@ def begin(work, stride, phase, state):
     store_three(work, SAID, y0, y1, y2)
 
 
-@kernel("void(float64[::1], int64, float64[::1], int64, int64)")
-def run(work, at, state, start, stop):
-    """Steps in which all six bands work, on the row at `at`.
+@kernel("void(float64[::1], int64, int64, float64[::1], int64)")
+def run(work, stride, phase, state, count):
+    """Steps in which all six bands work.
 
     Thread: audio. Allocates: no.
     """
     s0, s1, s2 = load(state, 0), load(state, 4), load(state, 8)
     q0, q1, q2 = load(state, PART), load(state, PART + 4), load(state, PART + 8)
     y0, y1, y2 = load(work, SAID), load(work, SAID + 4), load(work, SAID + 8)
-    for t in range(start, stop):
-        u = handed_on(y1, y2)
-        y2 = add(u, s2)
-        s2, q2 = first_memory(work, at + 8, u, s2, q2), second_memory(work, at + 8, u, s2)
-        u = handed_on(y0, y1)
-        y1 = add(u, s1)
-        s1, q1 = first_memory(work, at + 4, u, s1, q1), second_memory(work, at + 4, u, s1)
-        u = handed_on(load(work, 4 * t), y0)
-        y0 = add(u, s0)
-        s0, q0 = first_memory(work, at, u, s0, q0), second_memory(work, at, u, s0)
-        store(work, 4 * (t - DRAIN), y2)
+    start = DRAIN
+    while start < count:
+        row = (phase + start) >> STEP_BITS
+        at = ROWS + stride * row
+        stop = count if stride == 0 else min((row + 1) * STEP_SAMPLES - phase, count)
+        for t in range(start, stop):
+            u = handed_on(y1, y2)
+            y2 = add(u, s2)
+            s2, q2 = first_memory(work, at + 8, u, s2, q2), second_memory(work, at + 8, u, s2)
+            u = handed_on(y0, y1)
+            y1 = add(u, s1)
+            s1, q1 = first_memory(work, at + 4, u, s1, q1), second_memory(work, at + 4, u, s1)
+            u = handed_on(load(work, 4 * t), y0)
+            y0 = add(u, s0)
+            s0, q0 = first_memory(work, at, u, s0, q0), second_memory(work, at, u, s0)
+            store(work, 4 * (t - DRAIN), y2)
+        start = stop
     store_three(state, 0, s0, s1, s2)
     store_three(state, PART, q0, q1, q2)
     store_three(work, SAID, y0, y1, y2)
