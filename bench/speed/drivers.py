@@ -96,9 +96,11 @@ def reference(io, state):
 
 @kernel("void(float64[::1], float32[::1], float32[::1])")
 def _equalise(f64, left, right):
-    equalizer.process(
-        f64[at.EQ_COEFFICIENTS : at.EQ_COEFFICIENTS + equalizer.COEFFICIENTS],
-        f64[at.EQ_STATE : at.EQ_STATE + equalizer.STATE_SIZE],
+    cascade.process(
+        f64[at.EQ_RAMP : at.EQ_RAMP + equalizer.RAMP_SIZE],
+        f64[at.EQ_STATE : at.EQ_STATE + equalizer.CASCADE_STATE_SIZE],
+        f64[at.CASCADE_WORK : at.CASCADE_WORK + cascade.WORK_SIZE],
+        0,
         left,
         right,
     )
@@ -123,11 +125,13 @@ def gain_eq_compressor(io, f64, f32):
     start = 0
     while start < left.shape[0]:
         stop = min(start + at.TICK_SAMPLES, left.shape[0])
-        equalizer.design(
+        goal = f64[at.EQ_GOAL : at.EQ_GOAL + equalizer.GOAL_SIZE]
+        equalizer.aim(
             f64[at.EQ_TABLE : at.EQ_TABLE + equalizer.TABLE_SIZE],
             f64[at.APPLIED + _FIRST_BAND : at.APPLIED + _FIRST_BAND + equalizer.BAND_COUNT],
-            f64[at.EQ_COEFFICIENTS : at.EQ_COEFFICIENTS + equalizer.COEFFICIENTS],
+            goal,
         )
+        cascade.rest(f64[at.EQ_RAMP : at.EQ_RAMP + equalizer.RAMP_SIZE], goal)
         compressor.tick(
             f64[at.COMPRESSOR_STATE : at.COMPRESSOR_STATE + compressor.STATE_SIZE],
             f64[at.COMPRESSOR_SETTINGS : at.COMPRESSOR_SETTINGS + compressor.SETTINGS_SIZE],

@@ -23,6 +23,10 @@ from rt_automix.dsp.wavefront import BANDS, DRAIN, ROW, ROWS, STEP_BITS, WIDTH
 ENTRIES = 5
 """What a band has in a table: c1, c2, -a1, -a2 and the leading coefficient b0."""
 
+GAINS_SIZE = 3
+MOVES = 2
+"""A ramp ends with the gain behind it, how far it goes per sample, and whether anything moves."""
+
 WORK_SIZE = wavefront.WORK_SIZE
 STEP_SAMPLES = wavefront.STEP_SAMPLES
 
@@ -36,11 +40,11 @@ def groups_of(bands: int) -> int:
 
 
 def ramp_size(bands: int) -> int:
-    """Size of a ramp: per group a row to begin with and a row per step; then gain, gain per sample, moving.
+    """Size of a ramp: per group a row to begin with and a row per step; then GAINS_SIZE.
 
     Thread: main. Allocates: no.
     """
-    return 2 * groups_of(bands) * ROW + 3
+    return 2 * groups_of(bands) * ROW + GAINS_SIZE
 
 
 def goal_size(bands: int) -> int:
@@ -84,7 +88,7 @@ def neutral_ramp(bands: int) -> NDArray[np.float64]:
     Thread: main. Allocates: yes.
     """
     ramp = np.zeros(ramp_size(bands))
-    ramp[-3] = 1.0
+    ramp[-GAINS_SIZE] = 1.0
     return ramp
 
 
@@ -146,7 +150,7 @@ def move(ramp, start, goal, samples):
             step[k] = per_step * (end[k] - begin[k])
     ramp[2 * last] = start[last]
     ramp[2 * last + 1] = (goal[last] - start[last]) / samples
-    ramp[2 * last + 2] = 1.0
+    ramp[2 * last + MOVES] = 1.0
 
 
 @kernel("void(float64[::1], float64[::1])")
@@ -174,18 +178,107 @@ def _lay_rows(ramp, work, first_step, rows):
             row[i] = ramp[i] + steps * ramp[ROW + i]
 
 
-@kernel("void(float64[::1], float64[::1], float64[::1], boolean, int64, int64)")
-def _group(ramp, state, work, moves, offset, count):
-    """Six bands over the samples in `work`, in place."""
+@kernel("void(float64[::1], int64, float64[::1], int64, int64)")
+def lend(ramp, band, other, place, steps):
+    """Let a band of one cascade run in another's free place: its line from `steps` steps after its beginning.
+
+    Parameters
+    ----------
+    ramp : float64, shape (ramp_size(bands),)
+    band : int64
+    other : float64, a ramp, updated
+    place : int64
+        Where the other one's line begins, the lent one continues.
+    steps : int64
+
+    Thread: audio. Allocates: no.
+    """
+    from_row, to_row = 2 * ROW * (band // BANDS), 2 * ROW * (place // BANDS)
+    from_lane, to_lane = band % BANDS // 2 * 4 + band % 2, place % BANDS // 2 * 4 + place % 2
+    lent = ramp[from_row + from_lane : from_row + 2 * ROW]
+    taken = other[to_row + to_lane : to_row + 2 * ROW]
+    for k in range(4):
+        for side in range(0, 4, 2):
+            step = lent[ROW + k * PART + side]
+            taken[k * PART + side] = lent[k * PART + side] + np.float64(steps) * step
+            taken[ROW + k * PART + side] = step
+
+
+@kernel("void(float64[::1], int64)")
+def forget(state, band):
+    """Empty one band's memory.
+
+    Thread: audio. Allocates: no.
+    """
+    first = wavefront.STATE_SIZE * (band // BANDS) + band % BANDS // 2 * 4 + band % 2
+    memory = state[first : first + PART + 3]
+    memory[0], memory[2], memory[PART], memory[PART + 2] = 0.0, 0.0, 0.0, 0.0
+
+
+@kernel("void(float64[::1], float32[::1], float32[::1])")
+def take_in(work, left, right):
+    """Lay up to WIDTH samples out for the bands.
+
+    Thread: audio. Allocates: no.
+    """
+    for i in range(left.shape[0]):
+        work[4 * i + 1] = np.float64(left[i])
+        work[4 * i + 3] = np.float64(right[i])
+
+
+@kernel("void(float64[::1], float64[::1], float64[::1], int64, boolean, int64, int64)")
+def run(ramp, state, work, groups, moves, offset, count):
+    """Let the first groups of six bands work on what was taken in.
+
+    Parameters
+    ----------
+    ramp : float64, shape (ramp_size(bands),)
+    state : float64, shape (state_size(bands),), updated
+    work : float64, shape (WORK_SIZE,)
+    groups : int64
+    moves : bool
+        Whether any coefficient is on its way.
+    offset : int64
+        Samples since the line began that the ramp describes.
+    count : int64
+        Samples that were taken in.
+
+    Thread: audio. Allocates: no.
+    """
     phase, stride = offset & (STEP_SAMPLES - 1), ROW if moves else 0
     rows = ((phase + count + DRAIN - 1) >> STEP_BITS) + 1 if moves else 1
-    _lay_rows(ramp, work, (offset >> STEP_BITS) + 1, rows)
-    if count < DRAIN:
-        wavefront.few(work, stride, phase, state, count)
-        return
-    wavefront.begin(work, stride, phase, state)
-    wavefront.run(work, stride, phase, state, count)
-    wavefront.finish(work, stride, phase, state, count)
+    for group in range(groups):
+        six = ramp[2 * ROW * group : 2 * ROW * group + 2 * ROW]
+        memory = state[2 * PART * group : 2 * PART * group + 2 * PART]
+        _lay_rows(six, work, (offset >> STEP_BITS) + 1, rows)
+        if count < DRAIN:
+            wavefront.few(work, stride, phase, memory, count)
+        else:
+            wavefront.begin(work, stride, phase, memory)
+            wavefront.run(work, stride, phase, memory, count)
+            wavefront.finish(work, stride, phase, memory, count)
+
+
+@kernel("void(float64[::1], float64, float64, int64, float64, float64, int64, float32[::1], float32[::1])")
+def give_out(work, gain, step, offset, further_gain, further_step, further_offset, left, right):
+    """What came out of the last band, times two gains.
+
+    Parameters
+    ----------
+    work : float64, shape (WORK_SIZE,)
+    gain, step, further_gain, further_step : float64
+        Where a gain's line began, and how far it goes per sample: the end of a ramp.
+    offset, further_offset : int64
+        Samples since then.
+    left, right : float32, shape (n,), n <= WIDTH, written
+
+    Thread: audio. Allocates: no.
+    """
+    for i in range(left.shape[0]):
+        factor = gain + step * np.float64(offset + i + 1)
+        factor *= further_gain + further_step * np.float64(further_offset + i + 1)
+        left[i] = np.float32(factor * work[4 * i + 1])
+        right[i] = np.float32(factor * work[4 * i + 3])
 
 
 @kernel("void(float64[::1], float64[::1], float64[::1], int64, float32[::1], float32[::1])")
@@ -203,26 +296,12 @@ def process(ramp, state, work, offset, left, right):
 
     Thread: audio. Allocates: no.
     """
-    last = ramp.shape[0] - 3
-    moves = ramp[last + 2] != 0.0
+    last = ramp.shape[0] - GAINS_SIZE
     start = 0
     while start < left.shape[0]:
-        count = min(WIDTH, left.shape[0] - start)
-        some_left, some_right = left[start : start + count], right[start : start + count]
-        for i in range(count):
-            work[4 * i + 1] = np.float64(some_left[i])
-            work[4 * i + 3] = np.float64(some_right[i])
-        for group in range(last // (2 * ROW)):
-            _group(
-                ramp[2 * ROW * group : 2 * ROW * group + 2 * ROW],
-                state[2 * PART * group : 2 * PART * group + 2 * PART],
-                work,
-                moves,
-                offset + start,
-                count,
-            )
-        for i in range(count):
-            gain = ramp[last] + ramp[last + 1] * np.float64(offset + start + i + 1)
-            some_left[i] = np.float32(gain * work[4 * i + 1])
-            some_right[i] = np.float32(gain * work[4 * i + 3])
-        start += count
+        stop = min(start + WIDTH, left.shape[0])
+        some_left, some_right = left[start:stop], right[start:stop]
+        take_in(work, some_left, some_right)
+        run(ramp, state, work, last // (2 * ROW), ramp[last + MOVES] != 0.0, offset + start, stop - start)
+        give_out(work, ramp[last], ramp[last + 1], offset + start, 1.0, 0.0, 0, some_left, some_right)
+        start = stop

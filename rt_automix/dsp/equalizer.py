@@ -14,6 +14,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rt_automix.dsp import cascade
 from rt_automix.dsp.jit import kernel
 from rt_automix.dsp.lanes import first, minus_mul, mul, mul_add, pair, second
 
@@ -35,6 +36,11 @@ TABLE_ROWS = 121
 COEFFICIENTS = 5 * BAND_COUNT
 TABLE_SIZE = TABLE_ROWS * COEFFICIENTS
 STATE_SIZE = 4 * BAND_COUNT
+GOAL_SIZE = cascade.goal_size(BAND_COUNT)
+RAMP_SIZE = cascade.ramp_size(BAND_COUNT)
+CASCADE_STATE_SIZE = cascade.state_size(BAND_COUNT)
+"""What the bands need as a cascade, which has room for one more: the chain runs them so."""
+
 _STEPS_PER_DB = 1.0 / TABLE_STEP_DB
 
 
@@ -140,6 +146,14 @@ def design_table(sample_rate_hz: float) -> NDArray[np.float64]:
     return np.concatenate(rows)
 
 
+def cascade_table(sample_rate_hz: float) -> NDArray[np.float64]:
+    """All designs as `cascade.design` takes them: float64, shape (TABLE_SIZE,).
+
+    Thread: main. Allocates: yes.
+    """
+    return cascade.entries(design_table(sample_rate_hz).reshape(-1, 5)).ravel()
+
+
 def new_state() -> NDArray[np.float64]:
     """Filter memories, zeroed: float64, shape (STATE_SIZE,).
 
@@ -168,6 +182,21 @@ def design(table, gains_db, coefficients):
         for k in range(5):
             low = table[at + k]
             coefficients[5 * band + k] = low + fraction * (table[at + COEFFICIENTS + k] - low)
+
+
+@kernel("void(float64[::1], float64[::1], float64[::1])")
+def aim(table, gains_db, goal):
+    """Write the design of five gains for a cascade; as `design`.
+
+    Parameters
+    ----------
+    table : float64, shape (TABLE_SIZE,), of `cascade_table`
+    gains_db : float64, shape (5,), -6..6
+    goal : float64, shape (GOAL_SIZE,), written
+
+    Thread: audio. Allocates: no.
+    """
+    cascade.design(table, GAIN_LIMIT_DB, _STEPS_PER_DB, gains_db, goal)
 
 
 @kernel("void(float64[::1], float64[::1], float32[::1], float32[::1])")

@@ -1,6 +1,6 @@
 """The audio path: one compiled function that a callback can carry.
 
-    guard -> ring -> gain -> equaliser -> fine equaliser -> compressor -> width, drive -> limiter -> listen -> meters
+    guard -> ring -> gain -> equalisers -> compressor -> width, drive -> limiter -> listen -> meters
 
 Everything slower than a sample happens on a grid of TICK_SAMPLES counted from the start of the
 stream (parameters, in `steering`) or of 10 ms (loudness), never at the edge of a block: the output
@@ -20,7 +20,9 @@ from rt_automix.engine import layout as at
 from rt_automix.engine.steering import tick
 
 _SUB_BLOCKS_PER_STEP = 10
-_EQ_STEP_SAMPLES = at.TICK_SAMPLES // 4
+_FINE_GROUPS = (fine.BAND_COUNT - 1) // cascade.BANDS
+_EQ_GAIN = equalizer.RAMP_SIZE - cascade.GAINS_SIZE
+_FINE_GAIN = fine.RAMP_SIZE - cascade.GAINS_SIZE
 
 
 @kernel("float64(float64)")
@@ -30,36 +32,27 @@ def _db(level_lin):
 
 @kernel("void(float64[::1], int64[::1], int64, float32[::1], float32[::1])")
 def _filter(f64, i64, offset, left, right):
-    """Equalise; while bands move, in steps of a quarter tick, each a share of the way to the goal."""
-    coefficients = f64[at.EQ_COEFFICIENTS : at.EQ_COEFFICIENTS + equalizer.COEFFICIENTS]
-    state = f64[at.EQ_STATE : at.EQ_STATE + equalizer.STATE_SIZE]
-    if not i64[at.EQ_MOVING]:
-        equalizer.process(coefficients, state, left, right)
+    """Equalise up to a tick, `offset` samples into it: five bands, and behind them the fine ones unless they sleep.
+
+    The last fine band runs in the five's sixth place (`steering.lend`).
+    """
+    broad = f64[at.EQ_RAMP : at.EQ_RAMP + equalizer.RAMP_SIZE]
+    memory = f64[at.EQ_STATE : at.EQ_STATE + equalizer.CASCADE_STATE_SIZE]
+    work = f64[at.CASCADE_WORK : at.CASCADE_WORK + cascade.WORK_SIZE]
+    if not i64[at.FINE_AWAKE]:
+        cascade.process(broad, memory, work, offset, left, right)
         return
-    start = 0
-    while start < left.shape[0]:
-        into = (offset + start) & (_EQ_STEP_SAMPLES - 1)
-        if into == 0:
-            share = _EQ_STEP_SAMPLES / (at.TICK_SAMPLES - offset - start)
-            for k in range(equalizer.COEFFICIENTS):
-                coefficients[k] += share * (f64[at.EQ_GOAL + k] - coefficients[k])
-        stop = min(start + _EQ_STEP_SAMPLES - into, left.shape[0])
-        equalizer.process(coefficients, state, left[start:stop], right[start:stop])
-        start = stop
-
-
-@kernel("void(float64[::1], int64[::1], float32[::1], float32[::1])")
-def _filter_finely(f64, i64, left, right):
-    """The fine bands, unless they sleep; frames are whole ticks, so that a segment lies within one."""
-    if i64[at.FINE_AWAKE]:
-        cascade.process(
-            f64[at.FINE_RAMP : at.FINE_RAMP + fine.RAMP_SIZE],
-            f64[at.FINE_STATE : at.FINE_STATE + fine.STATE_SIZE],
-            f64[at.CASCADE_WORK : at.CASCADE_WORK + cascade.WORK_SIZE],
-            i64[at.SAMPLE_COUNT] & (fine.FRAME_SAMPLES - 1),
-            left,
-            right,
-        )
+    fine_ramp = f64[at.FINE_RAMP : at.FINE_RAMP + fine.RAMP_SIZE]
+    fine_memory = f64[at.FINE_STATE : at.FINE_STATE + fine.STATE_SIZE]
+    fine_offset = i64[at.SAMPLE_COUNT] & (fine.FRAME_SAMPLES - 1)
+    fine_moves = i64[at.FINE_MOVING] != 0
+    cascade.take_in(work, left, right)
+    moves = fine_moves or i64[at.EQ_MOVING] != 0
+    cascade.run(broad, memory, work, 1, moves, offset, left.shape[0])
+    cascade.run(fine_ramp, fine_memory, work, _FINE_GROUPS, fine_moves, fine_offset, left.shape[0])
+    gain, step = broad[_EQ_GAIN], broad[_EQ_GAIN + 1]
+    fine_gain, fine_step = fine_ramp[_FINE_GAIN], fine_ramp[_FINE_GAIN + 1]
+    cascade.give_out(work, gain, step, offset, fine_gain, fine_step, fine_offset, left, right)
 
 
 @kernel("void(float64[::1], float32[::1], int64[::1], int64, float32[::1], float32[::1])")
@@ -67,7 +60,6 @@ def shape(f64, f32, i64, offset, left, right):
     """The mastering path up to the limiter, over up to TICK_SAMPLES, `offset` samples into the tick."""
     mix.gain(left, right, offset, np.float32(f64[at.PRE]), np.float32(f64[at.PRE_STEP]))
     _filter(f64, i64, offset, left, right)
-    _filter_finely(f64, i64, left, right)
     compressor.process(
         f64[at.COMPRESSOR_STATE : at.COMPRESSOR_STATE + compressor.STATE_SIZE],
         f32[at.COMPRESSOR_SCRATCH : at.COMPRESSOR_SCRATCH + compressor.SCRATCH_SIZE],

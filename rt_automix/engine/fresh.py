@@ -40,7 +40,7 @@ def arrays(
     i64[at.LOOK_AHEAD] = int(config.limiter.lookahead)
     ride = config.rider
     for start, values in (
-        (at.EQ_TABLE, equalizer.design_table(sample_rate_hz)),
+        (at.EQ_TABLE, equalizer.cascade_table(sample_rate_hz)),
         (at.FINE_TABLE, fine.design_table(sample_rate_hz)),
         (at.COMPRESSOR_STATE, compressor.new_state()),
         (at.COMPRESSOR_SETTINGS, compressor.new_settings(sample_rate_hz)),

@@ -121,16 +121,32 @@ def _ride(f64, controls):
 
 @kernel("void(float64[::1], int64[::1], boolean)")
 def _equalise(f64, i64, moved):
-    """Arrive at the last goal; if a band moved, design the next and go there in steps."""
-    coefficients = f64[at.EQ_COEFFICIENTS : at.EQ_COEFFICIENTS + equalizer.COEFFICIENTS]
-    goal = f64[at.EQ_GOAL : at.EQ_GOAL + equalizer.COEFFICIENTS]
-    if i64[at.EQ_MOVING]:
-        for k in range(equalizer.COEFFICIENTS):
-            coefficients[k] = goal[k]
-    i64[at.EQ_MOVING] = 1 if moved else 0
+    """If a band moved, design the next and go there in a line; else stay where the last one led."""
+    ramp = f64[at.EQ_RAMP : at.EQ_RAMP + equalizer.RAMP_SIZE]
+    goal = f64[at.EQ_GOAL : at.EQ_GOAL + equalizer.GOAL_SIZE]
     if moved:
+        start = f64[at.EQ_START : at.EQ_START + equalizer.GOAL_SIZE]
+        for k in range(equalizer.GOAL_SIZE):
+            start[k] = goal[k]
         table = f64[at.EQ_TABLE : at.EQ_TABLE + equalizer.TABLE_SIZE]
-        equalizer.design(table, f64[at.APPLIED + _LOW_SHELF : at.APPLIED + _LOW_SHELF + equalizer.BAND_COUNT], goal)
+        equalizer.aim(table, f64[at.APPLIED + _LOW_SHELF : at.APPLIED + _LOW_SHELF + equalizer.BAND_COUNT], goal)
+        cascade.move(ramp, start, goal, at.TICK_SAMPLES)
+    elif i64[at.EQ_MOVING]:
+        cascade.rest(ramp, goal)
+    i64[at.EQ_MOVING] = 1 if moved else 0
+
+
+@kernel("void(float64[::1], int64[::1])")
+def _lend(f64, i64):
+    """The last of the fine bands runs behind the five, in their wavefront of six."""
+    if i64[at.FINE_AWAKE]:
+        cascade.lend(
+            f64[at.FINE_RAMP : at.FINE_RAMP + fine.RAMP_SIZE],
+            fine.BAND_COUNT - 1,
+            f64[at.EQ_RAMP : at.EQ_RAMP + equalizer.RAMP_SIZE],
+            equalizer.BAND_COUNT,
+            (i64[at.SAMPLE_COUNT] & (fine.FRAME_SAMPLES - 1)) // cascade.STEP_SAMPLES,
+        )
 
 
 @kernel("float64(float64[::1], int64, int64)")
@@ -177,6 +193,7 @@ def _let_ring(f64, i64):
             i64[at.FINE_AWAKE] = 0
             for k in range(fine.STATE_SIZE):
                 f64[at.FINE_STATE + k] = 0.0
+            cascade.forget(f64[at.EQ_STATE : at.EQ_STATE + equalizer.CASCADE_STATE_SIZE], equalizer.BAND_COUNT)
 
 
 @kernel("void(float64[::1], int64[::1], int64)")
@@ -231,6 +248,7 @@ def tick(f64, i64):
     _equalise(f64, i64, moved or i64[at.SAMPLE_COUNT] == 0)
     if i64[at.SAMPLE_COUNT] & (fine.FRAME_SAMPLES - 1) == 0:
         _frame(f64, i64, controls)
+    _lend(f64, i64)
     _ride(f64, controls)
     f64[at.CEILING] = min(f64[at.APPLIED + _LEVEL], f64[at.NOW + at.S_CEILING])
     _ramp(f64, f64[at.APPLIED + _STEREO_WIDTH], at.WIDTH)
@@ -261,6 +279,7 @@ def settle(f64, i64):
     _settle_finely(f64, i64, controls)
     tick(f64, i64)
     _equalise(f64, i64, False)
+    _lend(f64, i64)
     for ramp in range(at.PRE, at.PRE + 2 * at.RAMPS, 2):
         f64[ramp] += at.TICK_SAMPLES * f64[ramp + 1]
         f64[ramp + 1] = 0.0
