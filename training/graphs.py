@@ -21,15 +21,20 @@ import torch
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
-from torch import nn
 
 from rt_automix.analysis import bundle, context
 from training.dataset import Data
+from training.nets.common import Member
+from training.nets.stack import Stack
+from training.nets.weighted_ensemble import Ensemble
 
 OPSET = 17
 QUANTISED = ["Conv", "Gemm", "MatMul"]
-LEARNED = ("/body/", "/statistics/", "/heard/", "/fuse/", "/ahead/")
+LEARNED = ("/bodies", "/known/", "/statistics/", "/heard", "/fuse_", "/ahead/")
 """Where products are quantised: not in the rehearsal, nor in the last ones, small and nearest to the answer."""
+
+LEFT_IN_FULL = ["Gemm", "MatMul"]
+"""Products whose results stay as they are summed, which saves two nodes each; convolutions must round theirs."""
 
 CALIBRATION_BATCH = 32
 
@@ -73,7 +78,7 @@ class _Calibration(CalibrationDataReader):
         return next(self._batches, None)
 
 
-def write_graph(network: nn.Module, path: Path) -> None:
+def write_graph(network: Member | Ensemble, path: Path) -> None:
     """A network as an ONNX graph in full precision, with batch normalisation folded and constants evaluated."""
     names = ["window", "context", "parameters"]
     inputs = (torch.zeros(2, *context.WINDOW_SHAPE), torch.zeros(2, context.SIZE))
@@ -81,7 +86,7 @@ def write_graph(network: nn.Module, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracing exporter announces its successor, whose graphs are bigger
         torch.onnx.export(
-            network.eval(),
+            Stack(network).eval(),
             inputs,
             raw,
             dynamo=False,
@@ -100,7 +105,7 @@ def quantise(source: Path, target: Path, shown: Examples) -> None:
     Unsigned activations: with signed ones products take half as long again. Weights keep to 7 bits,
     so that the 16-bit sums of processors without VNNI never overflow: a graph says the same everywhere.
     """
-    chosen = [node.name for node in onnx.load(source).graph.node if any(part in node.name for part in LEARNED)]
+    chosen = [node.name for node in onnx.load(source).graph.node if node.name.startswith(LEARNED)]
     logging.getLogger().setLevel(logging.ERROR)
     quantize_static(
         source,
@@ -113,6 +118,7 @@ def quantise(source: Path, target: Path, shown: Examples) -> None:
         weight_type=QuantType.QInt8,
         reduce_range=True,
         nodes_to_quantize=chosen,
+        extra_options={"OpTypesToExcludeOutputQuantization": LEFT_IN_FULL},
     )
 
 

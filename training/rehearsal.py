@@ -4,9 +4,16 @@ The matcher knows long-term spectra and levels but not how they go together, so 
 less bass calms a song whose bass drum is all that moves. On the window's frames it shows: equalise
 them, let the compressor's static curve act at several settings, choose one as the matcher does. No
 weights: a part of every network's graph, which training computes once per example.
+
+A graph of small arrays costs by the node, so this is written for few of them: what is linear is one
+product (see `rehearsal_tables`), frames are averaged by a product with their weights, and what is
+done to several curves is done side by side. Arrays are (N, 1, curves, frames) throughout, a number
+being a frame long; levels are natural logarithms of power, called log, and dB only where they leave.
 """
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,15 +21,12 @@ from torch import Tensor, nn
 
 from rt_automix import params
 from rt_automix.analysis import context, features
-from rt_automix.analysis.dynamics import (
-    COMPRESSION_COST,
-    COMPRESSION_TEMPERATURE,
-    COMPRESSION_TOLERANCE_DB,
-    COMPRESSIONS,
-)
-from rt_automix.analysis.features import LOUDNESS_ROW, MEL_BANDS, MID_ROW, PEAK_ROW, SIDE_ROW
+from rt_automix.analysis.dynamics import COMPRESSION_COST, COMPRESSION_TEMPERATURE, COMPRESSIONS
+from rt_automix.analysis.features import PEAK_ROW
 from rt_automix.analysis.means import QUIET_LU
-from rt_automix.dsp import compressor, equalizer
+from rt_automix.dsp import compressor
+from training import rehearsal_tables as tables
+from training.rehearsal_tables import CURVES, LOG_PER_DB, NUMBERS
 from training.teacher import MOST_EXTRA_DB, REST_LU, TRIALS
 
 LIMITED_SHARES = (0.7, 0.5, 0.9)
@@ -37,20 +41,35 @@ GAIN_AT = REDUCED_AT.stop + 1
 SIZE = GAIN_AT + 5 + len(LIMITED_SHARES) + len(EXCESSES_DB)
 """Numbers for each example; see `Rehearsal.forward`."""
 
-_EQ = slice(params.INDEX["low_shelf_db"], params.INDEX["air_db"] + 1)
-_COMPRESSION, _WIDTH = params.INDEX["compression"], params.INDEX["stereo_width"]
-_LEVEL = params.INDEX["output_level"]
-_GAIN, _DRIVE = params.INDEX["input_gain_db"], params.INDEX["limiter_drive_db"]
-_TOTAL_RANGE_DB = float(params.HIGH[_GAIN] + params.HIGH[_DRIVE] - params.LOW[_GAIN])
-_NEARLY_DB = 0.01
-_PLR, _PEAK, _DYNAMICS = 0, 2, 3
-_CEILINGS_DBTP = tuple(20.0 * float(np.log10(end[_LEVEL])) for end in (params.LOW, params.HIGH))
-_MOST_DYNAMICS_DB, _MOST_PLR_DB, _MOST_CHANGE_LU = 15.0, 40.0, 60.0
-_GATE_LU = 10.0
-_SHAPE_DB = 4.0
+_TRIED, _PLAYED = len(TRIALS) - 1, len(LIMITED_SHARES)
+_CEILINGS_DBTP = np.array(
+    [20.0 * float(np.log10(end[params.INDEX["output_level"]])) for end in (params.LOW, params.HIGH)]
+)
+_LOWEST_LOG, _HIGHEST_LOG = LOG_PER_DB * context.LOWEST_LU, LOG_PER_DB * context.HIGHEST_LU
+_MOST_COMPRESSION = float(COMPRESSIONS[-1])
+_MOST_DYNAMICS_DB, _GATE_LU = 15.0, 10.0
 _NOTHING = 1e-9
-_LOWEST_POWER = 10.0 ** (context.LOWEST_LU / 10.0)
+_SOUND_POWER = 1.1 * 10.0 ** (context.LOWEST_LU / 10.0)
+_QUIET_SHARE = 10.0 ** (-QUIET_LU / 10.0)
+_KNEE_LOG, _THRESHOLD_LOG = LOG_PER_DB * compressor.KNEE_DB, LOG_PER_DB * compressor.THRESHOLD_DB
+_THRESHOLD_PER_COMPRESSION_LOG = LOG_PER_DB * compressor.THRESHOLD_PER_COMPRESSION_DB
 _HELD = float(np.exp(-1000.0 * features.HOP_S / compressor.RELEASE_MS))
+
+
+class Rehearsed(NamedTuple):
+    """What a rehearsal has found, and what the members need of the way there.
+
+    found : (N, SIZE), see `Rehearsal.forward`
+    bounded : (N, context.SIZE), the context held in what it can be
+    between : (N, 1, 1, len(COMPRESSIONS)), what each of COMPRESSIONS takes off, as `tables.between` scales it
+    wanted_db, gain_db : (N, 1, 1, 1), as in `found`
+    """
+
+    found: Tensor
+    bounded: Tensor
+    between: Tensor
+    wanted_db: Tensor
+    gain_db: Tensor
 
 
 class Rehearsal(nn.Module):
@@ -58,21 +77,23 @@ class Rehearsal(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        centres = features.mel_edges_hz()[1:-1]
-        gains_db = _SHAPE_DB * np.eye(equalizer.BAND_COUNT)
-        shapes = [equalizer.analog_magnitude_db(one, centres) / _SHAPE_DB for one in gains_db]
-        between = [np.interp(COMPRESSIONS, TRIALS, one) for one in np.eye(len(TRIALS))[1:]]
         for name, value in (
-            ("low", params.LOW),
-            ("range", params.HIGH - params.LOW),
-            ("shapes", np.array(shapes)),
-            ("k_weights", features.k_weighting_power(centres)),
-            ("between", np.array(between)),
-            ("compressions", COMPRESSIONS),
-            ("trials", TRIALS),
-            ("shares", (*LIMITED_SHARES, LIMITED_SHARES[0])),
-            ("extras", EXTRAS_DB),
-            ("excesses", EXCESSES_DB),
+            *zip(("lower", "upper"), tables.limits(), strict=True),
+            *zip(("numbers", "numbers_added"), tables.numbers(), strict=True),
+            ("log_weights", tables.log_weights()),
+            ("found", tables.found()),
+            ("between", tables.between()),
+            ("trials", TRIALS[1:, None]),
+            ("costs", -COMPRESSION_COST * COMPRESSIONS / COMPRESSION_TEMPERATURE),
+            ("compressions", COMPRESSIONS[:, None]),
+            ("wishes", [[0.0], [tables.COST_SCALE]]),
+            ("shares", -np.array([*LIMITED_SHARES, LIMITED_SHARES[0]])[:, None, None]),
+            ("extras", LOG_PER_DB * np.array(EXTRAS_DB)[:, None]),
+            ("crossing", tables.crossing(len(EXTRAS_DB))),
+            ("steps", np.diff(EXTRAS_DB)[None] / MOST_EXTRA_DB),
+            ("sides", [[1.0], [-1.0]]),
+            ("ends", [[tables.MOST_TOTAL_DB], [-tables.LEAST_TOTAL_DB]]),
+            ("excesses", LOG_PER_DB * np.array(EXCESSES_DB)[:, None]),
         ):
             self.register_buffer(name, torch.as_tensor(np.array(value), dtype=torch.float32), persistent=False)
 
@@ -94,65 +115,66 @@ class Rehearsal(nn.Module):
         count; what limiting takes for each of LIMITED_SHARES; what of the peaks is above each of
         EXCESSES_DB.
         """
-        power = _lin(windows.clamp(context.LOWEST_LU, context.HIGHEST_LU))
+        return self.try_out(windows, window_of, numbers).found
+
+    def try_out(self, windows: Tensor, window_of: Tensor | None, numbers: Tensor) -> Rehearsed:
+        """The same, with what else the answer is made of."""
+        rows_log = (windows * LOG_PER_DB).clamp(_LOWEST_LOG, _HIGHEST_LOG)[:, None]
         if window_of is not None:
-            power = power[window_of]
-        matched = self.low + self.range * numbers[:, context.PARTS["matched_norm"]].clamp(0.0, 1.0)
-        before = power[:, LOUDNESS_ROW]
-        counts = _counting(before)
-        energy, heard, peak = self._equalised(power, matched)
+            rows_log = rows_log[window_of]
+        bounded = numbers.minimum(self.upper).maximum(self.lower)
+        known = _as_column(nn.functional.linear(bounded, self.numbers, self.numbers_added))
+        shape, width, matched, at_ends, change_db, calm_db, room, peak = known.split(list(NUMBERS.values()), 2)
+        room = room + peak.clamp(*(LOG_PER_DB * _CEILINGS_DBTP).tolist())
+        before, curves = self._equalised(torch.exp(rows_log), shape, width)
+        weights, counted = _weights(before)
 
-        calming, chosen = self._try_compressor(before, energy, heard, counts, numbers)
-        compression = self.low[_COMPRESSION] + self.range[_COMPRESSION] * chosen
-        compressor_db = _compressor_db(heard, counts, compression)
-        from_matched = (compression - matched[:, _COMPRESSION]) / self.range[_COMPRESSION]
-        compressed, peak_db = energy * _lin(compressor_db), _db(peak) + compressor_db
+        energy, heard, peaks = curves.split(1, 2)
+        mean_heard = (heard @ weights).clamp(min=_NOTHING)
+        level_log = _log(heard) - _log(mean_heard)
+        moved, wanted_db, dynamics, reduced, between = self._try_compressor(energy, before, level_log, weights)
+        wanted_db, between = wanted_db + calm_db, between.reshape(-1, 1, 1, len(COMPRESSIONS))
+        chosen = self.choose_between(between, wanted_db)
+        compressor_log = _compressor_log(level_log, heard, mean_heard, weights, chosen * _MOST_COMPRESSION)
+        compressed = energy * torch.exp(compressor_log)
 
-        loudness, with_tone, with_all = (_loudness_db(one, counts) for one in (before, energy, compressed))
-        change = numbers[:, context.PARTS["loudness_change_lu"]][:, 0].clamp(-_MOST_CHANGE_LU, _MOST_CHANGE_LU)
-        room_db = _room_db(numbers)
-        over_db = peak_db - (with_all + room_db)[:, None]
-        over_at_rest_db = _db(power[:, PEAK_ROW]) - (room_db + change)[:, None]
-        extras, at_rest = self._try_limiter(compressed, over_db, before, over_at_rest_db, counts)
+        loudness, with_tone, with_all = _loudness_log(torch.cat([before, energy, compressed], 2), weights).split(1, 2)
+        over = _log(peaks) + compressor_log - (with_all + room)
+        over_at_rest = rows_log[:, :, PEAK_ROW : PEAK_ROW + 1] - (room + change_db * LOG_PER_DB)
+        extras_db = self._extra_db(
+            torch.cat([compressed] * _PLAYED + [before], 1),
+            torch.cat([over] * _PLAYED + [over_at_rest], 1),
+            torch.cat([with_all] * _PLAYED + [loudness], 1),
+            weights,
+            self.shares,
+        ).reshape(-1, 1, _PLAYED + 1, 1)
+        excesses = torch.relu(over - self.excesses) @ weights
+
+        levels_db = torch.cat([loudness, with_tone - loudness, with_all - loudness, excesses], 2) * (1.0 / LOG_PER_DB)
+        loudness_db, toned_db, all_db, excesses_db = levels_db.split([1, 1, 1, len(EXCESSES_DB)], 2)
+        extras_db, at_rest_db = extras_db.split([_PLAYED, 1], 2)
         # What the limiter takes from the untouched music is not made good where little is to change.
-        at_rest = torch.exp(-(change / REST_LU).square()) * at_rest
-        beyond = self._beyond_db(matched, change - with_tone + loudness)
-        gain = with_tone - with_all + extras[:, 0] - at_rest + beyond
+        at_rest_db = torch.exp(change_db * change_db * (-1.0 / REST_LU**2)) * at_rest_db
+        beyond_db = self._beyond_db(at_ends, change_db - toned_db)
+        gain_db = toned_db - all_db + extras_db[:, :, :1] - at_rest_db + beyond_db
+        levels = [chosen - matched, gain_db, loudness_db, toned_db, all_db, counted]
+        found = torch.cat([moved, wanted_db, dynamics, reduced, *levels, extras_db, excesses_db], 2)
+        return Rehearsed(found.reshape(-1, SIZE), bounded, between, wanted_db, gain_db)
 
-        excesses = _mean(torch.relu(over_db[:, None] - self.excesses[:, None]), counts[:, None])
-        levels = [from_matched, gain, loudness, with_tone - loudness, with_all - loudness, counts.mean(1)]
-        return torch.cat([calming, torch.stack(levels, 1), extras, excesses], 1)
+    def _equalised(self, power: Tensor, shape: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
+        """Each frame's energy as it came, (N, 1, 1, frames), and CURVES of it behind equaliser and width.
 
-    def _try_compressor(
-        self, before: Tensor, energy: Tensor, heard: Tensor, counts: Tensor, numbers: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The first part of what is found, and the compression chosen, 0..1."""
-        reduction_db = _reduction_db(_level_db(heard, counts)[:, None], self.trials[1:, None])
-        dynamics = _dynamics_db(energy, counts)
-        reduced = dynamics[:, None] - _dynamics_db(energy[:, None] * _lin(-reduction_db), counts[:, None])
-        moved = dynamics - _dynamics_db(before, counts)
-        measured, wished = (
-            numbers[:, context.PARTS[part]][:, _DYNAMICS].clamp(0.0, _MOST_DYNAMICS_DB) for part in ("heard", "wanted")
-        )
-        wanted = measured + moved - wished
-        return torch.cat([torch.stack([moved, wanted, dynamics], 1), reduced], 1), self.choose(reduced, wanted)
-
-    def _try_limiter(
-        self, compressed: Tensor, over_db: Tensor, before: Tensor, over_at_rest_db: Tensor, counts: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Gains that make good what the limiter takes: (N, len(LIMITED_SHARES)); and of the untouched music, (N,).
-
-        Parameters
-        ----------
-        compressed, before : (N, frames)
-            Energies behind the compressor and of the untouched music.
-        over_db, over_at_rest_db : (N, frames)
-            Their peaks above the ceiling.
+        Bands say by how much equaliser and width change a frame; how much it is, its own rows know better.
         """
-        energies = torch.stack([compressed] * len(LIMITED_SHARES) + [before], 1)
-        overs = torch.stack([over_db] * len(LIMITED_SHARES) + [over_at_rest_db], 1)
-        found = _extra_db(energies, overs, counts[:, None], self.shares, self.extras)
-        return found[:, :-1], found[:, -1]
+        bands = torch.exp(self.log_weights @ shape).reshape(-1, 1, 4 * CURVES, features.ROWS)
+        mid, side, plain, own = (bands @ power).split(CURVES, 2)
+        return own[:, :, :1], (mid + width * width * side) / plain * own
+
+    def _try_compressor(self, energy: Tensor, before: Tensor, level_log: Tensor, weights: Tensor) -> list[Tensor]:
+        """How dynamics move, twice, and are; what trials take off, and all of COMPRESSIONS: dB."""
+        tried = energy * torch.exp(_over_log(level_log, self.trials) * -_slope(self.trials))
+        dynamics_db = _dynamics_db(torch.cat([energy, before, tried], 2), weights)
+        return list((self.found @ dynamics_db).split([1, 1, 1, _TRIED, len(COMPRESSIONS)], 2))
 
     def choose(self, reduced_db: Tensor, wanted_db: Tensor) -> Tensor:
         """The setting that takes off what is wanted, 0..1, as `rt_automix.analysis.matcher.choose_compression`: (N,).
@@ -163,130 +185,123 @@ class Rehearsal(nn.Module):
             What TRIALS but the first take off.
         wanted_db : (N,)
         """
-        between = reduced_db @ self.between
-        at_rest, found = (self._soft_minimum(between, wish) for wish in (0.0 * wanted_db, wanted_db))
-        highest = float(COMPRESSIONS[-1])
-        chosen = ((found - at_rest) / (highest - at_rest).clamp(min=0.01)).clamp(0.0, 1.0)
-        return torch.where(wanted_db > 0.0, chosen, 0.0)
+        return self.choose_between((reduced_db @ self.between.T)[:, None], wanted_db[:, None, None])[:, 0, 0]
 
-    def _equalised(self, power: Tensor, matched: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Each frame's K-weighted energy, power that the compressor hears, and peak: (N, frames) each.
+    def choose_between(self, between: Tensor, wanted_db: Tensor) -> Tensor:
+        """The same of what all of COMPRESSIONS take off, (..., 1, len(COMPRESSIONS)), scaled: (..., 1, 1).
 
-        Bands say by how much equaliser and width change a frame; how much it is, its own rows know better.
+        What is wanted is compared with wanting nothing, so nothing comes of less than that.
         """
-        response = _lin(matched[:, _EQ] @ self.shapes)
-        side_share = matched[:, _WIDTH].square()[:, None]
-        mid, side = power[:, :MEL_BANDS], power[:, MEL_BANDS : 2 * MEL_BANDS]
-        weights = torch.stack([self.k_weights.expand_as(response), response * self.k_weights, response], 1)
-        mid_plain, mid_energy, mid_power = (weights @ mid).unbind(1)
-        side_plain, side_energy, side_power = (weights @ side).unbind(1)
-        energy_change = (mid_energy + side_share * side_energy) / (mid_plain + side_plain).clamp(min=_NOTHING)
-        all_power = (mid + side).sum(1).clamp(min=_NOTHING)
-        heard_change = (mid_power + side_power) / all_power
-        peak_change = (mid_power + side_share * side_power) / all_power
-        return (
-            power[:, LOUDNESS_ROW] * energy_change,
-            (power[:, MID_ROW] + power[:, SIDE_ROW]) * heard_change,
-            power[:, PEAK_ROW] * peak_change,
-        )
+        missing = between - torch.relu(wanted_db) * self.wishes
+        at_rest, found = (torch.softmax(self.costs - missing * missing, -1) @ self.compressions).split(1, -2)
+        return ((found - at_rest) / (_MOST_COMPRESSION - at_rest).clamp(min=0.01)).clamp(0.0, 1.0)
 
-    def _beyond_db(self, matched: Tensor, total_db: Tensor) -> Tensor:
-        """How far beyond its range the matcher's gain in all was before it was held in there: (N,)."""
-        matched_db = matched[:, _GAIN] + matched[:, _DRIVE]
-        lowest, highest = self.low[_GAIN] + _NEARLY_DB, self.low[_GAIN] + _TOTAL_RANGE_DB - _NEARLY_DB
-        above = torch.where(matched_db > highest, torch.relu(total_db - highest), 0.0)
-        below = torch.where(matched_db < lowest, torch.relu(lowest - total_db), 0.0)
-        return above - below
+    def _extra_db(self, energy: Tensor, over: Tensor, base: Tensor, weights: Tensor, shares: Tensor) -> Tensor:
+        """Gain that makes good what the limiter takes at that gain, within the teacher's reason: (N, S, 1, 1).
 
-    def _soft_minimum(self, reduced_db: Tensor, wanted_db: Tensor) -> Tensor:
-        cost = ((reduced_db - wanted_db[:, None]) / COMPRESSION_TOLERANCE_DB).square()
-        cost = cost + COMPRESSION_COST * self.compressions
-        return torch.softmax(-cost / COMPRESSION_TEMPERATURE, 1) @ self.compressions
+        Parameters
+        ----------
+        energy, over : (N, S, 1, frames)
+            Energies, and peaks above the ceiling as logarithms, without that gain.
+        base : (N, S, 1, 1)
+            Loudness of these energies, logarithms.
+        weights : (N, 1, frames, 1)
+        shares : (S, 1, 1)
+            See LIMITED_SHARES, negative.
+        """
+        count, frames = len(shares), int(energy.shape[3])
+        limited = energy * torch.exp(torch.relu(over + self.extras) * shares)
+        left = _loudness_log(limited.reshape(-1, 1, count * len(EXTRAS_DB), frames), weights)
+        missing = base - left.reshape(-1, count, len(EXTRAS_DB), 1) - self.extras
+        # Where the line through the trials crosses zero: every step below is taken whole.
+        less, fall = (self.crossing @ missing).split(len(EXTRAS_DB) - 1, 2)
+        steps = (less / fall.clamp(min=0.01 * LOG_PER_DB)).clamp(0.0, 1.0)
+        return torch.tanh(self.steps @ steps) * MOST_EXTRA_DB
 
-
-def _lin(level_db: Tensor) -> Tensor:
-    return torch.exp(level_db * (np.log(10.0) / 10.0))
+    def _beyond_db(self, at_ends: Tensor, total_db: Tensor) -> Tensor:
+        """How far beyond its range the matcher's gain in all was before it was held in there: (N, 1, 1, 1)."""
+        beyond = torch.relu(total_db * self.sides - self.ends) * (at_ends > 0.0).float()
+        return self.sides.T @ beyond
 
 
-def _db(power: Tensor) -> Tensor:
-    return torch.log(power.clamp(min=_NOTHING)) * (10.0 / np.log(10.0))
+class _Log(torch.autograd.Function):
+    """Natural logarithm, exported as that of a sum over the second axis, which has one element.
+
+    onnxruntime takes logarithms of several numbers at once, and of the last few of an array one by one, which rounds
+    otherwise: what a row gives would depend on the rows beside it. Of sums it takes them one by one.
+    """
+
+    @staticmethod
+    def forward(context: Any, values: Tensor) -> Tensor:
+        """The logarithm itself; there is no gradient."""
+        return torch.log(values)
+
+    @staticmethod
+    def symbolic(graph: Any, values: Any) -> Any:
+        """How it is exported."""
+        return graph.op("ReduceLogSum", values, axes_i=[1], keepdims_i=1)
 
 
-# Below, frames are the last axis and are taken together where they count.
+def _log(values: Tensor) -> Tensor:
+    return _Log.apply(values)
 
 
-def _counting(energy: Tensor) -> Tensor:
-    """1 for each frame that counts: sound, and not far under the mean of all."""
-    is_sound = energy > 1.1 * _LOWEST_POWER
-    return (is_sound & (energy > 10.0 ** (-QUIET_LU / 10.0) * _mean(energy, is_sound.float())[:, None])).float()
+def _as_column(numbers: Tensor) -> Tensor:
+    return numbers.reshape(-1, 1, int(numbers.shape[1]), 1)
 
 
-def _mean(values: Tensor, counts: Tensor) -> Tensor:
-    return (values * counts).sum(-1) / counts.sum(-1).clamp(min=1.0)
+# Frames are the last axis; means over those that count are products with their weights: (N, 1, frames, 1), sum 1.
 
 
-def _dynamics_db(energy: Tensor, counts: Tensor) -> Tensor:
+def _weights(energy: Tensor) -> tuple[Tensor, Tensor]:
+    """Weights of the frames that count, and their share, (N, 1, 1, 1), of energies (N, 1, 1, frames).
+
+    What counts is sound and not far under the mean of all; if nothing does, all weights are 0.
+    """
+    is_sound, frames = (energy > _SOUND_POWER).float(), int(energy.shape[3])
+    mean = energy @ is_sound.reshape(-1, 1, frames, 1) / is_sound.sum(3, keepdim=True).clamp(min=1.0)
+    counts = (energy > (mean * _QUIET_SHARE).clamp(min=_SOUND_POWER)).float()
+    count = counts.sum(3, keepdim=True)
+    return (counts / count.clamp(min=1.0)).reshape(-1, 1, frames, 1), count * (1.0 / frames)
+
+
+def _dynamics_db(energy: Tensor, weights: Tensor) -> Tensor:
     """5 log10(mean e^2 / mean(e)^2)."""
-    mean, mean_square = _mean(energy, counts), _mean(energy * energy, counts)
-    return (0.5 * _db(mean_square / mean.square().clamp(min=1e-12))).clamp(0.0, _MOST_DYNAMICS_DB)
+    mean, mean_square = energy @ weights, (energy * energy) @ weights
+    ratio = mean_square / (mean * mean).clamp(min=1e-12)
+    return (_log(ratio) * (0.5 / LOG_PER_DB)).clamp(0.0, _MOST_DYNAMICS_DB)
 
 
-def _loudness_db(energy: Tensor, counts: Tensor) -> Tensor:
-    """Mean of the frames that are at most 10 LU under the mean of all."""
-    is_loud = (energy > 10.0 ** (-_GATE_LU / 10.0) * _mean(energy, counts).unsqueeze(-1)).float()
-    return _db(_mean(energy, counts * is_loud)).clamp(context.LOWEST_LU, context.HIGHEST_LU)
+def _loudness_log(energy: Tensor, weights: Tensor) -> Tensor:
+    """Mean of the frames that are at most _GATE_LU under the mean of all."""
+    is_loud = (energy > energy @ weights * 10.0 ** (-_GATE_LU / 10.0)).float()
+    mean = (energy * is_loud) @ weights / (is_loud @ weights).clamp(min=_NOTHING)
+    return _log(mean).clamp(_LOWEST_LOG, _HIGHEST_LOG)
 
 
-def _level_db(heard: Tensor, counts: Tensor) -> Tensor:
-    """Each frame's level relative to the programme's."""
-    return _db(heard) - _db(_mean(heard, counts))[:, None]
+def _slope(compression: Tensor) -> Tensor:
+    """Reduction for what is over the threshold."""
+    return 1.0 - 1.0 / (compression * compressor.RATIO_PER_COMPRESSION + 1.0)
 
 
-def _reduction_db(level_db: Tensor, compression: Tensor) -> Tensor:
-    """Gain reduction, positive, of levels relative to the programme's.
+def _over_log(level_log: Tensor, compression: Tensor) -> Tensor:
+    """How far levels relative to the programme's are over the threshold: (N, 1, settings, frames).
 
     The curve of `compressor.static_gain_db`, and what the release holds over from the frame before.
-    """
-    over = level_db - compressor.THRESHOLD_DB - compressor.THRESHOLD_PER_COMPRESSION_DB * compression
-    knee = (over + 0.5 * compressor.KNEE_DB).clamp(0.0, compressor.KNEE_DB)
-    wanted = knee * knee / (2.0 * compressor.KNEE_DB) + torch.relu(over - 0.5 * compressor.KNEE_DB)
-    before = torch.cat([wanted[..., :1], wanted[..., :-1]], -1)
-    held = torch.maximum(wanted, wanted + _HELD * (before - wanted))
-    return (1.0 - 1.0 / (1.0 + compressor.RATIO_PER_COMPRESSION * compression)) * held
-
-
-def _compressor_db(heard: Tensor, counts: Tensor, compression: Tensor) -> Tensor:
-    """Gain of the compressor, which makes up for its mean reduction: (N, frames)."""
-    reduction_db = _reduction_db(_level_db(heard, counts), compression[:, None])
-    made_up_db = _mean(reduction_db * heard, counts) / _mean(heard, counts).clamp(min=_NOTHING)
-    return made_up_db[:, None] - reduction_db
-
-
-def _room_db(numbers: Tensor) -> Tensor:
-    """How far the ceiling is above the wanted loudness: (N,)."""
-    plr, peak = (numbers[:, context.PARTS["wanted"]][:, at].clamp(-_MOST_PLR_DB, _MOST_PLR_DB) for at in (_PLR, _PEAK))
-    return plr + peak.clamp(*_CEILINGS_DBTP) - peak
-
-
-def _extra_db(energy: Tensor, over_db: Tensor, counts: Tensor, shares: Tensor, extras: Tensor) -> Tensor:
-    """Gain that makes good what the limiter takes at that gain, within the teacher's reason: (N, S).
 
     Parameters
     ----------
-    energy, over_db : (N, S, frames)
-        Energies, and peaks above the ceiling, without that gain.
-    counts : (N, 1, frames)
-    shares : (S,)
-        See LIMITED_SHARES.
-    extras : (X,)
-        See EXTRAS_DB.
+    level_log : (N, 1, 1, frames)
+    compression : (settings, 1), or (N, 1, 1, 1)
     """
-    reduction_db = shares[:, None, None] * torch.relu(over_db[:, :, None] + extras[:, None])
-    taken = _loudness_db(energy, counts)[..., None] - _loudness_db(
-        energy[:, :, None] * _lin(-reduction_db), counts[:, :, None]
-    )
-    missing = taken - extras
-    # Where the line through the trials crosses zero: every step below is taken whole.
-    less, more = missing[..., :-1], missing[..., 1:]
-    steps = (less / (less - more).clamp(min=0.01)).clamp(0.0, 1.0)
-    return MOST_EXTRA_DB * torch.tanh((steps * (extras[1:] - extras[:-1])).sum(-1) / MOST_EXTRA_DB)
+    over = level_log - (compression * _THRESHOLD_PER_COMPRESSION_LOG + (_THRESHOLD_LOG - 0.5 * _KNEE_LOG))
+    knee = over.clamp(0.0, _KNEE_LOG)
+    wanted = torch.relu(over) + knee * (knee * (0.5 / _KNEE_LOG) - 1.0)
+    # Of the frame before as much as the release holds, and of its own the rest; before the first there was nothing.
+    return wanted.maximum(nn.functional.conv2d(wanted, torch.tensor([[[[_HELD, 1.0 - _HELD, 0.0]]]]), padding=(0, 1)))
+
+
+def _compressor_log(level_log: Tensor, heard: Tensor, mean: Tensor, weights: Tensor, compression: Tensor) -> Tensor:
+    """Gain of the compressor, which makes up for its mean reduction: (N, 1, 1, frames)."""
+    reduction = _over_log(level_log, compression) * _slope(compression)
+    return (reduction * heard) @ weights / mean - reduction

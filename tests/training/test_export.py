@@ -27,6 +27,7 @@ from training.nets.weighted_ensemble import Ensemble  # noqa: E402
 
 torch.set_num_threads(1)
 PACKAGE = "wesnoth-1.16-music"
+MODELS = Path(__file__).parents[2] / "models"
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +79,20 @@ def test_both_graphs_say_what_the_network_says(work: Path, asked: Examples, tmp_
     assert np.abs(small - wanted).mean() <= 0.1 * corrected
     assert not np.array_equal(small, full)
     assert not {node.op_type for node in onnx.load(tmp_path / "full.onnx").graph.node} & {"BatchNormalization", "If"}
+
+
+def test_a_fresh_graph_has_the_nodes_of_the_shipped_one(work: Path, asked: Examples, tmp_path: Path) -> None:
+    """What is shipped comes of this export, not of a hand."""
+    member = runs.load_member(work, "baseline_cnn")
+    torch.nn.init.normal_(member.older_song)  # otherwise the same as what was heard, and one node with it
+    write_graph(member, tmp_path / "model.onnx")
+    quantise(tmp_path / "model.onnx", tmp_path / "model.int8.onnx", asked.some(64))
+    for name in ("model.onnx", "model.int8.onnx"):
+        fresh, shipped = (
+            sorted(node.op_type for node in onnx.load(folder / name).graph.node)
+            for folder in (tmp_path, MODELS / "baseline_cnn")
+        )
+        assert fresh == shipped
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])

@@ -19,7 +19,8 @@ from rt_automix.analysis.matcher import COMPRESSIONS, Matcher, choose_compressio
 from rt_automix.demo.song import render_song  # noqa: E402
 from rt_automix.dsp import compressor  # noqa: E402
 from training import rehearsal  # noqa: E402
-from training.rehearsal import EXTRAS_DB, GAIN_AT, REDUCED_AT, SIZE, WANTED_AT, Rehearsal  # noqa: E402
+from training.rehearsal import GAIN_AT, REDUCED_AT, SIZE, WANTED_AT, Rehearsal  # noqa: E402
+from training.rehearsal_tables import LOG_PER_DB  # noqa: E402
 from training.teacher import MOST_EXTRA_DB, TRIALS, Teacher  # noqa: E402
 
 RATE_HZ = 44_100
@@ -40,11 +41,18 @@ def test_it_chooses_as_the_matcher_does() -> None:
         assert chosen == pytest.approx(slow, abs=2e-4)
 
 
+def reduction_db(levels_db: torch.Tensor, compression: float) -> torch.Tensor:
+    """What the compressor takes off levels (curves, frames) relative to the programme's."""
+    setting = torch.tensor([[compression]])
+    found = rehearsal._over_log(levels_db[:, None, None] * LOG_PER_DB, setting) * rehearsal._slope(setting)
+    return found[:, 0, 0] / LOG_PER_DB
+
+
 @pytest.mark.parametrize("compression", [0.05, 0.24, 0.6])
 def test_a_steady_level_is_reduced_as_the_compressor_does(compression: float) -> None:
     levels_db = np.arange(-20.0, 21.0, 2.5)
     steady = torch.from_numpy(np.repeat(levels_db[:, None], 5, 1)).float()
-    found = rehearsal._reduction_db(steady, torch.tensor(compression))
+    found = reduction_db(steady, compression)
     wanted = [-compressor.static_gain_db(level, compression) for level in levels_db]
     assert np.allclose(found.numpy(), np.repeat(np.array(wanted)[:, None], 5, 1), atol=1e-4)
 
@@ -52,7 +60,7 @@ def test_a_steady_level_is_reduced_as_the_compressor_does(compression: float) ->
 def test_after_a_loud_frame_the_reduction_dies_away() -> None:
     levels_db = torch.full((1, 4), -20.0)
     levels_db[0, 1] = 15.0
-    found = rehearsal._reduction_db(levels_db, torch.tensor(0.5))[0]
+    found = reduction_db(levels_db, 0.5)[0]
     assert found[0] == 0.0
     assert found[2] == pytest.approx(float(found[1]) * math.exp(-93.0 / compressor.RELEASE_MS), rel=1e-4)
 
@@ -61,9 +69,9 @@ def test_after_a_loud_frame_the_reduction_dies_away() -> None:
 def test_what_the_limiter_takes_from_steady_music_is_made_good(over_db: float) -> None:
     """Where all frames are over by the same, the gain x that makes good share * (over + x) is known."""
     share = 0.6
-    energy, over = torch.ones(1, 1, 50), torch.full((1, 1, 50), over_db)
-    tried = torch.tensor([share]), torch.tensor(EXTRAS_DB)
-    found = float(rehearsal._extra_db(energy, over, torch.ones(1, 1, 50), *tried))
+    energy, over = torch.ones(1, 1, 1, 50), torch.full((1, 1, 1, 50), over_db * LOG_PER_DB)
+    base, weights, shares = torch.zeros(1, 1, 1, 1), torch.full((1, 1, 50, 1), 1.0 / 50.0), torch.tensor([[[-share]]])
+    found = float(Rehearsal()._extra_db(energy, over, base, weights, shares))
     exact = share * max(over_db, 0.0) / (1.0 - share)
     assert found == pytest.approx(MOST_EXTRA_DB * math.tanh(exact / MOST_EXTRA_DB), abs=0.06)
 

@@ -57,11 +57,12 @@ class Body(nn.Module):
         self.patches = nn.Conv2d(1, SIZE, (PATCH_ROWS, PATCH_FRAMES), stride=(PATCH_ROWS, PATCH_FRAMES))
         self.places = nn.Parameter(0.02 * torch.randn(1, PATCHES, SIZE))
         self.blocks = nn.Sequential(*[Block() for _ in range(BLOCKS)], nn.LayerNorm(SIZE))
+        self.register_buffer("mean", torch.full((1, PATCHES), 1.0 / PATCHES), persistent=False)
 
     def forward(self, window: Tensor) -> Tensor:
         padded = nn.functional.pad(window[:, None], (MISSING_FRAMES, 0))
         tokens = self.patches(padded).flatten(2).transpose(1, 2) + self.places
-        return self.blocks(tokens).mean(1)
+        return (self.mean @ self.blocks(tokens)).flatten(1)
 
 
 def build() -> Member:

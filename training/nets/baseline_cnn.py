@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from training.nets.common import Entry, Member, conv
+from training.nets.common import EnteredBody, Member, conv
 
 CHANNELS = (16, 24, 32)
 SIZE = CHANNELS[-1] * 8
 """Eight frequencies remain."""
 
 
-class Body(nn.Module):
+class Body(EnteredBody):
     """(N, rows, frames) to (N, SIZE)."""
 
     def __init__(self) -> None:
-        super().__init__()
         first, second, third = CHANNELS
-        self.entry = Entry(first)
+        super().__init__(first)
         self.second, self.third = conv(first, second, (2, 2)), conv(second, third, (2, 2))
 
-    def forward(self, window: Tensor) -> Tensor:
-        x = torch.relu(self.second(self.entry(window)))
+    def after(self, entered: Tensor) -> Tensor:
+        """See EnteredBody."""
+        x = torch.relu(self.second(entered))
         x = torch.relu(self.third(x))
         return x.mean(3).flatten(1)
 

@@ -7,7 +7,6 @@ rehearsal on the window. Every answer is clamped to the ranges of the parameters
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -16,9 +15,9 @@ from torch import Tensor, nn
 from rt_automix import params
 from rt_automix.analysis import context
 from rt_automix.analysis.features import HOP_S, MEL_BANDS
-from rt_automix.analysis.statistics import MEMORY_S
 from training.dataset import TOTAL_RANGE_DB, Scale, split_total, total_norm
 from training.rehearsal import GAIN_AT, REDUCED_AT, SIZE, WANTED_AT, Rehearsal
+from training.rehearsal_tables import LEAST_LOG2_S, MOST_LOG2_S
 
 NINE = params.COUNT - 1
 """Five gains of the equaliser, compression, width, total gain, level: what a network predicts."""
@@ -28,7 +27,6 @@ FARTHEST_DEVIATIONS = 5.0
 
 AHEAD_WIDTH, AHEAD_DROPOUT = 64, 0.5
 WINDOW_S = context.WINDOW_SHAPE[1] * HOP_S
-_LEAST_LOG2_S, _MOST_LOG2_S = -3.0, math.log2(MEMORY_S)
 FIRST_LOG_SPREAD = -3.0
 LEAST_LOG_SPREAD, MOST_LOG_SPREAD = -7.0, 0.0
 
@@ -87,9 +85,30 @@ class Entry(nn.Module):
         self.norm_image, self.norm_levels = nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)
 
     def forward(self, window: Tensor) -> Tensor:
-        image = window[:, : 2 * MEL_BANDS].reshape(-1, 2, MEL_BANDS, window.shape[2])
-        levels = window[:, 2 * MEL_BANDS :].unsqueeze(2)
+        image = window[:, : 2 * MEL_BANDS].reshape(-1, 2, MEL_BANDS, int(window.shape[2]))
+        levels = window[:, 2 * MEL_BANDS :, None]
         return torch.relu(self.norm_image(self.image(image)) + self.norm_levels(self.levels(levels)))
+
+
+class EnteredBody(nn.Module):
+    """A body that begins with an Entry, so that several can enter together.
+
+    Parameters
+    ----------
+    channels : int
+        Of the entry.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.entry = Entry(channels)
+
+    def after(self, entered: Tensor) -> Tensor:
+        """What comes behind the entry."""
+        raise NotImplementedError
+
+    def forward(self, window: Tensor) -> Tensor:
+        return self.after(self.entry(window))
 
 
 def conv(before: int, after: int, stride: tuple[int, int] = (1, 1)) -> nn.Sequential:
@@ -200,7 +219,7 @@ class Member(nn.Module):
 
 def _older_share(numbers: Tensor) -> Tensor:
     """Share of what has been heard that is no longer in the window: (N, 1)."""
-    heard_s = 2.0 ** numbers[:, context.PARTS["seconds_log2"]].clamp(_LEAST_LOG2_S, _MOST_LOG2_S)
+    heard_s = 2.0 ** numbers[:, context.PARTS["seconds_log2"]].clamp(LEAST_LOG2_S, MOST_LOG2_S)
     return torch.relu(1.0 - WINDOW_S / heard_s)
 
 

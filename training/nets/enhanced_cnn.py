@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from training.nets.common import Entry, Member, conv
+from training.nets.common import EnteredBody, Member, conv
 
 CHANNELS = (12, 20, 32)
 SIZE = CHANNELS[-1] * 8
@@ -29,10 +29,9 @@ class Block(nn.Module):
 
 
 def trunk(block: type[Block]) -> nn.Sequential:
-    """(N, rows, frames) to (N, CHANNELS[-1], 8, 7): the size halves and the channels grow between blocks."""
+    """What the entry gives to (N, CHANNELS[-1], 8, 7): the size halves and the channels grow between blocks."""
     first, second, third = CHANNELS
     return nn.Sequential(
-        Entry(first),
         block(first),
         conv(first, second, (2, 2)),
         nn.ReLU(),
@@ -43,15 +42,16 @@ def trunk(block: type[Block]) -> nn.Sequential:
     )
 
 
-class Body(nn.Module):
+class Body(EnteredBody):
     """(N, rows, frames) to (N, SIZE)."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(CHANNELS[0])
         self.layers = trunk(Block)
 
-    def forward(self, window: Tensor) -> Tensor:
-        return self.layers(window).mean(3).flatten(1)
+    def after(self, entered: Tensor) -> Tensor:
+        """See EnteredBody."""
+        return self.layers(entered).mean(3).flatten(1)
 
 
 def build() -> Member:

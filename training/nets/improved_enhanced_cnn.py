@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from training.nets import enhanced_cnn
-from training.nets.common import Member
+from training.nets.common import EnteredBody, Member
 
 SCALES = 3
 POOLED = 4
@@ -44,15 +44,16 @@ class Block(enhanced_cnn.Block):
         return self.attention(super().change(x))
 
 
-class Body(nn.Module):
+class Body(EnteredBody):
     """(N, rows, frames) to (N, SIZE)."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(enhanced_cnn.CHANNELS[0])
         self.layers = enhanced_cnn.trunk(Block)
 
-    def forward(self, window: Tensor) -> Tensor:
-        x = self.layers(window)
+    def after(self, entered: Tensor) -> Tensor:
+        """See EnteredBody."""
+        x = self.layers(entered)
         x = 0.5 * (x[:, :, 0::2] + x[:, :, 1::2])
         newest = x[:, :, :, x.shape[3] // 2 :]
         return torch.cat([x.mean(3), newest.mean(3), x.amax(3)], 1).flatten(1)
