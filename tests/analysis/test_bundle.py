@@ -11,6 +11,7 @@ from pathlib import Path
 
 import bundles
 import numpy as np
+import onnxruntime
 import pytest
 
 from rt_automix import params
@@ -195,3 +196,24 @@ def test_nothing_is_printed_whatever_happens(sound, copy):
 @pytest.mark.parametrize("name", bundle.shipped())
 def test_shipped_bundles_are_sound(name, precision):
     assert bundle.load(name, precision).spec.name == name
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", bundle.shipped())
+def test_a_row_has_the_same_bits_alone_and_beside_others(name, threads):
+    """So a render may ask for many windows at once, and is what one at a time gives."""
+    spec = bundle.inspect(name, "int8")
+    with np.load(spec.folder / "golden.npz") as golden:
+        windows, contexts = golden["window"], golden["context"]
+    random = np.random.default_rng(0)
+    windows = np.concatenate([windows, windows + random.normal(0.0, 3.0, windows.shape)]).astype(np.float32)
+    contexts = np.concatenate([contexts, contexts + random.normal(0.0, 0.05, contexts.shape)]).astype(np.float32)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    wider = onnxruntime.InferenceSession(spec.graph, options, providers=["CPUExecutionProvider"])
+    alone = bundle.load(name, "int8")
+    wanted = np.concatenate([alone.run(windows[row : row + 1], contexts[row : row + 1]) for row in range(8)])
+    for count in (1, 2, 3, 8):
+        parts = [slice(begin, begin + count) for begin in range(0, 8, count)]
+        found = [wider.run(None, {"window": windows[part], "context": contexts[part]})[0] for part in parts]
+        assert np.array_equal(np.concatenate(found), wanted), count
