@@ -1,13 +1,17 @@
-// The one control that matters most: how much mastering.
+// Amount, the one control that matters most, and fine tone: shares of the whole, pulled along a bar.
 
 import { byId, setAttribute, setPlace, setText } from "./dom.js";
 import { Slider } from "./slider.js";
 
-export function mountFader(store, connection) {
-  const [fader, number] = [byId("amount"), byId("amount-value")];
+export function mountFaders(store, connection) {
+  mountFader("amount", byId("amount"), byId("amount-value"), store, connection);
+  mountFader("fine_tone", byId("fine-tone"), byId("fine-tone-value"), store, connection);
+}
+
+function mountFader(control, fader, number, store, connection) {
   const isVertical = () => fader.clientHeight > fader.clientWidth;
-  const change = (amount) => {
-    connection.set("amount", amount);
+  const change = (share) => {
+    connection.set(control, share);
     store.invalidate();
   };
   const range = { low: 0, high: 1, step: 0.05, normal: 1 };
@@ -16,9 +20,9 @@ export function mountFader(store, connection) {
   store.onDraw(() => {
     const controls = store.session?.controls;
     if (!controls) return;
-    const amount = slider.show(controls.amount);
-    const percent = Math.round(100 * amount);
-    setPlace(fader, "--share", amount);
+    const share = slider.show(controls[control]);
+    const percent = Math.round(100 * share);
+    setPlace(fader, "--share", share);
     setText(number, `${percent} %`);
     setAttribute(fader, "aria-valuenow", percent);
     setAttribute(fader, "aria-valuetext", `${percent} %`);

@@ -1,7 +1,7 @@
 // The panel: one stream of state in, small messages out. Each module below is one part of the page.
 
 import { Connection } from "./connection.js";
-import { mountFader } from "./fader.js";
+import { mountFaders } from "./fader.js";
 import { mountGraphs } from "./graphs.js";
 import { Banner, mountHeader } from "./header.js";
 import { mountHealth } from "./health.js";
@@ -41,10 +41,10 @@ const connection = new Connection({
 });
 
 mountHeader(store, connection);
-mountFader(store, connection);
+mountFaders(store, connection);
 mountListening(store, connection);
 mountMeters(store);
-mountSpectrum(store);
+mountSpectrum(store, connection, log);
 mountGraphs(store);
 mountProfiles(store, connection, log);
 mountSteppers(store, connection);

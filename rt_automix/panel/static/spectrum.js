@@ -1,21 +1,22 @@
-// Input, output and what the profile aims at, with the applied EQ over them.
+// Input, output and what the profile aims at; over them what the EQ does, the fine bands' part of it, and the own curve.
 
+import { GAIN_RANGE_DB, curveDb } from "./curve.js";
 import { byId } from "./dom.js";
+import { Drawing } from "./drawing.js";
 import { clamp, fixed } from "./format.js";
 import { Surface, colour, fillTo, trace } from "./surface.js";
 
 const TOP_DB = -6;
 const BOTTOM_DB = -78;
-const EQ_DB = 12;
-const LEFT = 30;
-const RIGHT = 30;
-const FOOT = 18;
+const [LEFT, RIGHT, FOOT] = [30, 30, 18]; // as in panel.css, where points lie over the plot
+const CURVE_POINTS = 160;
 const FREQUENCIES = [[30, "30"], [100, "100"], [300, "300"], [1000, "1k"], [3000, "3k"], [10000, "10k"]];
 
-export function mountSpectrum(store) {
+export function mountSpectrum(store, connection, log) {
+  const drawing = new Drawing(store, connection, log);
   const surface = new Surface(byId("spectrum"), store);
   const inks = Object.fromEntries(
-    ["in", "out", "profile", "eq", "quiet", "grid"].map((name) => [name, colour(`--${name}`)]),
+    ["in", "out", "profile", "eq", "fine", "own", "quiet", "grid"].map((name) => [name, colour(`--${name}`)]),
   );
   store.onDraw(({ scope }) => {
     const drawn = scope && store.about ? surface.begin() : null;
@@ -27,6 +28,9 @@ export function mountSpectrum(store) {
     plot.line(scope.out_db, plot.level, { ink: inks.out, width: 2.5 });
     if (scope.profile_db) plot.line(scope.profile_db, plot.level, { ink: inks.profile, width: 2, dash: [7, 5] });
     plot.line(scope.eq_db, plot.gain, { ink: inks.eq, width: 3 });
+    if (scope.fine_db.some((db) => db !== 0)) plot.line(scope.fine_db, plot.gain, { ink: inks.fine, width: 1.25 });
+    const own = drawing.curve;
+    if (own.length > 0) plot.curve((hz) => curveDb(own, hz), { ink: inks.own, width: 2, dash: [2, 4] });
   });
 }
 
@@ -37,7 +41,7 @@ class Plot {
     this.right = width - RIGHT;
     this.bottom = height - FOOT;
     this.level = (db) => clamp((TOP_DB - db) / (TOP_DB - BOTTOM_DB), 0, 1) * this.bottom;
-    this.gain = (db) => (0.5 - clamp(db / EQ_DB, -1, 1) / 2) * this.bottom;
+    this.gain = (db) => (0.5 - clamp(db / GAIN_RANGE_DB, -1, 1) / 2) * this.bottom;
   }
 
   x(frequency_hz) {
@@ -49,10 +53,21 @@ class Plot {
     return this.bands_hz.map((frequency_hz, band) => [this.x(frequency_hz), y(values[band])]);
   }
 
-  line(values, y, { ink, width, dash = [] }) {
+  line(values, y, style) {
+    this.stroke(this.points(values, y), style);
+  }
+
+  /** A curve of gains, given as a function of frequency. */
+  curve(gain_db, style) {
+    const [low, high] = [this.bands_hz[0], this.bands_hz.at(-1)];
+    const frequencies_hz = Array.from({ length: CURVE_POINTS + 1 }, (_, k) => low * (high / low) ** (k / CURVE_POINTS));
+    this.stroke(frequencies_hz.map((hz) => [this.x(hz), this.gain(gain_db(hz))]), style);
+  }
+
+  stroke(points, { ink, width, dash = [] }) {
     [this.ctx.strokeStyle, this.ctx.lineWidth] = [ink, width];
     this.ctx.setLineDash(dash);
-    trace(this.ctx, this.points(values, y));
+    trace(this.ctx, points);
     this.ctx.stroke();
     this.ctx.setLineDash([]);
   }
