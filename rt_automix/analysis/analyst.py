@@ -16,29 +16,17 @@ from numpy.typing import NDArray
 
 from rt_automix import params
 from rt_automix.analysis import features
-from rt_automix.analysis.auto_style import AutoStyle
+from rt_automix.analysis.decision import Decision, Question, answered
 from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.profile import Profile
-from rt_automix.analysis.suggester import Patient, Suggester
-from rt_automix.dsp import fine
+from rt_automix.analysis.suggester import Suggester
 
 DELAY_S = 0.05
 """From the newest sample a suggestion has heard to the first it acts on."""
 
-HURRY = 4.0
-HURRY_S = 10.0
-"""Suggestions may move this much faster while the engine has heard less than this."""
-
-SLOWEST = 0.25
-"""Where there is little confidence suggestions move slower, down to this share of their slew."""
-
-DEAD_BAND_NORM = 0.01
-"""Once arrived, a parameter stays until this share of its range is missing; then it goes all the way."""
-
 SHORT_TERM_S = 3.0
 
 _SHORT_TERM_FRAMES = round(SHORT_TERM_S / features.HOP_S)
-_DEAD_BAND = DEAD_BAND_NORM * (params.HIGH - params.LOW)
 
 
 Publish = Callable[[params.Values, int, float, bool, NDArray[np.float64]], None]
@@ -68,26 +56,24 @@ class Heard:
 
     Parameters
     ----------
-    question : object or None
-        For the suggester; None where there was nothing to ask.
+    question : Question or None
+        None where there was nothing to decide.
     is_music : bool
-    seconds_heard : float
     at_samples : int
         Where the interval ends.
     short_term_lufs : float
     applause : bool
     """
 
-    question: Any
+    question: Question | None
     is_music: bool
-    seconds_heard: float
     at_samples: int
     short_term_lufs: float
     applause: bool
 
 
 @dataclass(frozen=True)
-class Decision:
+class Suggestion:
     """A suggestion, ready for whoever applies it; the fields are what `Publish` takes."""
 
     values: params.Values
@@ -124,11 +110,8 @@ class Analyst:
         self._ring, self._publish = ring, publish
         self.suggester = suggester
         self._profile, self._is_new_profile = profile, False
-        self.auto = AutoStyle()
         self.interval_samples = features.hop_samples(sample_rate_hz) * hops
-        self.suggestion = params.NEUTRAL.copy()
-        self.fine_gains_db = np.zeros(fine.BAND_COUNT)
-        self._is_moving = np.zeros(params.COUNT, np.bool_)
+        self.decision = Decision(sample_rate_hz, self.interval_samples / sample_rate_hz)
         self.heard_samples = 0
         self.gaps = self.late = 0
         self._sample_rate_hz = sample_rate_hz
@@ -181,53 +164,55 @@ class Analyst:
         is_music = self.listener.statistics.seconds_heard > before_s
         question = None
         if is_music or self._is_new_profile:
-            aim = self.auto.follow(self.listener.statistics, self.profile)
-            question = self._ask(aim)
-        seconds_heard = self.listener.statistics.seconds_heard
-        return Heard(question, is_music, seconds_heard, self.next_at, self.short_term_lufs(), self.listener.is_applause)
+            question = self.decision.ask(self.listener, self.suggester, self.profile)
+        return Heard(question, is_music, self.next_at, self.short_term_lufs(), self.listener.is_applause)
 
-    def _ask(self, aim: Profile) -> Any:
-        """The suggester's question if it can wait for its answer, else the answer itself."""
-        if isinstance(self.suggester, Patient):
-            return self.suggester.question(self.listener, aim)
-        values = self.suggester.suggest(self.listener, aim)
-        return values, np.array(self.suggester.confidence)
-
-    def decide(self, heard: Sequence[Heard]) -> list[Decision]:
+    def decide(self, heard: Sequence[Heard]) -> list[Suggestion]:
         """What is suggested after each of some intervals, in their order.
 
         Thread: worker. Allocates: yes.
         """
         questions = [one.question for one in heard if one.question is not None]
-        answers = iter(self.suggester.answer(questions) if isinstance(self.suggester, Patient) else questions)
-        decisions = []
+        answers = iter(answered(questions, self.suggester))
+        suggestions = []
         for one in heard:
             if one.question is not None:
-                values, confidence = next(answers)
+                answer = next(answers)
                 if one.is_music or self._is_new_profile:
-                    self._move(values, confidence, one.seconds_heard)
+                    self._move(one.question, answer)
             effective_at = one.at_samples + self._delay_samples
-            made = self.suggestion.copy(), self.fine_gains_db.copy()
-            decisions.append(Decision(made[0], effective_at, one.short_term_lufs, one.applause, made[1]))
-        return decisions
+            ten, fine_db = self.suggestion.copy(), self.fine_gains_db.copy()
+            suggestions.append(Suggestion(ten, effective_at, one.short_term_lufs, one.applause, fine_db))
+        return suggestions
 
     def short_term_lufs(self) -> float:
         """Loudness of the last three seconds of input."""
         return self.listener.recent_lufs(_SHORT_TERM_FRAMES)
 
-    def _move(self, wanted: params.Values, confidence: params.Values, seconds_heard: float) -> None:
-        """Step towards what is wanted, as far as it is trusted, no faster than each parameter's slew."""
+    def _move(self, question: Question, answer: NDArray[np.float32] | None) -> None:
+        """Step to what is decided."""
         profile = self.profile
-        confidence = np.clip(np.nan_to_num(confidence), 0.0, 1.0)
-        away = params.NEUTRAL + confidence * (params.clamp(wanted) - params.NEUTRAL) - self.suggestion
-        hurry = HURRY if seconds_heard < HURRY_S else 1.0
-        step = params.SLEW_PER_S * (hurry * self.interval_samples / self._sample_rate_hz)
-        step = step * np.maximum(confidence, SLOWEST)
-        self._is_moving |= np.abs(away) > _DEAD_BAND
-        self.suggestion = self.suggestion + np.where(self._is_moving, np.clip(away, -step, step), 0.0)
-        self._is_moving &= np.abs(away) > step
-        if profile is self.profile and not self._is_moving.any():
+        self.decision.take(question, answer, self.suggester)
+        if profile is self.profile and not self.decision.is_moving:
             self._is_new_profile = False
+
+    @property
+    def suggestion(self) -> params.Values:
+        """The ten parameters that are suggested: float64, shape (params.COUNT,), a view."""
+        return self.decision.suggested
+
+    @suggestion.setter
+    def suggestion(self, values: params.Values) -> None:
+        self.decision.suggested[:] = values
+
+    @property
+    def fine_gains_db(self) -> NDArray[np.float64]:
+        """Gains of the fine bands that are suggested: float64, shape (fine.BAND_COUNT,), a view."""
+        return self.decision.fine_db
+
+    @fine_gains_db.setter
+    def fine_gains_db(self, gains_db: NDArray[np.float64]) -> None:
+        self.decision.fine_db[:] = gains_db
 
     @property
     def profile(self) -> Profile:
@@ -242,10 +227,7 @@ class Analyst:
         """A copy of what `restore` needs."""
         return {
             "listener": self.listener.state(),
-            "auto": self.auto.state(),
-            "suggestion": self.suggestion.copy(),
-            "fine_gains_db": self.fine_gains_db.copy(),
-            "is_moving": self._is_moving.copy(),
+            "decision": self.decision.state(),
             "is_new_profile": self._is_new_profile,
             "heard_samples": self.heard_samples,
         }
@@ -253,9 +235,6 @@ class Analyst:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from where `state` was taken."""
         self.listener.restore(state["listener"])
-        self.auto.restore(state["auto"])
-        self.suggestion = state["suggestion"].copy()
-        self.fine_gains_db = state["fine_gains_db"].copy()
-        self._is_moving = state["is_moving"].copy()
+        self.decision.restore(state["decision"])
         self._is_new_profile = state["is_new_profile"]
         self.heard_samples = state["heard_samples"]

@@ -68,7 +68,7 @@ class Network:
         return values
 
     def question(self, listener: Listener, profile: Profile) -> Question:
-        """See Patient."""
+        """What there is to decide, of the listener as it is now."""
         heard = listener.statistics
         matched = self._matcher.suggest(listener, profile).copy()
         confidence = self._matcher.confidence.copy()
@@ -78,8 +78,8 @@ class Network:
         return Question(matched, confidence, window, context.vector(heard, profile, matched))
 
     def answer(self, questions: Sequence[Question]) -> list[tuple[params.Values, params.Values]]:
-        """See Patient."""
-        rows = iter(self._rows([(one.window, one.vector) for one in questions if one.window is not None]))
+        """Values and confidence for each question: to the bit what `suggest` would have said, one by one."""
+        rows = iter(self.rows([(one.window, one.vector) for one in questions if one.window is not None]))
         return [
             (one.matched, one.confidence) if one.window is None else self._weigh(one, next(rows)) for one in questions
         ]
@@ -110,8 +110,11 @@ class Network:
             return question.matched, question.confidence
         return values, confidence
 
-    def _rows(self, inputs: Sequence[tuple[Any, Any]]) -> list[NDArray[np.float32] | None]:
-        """The network's answer to each window and context, as `ask` gives it."""
+    def rows(self, inputs: Sequence[tuple[Any, Any]]) -> list[NDArray[np.float32] | None]:
+        """The network's answer to each window and context, as `ask` gives it; TOGETHER of them at a time.
+
+        Thread: worker. Allocates: yes.
+        """
         rows: list[NDArray[np.float32] | None] = []
         for start in range(0, len(inputs), TOGETHER):
             windows, vectors = (np.array(side) for side in zip(*inputs[start : start + TOGETHER], strict=True))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol
 
 from rt_automix import params
 from rt_automix.analysis import bundle
@@ -33,22 +33,6 @@ class Suggester(Protocol):
         """Parameters inside their ranges, always finite: float64, shape (params.COUNT,).
 
         Neutral until there is enough music to judge. Thread: worker. Allocates: yes.
-        """
-        ...
-
-
-@runtime_checkable
-class Patient(Protocol):
-    """A suggester whose answers can wait: `suggest` in two steps, so that many can be asked for at once."""
-
-    def question(self, listener: Listener, profile: Profile) -> Any:
-        """What there is to decide, of the listener as it is now. Thread: worker. Allocates: yes."""
-        ...
-
-    def answer(self, questions: Sequence[Any]) -> list[tuple[params.Values, params.Values]]:
-        """Values and confidence for each question: to the bit what `suggest` would have said, one by one.
-
-        Thread: worker. Allocates: yes.
         """
         ...
 

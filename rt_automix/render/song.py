@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.analysis.auto_style import AutoStyle
+from rt_automix.analysis import decision
 from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.profile import load
 from rt_automix.dsp.trial import Trial
@@ -46,12 +46,14 @@ class Plan:
     job : Job
     values : float64, shape (params.COUNT,)
         Parameters for the whole song; of the two gains only the sum counts.
+    fine_db : float64, shape (fine.BAND_COUNT,)
+        Gains of the fine layer.
     input_lufs : float
         Integrated loudness of the song.
     """
 
-    def __init__(self, job: Job, values: params.Values, input_lufs: float) -> None:
-        self._job, self._values = job, values
+    def __init__(self, job: Job, values: params.Values, fine_db: NDArray[np.float64], input_lufs: float) -> None:
+        self._job, self._values, self._fine_db = job, values, fine_db
         self.gain_db = wanted_db = float(values[_INPUT_GAIN] + values[_DRIVE])
         self.missed = ""
         """Why the target was not met, in a sentence; empty where it was."""
@@ -78,7 +80,7 @@ class Plan:
         held[_INPUT_GAIN] = min(max(gain_db - held[_DRIVE], params.LOW[_INPUT_GAIN]), params.HIGH[_INPUT_GAIN])
         still: dict[str, Any] = {"rider.enabled": False, "master.amount": amount}
         engine = self._job.engine(self._job.config.with_overrides(**still))
-        engine.hold(held)
+        engine.hold(held, self._fine_db)
         engine.settle()
         return engine, amount * (gain_db - held[_DRIVE] - held[_INPUT_GAIN])
 
@@ -183,9 +185,9 @@ def listen(job: Job, heard: Ears) -> Plan:
             listener.push(block)
             done += block.shape[1]
             job.progress("listening", done / source.samples)
-    style = AutoStyle().settled(listener.statistics, job.style or load(job.config.master.profile))
-    values = params.clamp(job.suggester.suggest(listener, style))
-    return Plan(job, values, heard.meter.result().integrated_lufs)
+    style = job.style or load(job.config.master.profile)
+    values, fine_db = decision.settled(listener, job.suggester, style, source.sample_rate_hz)
+    return Plan(job, values, fine_db, heard.meter.result().integrated_lufs)
 
 
 def _measured(job: Job, heard: Ears) -> Iterator[NDArray[np.float32]]:

@@ -1,0 +1,184 @@
+"""What has been decided so far, and the next decision: the arrays that `deciding` works on, held together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rt_automix import params
+from rt_automix.analysis import auto_style, context, deciding, leaning
+from rt_automix.analysis import layout as at
+from rt_automix.analysis.listener import Listener
+from rt_automix.analysis.matcher import MIN_MUSIC_S, Matcher
+from rt_automix.analysis.network import Network
+from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.suggester import Suggester
+from rt_automix.dsp import fine
+
+
+@dataclass(frozen=True)
+class Question:
+    """A moment that is to be decided.
+
+    Parameters
+    ----------
+    statistics : float64, shape (layout.STATISTICS_SIZE,)
+        Of what had been heard.
+    passing : float64, shape (layout.PASSING_SIZE,)
+        What is aimed at and what is wanted so far.
+    fine_share : float, 0..1
+        How far the fine layer may go.
+    window : float32, shape context.WINDOW_SHAPE, or None
+        What a network is to be asked; None where it is not.
+    told : float32, shape (context.SIZE,), or None
+    """
+
+    statistics: NDArray[np.float64]
+    passing: NDArray[np.float64]
+    fine_share: float
+    window: NDArray[np.float32] | None = None
+    told: NDArray[np.float32] | None = None
+
+
+class Decision:
+    """The parameters that are suggested, moving step by step towards what is wanted.
+
+    Parameters
+    ----------
+    sample_rate_hz : float
+    step_s : float
+        Time from one decision to the next.
+
+    Attributes
+    ----------
+    suggested : float64, shape (params.COUNT,), a view
+    fine_db : float64, shape (fine.BAND_COUNT,), a view
+        Gains of the fine layer.
+    """
+
+    def __init__(self, sample_rate_hz: float, step_s: float) -> None:
+        self._step_s = step_s
+        self._matrix = np.ascontiguousarray(fine.solve_matrix(sample_rate_hz)).reshape(-1)
+        self._values, self._passing = np.zeros(at.DECISION_SIZE), np.zeros(at.PASSING_SIZE)
+        self._work, self._styles = np.zeros(deciding.WORK_SIZE), auto_style.shipped_styles()
+        self.suggested = self._values[at.SUGGESTED : at.SUGGESTED + params.COUNT]
+        self.fine_db = self._values[at.FINE_SUGGESTED : at.FINE_SUGGESTED + at.FINE_BANDS]
+        self.suggested[:] = params.NEUTRAL
+        self._profile: Profile | None = None
+        self._wanted = np.zeros(at.AIM_SIZE)
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether anything is still on its way. Thread: worker. Allocates: no."""
+        ten = self._values[at.MOVING : at.MOVING + params.COUNT]
+        return bool(ten.any() or self._values[at.FINE_MOVING : at.FINE_MOVING + at.FINE_BANDS].any())
+
+    def move(self, listener: Listener, suggester: Suggester, profile: Profile) -> None:
+        """Decide anew and step there; see `ask` and `take`.
+
+        Thread: worker. Allocates: yes.
+        """
+        question = self.ask(listener, suggester, profile)
+        (answer,) = answered([question], suggester)
+        self.take(question, answer, suggester)
+
+    def ask(self, listener: Listener, suggester: Suggester, profile: Profile) -> Question:
+        """What there is to decide of what has been heard so far, as far as that depends on the input alone.
+
+        Parameters
+        ----------
+        listener : Listener
+        suggester : Suggester
+            The closed form, a network, or anybody else who can say ten parameters.
+        profile : Profile
+            What to aim at.
+
+        Thread: worker. Allocates: yes.
+        """
+        if profile is not self._profile:
+            self._profile, self._wanted = profile, auto_style.numbers(profile)
+        heard, passing = listener.statistics.values.copy(), np.zeros(at.PASSING_SIZE)
+        where = (self._wanted, self._styles, self._values, passing, self._work)
+        if isinstance(suggester, Network) and listener.statistics.seconds_heard >= MIN_MUSIC_S:
+            window, told = np.zeros(context.WINDOW_SHAPE, np.float32), np.zeros(context.SIZE, np.float32)
+            deciding.ask(heard, listener.window, *where, window, told)
+            return Question(heard, passing, 1.0, window, told)
+        deciding.match(heard, *where)
+        if not isinstance(suggester, Matcher):
+            aim = auto_style.profile_of(profile, self._wanted, passing[at.AIM : at.AIM + at.AIM_SIZE])
+            passing[at.WANTED : at.WANTED + params.COUNT] = suggester.suggest(listener, aim)
+            passing[at.CONFIDENCE : at.CONFIDENCE + params.COUNT] = suggester.confidence
+        return Question(heard, passing, self._fine_share(suggester))
+
+    def take(self, question: Question, answer: NDArray[np.float32] | None, suggester: Suggester) -> None:
+        """Step to what is decided of a question, in the order in which they were asked.
+
+        Parameters
+        ----------
+        question : Question
+        answer : float32, shape (deciding.ANSWER_SIZE,), or None
+            The network's, where it was asked and gave one.
+        suggester : Suggester
+
+        Thread: worker. Allocates: no.
+        """
+        where = (self._matrix, self._step_s, self._values, question.passing, self._work)
+        if answer is None or not isinstance(suggester, Network):
+            matrix, *rest = where
+            deciding.take(question.statistics, matrix, question.fine_share, *rest)
+        elif not deciding.conclude(question.statistics, answer, *suggester.limits_norm, *where):
+            suggester.reject()
+
+    @staticmethod
+    def _fine_share(suggester: Suggester) -> float:
+        """The fine layer takes what the closed form or a network leaves; what others say is all there is."""
+        return 1.0 if isinstance(suggester, Matcher | Network) else 0.0
+
+    def _aim(self, profile: Profile) -> Profile:
+        return auto_style.profile_of(profile, self._wanted, self._passing[at.AIM : at.AIM + at.AIM_SIZE])
+
+    def settle(self, listener: Listener, suggester: Suggester, profile: Profile) -> None:
+        """Be where `move` would end, were the music to go on like that and nothing of it unknown.
+
+        Thread: worker. Allocates: yes.
+        """
+        self._profile, self._wanted = profile, auto_style.numbers(profile)
+        heard, aim = listener.statistics.values, self._passing[at.AIM : at.AIM + at.AIM_SIZE]
+        leaning.settle(heard, self._wanted, self._styles, self._work, aim)
+        self._passing[at.WANTED : at.WANTED + params.COUNT] = suggester.suggest(listener, self._aim(profile))
+        share = self._fine_share(suggester)
+        deciding.arrive(heard, self._matrix, share, self._values, self._passing, self._work)
+
+    def state(self) -> NDArray[np.float64]:
+        """A copy of what `restore` needs."""
+        return self._values.copy()
+
+    def restore(self, state: NDArray[np.float64]) -> None:
+        """Go on from where `state` was taken."""
+        self._values[:] = state
+
+
+def answered(questions: Sequence[Question], suggester: Suggester) -> list[NDArray[np.float32] | None]:
+    """The network's answers to some questions, many at once; None for those that it was not asked.
+
+    Thread: worker. Allocates: yes.
+    """
+    if not isinstance(suggester, Network):
+        return [None] * len(questions)
+    rows = iter(suggester.rows([(one.window, one.told) for one in questions if one.told is not None]))
+    return [None if one.told is None else next(rows) for one in questions]
+
+
+def settled(
+    listener: Listener, suggester: Suggester, profile: Profile, sample_rate_hz: float
+) -> tuple[params.Values, NDArray[np.float64]]:
+    """What is decided once all has been heard: the ten parameters, and the fine layer's gains in dB.
+
+    Thread: worker. Allocates: yes.
+    """
+    decision = Decision(sample_rate_hz, 1.0)
+    decision.settle(listener, suggester, profile)
+    return decision.suggested, decision.fine_db
