@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.analysis.auto_style import AutoStyle
+from rt_automix.analysis import decision
 from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.measure import LoudnessCurve, Measurement, Meter
 from rt_automix.analysis.profile import MIN_MUSIC_S, Profile, load
@@ -255,30 +256,30 @@ class _Job:
         listener = Listener(self.reader.sample_rate_hz, self.reader.channels, math.inf)
         for block in self.blocks("listening", _sane):
             listener.push(block)
-        style = AutoStyle().settled(listener.statistics, self.style or load(self.config.master.profile))
-        values = params.clamp(self.suggester.suggest(listener, style))
+        style = self.style or load(self.config.master.profile)
+        values, fine_db = decision.settled(listener, self.suggester, style, self.reader.sample_rate_hz)
         gain_db = float(values[_INPUT_GAIN] + values[_DRIVE])
         if self.config.rider.enabled:
-            gain_db = self._find_gain_db(values, gain_db)
-        return self._held_run(values, gain_db, self.config.master.amount)
+            gain_db = self._find_gain_db(values, fine_db, gain_db)
+        return self._held_run(values, fine_db, gain_db, self.config.master.amount)
 
-    def _held_run(self, values: params.Values, gain_db: float, amount: float) -> _Run:
+    def _held_run(self, values: params.Values, fine_db: NDArray[np.float64], gain_db: float, amount: float) -> _Run:
         """An engine with these from the first sample; as in the matcher the drive takes what is above 0 dB."""
         held = values.copy()
         held[_DRIVE] = min(max(gain_db, 0.0), params.HIGH[_DRIVE])
         held[_INPUT_GAIN] = min(max(gain_db - held[_DRIVE], params.LOW[_INPUT_GAIN]), params.HIGH[_INPUT_GAIN])
         still: dict[str, Any] = {"rider.enabled": False, "master.amount": amount}
         engine = self.engine("off", self.config.with_overrides(**still))
-        engine.hold(held)
+        engine.hold(held, fine_db)
         engine.settle()
         return _Run(engine, held, amount * (gain_db - held[_DRIVE] - held[_INPUT_GAIN]))
 
-    def _find_gain_db(self, values: params.Values, wanted_db: float) -> float:
+    def _find_gain_db(self, values: params.Values, fine_db: NDArray[np.float64], wanted_db: float) -> float:
         """Secant on the loudness that the full amount gives; a limiter makes it rise by less than the gain."""
         reach_db = self.config.rider.max_trim_db
         gain_db, slope, last = wanted_db, 1.0, (wanted_db, FLOOR_DB)
         for number in range(GAIN_PASSES):
-            run = self._held_run(values, gain_db, 1.0)
+            run = self._held_run(values, fine_db, gain_db, 1.0)
             for _ in self.through(run, self.blocks(f"finding the gain, pass {number + 1}", _sane)):
                 pass
             lufs = run.engine.meters().integrated_lufs

@@ -16,29 +16,17 @@ from numpy.typing import NDArray
 
 from rt_automix import params
 from rt_automix.analysis import features
-from rt_automix.analysis.auto_style import AutoStyle
+from rt_automix.analysis.decision import Decision
 from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.profile import Profile
 from rt_automix.analysis.suggester import Suggester
-from rt_automix.dsp import fine
 
 DELAY_S = 0.05
 """From the newest sample a suggestion has heard to the first it acts on."""
 
-HURRY = 4.0
-HURRY_S = 10.0
-"""Suggestions may move this much faster while the engine has heard less than this."""
-
-SLOWEST = 0.25
-"""Where there is little confidence suggestions move slower, down to this share of their slew."""
-
-DEAD_BAND_NORM = 0.01
-"""Once arrived, a parameter stays until this share of its range is missing; then it goes all the way."""
-
 SHORT_TERM_S = 3.0
 
 _SHORT_TERM_FRAMES = round(SHORT_TERM_S / features.HOP_S)
-_DEAD_BAND = DEAD_BAND_NORM * (params.HIGH - params.LOW)
 
 
 Publish = Callable[[params.Values, int, float, bool, NDArray[np.float64]], None]
@@ -87,11 +75,8 @@ class Analyst:
         self._ring, self._publish = ring, publish
         self.suggester = suggester
         self._profile, self._is_new_profile = profile, False
-        self.auto = AutoStyle()
         self.interval_samples = features.hop_samples(sample_rate_hz) * hops
-        self.suggestion = params.NEUTRAL.copy()
-        self.fine_gains_db = np.zeros(fine.BAND_COUNT)
-        self._is_moving = np.zeros(params.COUNT, np.bool_)
+        self.decision = Decision(sample_rate_hz, self.interval_samples / sample_rate_hz)
         self.heard_samples = 0
         self.gaps = self.late = 0
         self._sample_rate_hz = sample_rate_hz
@@ -117,9 +102,8 @@ class Analyst:
         if self._hear() or self._is_new_profile:
             self._move()
         effective_at = self.next_at + self._delay_samples
-        self._publish(
-            self.suggestion, effective_at, self.short_term_lufs(), self.listener.is_applause, self.fine_gains_db
-        )
+        suggested, fine_db = self.suggestion, self.fine_gains_db
+        self._publish(suggested, effective_at, self.short_term_lufs(), self.listener.is_applause, fine_db)
         self.late += int(self._ring.written[0]) > effective_at
         self.heard_samples = self.next_at
         return True
@@ -136,20 +120,29 @@ class Analyst:
         return self.listener.recent_lufs(_SHORT_TERM_FRAMES)
 
     def _move(self) -> None:
-        """Step towards what is wanted, as far as it is trusted, no faster than each parameter's slew."""
+        """Decide anew, and step there."""
         profile = self.profile
-        aim = self.auto.follow(self.listener.statistics, profile)
-        wanted = params.clamp(self.suggester.suggest(self.listener, aim))
-        confidence = np.clip(np.nan_to_num(self.suggester.confidence), 0.0, 1.0)
-        away = params.NEUTRAL + confidence * (wanted - params.NEUTRAL) - self.suggestion
-        hurry = HURRY if self.listener.statistics.seconds_heard < HURRY_S else 1.0
-        step = params.SLEW_PER_S * (hurry * self.interval_samples / self._sample_rate_hz)
-        step = step * np.maximum(confidence, SLOWEST)
-        self._is_moving |= np.abs(away) > _DEAD_BAND
-        self.suggestion = self.suggestion + np.where(self._is_moving, np.clip(away, -step, step), 0.0)
-        self._is_moving &= np.abs(away) > step
-        if profile is self.profile and not self._is_moving.any():
+        self.decision.move(self.listener, self.suggester, profile)
+        if profile is self.profile and not self.decision.is_moving:
             self._is_new_profile = False
+
+    @property
+    def suggestion(self) -> params.Values:
+        """The ten parameters that are suggested: float64, shape (params.COUNT,), a view."""
+        return self.decision.suggested
+
+    @suggestion.setter
+    def suggestion(self, values: params.Values) -> None:
+        self.decision.suggested[:] = values
+
+    @property
+    def fine_gains_db(self) -> NDArray[np.float64]:
+        """Gains of the fine bands that are suggested: float64, shape (fine.BAND_COUNT,), a view."""
+        return self.decision.fine_db
+
+    @fine_gains_db.setter
+    def fine_gains_db(self, gains_db: NDArray[np.float64]) -> None:
+        self.decision.fine_db[:] = gains_db
 
     @property
     def profile(self) -> Profile:
@@ -164,10 +157,7 @@ class Analyst:
         """A copy of what `restore` needs."""
         return {
             "listener": self.listener.state(),
-            "auto": self.auto.state(),
-            "suggestion": self.suggestion.copy(),
-            "fine_gains_db": self.fine_gains_db.copy(),
-            "is_moving": self._is_moving.copy(),
+            "decision": self.decision.state(),
             "is_new_profile": self._is_new_profile,
             "heard_samples": self.heard_samples,
         }
@@ -175,9 +165,6 @@ class Analyst:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from where `state` was taken."""
         self.listener.restore(state["listener"])
-        self.auto.restore(state["auto"])
-        self.suggestion = state["suggestion"].copy()
-        self.fine_gains_db = state["fine_gains_db"].copy()
-        self._is_moving = state["is_moving"].copy()
+        self.decision.restore(state["decision"])
         self._is_new_profile = state["is_new_profile"]
         self.heard_samples = state["heard_samples"]

@@ -174,8 +174,8 @@ def _want_fine(statistics, matrix, share, passing, work):
         matching.clamp(wanted)
 
 
-@kernel("void(float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1])")
-def take(statistics, matrix, elapsed_s, decision, passing, work):
+@kernel("void(float64[::1], float64[::1], float64, float64, float64[::1], float64[::1], float64[::1])")
+def take(statistics, matrix, fine_share, elapsed_s, decision, passing, work):
     """Take what is wanted and how far to go with it, whoever said so, and step towards it.
 
     Parameters
@@ -183,6 +183,8 @@ def take(statistics, matrix, elapsed_s, decision, passing, work):
     statistics : float64, shape (layout.STATISTICS_SIZE,)
     matrix : float64, shape (FINE_BANDS * FINE_POINTS,)
         See `fine_tone.solve`.
+    fine_share : float, 0..1
+        How far the fine layer may go: not at all where somebody decides who knows nothing of it.
     elapsed_s : float
         Time since the last decision.
     decision : float64, shape (layout.DECISION_SIZE,), updated
@@ -201,21 +203,21 @@ def take(statistics, matrix, elapsed_s, decision, passing, work):
         if _LOW_SHELF <= k < _LOW_SHELF + equalizer.BAND_COUNT:
             confidence *= sure
         passing[at.CONFIDENCE + k] = confidence
-    share = sure * min(heard_s / TRUST_S, 1.0)
+    share = fine_share * sure * min(heard_s / TRUST_S, 1.0)
     _want_fine(statistics, matrix, share, passing, work)
     hurried_s = elapsed_s * (HURRY if heard_s < HURRY_S else 1.0)
     _step(passing, hurried_s, decision)
     _step_fine(passing, FINE_SLEW_DB_PER_S * hurried_s * max(share, SLOWEST), decision)
 
 
-@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])")
-def arrive(statistics, matrix, decision, passing, work):
+@kernel("void(float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1])")
+def arrive(statistics, matrix, fine_share, decision, passing, work):
     """Be at what is wanted, in full: for music of which nothing is unknown. See `take`.
 
     Thread: worker. Allocates: no.
     """
     matching.clamp(passing[at.WANTED : at.WANTED + _COUNT])
-    _want_fine(statistics, matrix, 1.0, passing, work)
+    _want_fine(statistics, matrix, fine_share, passing, work)
     for k in range(_COUNT):
         decision[at.SUGGESTED + k] = passing[at.WANTED + k]
         decision[at.MOVING + k] = 0.0
@@ -263,7 +265,7 @@ def decide(statistics, wanted, styles, matrix, elapsed_s, decision, passing, wor
     Thread: worker. Allocates: no.
     """
     match(statistics, wanted, styles, decision, passing, work)
-    take(statistics, matrix, elapsed_s, decision, passing, work)
+    take(statistics, matrix, 1.0, elapsed_s, decision, passing, work)
 
 
 @kernel(
@@ -297,5 +299,5 @@ def conclude(statistics, answer, full_norm, none_norm, matrix, elapsed_s, decisi
     matched, values = passing[at.MATCHED : at.MATCHED + _COUNT], passing[at.WANTED : at.WANTED + _COUNT]
     confidence, sure = passing[at.CONFIDENCE : at.CONFIDENCE + _COUNT], work[_SURE : _SURE + _COUNT]
     is_answer = combine(answer, full_norm, none_norm, matched, confidence, values, sure)
-    take(statistics, matrix, elapsed_s, decision, passing, work)
+    take(statistics, matrix, 1.0, elapsed_s, decision, passing, work)
     return is_answer

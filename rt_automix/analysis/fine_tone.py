@@ -31,6 +31,9 @@ LEAST_SHARE = 0.3
 """Below the first and above the third of these it goes less far, down to this share at the others:
 down there rooms, up there codecs say more than the music."""
 
+HOPELESS_DB, HOPELESS_SLOPE_DB = 25.0, 4.0
+"""Where more than this is missing there is next to nothing to boost, as above a codec's cliff."""
+
 DOUBT_DB, DOUBT_S = 4.0, 15.0
 """By so much in RMS over the tone bands may this long a stretch of a song differ from the whole of it: a fair
 margin of 56 songs'. It falls with the root of what has been heard."""
@@ -169,7 +172,8 @@ def _leave(statistics, values, work):
         weights[j] = say[j] / max(total, 1e-12)
     centre(rest, weights)
     for j in range(_POINTS):
-        rest[j] *= _SHARES[j] * (say[j] if rest[j] > 0.0 else 1.0)
+        hope = say[j] / (1.0 + math.exp((rest[j] - HOPELESS_DB) / HOPELESS_SLOPE_DB)) if rest[j] > 0.0 else 1.0
+        rest[j] *= _SHARES[j] * hope
 
 
 @kernel("float64(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64, float64[::1])")

@@ -151,6 +151,7 @@ def measure(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, channels
         side_mid_db=heard.side_mid_db,
         peak_dbtp=peak_dbtp,
         dynamics_db=heard.dynamics_db,
+        fine_db=tuple(heard.fine_db.tolist()),
     )
 
 

@@ -328,7 +328,8 @@ def fine(
     rest_db -= say @ rest_db / say.sum()
     log_hz = np.log(POINTS_HZ)
     low, high = (log_hz - np.log(20.0)) / np.log(3.0), (np.log(26000.0) - log_hz) / np.log(26000.0 / 16000.0)
-    rest_db *= np.clip(np.minimum(low, high), 0.3, 1.0) * np.where(rest_db > 0.0, say, 1.0)
+    hope = np.where(rest_db > 0.0, say / (1.0 + np.exp((rest_db - 25.0) / 4.0)), 1.0)
+    rest_db *= np.clip(np.minimum(low, high), 0.3, 1.0) * hope
     curve_db = share * np.convolve(np.pad(rest_db, 1, mode="edge"), [0.25, 0.5, 0.25], "valid")
     energy = (mid + width_power * side) * features.k_weighting_power(POINTS_HZ) * power_from_db(five_db)
     louder_lu = float(db_from_power(energy @ power_from_db(np.clip(curve_db, -12.0, 12.0)) / energy.sum()))

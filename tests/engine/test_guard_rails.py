@@ -10,10 +10,10 @@ import pytest
 
 from rt_automix import params
 from rt_automix.analysis import features, profile
-from rt_automix.analysis.analyst import DEAD_BAND_NORM, HURRY, SLOWEST
 from rt_automix.analysis.bundle import Bundle
 from rt_automix.analysis.bundle import load as load_bundle
 from rt_automix.analysis.clipping import CLIPPED_SHARE, LONGEST_S
+from rt_automix.analysis.deciding import DEAD_BAND_NORM, HURRY, SLOWEST
 from rt_automix.analysis.layout import CLIPPING_FRAMES
 from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.network import Network
