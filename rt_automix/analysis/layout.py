@@ -15,7 +15,7 @@ from rt_automix.dsp import fft, fine
 FINE_POINTS = fine.POINT_COUNT
 """Points of the fine spectrum: `dsp.fine.POINTS_HZ`."""
 
-FINE_BANDS = 31
+FINE_BANDS = fine.BAND_COUNT
 """Bands of the fine layer: `dsp.fine.CENTRES_HZ`."""
 
 BLOCK_FRAMES = 4
