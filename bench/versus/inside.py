@@ -15,8 +15,8 @@ SUGGESTION_S, WORKER_S, CHAIN_S = (120.0, 20.0), (20.0, 5.0), (10.0, 2.0)
 
 PEER = "pedalboard, whole chain"
 STILL, MOVING = "ours, whole chain, still", "ours, whole chain, moving"
-FINE = "31"
-"""What the name of the row says in which all fine bands move."""
+FINE = "ours, moving with 31 fine bands"
+"""Which an old tree may not have."""
 
 
 class Inside:
@@ -51,9 +51,8 @@ class Inside:
         times_us = {name: row["median"] for name, row in entry["us_per_block"].items()}
         found = {"still_to_peer": ratios[STILL], "moving_to_peer": ratios[MOVING], "moving_us": times_us[MOVING]}
         found["still_us"] = times_us[STILL]
-        for name in ratios:
-            if FINE in name:
-                found["fine_to_peer"] = ratios[name]
+        if FINE in ratios:
+            found["fine_to_peer"] = ratios[FINE]
         return found
 
     def parts(self) -> list[Part]:
