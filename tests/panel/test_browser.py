@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
+import math
 import os
 import shutil
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +19,9 @@ import numpy as np
 import pytest
 import soundfile
 from liverun import LiveRun
+
+from rt_automix import owncurve
+from rt_automix.panel.scope import BANDS_HZ
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -29,7 +35,7 @@ NUMBERS = ("short-term", "momentary", "peak-in", "peak-out")
 CANVASES = ("bar-in", "bar-out", "spectrum", "history", "reduction")
 REST_S, SPAN_S = 0.8, 0.4
 START: dict[str, Any] = {"amount": 1.0, "listen": "master", "freeze": False, "target_lufs": -14.0, "trims": {}}
-START |= {"profile": "balanced", "output_trim_db": 0.0, "ceiling_dbtp": -1.0}
+START |= {"fine_tone": 1.0, "curve": [], "profile": "balanced", "output_trim_db": 0.0, "ceiling_dbtp": -1.0}
 
 
 @dataclass
@@ -315,6 +321,98 @@ def test_steppers_and_trims(house: House, visit: Visit) -> None:
     assert "trim −" in air.get_attribute("aria-valuetext")
     air.press("Delete")
     house.wait(lambda: house.controls["trims"]["air_db"] == 0.0)
+
+
+def drawn_db(house: House) -> dict[str, list[float]]:
+    """Curves of the spectrum as the server tells them."""
+    with urllib.request.urlopen(f"{house.url}api/v1/state", timeout=LIMIT_S) as answer:
+        return json.load(answer)["scope"]
+
+
+def spot(page: Any, frequency_hz: float, gain_db: float) -> tuple[float, float]:
+    """Where that lies on the page, over the spectrum."""
+    box = page.locator("#curve").bounding_box()
+    across = math.log(frequency_hz / 25.0) / math.log(20_000.0 / 25.0)
+    return box["x"] + across * box["width"], box["y"] + (0.5 - gain_db / 24.0) * box["height"]
+
+
+def test_a_point_that_is_drawn_changes_what_is_applied_and_a_preset_keeps_it(house: House, visit: Visit) -> None:
+    page = visit.open()
+    house.run.command(set={"fine_tone": 0.0})  # the own curve alone
+    page.mouse.move(*spot(page, 1000.0, 0.0))
+    page.mouse.down()
+    page.mouse.move(*spot(page, 1000.0, 4.0), steps=8)
+    page.mouse.up()
+    curve = house.wait(
+        lambda: house.controls["curve"] and house.controls["curve"][0][1] > 3.7 and house.controls["curve"]
+    )
+    assert len(curve) == 1 and curve[0] == pytest.approx([1000.0, 4.0], rel=0.05)
+    band = int(np.abs(BANDS_HZ - 1000.0).argmin())
+    house.wait(lambda: abs(drawn_db(house)["fine_db"][band] - 4.0) < 0.5)
+    assert max(np.abs(drawn_db(house)["fine_db"])) < 4.5 and abs(drawn_db(house)["fine_db"][0]) < 0.3
+    page.fill("#preset-name", "My curve")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[aria-label='Recall My curve']")
+    page.click("#curve-reset")
+    house.wait(lambda: house.controls["curve"] == [] and max(np.abs(drawn_db(house)["fine_db"])) < 0.05)
+    assert page.locator(".curve-point").count() == 0
+    page.click("[aria-label='Recall My curve']")
+    house.wait(lambda: house.controls["curve"] == curve and drawn_db(house)["fine_db"][band] > 3.5)
+    page.wait_for_selector(".curve-point")
+    assert visit.complaints == []
+
+
+def test_points_by_keys_and_how_they_go_again(house: House, visit: Visit) -> None:
+    page = visit.open()
+    page.focus("#curve-add")
+    page.keyboard.press("Enter")
+    ((hz, gain_db),) = house.wait(lambda: house.controls["curve"])
+    assert gain_db == 0.0
+    for key in ("ArrowUp", "ArrowUp", "PageDown", "ArrowRight"):
+        page.keyboard.press(key)
+    house.wait(lambda: house.controls["curve"] == [pytest.approx([hz * 2 ** (1 / 12), -1.0], abs=0.1)])
+    assert "−1.0 dB" in page.get_by_role("slider", name="Own curve, point 1").get_attribute("aria-valuetext")
+    page.keyboard.press("Delete")
+    house.wait(lambda: house.controls["curve"] == [])
+    page.mouse.click(*spot(page, 300.0, -3.0))
+    house.wait(lambda: len(house.controls["curve"]) == 1)
+    page.wait_for_timeout(500)
+    page.mouse.dblclick(*spot(page, 300.0, -3.0))
+    house.wait(lambda: house.controls["curve"] == [])
+    for octave in range(9):
+        page.mouse.click(*spot(page, 40.0 * 2.0**octave, 2.0))
+    page.wait_for_selector("#toasts:has-text('8 points are the most')")
+    house.wait(lambda: len(house.controls["curve"]) == 8)
+    page.focus("#fine-tone")
+    page.keyboard.press("ArrowDown")
+    house.wait(lambda: house.controls["fine_tone"] == pytest.approx(0.95))
+
+
+def test_a_finger_s_tap_draws_and_its_swipe_scrolls(house: House, visit: Visit) -> None:
+    page = visit.open(PHONE, has_touch=True, is_mobile=True)
+    page.locator("#curve").scroll_into_view_if_needed()
+    page.touchscreen.tap(*spot(page, 200.0, -5.0))
+    (point,) = house.wait(lambda: house.controls["curve"])
+    assert point[0] == pytest.approx(200.0, rel=0.1) and point[1] == pytest.approx(-5.0, abs=0.5)
+    assert page.evaluate("getComputedStyle(document.getElementById('curve')).touchAction") == "pan-y"
+
+
+def test_the_line_that_is_drawn_is_the_one_that_is_heard(visit: Visit) -> None:
+    page = visit.open()
+    rng = np.random.default_rng(11)
+    for count in range(9):
+        octaves = np.cumsum(rng.uniform(0.1, 1.1, count))
+        points = [
+            [25.0 * 2.0**octave, gain_db] for octave, gain_db in zip(octaves, rng.uniform(-6, 6, count), strict=True)
+        ]
+        ours = page.evaluate(
+            """async ([points, frequencies_hz]) => {
+                const { curveDb } = await import(new URL("static/curve.js", document.baseURI));
+                return frequencies_hz.map((hz) => curveDb(points, hz));
+            }""",
+            [points, BANDS_HZ.tolist()],
+        )
+        assert np.abs(np.array(ours) - owncurve.gains_db(points, BANDS_HZ)).max() < 1e-9
 
 
 def test_two_browsers_stay_in_step_and_a_reload_keeps_state(house: House, visit: Visit) -> None:
