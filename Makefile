@@ -6,7 +6,7 @@ READY := $(VENV)/ready
 CAN_TRAIN := $(VENV)/can-train
 MUSIC ?= $(HOME)/.cache/rt_automix/music
 
-.PHONY: demo test lint music bench clean
+.PHONY: demo test lint music bench wheel clean
 
 demo: $(READY)
 	$(BIN)/rt-automix demo
@@ -29,6 +29,10 @@ music:
 
 bench: $(READY)
 	$(BIN)/python -m bench all --quick
+
+wheel: $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check "setuptools>=77"
+	RT_AUTOMIX_SHIP=1 $(BIN)/pip wheel --disable-pip-version-check --no-deps --no-build-isolation -w dist .
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Choose another: make PYTHON=python3.12"; exit 1; }
