@@ -36,6 +36,9 @@ FINE_DEAD_BAND_DB = 0.25
 FLAT_DB = 0.5
 """A fine curve none of whose bands is worth this much is none: the layer is flat, and costs nothing."""
 
+STYLE_SHARE = 0.5
+"""A style is a direction: the fine layer goes half of the way there; to a reference it goes all of it."""
+
 ROUNDING_NORM = 1e-3
 """Answers this far outside 0..1 are rounding, as of int8; more is a fault."""
 
@@ -163,7 +166,8 @@ def _want_fine(statistics, matrix, share, passing, work):
     for b in range(at.FINE_BANDS):
         gains[b] = 0.0
     if statistics[at.HEARD_FRAMES] * HOP_S >= matching.MIN_MUSIC_S and aim[at.AIM_IS_AUTO] == 0.0 and share > 0.0:
-        change_lu = fine_tone.solve(statistics, aim, wanted, matrix, work, share, gains)
+        reach = share if aim[at.AIM_HAS_FINE] != 0.0 else STYLE_SHARE * share
+        change_lu = fine_tone.solve(statistics, aim, wanted, matrix, work, reach, gains)
     for b in range(at.FINE_BANDS):
         most_db = max(most_db, abs(gains[b]))
     if most_db < FLAT_DB:

@@ -33,7 +33,7 @@ HANDHELD = {"tablet": TABLET, "tablet upright": (768, 1024), "phone": PHONE, "ph
 LIMIT_S = 15.0
 NUMBERS = ("short-term", "momentary", "peak-in", "peak-out")
 CANVASES = ("bar-in", "bar-out", "spectrum", "history", "reduction")
-REST_S, SPAN_S = 0.8, 0.4
+REST_S, SPAN_S = 3.5, 0.4
 START: dict[str, Any] = {"amount": 1.0, "listen": "master", "freeze": False, "target_lufs": -14.0, "trims": {}}
 START |= {"fine_tone": 1.0, "curve": [], "profile": "balanced", "output_trim_db": 0.0, "ceiling_dbtp": -1.0}
 
