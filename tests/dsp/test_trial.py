@@ -96,4 +96,6 @@ def test_it_is_near_the_real_limiter(gain_db):
     limiter.process(limiter.new_state(), limiter.new_settings(RATE_HZ, True), np.float32(CEILING_LIN), out[0], out[1])
     loudness.process(state, out[0], out[1])
     found = Trial(ticks, RATE_HZ, CEILING_LIN).loudness_lufs(gain_db)
-    assert found == pytest.approx(loudness.integrated_lufs(state), abs=0.2)  # white noise limited by 12 dB is the worst: 0.15
+    assert found == pytest.approx(
+        loudness.integrated_lufs(state), abs=0.2
+    )  # white noise limited by 12 dB is the worst: 0.15
