@@ -55,9 +55,8 @@ _STYLE: Any = {
 _PICTURE = {
     "Loudness": ((0.07, 0.555, 0.41, 0.255), panels.loudness),
     "Spectrum": ((0.575, 0.555, 0.41, 0.255), panels.spectrum),
-    "Gain reduction": ((0.07, 0.085, 0.22, 0.285), panels.reduction),
-    "Equaliser": ((0.355, 0.085, 0.24, 0.285), panels.response),
-    "Parameters": ((0.745, 0.045, 0.18, 0.325), panels.settled),
+    "Gain reduction": ((0.07, 0.085, 0.41, 0.285), panels.reduction),
+    "Parameters": ((0.655, 0.045, 0.26, 0.325), panels.settled),
 }
 """Panels of the picture: left, bottom, width and height as shares of it."""
 _PAGE = {
@@ -95,7 +94,7 @@ def _svg(figure: Figure, name: str, alt: str) -> str:
 
 
 def picture(result: RenderResult) -> bytes:
-    """Five panels under a headline, as a PNG of 1600 x 1000 pixels.
+    """Four panels under a headline, as a PNG of 1600 x 1000 pixels.
 
     Thread: main. Allocates: yes.
     """

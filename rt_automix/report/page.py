@@ -48,7 +48,7 @@ _FIGURES = {
     "spectrum": (
         "Spectrum",
         "How much there is of each pitch on average, from bass to treble, against the style that was aimed at; "
-        "below it what the equaliser did: five broad bands, and 31 fine ones that do what is left.",
+        "below it what the equaliser did.",
     ),
     "gain": (
         "Gain over time",

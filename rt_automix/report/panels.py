@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rt_automix import params
-from rt_automix.dsp import thirds
+from rt_automix.dsp import equalizer
 from rt_automix.render import RenderResult
 from rt_automix.report import curves
 from rt_automix.report.words import no_loudness, printable, setting
@@ -21,7 +21,7 @@ Axes = Any
 
 INK, MUTED, FAINT = "#1a1a1a", "#5f5f5f", "#e6e6e6"
 BEFORE, AFTER, AIM = "#8c8c8c", "#0072b2", "#d55e00"
-EQUALIZER, FINE, COMPRESSOR, LIMITER = "#009e73", "#cc79a7", "#0072b2", "#d55e00"
+EQUALIZER, COMPRESSOR, LIMITER = "#009e73", "#0072b2", "#d55e00"
 DASHED = (0, (4, 2))
 
 POINTS = 800
@@ -98,18 +98,16 @@ def spectrum(axes: Axes, result: RenderResult) -> None:
 
 
 def response(axes: Axes, result: RenderResult) -> None:
-    """What the equaliser did: the settled curve, the fine bands' part of it, and the range it moved in."""
+    """What the equaliser did: the settled curve, and the range it moved in."""
     frequencies_hz = np.geomspace(30.0, 18000.0, 200)
-    low_db, median_db, high_db = curves.equalizer_spread_db(result.history, frequencies_hz, result.sample_rate_hz)
-    axes.plot(frequencies_hz, median_db, color=EQUALIZER, linewidth=1.5, label="all bands")
-    axes.fill_between(frequencies_hz, low_db, high_db, color=EQUALIZER, alpha=0.2, linewidth=0.0, label="its moves")
-    gains_db = curves.settled_fine_db(result.history)
-    if gains_db.any():
-        fine_db = thirds.magnitude_db(gains_db, frequencies_hz, result.sample_rate_hz)
-        axes.plot(frequencies_hz, fine_db, color=FINE, linewidth=0.9, label="fine bands")
-        low_db = np.minimum(low_db, fine_db)
-        high_db = np.maximum(high_db, fine_db)
+    low_db, median_db, high_db = curves.equalizer_spread_db(result.history, frequencies_hz)
+    axes.plot(frequencies_hz, median_db, color=EQUALIZER, linewidth=1.5, label="equaliser, median")
+    axes.fill_between(
+        frequencies_hz, low_db, high_db, color=EQUALIZER, alpha=0.2, linewidth=0.0, label="where it moved"
+    )
     axes.axhline(0.0, color=MUTED, linewidth=0.6)
+    for _, centre_hz in equalizer.BANDS:
+        axes.plot(centre_hz, np.interp(centre_hz, frequencies_hz, median_db), "o", color=EQUALIZER, markersize=3.5)
     reach_db = max(3.0, 1.0 - low_db.min(), high_db.max() + 1.0)
     axes.set_ylim(-reach_db, reach_db)
     axes.set_ylabel("Gain (dB)")

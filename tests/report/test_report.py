@@ -20,11 +20,10 @@ from hypothesis import strategies as st
 from rt_automix import params, report
 from rt_automix.analysis.measure import LoudnessCurve
 from rt_automix.demo.song import render_song
-from rt_automix.dsp import thirds
 from rt_automix.errors import UserError
 from rt_automix.io.files.audio import AudioWriter
 from rt_automix.render import History, RenderResult, render
-from rt_automix.report import curves, figures, notes, page, words
+from rt_automix.report import curves, notes, page, words
 
 RATE_HZ = 48000
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -57,7 +56,7 @@ def hour(song) -> RenderResult:
     curve = LoudnessCurve(time_s, rng.normal(-20.0, 4.0, 36000), rng.normal(-20.0, 3.0, 36000))
     values = params.denormalise(rng.random((36000, params.COUNT)))
     reductions_db = rng.random((4, 36000)) * 6.0
-    history = History(time_s, values, values, *reductions_db, rng.uniform(-6.0, 6.0, (36000, 31)))
+    history = History(time_s, values, values, *reductions_db)
     return replace(song, duration_s=3600.0, input_curve=curve, output_curve=curve, history=history)
 
 
@@ -117,23 +116,6 @@ def test_the_page_refers_to_nothing_outside(song_page):
     assert not re.search(r"https?:|//\w|@import|\bsrc\s*=", song_page)
     assert all(value.startswith("#") for value in read.values("href"))
     assert not {"script", "link", "img", "iframe", "object", "image"} & set(read.tags)
-
-
-def test_the_equaliser_that_is_drawn_is_five_bands_and_the_fine_ones(song):
-    """In a render whose fine bands were held: the response is theirs on top of the five's, and the words say so."""
-    gains_db = np.zeros(31)
-    gains_db[21], gains_db[10] = -4.0, 2.5  # 2.5 kHz, 200 Hz
-    history = replace(song.history, fine_gains_db=np.tile(gains_db, (song.history.time_s.size, 1)))
-    flat = replace(song.history, fine_gains_db=np.zeros_like(history.fine_gains_db))
-    hz = np.geomspace(30.0, 18000.0, 50)
-    with_them, without = (curves.equalizer_spread_db(one, hz, RATE_HZ)[1] for one in (history, flat))
-    assert np.abs(with_them - without - thirds.magnitude_db(gains_db, hz, RATE_HZ)).max() < 1e-9
-    assert np.array_equal(curves.settled_fine_db(history), gains_db)
-    assert notes.fine_words(replace(song, history=history)) == "up to −4.0 dB, at 2.5 kHz"
-    assert notes.fine_words(replace(song, history=flat)) == "flat"
-    assert "up to −4.0 dB, at 2.5 kHz" in notes.ALT["spectrum"](replace(song, history=history))
-    drawn = figures.drawings(replace(song, history=history))["spectrum"]
-    assert "fine bands" in drawn and "fine bands" not in figures.drawings(replace(song, history=flat))["spectrum"]
 
 
 def test_every_figure_says_in_words_what_it_shows(song, song_page):
