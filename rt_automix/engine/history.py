@@ -29,6 +29,8 @@ class History:
         Gain reductions, positive.
     gain_db, trim_db : float64, shape (k,)
         All gain that was applied, and the share of it that the loudness loop decided.
+    fine_gains_db : float64, shape (k, 31)
+        Gains of the fine bands as they were applied.
     """
 
     time_s: NDArray[np.float64]
@@ -38,6 +40,7 @@ class History:
     limiting_db: NDArray[np.float64]
     gain_db: NDArray[np.float64]
     trim_db: NDArray[np.float64]
+    fine_gains_db: NDArray[np.float64]
 
     def settled(self, after_s: float) -> dict[str, float]:
         """Median of each applied parameter and of `gain_db` after a time, or of all if it ended before."""
@@ -75,7 +78,7 @@ class Recorder:
         messages : float64, shape (k, layout.SUGGESTION_SIZE)
             One for each of the analyst's intervals that ends in the block, or none.
 
-        Thread: worker | main. Allocates: yes; 200 bytes are kept for every STEP_S.
+        Thread: worker | main. Allocates: yes; 450 bytes are kept for every STEP_S.
         """
         left, right = block[0], block[-1] if len(block) == 2 else block[0].copy()
         rows = np.empty((left.size // self._step_samples + 1, record.COLUMNS))
@@ -95,7 +98,7 @@ class Recorder:
             self._is_noted = True
         table = np.concatenate(self._rows)
         time_s = (table[:, record.POSITION] - self.engine.latency_samples) / self.engine.sample_rate_hz
-        compression_db, limiting_db, gain_db, of_that_db = table[:, record.GAINS :].T
+        compression_db, limiting_db, gain_db, of_that_db = table[:, record.GAINS : record.FINE].T
         return History(
             time_s,
             table[:, record.SUGGESTED : record.APPLIED],
@@ -104,4 +107,5 @@ class Recorder:
             limiting_db,
             gain_db + trim_db,
             of_that_db + trim_db,
+            table[:, record.FINE :],
         )

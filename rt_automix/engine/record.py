@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rt_automix import params
-from rt_automix.dsp import atomics
+from rt_automix.dsp import atomics, fine
 from rt_automix.dsp.jit import kernel
 from rt_automix.engine import layout as at
 from rt_automix.engine.chain import process_pair
@@ -12,7 +12,8 @@ from rt_automix.engine.chain import process_pair
 POSITION, SUGGESTED = 0, 1
 APPLIED = SUGGESTED + params.COUNT
 GAINS = APPLIED + params.COUNT
-COLUMNS = GAINS + 4
+FINE = GAINS + 4
+COLUMNS = FINE + fine.BAND_COUNT
 
 
 @kernel("void(float64[::1], int64[::1], float64[::1], float64[::1])")
@@ -27,6 +28,8 @@ def note(f64, i64, suggested, row):
     row[GAINS + 1] = f64[slot + at.M_LIMITING_DB]
     row[GAINS + 2] = f64[slot + at.M_GAIN_DB]
     row[GAINS + 3] = f64[slot + at.M_TRIM_DB]
+    for k in range(fine.BAND_COUNT):
+        row[FINE + k] = f64[slot + at.M_FINE + k]
 
 
 @kernel(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rt_automix import params
 from rt_automix.analysis.measure import LoudnessCurve
 from rt_automix.analysis.tone import tone_edges_hz
-from rt_automix.dsp import equalizer
+from rt_automix.dsp import equalizer, thirds
 from rt_automix.render import SETTLING_S, History
 
 Array = NDArray[np.float64]
@@ -96,14 +96,35 @@ def settled(history: History) -> Array:
     return np.percentile(history.applied[late(history)], SPREAD_PERCENT, axis=0)
 
 
-def equalizer_spread_db(history: History, frequencies_hz: Array) -> Array:
-    """Low end, median and high end of the equaliser's response: float64, shape (3, frequencies)."""
-    moments = history.applied[late(history)] if history.time_s.size else params.NEUTRAL[None, :]
+def equalizer_spread_db(history: History, frequencies_hz: Array, sample_rate_hz: int) -> Array:
+    """Low end, median and high end of the equaliser's response, five bands and the fine ones.
+
+    Returns
+    -------
+    float64, shape (3, frequencies)
+    """
+    if history.time_s.size == 0:
+        return np.zeros((len(SPREAD_PERCENT), frequencies_hz.size))
+    moments = np.flatnonzero(late(history))
     responses_db = [
-        equalizer.analog_magnitude_db(gains_db, frequencies_hz)
-        for gains_db in moments[:: 1 + len(moments) // _SPREAD_MOMENTS, _GAINS]
+        equalizer.analog_magnitude_db(history.applied[moment, _GAINS], frequencies_hz)
+        + thirds.magnitude_db(history.fine_gains_db[moment], frequencies_hz, sample_rate_hz)
+        for moment in moments[:: 1 + len(moments) // _SPREAD_MOMENTS]
     ]
     return np.percentile(responses_db, SPREAD_PERCENT, axis=0)
+
+
+def settled_fine_db(history: History) -> Array:
+    """Median of each fine band's gain once settled: float64, shape (31,)."""
+    if history.time_s.size == 0:
+        return np.zeros(thirds.BAND_COUNT)
+    return np.asarray(np.median(history.fine_gains_db[late(history)], axis=0))
+
+
+def equalizer_parts_db(history: History, frequencies_hz: Array, sample_rate_hz: int) -> tuple[Array, Array]:
+    """Responses of the five bands and of the fine ones at their settled gains."""
+    five_db = equalizer.analog_magnitude_db(settled(history)[1, _GAINS], frequencies_hz)
+    return five_db, thirds.magnitude_db(settled_fine_db(history), frequencies_hz, sample_rate_hz)
 
 
 def stuck_trim_db(history: History) -> float:

@@ -53,22 +53,23 @@ _STYLE: Any = {
 }
 
 _PICTURE = {
-    "Loudness": ((0.07, 0.555, 0.41, 0.255), panels.loudness),
-    "Spectrum": ((0.575, 0.555, 0.41, 0.255), panels.spectrum),
-    "Gain reduction": ((0.07, 0.085, 0.41, 0.285), panels.reduction),
-    "Parameters": ((0.655, 0.045, 0.26, 0.325), panels.settled),
+    "Loudness": ((0.07, 0.52, 0.26, 0.29), panels.loudness),
+    "Gain reduction": ((0.07, 0.085, 0.26, 0.29), panels.reduction),
+    "Spectrum": ((0.415, 0.52, 0.315, 0.29), panels.spectrum),
+    "Equaliser": ((0.415, 0.085, 0.315, 0.29), panels.response),
+    "Parameters": ((0.765, 0.065, 0.22, 0.745), panels.settled),
 }
-"""Panels of the picture: left, bottom, width and height as shares of it."""
+"""Panels of the picture: left, bottom, width and height as shares of it. A column has one axis of time or frequency."""
 _PAGE = {
     "loudness": (2.9, {panels.loudness: 1.0}),
-    "spectrum": (4.6, {panels.spectrum: 2.0, panels.response: 1.0}),
+    "spectrum": (5.4, {panels.spectrum: 1.4, panels.response: 1.0}),
     "gain": (3.9, {panels.reduction: 1.0, panels.gain: 1.0}),
 }
 """Height in inches of each figure of the page, and its panels from top to bottom with their shares of it."""
 
 
 @contextmanager
-def _figure(width_in: float, height_in: float) -> Iterator[Figure]:
+def empty(width_in: float, height_in: float) -> Iterator[Figure]:
     """An empty figure in the house's style, with no part in pyplot's global state."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -94,22 +95,35 @@ def _svg(figure: Figure, name: str, alt: str) -> str:
 
 
 def picture(result: RenderResult) -> bytes:
-    """Four panels under a headline, as a PNG of 1600 x 1000 pixels.
+    """Five panels under a headline, as a PNG of 1600 x 1000 pixels.
 
     Thread: main. Allocates: yes.
     """
     buffer = io.BytesIO()
-    title, subtitle = notes.picture_titles(result)
-    with _figure(*PICTURE_INCHES) as figure:
-        figure.set_layout_engine("none")  # a fixed size has fixed places, so that panels line up
-        figure.text(0.012, 0.955, title, fontsize=11.5, weight="bold")
-        figure.text(0.012, 0.915, subtitle, color=MUTED)
-        for name, (place, draw) in _PICTURE.items():
-            axes = figure.add_axes(place)
-            axes.set_title(name, pad=18.0)
-            draw(axes, result)
+    with empty(*PICTURE_INCHES) as figure:
+        compose(figure, result)
         figure.savefig(buffer, format="png", dpi=PICTURE_DPI, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def compose(figure: Figure, result: RenderResult) -> None:
+    """Draw the picture on an empty figure of PICTURE_INCHES."""
+    title, subtitle = notes.picture_titles(result)
+    figure.set_layout_engine("none")  # a fixed size has fixed places, so that panels line up
+    _fit(figure.text(0.012, 0.955, title, fontsize=11.5, weight="bold"), figure)
+    _fit(figure.text(0.012, 0.915, subtitle, color=MUTED), figure)
+    for name, (place, draw) in _PICTURE.items():
+        axes = figure.add_axes(place)
+        axes.set_title(name, pad=18.0)
+        draw(axes, result)
+        if place[1] > 0.5:
+            axes.set_xlabel("")  # the panel below says it
+
+
+def _fit(text: Any, figure: Figure) -> None:
+    """Make a line smaller if it is too wide for the figure: some scripts, and some names, have wide letters."""
+    width_share = text.get_window_extent().width / figure.bbox.width
+    text.set_fontsize(text.get_fontsize() * min(1.0, 0.97 / width_share))
 
 
 def drawings(result: RenderResult) -> dict[str, str]:
@@ -119,13 +133,13 @@ def drawings(result: RenderResult) -> dict[str, str]:
     """
     found = {}
     for name, (height_in, stack) in _PAGE.items():
-        with _figure(PAGE_INCHES, height_in) as figure:
+        with empty(PAGE_INCHES, height_in) as figure:
             rows = figure.subplots(len(stack), squeeze=False, sharex=True, height_ratios=list(stack.values()))[:, 0]
             for axes, draw in zip(rows, stack, strict=True):
                 draw(axes, result)
                 axes.label_outer()
             found[name] = _svg(figure, name, notes.ALT[name](result))
-    with _figure(PAGE_INCHES, 6.4) as figure:
+    with empty(PAGE_INCHES, 6.4) as figure:
         panels.parameters(figure.subplots(5, 2, sharex=True).T.ravel(), result)
         found["parameters"] = _svg(figure, "parameters", notes.ALT["parameters"](result))
     return found

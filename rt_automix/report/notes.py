@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from rt_automix import params
+from rt_automix.dsp import thirds
 from rt_automix.render import RenderResult
 from rt_automix.report import curves
 from rt_automix.report.words import (
@@ -22,6 +25,8 @@ from rt_automix.report.words import (
 )
 
 TARGET_TOLERANCE_LU = 0.5
+FLAT_DB = 0.05
+"""A fine equaliser whose largest gain rounds to nothing did nothing."""
 
 
 def run_facts(result: RenderResult) -> list[tuple[str, str]]:
@@ -30,6 +35,7 @@ def run_facts(result: RenderResult) -> list[tuple[str, str]]:
     return [
         ("Style", printable(result.style.name)),
         ("Amount", f"{number(100.0 * result.amount, 0)} %"),
+        ("Largest fine gain", fine_words(result)),
         ("Target", f"{number(result.target_lufs)} LUFS"),
         ("Ceiling", f"{number(result.ceiling_dbtp, 2)} dBTP"),
         ("Audio", f"{result.sample_rate_hz / 1000.0:g} kHz, {'mono' if result.channels == 1 else 'stereo'}"),
@@ -37,6 +43,17 @@ def run_facts(result: RenderResult) -> list[tuple[str, str]]:
         ("Latency when live", f"{result.latency_samples} samples ({_latency_ms(result)} ms)"),
         ("Speed", f"{speed} × real time"),
     ]
+
+
+def fine_words(result: RenderResult) -> str:
+    """The largest gain of the fine bands once settled, and where."""
+    gains_db = curves.settled_fine_db(result.history)
+    largest = int(np.abs(gains_db).argmax())
+    if abs(gains_db[largest]) < FLAT_DB:
+        return "none"
+    centre_hz = float(thirds.CENTRES_HZ[largest])
+    pitch = f"{number(centre_hz, 0)} Hz" if centre_hz < 999.5 else f"{centre_hz / 1000.0:.2g} kHz"
+    return f"{number(gains_db[largest], sign=True)} dB at {pitch}"
 
 
 def _latency_ms(result: RenderResult) -> str:
@@ -126,7 +143,8 @@ def _loudness(result: RenderResult) -> str:
 
 
 def _spectrum(result: RenderResult) -> str:
-    text = f"Long-term spectrum against the style {printable(result.style.name)}, and the equaliser's response."
+    text = f"Long-term spectrum against the style {printable(result.style.name)}, and the equaliser's response: "
+    text += f"five bands and 31 fine ones; largest fine gain: {fine_words(result)}."
     if result.input_profile is None or result.output_profile is None:
         return text
     changes = tone_changes_db(result.input_profile, result.output_profile)

@@ -48,7 +48,8 @@ _FIGURES = {
     "spectrum": (
         "Spectrum",
         "How much there is of each pitch on average, from bass to treble, against the style that was aimed at; "
-        "below it what the equaliser did.",
+        "below it what the equaliser did: five broad bands, 31 fine ones that do what is left, and both together; "
+        "grey is where they moved.",
     ),
     "gain": (
         "Gain over time",

@@ -14,14 +14,14 @@ from rt_automix import params
 from rt_automix.dsp import equalizer
 from rt_automix.render import RenderResult
 from rt_automix.report import curves
-from rt_automix.report.words import no_loudness, printable, setting
+from rt_automix.report.words import no_loudness, setting
 
 Axes = Any
 """Matplotlib's, which only `figures` imports."""
 
 INK, MUTED, FAINT = "#1a1a1a", "#5f5f5f", "#e6e6e6"
 BEFORE, AFTER, AIM = "#8c8c8c", "#0072b2", "#d55e00"
-EQUALIZER, COMPRESSOR, LIMITER = "#009e73", "#0072b2", "#d55e00"
+EQUALIZER, FINE, COMPRESSOR, LIMITER = "#009e73", "#cc79a7", "#0072b2", "#d55e00"
 DASHED = (0, (4, 2))
 
 POINTS = 800
@@ -32,9 +32,10 @@ _TIME_STEPS_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 30
 _UNIT_LABELS = {"x": "×", "lin": "linear"}
 
 
-def _legend(axes: Axes) -> None:
-    """In one row above the axes, so that it never covers a curve."""
-    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.02), ncols=4)
+def _legend(axes: Axes, drawn: dict[str, Any] | None = None) -> None:
+    """In one row above the axes, so that it never covers a curve; of what has a label, or of what is given."""
+    entries = () if drawn is None else (list(drawn.values()), list(drawn))
+    axes.legend(*entries, loc="lower left", bbox_to_anchor=(0.0, 1.02), ncols=4)
 
 
 def _time_axis(axes: Axes, duration_s: float) -> None:
@@ -64,6 +65,7 @@ def loudness(axes: Axes, result: RenderResult) -> None:
     axes.set_ylim(min(max(min(drawn) - 2.0, high_lufs - 40.0), high_lufs - 15.0), high_lufs)
     if len(drawn) == 1:
         axes.text(0.5, 0.4, no_loudness(result), transform=axes.transAxes, ha="center", color=MUTED)
+    axes.locator_params(axis="y", nbins=5, integer=True)
     axes.set_ylabel("Short-term (LUFS)" if window_s == curves.SHORT_TERM_S else "Momentary (LUFS)")
     _time_axis(axes, result.duration_s)
     _legend(axes)
@@ -79,14 +81,13 @@ def _frequency_axis(axes: Axes) -> None:
 
 
 def spectrum(axes: Axes, result: RenderResult) -> None:
-    """Long-term spectra before and after, against the style's."""
+    """Long-term spectra before and after, against the one that was aimed at."""
     centres_hz = curves.band_centres_hz()
-    style_label = f"style: {printable(result.style.name, longest=24)}"
     drawn = []
     for profile, label, line in (
         (result.input_profile, "before", {"color": BEFORE, "linewidth": 1.1}),
         (result.output_profile, "after", {"color": AFTER, "linewidth": 1.5}),
-        (result.style, style_label, {"color": AIM, "linewidth": 1.1, "linestyle": DASHED}),
+        (result.style, "target", {"color": AIM, "linewidth": 1.1, "linestyle": DASHED}),
     ):
         if profile is not None:
             axes.plot(centres_hz, profile.bands_db, label=label, **line)
@@ -98,21 +99,24 @@ def spectrum(axes: Axes, result: RenderResult) -> None:
 
 
 def response(axes: Axes, result: RenderResult) -> None:
-    """What the equaliser did: the settled curve, and the range it moved in."""
+    """What the equaliser did: five bands, the fine ones on top of them, both together and the range it moved in."""
     frequencies_hz = np.geomspace(30.0, 18000.0, 200)
-    low_db, median_db, high_db = curves.equalizer_spread_db(result.history, frequencies_hz)
-    axes.plot(frequencies_hz, median_db, color=EQUALIZER, linewidth=1.5, label="equaliser, median")
-    axes.fill_between(
-        frequencies_hz, low_db, high_db, color=EQUALIZER, alpha=0.2, linewidth=0.0, label="where it moved"
-    )
+    five_db, fine_db = curves.equalizer_parts_db(result.history, frequencies_hz, result.sample_rate_hz)
+    low_db, median_db, high_db = curves.equalizer_spread_db(result.history, frequencies_hz, result.sample_rate_hz)
+    moved = axes.fill_between(frequencies_hz, low_db, high_db, color=INK, alpha=0.12, linewidth=0.0)
+    axes.fill_between(frequencies_hz, fine_db, 0.0, color=FINE, alpha=0.35, linewidth=0.0)
+    (fine,) = axes.plot(frequencies_hz, fine_db, color=FINE, linewidth=1.0)
+    (five,) = axes.plot(frequencies_hz, five_db, color=EQUALIZER, linewidth=1.1, linestyle=DASHED)
+    (both,) = axes.plot(frequencies_hz, median_db, color=INK, linewidth=1.5)
+    centres_hz = [centre_hz for _, centre_hz in equalizer.BANDS]
+    axes.plot(centres_hz, np.interp(centres_hz, frequencies_hz, five_db), "o", color=EQUALIZER, markersize=3.0)
     axes.axhline(0.0, color=MUTED, linewidth=0.6)
-    for _, centre_hz in equalizer.BANDS:
-        axes.plot(centre_hz, np.interp(centre_hz, frequencies_hz, median_db), "o", color=EQUALIZER, markersize=3.5)
-    reach_db = max(3.0, 1.0 - low_db.min(), high_db.max() + 1.0)
+    reach_db = max(3.0, 1.0 + max(np.abs(drawn_db).max() for drawn_db in (low_db, high_db, five_db, fine_db)))
     axes.set_ylim(-reach_db, reach_db)
+    axes.locator_params(axis="y", nbins=7, integer=True)
     axes.set_ylabel("Gain (dB)")
     _frequency_axis(axes)
-    _legend(axes)
+    _legend(axes, {"5 bands": five, "31 fine": fine, "both, range": (moved, both)})
 
 
 def reduction(axes: Axes, result: RenderResult) -> None:
@@ -173,20 +177,17 @@ def parameters(panels: Sequence[Axes], result: RenderResult) -> None:
 
 def settled(axes: Axes, result: RenderResult) -> None:
     """Where each parameter settled in its range: a bar from neutral to the median, a line for what it moved in."""
-    spread_norm = params.normalise(curves.settled(result.history))
-    neutral_norm = params.normalise(params.NEUTRAL)
+    low, median, high = curves.settled(result.history)
+    low_norm, median_norm, high_norm, neutral_norm = map(params.normalise, (low, median, high, params.NEUTRAL))
     rows = np.arange(params.COUNT)
-    axes.barh(rows, 1.0, height=0.62, color=FAINT)
-    axes.barh(rows, spread_norm[1] - neutral_norm, left=neutral_norm, height=0.62, color=AFTER)
-    axes.hlines(rows, spread_norm[0], spread_norm[2], color=INK, linewidth=1.0)
-    axes.vlines(neutral_norm, rows - 0.42, rows + 0.42, color=INK, linewidth=1.0)
-    for row, (param, value) in enumerate(zip(params.PARAMS, curves.settled(result.history)[1], strict=True)):
-        axes.text(1.03, row, setting(param, value), va="center", transform=axes.get_yaxis_transform())
-    axes.set_yticks(rows, [param.label for param in params.PARAMS])
-    axes.tick_params(axis="y", labelcolor=INK)
-    axes.set_xticks([])
+    axes.barh(rows, 1.0, height=0.34, color=FAINT)
+    axes.barh(rows, median_norm - neutral_norm, left=neutral_norm, height=0.34, color=AFTER)
+    axes.hlines(rows, low_norm, high_norm, color=INK, linewidth=1.0)
+    axes.vlines(neutral_norm, rows - 0.24, rows + 0.24, color=INK, linewidth=1.0)
+    for row, (param, value) in enumerate(zip(params.PARAMS, median, strict=True)):
+        axes.text(0.0, row - 0.29, param.label, va="bottom")
+        axes.text(1.0, row - 0.29, setting(param, value), va="bottom", ha="right")
     axes.set_xlim(0.0, 1.0)
-    axes.set_ylim(params.COUNT - 0.5, -0.5)
-    axes.spines[["left", "bottom"]].set_visible(False)
-    axes.grid(False)
-    axes.text(0.0, 1.02, "bar: neutral to median; line: where it moved", transform=axes.transAxes, color=MUTED)
+    axes.set_ylim(params.COUNT - 0.7, -0.7)
+    axes.set_axis_off()
+    axes.text(0.0, 1.02, "bar: median; line: its range", transform=axes.transAxes, color=MUTED)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
 import subprocess
 import sys
 from collections import Counter
@@ -16,48 +15,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rendered import RATE_HZ, rendered
 
 from rt_automix import params, report
 from rt_automix.analysis.measure import LoudnessCurve
-from rt_automix.demo.song import render_song
+from rt_automix.dsp import thirds
 from rt_automix.errors import UserError
-from rt_automix.io.files.audio import AudioWriter
-from rt_automix.render import History, RenderResult, render
-from rt_automix.report import curves, notes, page, words
+from rt_automix.render import RenderResult
+from rt_automix.report import curves, figures, notes, page, words
 
-RATE_HZ = 48000
 VOID = {"meta", "br", "hr", "img", "link", "input"}
-
-
-def _rendered(folder: Path, audio: np.ndarray) -> RenderResult:
-    """A real render of `audio`, measured in full."""
-    source = folder / "mix.wav"
-    with AudioWriter(source, RATE_HZ, len(audio)) as writer:
-        writer.write(np.ascontiguousarray(audio, dtype=np.float32))
-    return render(source, folder / "master.wav", detail=True)
-
-
-@pytest.fixture(scope="module")
-def song(tmp_path_factory) -> RenderResult:
-    audio = render_song(RATE_HZ)
-    return _rendered(tmp_path_factory.mktemp("song"), audio[:, 5 * RATE_HZ : 30 * RATE_HZ])
 
 
 @pytest.fixture(scope="module")
 def song_page(song) -> str:
     return page.html(song)
-
-
-@pytest.fixture(scope="module")
-def hour(song) -> RenderResult:
-    """The song's figures with curves as long as those of an hour."""
-    rng = np.random.default_rng(5)
-    time_s = 0.1 * np.arange(1.0, 36001.0)
-    curve = LoudnessCurve(time_s, rng.normal(-20.0, 4.0, 36000), rng.normal(-20.0, 3.0, 36000))
-    values = params.denormalise(rng.random((36000, params.COUNT)))
-    reductions_db = rng.random((4, 36000)) * 6.0
-    history = History(time_s, values, values, *reductions_db)
-    return replace(song, duration_s=3600.0, input_curve=curve, output_curve=curve, history=history)
 
 
 class Reader(HTMLParser):
@@ -116,6 +88,26 @@ def test_the_page_refers_to_nothing_outside(song_page):
     assert not re.search(r"https?:|//\w|@import|\bsrc\s*=", song_page)
     assert all(value.startswith("#") for value in read.values("href"))
     assert not {"script", "link", "img", "iframe", "object", "image"} & set(read.tags)
+
+
+def test_the_equaliser_that_is_drawn_is_five_bands_and_the_fine_ones(song):
+    """In a render whose fine bands were held: the response is theirs on top of the five's, and the words say so."""
+    gains_db = np.zeros(31)
+    gains_db[21], gains_db[10] = -4.0, 2.5  # 2.5 kHz, 200 Hz
+    history = replace(song.history, fine_gains_db=np.tile(gains_db, (song.history.time_s.size, 1)))
+    flat = replace(song.history, fine_gains_db=np.zeros_like(history.fine_gains_db))
+    hz = np.geomspace(30.0, 18000.0, 50)
+    with_them, without = (curves.equalizer_spread_db(one, hz, RATE_HZ)[1] for one in (history, flat))
+    assert np.abs(with_them - without - thirds.magnitude_db(gains_db, hz, RATE_HZ)).max() < 1e-9
+    assert np.array_equal(curves.settled_fine_db(history), gains_db)
+    assert notes.fine_words(replace(song, history=history)) == "−4.0 dB at 2.5 kHz"
+    assert notes.fine_words(replace(song, history=flat)) == "none"
+    assert "−4.0 dB at 2.5 kHz" in notes.ALT["spectrum"](replace(song, history=history))
+    five_db, fine_db = curves.equalizer_parts_db(history, hz, RATE_HZ)
+    assert np.abs(fine_db - thirds.magnitude_db(gains_db, hz, RATE_HZ)).max() < 1e-9
+    assert np.abs(five_db - curves.equalizer_parts_db(flat, hz, RATE_HZ)[0]).max() < 1e-9
+    words_drawn = Reader(figures.drawings(replace(song, history=history))["spectrum"]).texts
+    assert {"before", "after", "target", "5 bands", "31 fine", "both, range"} <= set(words_drawn)
 
 
 def test_every_figure_says_in_words_what_it_shows(song, song_page):
@@ -199,32 +191,6 @@ def test_a_place_that_cannot_be_written_is_named(song, tmp_path):
         report.write_picture(song, tmp_path / "absent" / "picture.png")
 
 
-# The picture ----------------------------------------------------------------------------------------
-
-
-def test_the_titles_hold_the_key_figures_and_no_speed(song):
-    title, subtitle = notes.picture_titles(song)
-    assert title == (
-        f"mix.wav: {_shown(song.input.integrated_lufs, 1)} LUFS → {_shown(song.output.integrated_lufs, 1)} LUFS"
-        f"  ·  true peak {_shown(song.output.true_peak_dbtp, 2)} dBTP"
-    )
-    assert "target −14.0 LUFS" in subtitle and "latency 1.33 ms" in subtitle
-    assert notes.picture_titles(replace(song, seconds_taken=100.0)) == (title, subtitle)
-
-
-def test_the_picture_is_a_png_of_1600_by_1000(song, tmp_path):
-    path = tmp_path / "picture.png"
-    report.write_picture(song, path)
-    data = path.read_bytes()
-    assert data[:8] == b"\x89PNG\r\n\x1a\n" and data[12:16] == b"IHDR" and data[-8:-4] == b"IEND"
-    assert struct.unpack(">II", data[16:24]) == (1600, 1000)
-    pixels = matplotlib.image.imread(path)[:, :, :3]
-    for part in (pixels[:500, :800], pixels[:500, 800:], pixels[500:, :800], pixels[500:, 800:]):
-        blue = np.abs(part - matplotlib.colors.to_rgb("#0072b2")).max(axis=2) < 0.02
-        assert blue.sum() > 300  # what came out is drawn in every panel
-    assert (pixels[:, -6:] == 1.0).all() and (pixels[-6:] == 1.0).all()  # and nothing runs off the edge
-
-
 # Uncommon input -------------------------------------------------------------------------------------
 
 NOISE = 0.1 * np.random.default_rng(3).standard_normal((2, 8 * RATE_HZ))
@@ -241,7 +207,7 @@ NOISE = 0.1 * np.random.default_rng(3).standard_normal((2, 8 * RATE_HZ))
     ids=["mono", "one second", "silence", "83 ms"],
 )
 def test_uncommon_input(audio, headline, window, tmp_path):
-    result = _rendered(tmp_path, audio)
+    result = rendered(tmp_path, audio)
     report.write_html(result, tmp_path / "report.html")
     report.write_picture(result, tmp_path / "report.png")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
@@ -256,10 +222,20 @@ def test_uncommon_input(audio, headline, window, tmp_path):
 
 def test_a_render_without_profiles_has_a_report(song):
     read = Reader(page.html(replace(song, input_profile=None, output_profile=None)))
-    assert read.wrong == [] and "Distance from style" not in read.texts and "style: balanced" in read.texts
+    assert read.wrong == [] and "Distance from style" not in read.texts and "target" in read.texts
 
 
 # Words ----------------------------------------------------------------------------------------------
+
+
+def test_the_titles_hold_the_key_figures_and_no_speed(song):
+    title, subtitle = notes.picture_titles(song)
+    assert title == (
+        f"mix.wav: {_shown(song.input.integrated_lufs, 1)} LUFS → {_shown(song.output.integrated_lufs, 1)} LUFS"
+        f"  ·  true peak {_shown(song.output.true_peak_dbtp, 2)} dBTP"
+    )
+    assert "target −14.0 LUFS" in subtitle and "latency 1.33 ms" in subtitle
+    assert notes.picture_titles(replace(song, seconds_taken=100.0)) == (title, subtitle)
 
 
 def _with_output(result: RenderResult, **figures: float) -> RenderResult:
