@@ -4,156 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
-import math
-import os
-import shutil
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from liverun import LiveRun
+from browser_house import FINE_REST_S, HANDHELD, LAPTOP, LIMIT_S, PHONE, House, Visit, spot, until
 
 from rt_automix import owncurve
 from rt_automix.panel.scope import BANDS_HZ
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: sudo apt install chromium")
-
-SONG_S, PEAK_LIN = 120, 0.3  # so quiet that the limiter has nothing to do where nothing else has
-LAPTOP, TABLET, PHONE = (1440, 900), (1024, 768), (390, 844)
-HANDHELD = {"tablet": TABLET, "tablet upright": (768, 1024), "phone": PHONE, "phone across": (844, 390)}
-LIMIT_S = 15.0
 NUMBERS = ("short-term", "momentary", "peak-in", "peak-out")
 CANVASES = ("bar-in", "bar-out", "spectrum", "history", "reduction")
-REST_S, SPAN_S = 0.8, 0.4
-FINE_REST_S = 3.5
-"""The fine equaliser takes so long until nothing of it is left."""
-START: dict[str, Any] = {"amount": 1.0, "listen": "master", "freeze": False, "target_lufs": -14.0, "trims": {}}
-START |= {"fine_tone": 1.0, "curve": [], "profile": "balanced", "output_trim_db": 0.0, "ceiling_dbtp": -1.0}
-
-
-@dataclass
-class House:
-    """A session that plays, where its page is, and its takes."""
-
-    run: LiveRun
-    url: str
-    folder: Path
-
-    @property
-    def status(self) -> dict[str, Any]:
-        return self.run.status
-
-    @property
-    def controls(self) -> dict[str, Any]:
-        return self.status["controls"]
-
-    def wait(self, condition: Callable[[], Any]) -> Any:
-        """Wait until something holds; what it gave."""
-        return self.run.wait_for(lambda _: condition(), LIMIT_S)
-
-    def reset(self) -> None:
-        """The controls as at the start."""
-        self.run.command(set=START)
-        self.wait(lambda: START.items() <= {**self.controls, "profile": self.status["profile"]}.items())
-
-    def sound(self, rest_s: float = REST_S) -> tuple[float, float]:
-        """Gain in dB of the output over the song, and what of the output is no scaled song, in dB of it.
-
-        Of the 0.4 s that come after what was asked for before has come to rest.
-        """
-        began_s = self._taken_s() + rest_s
-        self.wait(lambda: self._taken_s() > began_s + SPAN_S + 0.1)
-        rate_hz = self.status["sample_rate_hz"]
-        start, count = int(began_s * rate_hz), int(SPAN_S * rate_hz)
-        after = soundfile.read(self.folder / "out.wav", count, start + self.status["latency_samples"])[0]
-        song = soundfile.read(self.folder / "song.wav")[0]
-        before = song.take(range(start, start + count), axis=0, mode="wrap")
-        gain_lin = np.vdot(before, after) / np.vdot(before, before)
-        rest = np.linalg.norm(after - gain_lin * before) / np.linalg.norm(after)
-        return 20.0 * np.log10(gain_lin), 20.0 * np.log10(max(rest, 1e-9))
-
-    def _taken_s(self) -> float:
-        return soundfile.info(self.folder / "out.wav").duration
-
-
-@pytest.fixture(scope="module")
-def house(songs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("panel")
-    sound, rate_hz = soundfile.read(songs[0], dtype="float32", always_2d=True)
-    sound = sound[len(sound) // 4 :][: SONG_S * rate_hz]
-    soundfile.write(folder / "song.wav", PEAK_LIN * sound / np.abs(sound).max(), rate_hz, "FLOAT")
-    homes = {name: str(folder) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")}
-    arguments = ["--play", str(folder / "song.wav"), "--panel", "--panel-port", "0", "--record-bits", "32"]
-    arguments += ["--record", str(folder / "out.wav")]
-    caches = {"XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")}
-    server: Any = SimpleNamespace(environment={**os.environ, **homes, **caches})
-    with LiveRun(server, folder / "state.json", *arguments) as run:
-        run.wait_until_playing()
-        url = next(text for text in run.texts() if text.startswith("Panel: "))
-        yield House(run, url.removeprefix("Panel: "), folder)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as engine:
-        chromium = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-class Visit:
-    """Pages in a browser of their own; what they complain of is collected."""
-
-    def __init__(self, browser: Any, url: str) -> None:
-        self._browser, self._url = browser, url
-        self._contexts: list[Any] = []
-        self.complaints: list[str] = []
-
-    def open(
-        self, size: tuple[int, int] = LAPTOP, prepare: Callable[[Any], None] = lambda page: None, **how: Any
-    ) -> Any:
-        viewport = {"width": size[0], "height": size[1]}
-        context = self._browser.new_context(viewport=viewport, **how)
-        context.set_default_timeout(1e3 * LIMIT_S)
-        self._contexts.append(context)
-        page = context.new_page()
-        page.on(
-            "console", lambda message: message.type in ("error", "warning") and self.complaints.append(message.text)
-        )
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        prepare(page)
-        page.goto(self._url)
-        until(page, "!document.body.classList.contains('stale')")
-        return page
-
-    def close(self) -> None:
-        for context in self._contexts:
-            context.close()
-
-
-@pytest.fixture
-def visit(browser: Any, house: House) -> Iterator[Visit]:
-    house.reset()
-    visit = Visit(browser, house.url)
-    yield visit
-    visit.close()
-
-
-def until(page: Any, expression: str, limit_s: float = LIMIT_S) -> None:
-    """Wait until something holds in the page; its policy forbids the driver's own way, which is to evaluate text."""
-    deadline = time.monotonic() + limit_s
-    while not page.evaluate(expression):
-        assert time.monotonic() < deadline, expression
-        time.sleep(0.02)
 
 
 def shown_amount(page: Any) -> int:
@@ -329,13 +193,6 @@ def drawn_db(house: House) -> dict[str, list[float]]:
     """Curves of the spectrum as the server tells them."""
     with urllib.request.urlopen(f"{house.url}api/v1/state", timeout=LIMIT_S) as answer:
         return json.load(answer)["scope"]
-
-
-def spot(page: Any, frequency_hz: float, gain_db: float) -> tuple[float, float]:
-    """Where that lies on the page, over the spectrum."""
-    box = page.locator("#curve").bounding_box()
-    across = math.log(frequency_hz / 25.0) / math.log(20_000.0 / 25.0)
-    return box["x"] + across * box["width"], box["y"] + (0.5 - gain_db / 24.0) * box["height"]
 
 
 def test_a_point_that_is_drawn_changes_what_is_applied_and_a_preset_keeps_it(house: House, visit: Visit) -> None:
