@@ -54,7 +54,7 @@ def latency(rates: list[int], blocks: list[int], seconds: float, processes: int,
 )
 @options.out
 def render(file: Path | None, repeats: int, out: Path) -> None:
-    """How much faster than real time FILE, or else the demo song, is mastered on one core.
+    """How fast FILE, or else the demo song, is mastered, and where the time goes, before and now.
 
     \b
     Examples:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import wraps
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 from unittest import mock
 
@@ -170,22 +171,32 @@ def _print(results: dict[str, Any]) -> None:
     report.console.print(table)
 
 
+COLOURS = ("#5fb3b3", "#c3bce0", "#7a6fac", report.PEER_TOO, report.OURS, "#94c9a9", "#c4c4c4")
+DARK = (COLOURS[2], COLOURS[4])
+"""On these a number is white."""
+NUMBERED_SHARE = 0.03
+"""A stage as wide as this share of the widest bar has room for its number."""
+
+
 def draw(results: dict[str, Any]) -> Figure:
     """One bar a file, under the bar of before: processor time per second of music, by stage."""
     past = before()
-    bars = {f"before ({past['commit']})": past, **results}
-    figure, axes = report.plot_size(9.0, 1.9 + 0.55 * len(bars), 1, 1)
-    colours = ("#5fb3b3", "#c3bce0", "#7a6fac", report.PEER_TOO, report.OURS, "#94c9a9", report.GREY)
+    sides = {f"{past['commit']}, {past['machine']}": past, **results}
+    bars = {f"{'now' if title in results else 'before'}\n{fill(title, 24)}": side for title, side in sides.items()}
+    totals = [sum(side["stages_ms_per_s"].values()) for side in bars.values()]
+    figure, axes = report.plot_size(9.0, 1.5 + 0.75 * len(bars), 1, 1)
     starts = [0.0] * len(bars)
-    for stage, colour in zip(STAGES, colours, strict=True):
+    for stage, colour in zip(STAGES, COLOURS, strict=True):
         widths = [side["stages_ms_per_s"][stage] for side in bars.values()]
-        axes.barh(list(bars), widths, 0.6, left=starts, color=colour, label=stage)
+        drawn = axes.barh(list(bars), widths, 0.6, left=starts, color=colour, label=stage)
+        numbers = [f"{width:.1f}" if width > NUMBERED_SHARE * max(totals) else "" for width in widths]
+        axes.bar_label(drawn, numbers, label_type="center", fontsize=7.5, color="white" if colour in DARK else "black")
         starts = [start + width for start, width in zip(starts, widths, strict=True)]
-    for place, (end, side) in enumerate(zip(starts, bars.values(), strict=True)):
+    for place, (total, side) in enumerate(zip(totals, bars.values(), strict=True)):
         speed = side["times_real_time"]
         median = speed["median"] if isinstance(speed, dict) else speed
-        axes.text(end, place, f"  {median:.0f} x real time", va="center", weight="bold")
-    axes.set_xlim(0.0, 1.3 * max(starts))
+        axes.text(total, place, f"  {total:.1f} ms\n  {median:.0f} × real time", va="center", weight="bold")
+    axes.set_xlim(0.0, 1.22 * max(totals))
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("milliseconds of processor time per second of music")
