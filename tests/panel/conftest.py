@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,10 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from browser_house import House, Visit
+from browser_house import CHROMIUM, House, Visit
 from liverun import LiveRun
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SONG_S, PEAK_LIN = 120, 0.3  # so quiet that the limiter has nothing to do where nothing else has
 
 

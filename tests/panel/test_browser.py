@@ -59,6 +59,12 @@ def test_the_page_shows_the_song_without_a_complaint(house: House, visit: Visit)
     assert visit.complaints == []
 
 
+def test_a_laptop_shows_everything_at_once(house: House, visit: Visit) -> None:
+    page = visit.open(LAPTOP)
+    until(page, "document.getElementById('health').textContent.includes('s old')")
+    assert page.evaluate("document.documentElement.scrollHeight - window.innerHeight") <= 0
+
+
 def test_numbers_are_those_of_the_session(house: House, visit: Visit) -> None:
     page = visit.open()
     house.run.command(set={"freeze": True, "target_lufs": -17.5})

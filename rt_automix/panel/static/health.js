@@ -8,16 +8,15 @@ const BUSY = 0.5;
 // Each: label, what it says, and whether that is bad.
 const FACTS = [
   ["Latency", ({ session }) => `${fixed(session.latency_ms, 2)} ms · ${session.latency_samples} samples`],
+  ["Audio", ({ session }) => `${session.sample_rate_hz} Hz · blocks of ${session.timing.block_samples}`],
   ["Block load", ({ session }) => load(session), ({ session }) => session.timing.share > BUSY],
   ["Xruns", ({ session }) => session.timing.xruns, ({ session }) => session.timing.xruns > 0],
   ["Late blocks", ({ session }) => session.timing.late, ({ session }) => session.timing.late > 0],
-  ["Suggester", ({ session }) => session.suggester],
-  ["Suggestion age", ({ session }) => `${fixed(session.suggestion_age_s)} s`],
+  ["Suggestion", ({ session }) => `${session.suggester} · ${fixed(session.suggestion_age_s)} s old`],
   ["Dropped analysis", ({ session }) => session.analysis_gaps, ({ session }) => session.analysis_gaps > 0],
   ["Restarts", ({ starts }) => Math.max(starts - 1, 0), ({ starts }) => starts > 1],
   ["Bad samples", ({ session }) => session.meters.faults, ({ session }) => session.meters.faults > 0],
   ["MIDI", ({ session }) => session.midi.ports.join(", ") || "none"],
-  ["Audio", ({ session }) => `${session.sample_rate_hz} Hz · blocks of ${session.timing.block_samples}`],
 ];
 
 export function mountHealth(store) {
