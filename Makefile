@@ -6,7 +6,7 @@ READY := $(VENV)/ready
 CAN_TRAIN := $(VENV)/can-train
 MUSIC ?= $(HOME)/.cache/rt_automix/music
 
-.PHONY: demo test lint music bench wheel clean
+.PHONY: demo test lint music bench pictures wheel clean
 
 demo: $(READY)
 	$(BIN)/rt-automix demo
@@ -29,6 +29,9 @@ music:
 
 bench: $(READY)
 	$(BIN)/python -m bench all --quick
+
+pictures: $(CAN_TRAIN)
+	PYTHONPATH=.:tests:tests/panel $(BIN)/python docs/pictures.py "$(MUSIC)"
 
 wheel: $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check "setuptools>=77"
