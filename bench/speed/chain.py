@@ -25,6 +25,7 @@ from bench.speed import chain_picture, drivers
 from rt_automix import params
 from rt_automix.config import Config
 from rt_automix.dsp import fine
+from rt_automix.dsp.jit import bound
 from rt_automix.engine import chain
 from rt_automix.engine import layout as at
 from rt_automix.engine.engine import Engine
@@ -77,7 +78,8 @@ class Ours:
         self.engine.prepare(sample_rate_hz, TURN_SAMPLES)
         self.engine.set(target_lufs=TARGET_LUFS)
         self.engine.hold(STILL)
-        self.arrays = (self.engine._f64, self.engine._f32, self.engine._i64)
+        self.arrays = self.engine.arrays
+        self.master = chain.lent(self.arrays)
         self._rng = np.random.default_rng(1)
 
     def warm_up(self, audio: NDArray[np.float32]) -> None:
@@ -123,13 +125,13 @@ def _systems(block_samples: int, audio: NDArray[np.float32]) -> list[System]:
     every = max(1, SUGGESTION_SAMPLES // block_samples)
 
     def called(name: str, suggest: Callable[[], None] | None = None) -> Callable[..., Times]:
-        arrays = ours[name].arrays
+        master = ours[name].master
 
         def sometimes(k: int) -> None:
             if suggest is not None and k % every == 0:
                 suggest()
 
-        return _per_call(lambda block: chain.process_block(block, *arrays), sometimes)
+        return _per_call(master, sometimes)
 
     def native(name: str, finely: bool) -> Callable[..., Times]:
         def turn(blocks: NDArray[np.float32]) -> Times:
@@ -144,14 +146,14 @@ def _systems(block_samples: int, audio: NDArray[np.float32]) -> list[System]:
 
         return turn
 
-    part = ours[OURS_PART].arrays
+    part = bound(drivers.gain_eq_compressor, *ours[OURS_PART].arrays[:2])
     turns = {
         PEER_FULL: _per_call(lambda block: peer_full.process(block, SAMPLE_RATE_HZ, reset=False)),
         PEER_PART: _per_call(lambda block: peer_part.process(block, SAMPLE_RATE_HZ, reset=False)),
         OURS_STILL: called(OURS_STILL),
         OURS_MOVING: called(OURS_MOVING, ours[OURS_MOVING].suggest),
         OURS_FINE: called(OURS_FINE, lambda: ours[OURS_FINE].suggest(finely=True)),
-        OURS_PART: _per_call(lambda block: drivers.gain_eq_compressor(block, part[0], part[1])),
+        OURS_PART: _per_call(part),
         OURS_NATIVE: native(OURS_NATIVE, finely=False),
         OURS_FINE_NATIVE: native(OURS_FINE_NATIVE, finely=True),
     }

@@ -15,9 +15,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.dsp import wavefront
+from rt_automix.dsp import quads, wavefront
 from rt_automix.dsp.jit import kernel
-from rt_automix.dsp.quads import PART
+from rt_automix.dsp.quads import PART, along, store
 from rt_automix.dsp.wavefront import BANDS, DRAIN, ROW, ROWS, STEP_BITS, WIDTH
 
 ENTRIES = 5
@@ -172,10 +172,9 @@ def rest(ramp, goal):
 def _lay_rows(ramp, work, first_step, rows):
     """A group's coefficients after `first_step` steps and after each that follows."""
     for k in range(rows):
-        row = work[ROWS + k * ROW : ROWS + k * ROW + ROW]
         steps = np.float64(first_step + k)
-        for i in range(ROW):
-            row[i] = ramp[i] + steps * ramp[ROW + i]
+        for i in range(0, ROW, quads.SIZE):
+            store(work, ROWS + k * ROW + i, along(ramp, i, steps))
 
 
 @kernel("void(float64[::1], int64, float64[::1], int64, int64)")
@@ -275,8 +274,8 @@ def give_out(work, gain, step, offset, further_gain, further_step, further_offse
     Thread: audio. Allocates: no.
     """
     for i in range(left.shape[0]):
-        factor = gain + step * np.float64(offset + i + 1)
-        factor *= further_gain + further_step * np.float64(further_offset + i + 1)
+        factor = gain + step * np.float64(np.int32(offset + i + 1))
+        factor *= further_gain + further_step * np.float64(np.int32(further_offset + i + 1))
         left[i] = np.float32(factor * work[4 * i + 1])
         right[i] = np.float32(factor * work[4 * i + 3])
 

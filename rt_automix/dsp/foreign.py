@@ -1,4 +1,4 @@
-"""Memory that C code brings, as arrays: only inside a kernel that C calls.
+"""Memory of others by its address, as arrays: only inside a kernel.
 
 Nobody counts who holds such an array; it is gone with the call, or lives as long as its owner lets it.
 """
@@ -52,3 +52,28 @@ if COMPILES:
             return builder.ptrtoint(answer, ir.IntType(64))
 
         return types.int64(types.int64, types.int64, types.int64), codegen
+
+else:
+    # Plain Python for reading and testing.
+    import ctypes
+
+    import numpy as np
+
+    def _array_at(item, address, count):
+        return np.frombuffer((item * count).from_address(address), item)
+
+    def float32_at(address, count):
+        """`count` float32 at an address."""
+        return _array_at(ctypes.c_float, address, count)
+
+    def float64_at(address, count):
+        """`count` float64 at an address."""
+        return _array_at(ctypes.c_double, address, count)
+
+    def int64_at(address, count):
+        """`count` int64 at an address."""
+        return _array_at(ctypes.c_int64, address, count)
+
+    def call_for_pointer(function, argument, count):
+        """Call C's `void *function(void *argument, uint32_t count)`, all addresses as int64."""
+        return ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32)(function)(argument, count)

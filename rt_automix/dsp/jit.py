@@ -86,6 +86,27 @@ def kernel(signature: str) -> Callable[[_Function], _Function]:
     return made
 
 
+def bound(made: Callable[..., Any], *last: Any) -> Callable[..., Any]:
+    """A kernel with its last arguments given once and for all, so that a call costs a third.
+
+    Parameters
+    ----------
+    made : kernel
+    *last : arrays and scalars
+        As many of its last arguments as there are; arrays are kept, not copied.
+
+    Raises
+    ------
+    TypeError
+        An array is not that of the signature.
+
+    Thread: main. Allocates: yes.
+    """
+    if isinstance(made, Kernel):
+        return abi.caller(made.py_func, made.signature, made.address, last)
+    return lambda *first: made(*first, *last)
+
+
 def address_of(made: Callable[..., Any]) -> int:
     """Where C finds a kernel; it is compiled and loaded if it is not yet.
 

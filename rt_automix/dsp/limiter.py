@@ -18,8 +18,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix.dsp import eight, truepeak
 from rt_automix.dsp import limiter_gain as at
-from rt_automix.dsp import truepeak
+from rt_automix.dsp.eight import load, store
 from rt_automix.dsp.jit import kernel
 from rt_automix.dsp.logexp import bits_of, float_of
 
@@ -103,16 +104,13 @@ def _detect(state, long):
 @kernel("void(float32[::1], int64)")
 def _advance(state, count):
     """Move every history on by `count` samples."""
-    if count == WIDTH:
-        for i in range(LATENCY_SAMPLES):
-            state[at.LEFT + i] = state[at.LEFT + WIDTH + i]
-            state[at.RIGHT + i] = state[at.RIGHT + WIDTH + i]
-        for i in range(at.WINDOW - 1):
-            state[at.REQUIRED + i] = state[at.REQUIRED + WIDTH + i]
-        for i in range(at.BOX_REACH):
-            state[at.RELEASED + i] = state[at.RELEASED + WIDTH + i]
-        for i in range(at.PEAK_WAIT):
-            state[at.DETECTED + i] = state[at.DETECTED + WIDTH + i]
+    if count == WIDTH:  # whole registers: what lies behind a history is written anew before it is read
+        for k in range(0, WIDTH, eight.COUNT):
+            store(state, at.LEFT + k, load(state, at.LEFT + WIDTH + k))
+            store(state, at.RIGHT + k, load(state, at.RIGHT + WIDTH + k))
+            store(state, at.REQUIRED + k, load(state, at.REQUIRED + WIDTH + k))
+            store(state, at.RELEASED + k, load(state, at.RELEASED + WIDTH + k))
+            store(state, at.DETECTED + k, load(state, at.DETECTED + WIDTH + k))
         return
     for i in range(LATENCY_SAMPLES):
         state[at.LEFT + i] = state[at.LEFT + count + i]

@@ -1,4 +1,7 @@
-"""Small steps on a pair of channels: guarding, ramped gain, width, delay, crossfade."""
+"""Small steps on a pair of channels: guarding, ramped gain, width, delay, crossfade.
+
+Samples are counted in int32 where the count becomes a float: of int64 processors convert one at a time.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ def gain(left, right, offset, start_lin, step_lin):
     Thread: audio. Allocates: no.
     """
     for i in range(left.shape[0]):
-        factor = start_lin + step_lin * np.float32(offset + i + 1)
+        factor = start_lin + step_lin * np.float32(np.int32(offset + i + 1))
         left[i] *= factor
         right[i] *= factor
 
@@ -70,8 +73,8 @@ def width_and_gain(left, right, offset, width_start, width_step, start_lin, step
     """
     one, half = np.float32(1.0), np.float32(0.5)
     for i in range(left.shape[0]):
-        extra = (width_start + width_step * np.float32(offset + i + 1) - one) * (half * (left[i] - right[i]))
-        factor = start_lin + step_lin * np.float32(offset + i + 1)
+        extra = (width_start + width_step * np.float32(np.int32(offset + i + 1)) - one) * (half * (left[i] - right[i]))
+        factor = start_lin + step_lin * np.float32(np.int32(offset + i + 1))
         left[i] = (left[i] + extra) * factor
         right[i] = (right[i] - extra) * factor
 
@@ -84,7 +87,7 @@ def crossfade(left, right, other_left, other_right, offset, start, step):
     Thread: audio. Allocates: no.
     """
     for i in range(left.shape[0]):
-        share = start + step * np.float32(offset + i + 1)
+        share = start + step * np.float32(np.int32(offset + i + 1))
         rest = np.float32(1.0) - share
         left[i] = rest * left[i] + share * other_left[i]
         right[i] = rest * right[i] + share * other_right[i]

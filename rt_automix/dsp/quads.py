@@ -19,6 +19,9 @@ SIZE = 4
 PART = 12
 """From one kind of coefficient to the next: six bands of two channels."""
 
+ROW = 4 * PART
+"""All coefficients of six bands."""
+
 if COMPILES:
     from llvmlite import ir
     from numba import types
@@ -105,6 +108,21 @@ if COMPILES:
         return _loaded(context, builder, array_type, array, offset)
 
     @intrinsic
+    def along(typing_context, ramp, index, steps):
+        """Coefficients from `ramp[index]` on, after so many steps of those that lie a row behind."""
+
+        def codegen(context, builder, signature, args):
+            start = _loaded(context, builder, signature.args[0], *args[:2])
+            behind = builder.add(args[1], ir.Constant(args[1].type, ROW))
+            step = _loaded(context, builder, signature.args[0], args[0], behind)
+            factor = _VECTOR(ir.Undefined)
+            for lane in range(SIZE):
+                factor = builder.insert_element(factor, args[2], ir.Constant(ir.IntType(32), lane))
+            return _fused(builder, factor, step, start)
+
+        return _QUAD(ramp, index, types.float64), codegen
+
+    @intrinsic
     def first_memory(typing_context, array, index, x, s1, s2):
         """`s1'` of two bands whose c1 lie at `array[index]`."""
 
@@ -168,6 +186,10 @@ else:
     def add(p, q):
         """`p + q`."""
         return p + q
+
+    def along(ramp, index, steps):
+        """Coefficients from `ramp[index]` on, after so many steps of those that lie a row behind."""
+        return load(ramp, index) + steps * load(ramp, index + ROW)
 
     def first_memory(array, index, x, s1, s2):
         """`s1'` of two bands whose c1 lie at `array[index]`."""

@@ -15,6 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix.dsp import eight
+from rt_automix.dsp.eight import largest, load, magnitude, minus, mul, mul_add, plus, store, zeros
 from rt_automix.dsp.jit import kernel
 from rt_automix.dsp.mix import peak
 
@@ -81,27 +83,28 @@ _ODD = (0.5 * (_fine() - _fine()[:, ::-1]))[:, : FINE_TAPS // 2].astype(np.float
 _MOST = np.float32(1.001 * np.abs(_fine()).sum(axis=1).max() * max(2.0 * np.abs(_LONG_HALFWAY).sum(), 1.0))
 
 
-@kernel("float32(float32, float32, float32, float32, float32, float32)")
-def _largest_between(a, b, c, d, e, f):
-    """Largest magnitude at c and at the seven points on the way from c to d, of six neighbours."""
-    s0, s1, s2 = a + f, b + e, c + d
-    d0, d1, d2 = a - f, b - e, c - d
-    largest = abs(c)
-    for p in range(3):
-        even = _EVEN[p, 0] * s0 + _EVEN[p, 1] * s1 + _EVEN[p, 2] * s2
-        odd = _ODD[p, 0] * d0 + _ODD[p, 1] * d1 + _ODD[p, 2] * d2
-        largest = max(largest, abs(even) + abs(odd))
-    return max(largest, abs(_EVEN[3, 0] * s0 + _EVEN[3, 1] * s1 + _EVEN[3, 2] * s2))
+@kernel("void(float32[::1], float32[::1], float32[::1])")
+def _raise_from(points, between, peaks):
+    """Second stage: raise `peaks` to the magnitude at points[i + 1] and on the way from there to between[i + 1]."""
+    for i in range(0, WIDTH, eight.COUNT):
+        a, b, c = load(points, i), load(between, i), load(points, i + 1)
+        d, e, f = load(between, i + 1), load(points, i + 2), load(between, i + 2)
+        s0, s1, s2 = plus(a, f), plus(b, e), plus(c, d)
+        d0, d1, d2 = minus(a, f), minus(b, e), minus(c, d)
+        most = largest(magnitude(c), load(peaks, i))
+        for p in range(3):
+            even = mul_add(_EVEN[p, 2], s2, mul_add(_EVEN[p, 1], s1, mul(_EVEN[p, 0], s0)))
+            odd = mul_add(_ODD[p, 2], d2, mul_add(_ODD[p, 1], d1, mul(_ODD[p, 0], d0)))
+            most = largest(plus(magnitude(even), magnitude(odd)), most)
+        middle = mul_add(_EVEN[3, 2], s2, mul_add(_EVEN[3, 1], s1, mul(_EVEN[3, 0], s0)))
+        store(peaks, i, largest(magnitude(middle), most))
 
 
 @kernel("void(float32[::1], float32[::1], float32[::1])")
 def _raise(signal, half, peaks):
     """Second stage: signal[i + 1] is sample s, half[i + 1] lies half a sample later."""
-    for i in range(WIDTH):
-        here, halfway, there = signal[i + 1], half[i + 1], signal[i + 2]
-        first = _largest_between(signal[i], half[i], here, halfway, there, half[i + 2])
-        second = _largest_between(half[i], here, halfway, there, half[i + 2], signal[i + 3])
-        peaks[i] = max(peaks[i], first, second)
+    _raise_from(signal, half, peaks)
+    _raise_from(half, signal[1:], peaks)
 
 
 @kernel("void(float32[::1], float32[::1], float32[::1])")
@@ -119,12 +122,16 @@ def detect(signal, half, peaks):
 
     Thread: audio. Allocates: no.
     """
-    for i in range(HALF_SIZE):
-        low = _HALFWAY[0] * (signal[i] + signal[i + 15]) + _HALFWAY[1] * (signal[i + 1] + signal[i + 14])
-        low += _HALFWAY[2] * (signal[i + 2] + signal[i + 13]) + _HALFWAY[3] * (signal[i + 3] + signal[i + 12])
-        high = _HALFWAY[4] * (signal[i + 4] + signal[i + 11]) + _HALFWAY[5] * (signal[i + 5] + signal[i + 10])
-        high += _HALFWAY[6] * (signal[i + 6] + signal[i + 9]) + _HALFWAY[7] * (signal[i + 7] + signal[i + 8])
-        half[i] = low + high
+    for k in range(0, HALF_SIZE + eight.COUNT - 1, eight.COUNT):
+        i = min(k, HALF_SIZE - eight.COUNT)
+        low, high = zeros(), zeros()
+        for tap in range(TAPS // 4):
+            both = plus(load(signal, i + tap), load(signal, i + TAPS - 1 - tap))
+            low = mul_add(_HALFWAY[tap], both, low)
+        for tap in range(TAPS // 4, TAPS // 2):
+            both = plus(load(signal, i + tap), load(signal, i + TAPS - 1 - tap))
+            high = mul_add(_HALFWAY[tap], both, high)
+        store(half, i, plus(low, high))
     _raise(signal[TAPS // 2 - 1 :], half, peaks)
 
 
@@ -141,18 +148,16 @@ def detect_long(signal, half, peaks):
 
     Thread: audio. Allocates: no.
     """
-    for i in range(HALF_SIZE):
-        total = np.float32(0.0)
-        # Four loops of up to eight: each unrolls whole, so that the loop over i becomes vectors.
-        for k in range(0, 8):
-            total += _LONG_HALFWAY[k] * (signal[i + k] + signal[i + 61 - k])
-        for k in range(8, 16):
-            total += _LONG_HALFWAY[k] * (signal[i + k] + signal[i + 61 - k])
-        for k in range(16, 24):
-            total += _LONG_HALFWAY[k] * (signal[i + k] + signal[i + 61 - k])
-        for k in range(24, 31):
-            total += _LONG_HALFWAY[k] * (signal[i + k] + signal[i + 61 - k])
-        half[i] = total
+    for k in range(0, HALF_SIZE + eight.COUNT - 1, eight.COUNT):
+        i = min(k, HALF_SIZE - eight.COUNT)
+        low, high = zeros(), zeros()
+        for tap in range(0, LONG_TAPS // 2 - 1, 2):
+            low = mul_add(_LONG_HALFWAY[tap], plus(load(signal, i + tap), load(signal, i + LONG_TAPS - 1 - tap)), low)
+            both = plus(load(signal, i + tap + 1), load(signal, i + LONG_TAPS - 2 - tap))
+            high = mul_add(_LONG_HALFWAY[tap + 1], both, high)
+        last = LONG_TAPS // 2 - 1
+        low = mul_add(_LONG_HALFWAY[last], plus(load(signal, i + last), load(signal, i + last + 1)), low)
+        store(half, i, plus(low, high))
     _raise(signal[LONG_TAPS // 2 - 1 :], half, peaks)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from rt_automix.dsp.jit import kernel
 from rt_automix.dsp.quads import (
     PART,
+    ROW,
     add,
     first_memory,
     handed_on,
@@ -34,7 +35,6 @@ STEP_SAMPLES = 1 << STEP_BITS
 WIDTH = 64
 """Samples that go through at a time, at most."""
 
-ROW = 4 * PART
 MOST_ROWS = ((STEP_SAMPLES - 1 + WIDTH + DRAIN - 1) >> STEP_BITS) + 1
 SAID = 4 * WIDTH
 ROWS = SAID + PART

@@ -10,12 +10,16 @@ does not depend on how the stream is cut.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rt_automix import params
 from rt_automix.dsp import atomics, cascade, compressor, equalizer, fine, limiter, loudness, mix, rider
-from rt_automix.dsp.jit import kernel
+from rt_automix.dsp.foreign import float32_at, float64_at, int64_at
+from rt_automix.dsp.jit import bound, kernel
 from rt_automix.engine import layout as at
 from rt_automix.engine.steering import tick
 
@@ -201,13 +205,16 @@ def _segment(f64, f32, i64, left, right):
     offset = position & (at.TICK_SAMPLES - 1)
     if offset == 0:
         tick(f64, i64)
-    i64[at.FAULTS] += mix.guard(left, right)
+    loudest = mix.peak(left, right)
+    if not loudest <= mix.SANE_PEAK:
+        i64[at.FAULTS] += mix.guard(left, right)
+        loudest = mix.peak(left, right)
     # RING_SAMPLES is a multiple of TICK_SAMPLES: a segment never wraps.
     write = position & (at.RING_SAMPLES - 1)
     ring_left, ring_right = f32[at.RING_LEFT + write :], f32[at.RING_RIGHT + write :]
     for i in range(count):
         ring_left[i], ring_right[i] = left[i], right[i]
-    f64[at.METERS + at.M_IN_PEAK] = max(f64[at.METERS + at.M_IN_PEAK], np.float64(mix.peak(left, right)))
+    f64[at.METERS + at.M_IN_PEAK] = max(f64[at.METERS + at.M_IN_PEAK], np.float64(loudest))
     shape(f64, f32, i64, offset, left, right)
     _limit(f64, f32, left, right)
     _measure(f64, f32, i64, left, right)
@@ -245,3 +252,33 @@ def process_block(io, f64, f32, i64):
     Thread: audio. Allocates: no.
     """
     process_pair(io[0], io[1], f64, f32, i64)
+
+
+@kernel("void(float32[:, ::1], int64[::1])")
+def process_lent(io, addresses):
+    """Master a block as `process_block` does, with the arrays of `layout` by their addresses: cheaper to call.
+
+    Parameters
+    ----------
+    io : float32, shape (2, n), any n, replaced by the output
+    addresses : int64, shape (3,)
+        Of f64, f32 and i64, which somebody else keeps alive.
+
+    Thread: audio. Allocates: no.
+    """
+    f64 = float64_at(addresses[0], at.F64_SIZE)
+    f32 = float32_at(addresses[1], at.F32_SIZE)
+    process_pair(io[0], io[1], f64, f32, int64_at(addresses[2], at.I64_SIZE))
+
+
+def lent(arrays: tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]]) -> Callable[[Any], None]:
+    """A function that masters a block in place, as `process_block` does with these arrays: the quickest from Python.
+
+    Parameters
+    ----------
+    arrays : those of `layout`
+        Whoever has the function keeps them alive.
+
+    Thread: main. Allocates: yes.
+    """
+    return bound(process_lent, np.array([array.ctypes.data for array in arrays]))

@@ -105,7 +105,7 @@ class Engine:
         self.hold(params.NEUTRAL)
         self.settle()
         # Compiles or loads the chain here rather than in the first callback.
-        chain.process_block(np.zeros((2, 0), np.float32), self._f64, self._f32, self._i64)
+        self._master = chain.lent(self.arrays)
         self._start_worker()
 
     def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -138,14 +138,14 @@ class Engine:
 
     def _run(self, stereo: NDArray[np.float32]) -> None:
         if self._analysis != "inline":
-            chain.process_block(stereo, self._f64, self._f32, self._i64)
+            self._master(stereo)
             return
         done = 0
         while done < stereo.shape[1]:
             due = self.analyst.next_at - int(self._i64[at.SAMPLE_COUNT])
             whole = done == 0 and due >= stereo.shape[1]
             piece = stereo if whole else np.ascontiguousarray(stereo[:, done : done + due])
-            chain.process_block(piece, self._f64, self._f32, self._i64)
+            self._master(piece)
             if not whole:
                 stereo[:, done : done + piece.shape[1]] = piece
             done += piece.shape[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from rt_automix.config import Config
 from rt_automix.dsp import atomics, compressor, equalizer, fine, limiter, loudness, rider
 from rt_automix.engine import layout as at
 from rt_automix.units import lin_from_db
+
+_Number = TypeVar("_Number", np.float64, np.float32, np.int64)
 
 _SMOOTHING_MS = {
     at.S_AMOUNT: 30.0,
@@ -32,9 +35,9 @@ def arrays(
 
     Thread: main. Allocates: yes.
     """
-    f64 = np.zeros(at.F64_SIZE)
-    f32 = np.zeros(at.F32_SIZE, np.float32)
-    i64 = np.zeros(at.I64_SIZE, np.int64)
+    f64 = _zeros(at.F64_SIZE, np.float64)
+    f32 = _zeros(at.F32_SIZE, np.float32)
+    i64 = _zeros(at.I64_SIZE, np.int64)
     for start in (at.CONTROL_INDEX, at.SUGGESTION_INDEX, at.METER_INDEX):
         atomics.triple_reset(i64[start : start + 3])
     i64[at.LOOK_AHEAD] = int(config.limiter.lookahead)
@@ -53,10 +56,20 @@ def arrays(
         f64[start : start + len(values)] = values
     for start in (at.LIMITER_STATE, at.COMPARE_STATE):
         f32[start : start + limiter.STATE_SIZE] = limiter.new_state()
+    for meter in (at.M_MOMENTARY_LUFS, at.M_SHORT_TERM_LUFS):
+        f64[at.METERS + meter] = loudness.FLOOR_DB
     f64[at.SAMPLE_RATE_HZ] = sample_rate_hz
     f64[at.FINE_STEP] = fine.smoothing_step(sample_rate_hz)
     f64[at.PEAK_KEEP] = lin_from_db(-_PEAK_FALL_DB_PER_S * 0.01)
     return f64, f32, i64
+
+
+def _zeros(count: int, dtype: type[_Number]) -> NDArray[_Number]:
+    """As numpy's, but beginning with a cache line: numpy promises 16 bytes."""
+    size = count * np.dtype(dtype).itemsize
+    memory = np.zeros(size + at.CACHE_LINE_BYTES, np.uint8)
+    start = -memory.ctypes.data % at.CACHE_LINE_BYTES
+    return memory[start : start + size].view(dtype)
 
 
 def _smoothing_steps(sample_rate_hz: int) -> NDArray[np.float64]:

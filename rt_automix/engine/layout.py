@@ -54,19 +54,23 @@ M_FINE = M_APPLIED + params.COUNT
 METER_SIZE = M_FINE + fine.BAND_COUNT
 
 
-class _Region:
-    """Hands out consecutive stretches of one array."""
+CACHE_LINE_BYTES = 64
 
-    def __init__(self) -> None:
+
+class _Region:
+    """Hands out stretches of one array; whatever fills a cache line begins with one: no vector straddles two."""
+
+    def __init__(self, item_bytes: int) -> None:
+        self._line = CACHE_LINE_BYTES // item_bytes
         self.size = 0
 
     def take(self, count: int) -> int:
-        start = self.size
-        self.size += count
+        start = self.size if count < self._line else -(-self.size // self._line) * self._line
+        self.size = start + count
         return start
 
 
-_f64 = _Region()
+_f64 = _Region(8)
 CONTROL_SLOTS = _f64.take(3 * CONTROL_SIZE)
 SUGGESTION_SLOTS = _f64.take(3 * SUGGESTION_SIZE)
 METER_SLOTS = _f64.take(3 * METER_SIZE)
@@ -113,7 +117,7 @@ INPUT_LUFS_NOW = _f64.take(1)
 APPLAUSE_NOW = _f64.take(1)
 F64_SIZE = _f64.size
 
-_f32 = _Region()
+_f32 = _Region(4)
 RING_LEFT = _f32.take(RING_SAMPLES)
 RING_RIGHT = _f32.take(RING_SAMPLES)
 DRY_LEFT = _f32.take(TICK_SAMPLES)
@@ -127,7 +131,7 @@ LIMITER_STATE = _f32.take(limiter.STATE_SIZE)
 COMPARE_STATE = _f32.take(limiter.STATE_SIZE)
 F32_SIZE = _f32.size
 
-_i64 = _Region()
+_i64 = _Region(8)
 SAMPLE_COUNT = _i64.take(1)
 """Samples since the start; published with release order after the ring holds them."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rt_automix import params
-from rt_automix.dsp import atomics, cascade, compressor, equalizer, fine, loudness, rider
+from rt_automix.dsp import atomics, cascade, compressor, equalizer, fine, rider
 from rt_automix.dsp.jit import kernel
 from rt_automix.engine import layout as at
 
@@ -96,6 +96,18 @@ def _ramp(f64, goal, start):
     # Where the goal stands still the ramp ends on it exactly, not a rounding away.
     f64[start] = goal if abs(end - goal) < 1e-9 else end
     f64[start + 1] = (goal - f64[start]) * _PER_TICK
+
+
+@kernel("void(float64[::1], int64[::1])")
+def _match(f64, i64):
+    """The gain that brings the input to the master's loudness, while anybody listens to it."""
+    if f64[at.NOW + at.S_DRY] == 0.0:
+        return
+    goal = _lin(f64[at.NOW + at.S_MATCH_DB])
+    if i64[at.COMPARING]:
+        _ramp(f64, goal, at.MATCH)
+    else:
+        f64[at.MATCH], f64[at.MATCH_STEP] = goal, 0.0
 
 
 @kernel("void(float64[::1], int64)")
@@ -237,7 +249,7 @@ def tick(f64, i64):
     if f64[controls + at.FREEZE] == 0.0:
         _read_suggestion(f64, i64)
     _aim(f64, controls)
-    matched_db = loudness.short_term_lufs(f64[at.LOUDNESS_STATE : at.LOUDNESS_STATE + loudness.STATE_SIZE])
+    matched_db = f64[at.METERS + at.M_SHORT_TERM_LUFS]
     matched_db = matched_db - f64[at.INPUT_LUFS_NOW] if f64[at.INPUT_LUFS_NOW] > -70.0 else 0.0
     f64[at.TARGETS + at.S_MATCH_DB] = min(max(matched_db, -_MATCH_LIMIT_DB), _MATCH_LIMIT_DB)
 
@@ -255,7 +267,7 @@ def tick(f64, i64):
     _ramp(f64, f64[at.NOW + at.S_DRY], at.DRY)
     _ramp(f64, f64[at.NOW + at.S_MATCHED], at.MATCHED)
     _ramp(f64, f64[at.NOW + at.S_TRIM], at.TRIM)
-    _ramp(f64, _lin(f64[at.NOW + at.S_MATCH_DB]), at.MATCH)
+    _match(f64, i64)
     compressor.tick(
         f64[at.COMPRESSOR_STATE : at.COMPRESSOR_STATE + compressor.STATE_SIZE],
         f64[at.COMPRESSOR_SETTINGS : at.COMPRESSOR_SETTINGS + compressor.SETTINGS_SIZE],

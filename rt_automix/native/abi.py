@@ -104,7 +104,9 @@ def _kind(text: str) -> Kind:
     return Kind(found[1], found[2].count(",") + 1 if "[" in text else 0)
 
 
-def caller(function: Callable[..., Any], signature: Signature, address: int) -> Callable[..., Any]:
+def caller(
+    function: Callable[..., Any], signature: Signature, address: int, bound: Sequence[Any] = ()
+) -> Callable[..., Any]:
     """A Python function that checks its arguments and calls the compiled one, without the interpreter's lock.
 
     Parameters
@@ -113,15 +115,18 @@ def caller(function: Callable[..., Any], signature: Signature, address: int) -> 
     signature : Signature
     address : int
         Of what `signature.pointer` describes.
+    bound : sequence
+        The last arguments, where they are always the same: checked here, once.
     """
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    open_count = len(names) - len(bound)
     scope: dict[str, Any] = {
         "_call": _FFI.cast(signature.pointer, address),
         "_view": _FFI.from_buffer,
         "_bytes": _BYTES,
     }
     unpack, tests, views, passed = [], [], [], []
-    for name, kind in zip(names, signature.takes, strict=True):
+    for name, kind in zip(names[:open_count], signature.takes, strict=False):
         if not kind.dimensions:
             passed.append(name)
             continue
@@ -131,23 +136,32 @@ def caller(function: Callable[..., Any], signature: Signature, address: int) -> 
         tests.append(f"{name}.dtype is not _{kind.name}")
         views.append(f"_{name} = _view(_bytes, {name}, True)")
         passed += [f"_{name}", *lengths]
+    for name, kind, value in zip(names[open_count:], signature.takes[open_count:], bound, strict=True):
+        passed.append(f"_{name}")
+        scope[f"_{name}"] = value
+        if kind.dimensions:
+            _demand(f"{function.__name__}: {name}", kind, value)
+            scope[f"_{name}"] = _FFI.from_buffer(_BYTES, value, True)
+            passed += map(str, value.shape)
+
+    taken = ", ".join(names[:open_count])
 
     def refuse(*arguments: Any) -> None:
-        for name, kind, value in zip(names, signature.takes, arguments, strict=True):
+        for name, kind, value in zip(names, signature.takes, arguments, strict=False):
             if kind.dimensions:
                 _demand(f"{function.__name__}({', '.join(names)}): {name}", kind, value)
 
     scope["_refuse"] = refuse
-    lines = [f"def {function.__name__}({', '.join(names)}):"]
+    lines = [f"def {function.__name__}({taken}):"]
     if views:
         lines += [
             "    try:",
             *(f"        {line}" for line in unpack),
             f"        if {' or '.join(tests)}:",
-            f"            _refuse({', '.join(names)})",
+            f"            _refuse({taken})",
             *(f"        {line}" for line in views),
             "    except (AttributeError, ValueError, BufferError, TypeError):",
-            f"        _refuse({', '.join(names)})",
+            f"        _refuse({taken})",
             "        raise",
         ]
     lines.append(f"    return _call({', '.join(passed)})")

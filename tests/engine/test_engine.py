@@ -10,7 +10,7 @@ from rt_automix import params
 from rt_automix.config import Config
 from rt_automix.demo.song import render_song
 from rt_automix.dsp.jit import JIT_ENABLED
-from rt_automix.engine import exchange
+from rt_automix.engine import chain, exchange, layout
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import ConfigError, UserError
 
@@ -354,3 +354,26 @@ def test_extreme_parameters_and_controls_in_any_order_stay_under_the_ceiling(son
 
     out = run(engine, audio.clip(-0.85, 0.85), 480, shake)
     assert np.isfinite(out).all() and np.abs(out).max() <= np.float32(CEILING_LIN)
+
+
+def test_the_arrays_and_what_is_long_in_them_begin_with_a_cache_line():
+    engine = Engine(analysis="off")
+    engine.prepare(48_000, 64)
+    assert all(array.ctypes.data % layout.CACHE_LINE_BYTES == 0 for array in engine.arrays)
+    assert all(start % 8 == 0 for start in (layout.EQ_RAMP, layout.FINE_RAMP, layout.FINE_STATE, layout.CASCADE_WORK))
+    assert all(start % 16 == 0 for start in (layout.RING_RIGHT, layout.LIMITER_STATE, layout.COMPRESSOR_SCRATCH))
+
+
+@pytest.mark.parametrize("count", [1, 64, 100, 4096])
+def test_lent_arrays_sound_the_same(count):
+    rng = np.random.default_rng(5)
+    engines = [Engine(analysis="off") for _ in range(2)]
+    for engine in engines:
+        engine.prepare(48_000, 4096)
+        engine.set(target_lufs=-8.0)
+    first, second = engines
+    io = rng.normal(0.0, 0.3, (2, count)).astype(np.float32)
+    again = io.copy()
+    chain.process_block(io, *first.arrays)
+    chain.lent(second.arrays)(again)
+    assert np.array_equal(io, again)

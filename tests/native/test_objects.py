@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from rt_automix.dsp import mix
-from rt_automix.dsp.jit import JIT_ENABLED, source_of
+from rt_automix.dsp.jit import JIT_ENABLED, bound, source_of
 from rt_automix.native import abi, build, levels, loader, sources, store, symbols
 from rt_automix.native.levels import SHIPPED, host
 
@@ -286,3 +286,22 @@ def test_running_imports_no_compiler():
         "address_of(callbacks.jack_callback); print('numba' in sys.modules)"
     )
     assert _run(code) == "False"
+
+
+def test_a_kernel_with_its_last_arguments_bound_does_the_same():
+    left, right = np.ones((2, 8), np.float32)
+    again = left.copy(), right.copy()
+    mix.gain(left, right, 3, np.float32(0.5), np.float32(0.01))
+    bound(mix.gain, 3, np.float32(0.5), np.float32(0.01))(*again)
+    assert np.array_equal(left, again[0]) and np.array_equal(right, again[1])
+
+
+def test_what_is_bound_is_kept_not_copied_and_checked_once():
+    left, right = np.zeros((2, 8), np.float32)
+    peak = bound(mix.peak, right)
+    right[5] = -0.75
+    assert peak(left) == 0.75
+    with pytest.raises(TypeError, match="right is float32"):
+        bound(mix.peak, np.zeros(8))
+    with pytest.raises(TypeError, match="left is float32"):
+        peak(np.zeros(8))

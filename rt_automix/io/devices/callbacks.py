@@ -10,7 +10,8 @@ import sys
 import numpy as np
 
 from rt_automix.dsp import bridge
-from rt_automix.dsp.jit import COMPILES, kernel
+from rt_automix.dsp.foreign import call_for_pointer, float32_at, float64_at, int64_at
+from rt_automix.dsp.jit import kernel
 from rt_automix.engine import layout as at
 from rt_automix.io.devices.board import STATS_SIZE, TAKE_SIZE
 from rt_automix.io.devices.edge import (
@@ -42,9 +43,6 @@ from rt_automix.io.devices.edge import (
     master_piece,
     playback,
 )
-
-if COMPILES:
-    from rt_automix.dsp.foreign import call_for_pointer, float32_at, float64_at, int64_at
 
 _XRUN_FLAGS = 0b1111  # paInputUnderflow, paInputOverflow, paOutputUnderflow, paOutputOverflow
 
