@@ -40,7 +40,7 @@ fine_tone = click.option(
 suggester = click.option(
     "--suggester",
     metavar="NAME[:fp32]",
-    help="Who decides: auto, matcher, or a model, such as weighted_ensemble.",
+    help="Who decides: auto, matcher, or a model, such as baseline_cnn or weighted_ensemble.",
 )
 
 

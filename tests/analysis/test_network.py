@@ -269,7 +269,7 @@ def test_cleaning_leaves_what_is_sane_alone(listener):
 @pytest.fixture
 def shelf(tmp_path, monkeypatch) -> Path:
     """A folder of models with one that is sound, in the place of the shipped ones."""
-    bundles.make(tmp_path / "models" / "weighted_ensemble")
+    bundles.make(tmp_path / "models" / "baseline_cnn")
     monkeypatch.setattr("rt_automix.analysis.bundle.FOLDERS", (tmp_path / "models",))
     return tmp_path / "models"
 
@@ -277,10 +277,10 @@ def shelf(tmp_path, monkeypatch) -> Path:
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("auto", "weighted_ensemble"),
-        ("weighted_ensemble", "weighted_ensemble"),
-        ("weighted_ensemble:int8", "weighted_ensemble"),
-        ("weighted_ensemble:fp32", "weighted_ensemble:fp32"),
+        ("auto", "baseline_cnn"),
+        ("baseline_cnn", "baseline_cnn"),
+        ("baseline_cnn:int8", "baseline_cnn"),
+        ("baseline_cnn:fp32", "baseline_cnn:fp32"),
         ("matcher", "matcher"),
     ],
 )
@@ -298,9 +298,9 @@ def test_a_folder_can_be_named(shelf, tmp_path):
         assert suggester.choose(text, pytest.fail).name == name
 
 
-@pytest.mark.parametrize("text", ["auto", "weighted_ensemble", "weighted_ensemble:fp32", "baseline_cnn", "no/folder"])
+@pytest.mark.parametrize("text", ["auto", "baseline_cnn", "baseline_cnn:fp32", "weighted_ensemble", "no/folder"])
 def test_a_model_that_cannot_be_used_is_told_and_the_matcher_decides(shelf, text):
-    shutil.rmtree(shelf / "weighted_ensemble")
+    shutil.rmtree(shelf / "baseline_cnn")
     complaints: list[str] = []
     suggester.check(text)
     assert suggester.choose(text, complaints.append).name == "matcher"
@@ -316,7 +316,7 @@ def test_a_model_that_cannot_be_used_is_told_and_the_matcher_decides(shelf, text
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("macher", 'suggester "macher" is unknown. Did you mean "matcher"? Known: auto, matcher, weighted_ensemble, '),
+        ("macher", 'suggester "macher" is unknown. Did you mean "matcher"? Known: auto, matcher, baseline_cnn, '),
         ("weighted_ensemble:fp16", '"fp16" cannot follow "weighted_ensemble". Did you mean "fp32"?'),
         ("auto:fp32", '"fp32" cannot follow "auto".'),
         ("matcher:int8", '"int8" cannot follow "matcher".'),

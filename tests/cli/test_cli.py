@@ -252,7 +252,7 @@ def _bad_files(folder, mix):
         ("mix.wav out.wav --profile balansed", 'profile "balansed" is unknown. Did you mean "balanced"?'),
         ("mix.wav out.wav --profile my.toml", "my.toml: no such file. Make one with: rt-automix profile make"),
         ("mix.wav out.wav --profile broken.toml", 'broken.toml: "master" is unknown.'),
-        ("mix.wav out.wav --suggester network", 'suggester "network" is unknown. Known: auto, matcher, weighted'),
+        ("mix.wav out.wav --suggester network", 'suggester "network" is unknown. Known: auto, matcher, baseline'),
         ("mix.wav out.wav --reference silent.wav", "0.0 s of music above -60 LUFS found"),
         ("mix.wav out.wav --reference low.wav", "8000 Hz"),
         ("mix.wav out.wav --reference mix.wav --profile balanced", "give one of them"),
