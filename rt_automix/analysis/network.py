@@ -95,6 +95,7 @@ class Network:
 
         Thread: worker. Allocates: yes.
         """
+        (window,), (vector,) = clean(window[None], vector[None])
         question = Question(np.array(matched), self._matcher.confidence.copy(), window, vector)
         ((values, self.confidence),) = self.answer([question])
         return values
@@ -113,42 +114,46 @@ class Network:
     def rows(self, inputs: Sequence[tuple[Any, Any]]) -> list[NDArray[np.float32] | None]:
         """The network's answer to each window and context, as `ask` gives it; TOGETHER of them at a time.
 
+        Parameters
+        ----------
+        inputs : sequence of (window, context), clean, as the kernels of `context` fill them
+
         Thread: worker. Allocates: yes.
         """
         rows: list[NDArray[np.float32] | None] = []
         for start in range(0, len(inputs), TOGETHER):
-            windows, vectors = (np.array(side) for side in zip(*inputs[start : start + TOGETHER], strict=True))
-            windows, vectors = clean(windows, vectors)
-            together = self._together(windows, vectors) if len(windows) > 1 else None
+            some = inputs[start : start + TOGETHER]
+            together = self._together(some) if len(some) > 1 else None
             if together is not None:
                 rows += list(together)
                 continue
-            alone = [self.ask(windows[row : row + 1], vectors[row : row + 1]) for row in range(len(windows))]
-            self._compare(windows, vectors, alone)
+            alone = [self.ask(window[None], vector[None]) for window, vector in some]
+            self._compare(some, alone)
             rows += alone
         return rows
 
-    def _together(self, windows: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    def _together(self, inputs: Sequence[tuple[Any, Any]]) -> NDArray[np.float32] | None:
         """Up to TOGETHER answers at once; None where that failed, or might not give the bits that each gets alone.
 
         Sets are filled up, so that every one goes through the same code.
         """
         if not self._rows_are_alike:
             return None
-        full = np.resize(np.arange(len(windows)), TOGETHER)
+        full = [inputs[k % len(inputs)] for k in range(TOGETHER)]
         try:
-            return self._bundle.run(windows[full], vectors[full])[: len(windows)].reshape(len(windows), -1)
+            answers = self._bundle.run(*(np.array(side) for side in zip(*full, strict=True)))
+            return answers[: len(inputs)].reshape(len(inputs), -1)
         except ModelError:
             return None
 
-    def _compare(self, windows: NDArray[np.float32], vectors: NDArray[np.float32], alone: Sequence[Any]) -> None:
+    def _compare(self, inputs: Sequence[tuple[Any, Any]], alone: Sequence[Any]) -> None:
         """Find out with the first full set whether rows that go together get the bits they get alone.
 
         That depends on the graph, the runtime and the processor.
         """
-        if self._rows_are_alike is None and len(windows) == TOGETHER and all(row is not None for row in alone):
+        if self._rows_are_alike is None and len(inputs) == TOGETHER and all(row is not None for row in alone):
             self._rows_are_alike = True
-            together = self._together(windows, vectors)
+            together = self._together(inputs)
             self._rows_are_alike = together is not None and np.array_equal(together, alone)
 
     @property
