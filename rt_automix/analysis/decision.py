@@ -18,6 +18,10 @@ from rt_automix.analysis.profile import Profile
 from rt_automix.analysis.suggester import Suggester
 from rt_automix.dsp import fine
 
+ASK_EVERY, ASK_ALWAYS_S = 3, 20.0
+"""A network is asked at every decision while little has been heard, then at every third: what it says then moves
+less from one second to the next than from one network to another, and it is most of what a decision costs."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -34,6 +38,8 @@ class Question:
     window : float32, shape context.WINDOW_SHAPE, or None
         What a network is to be asked; None where it is not.
     told : float32, shape (context.SIZE,), or None
+    has_said : bool
+        Whether a network decides that is not asked: what it said last still holds.
     """
 
     statistics: NDArray[np.float64]
@@ -41,6 +47,7 @@ class Question:
     fine_share: float
     window: NDArray[np.float32] | None = None
     told: NDArray[np.float32] | None = None
+    has_said: bool = False
 
 
 class Decision:
@@ -98,11 +105,15 @@ class Decision:
 
         Thread: worker. Allocates: yes.
         """
-        if profile is not self._profile:
+        is_new = profile is not self._profile
+        if is_new:
             self._profile, self._wanted = profile, auto_style.numbers(profile)
         heard, passing = listener.statistics.values.copy(), np.zeros(at.PASSING_SIZE)
         where = (self._wanted, self._styles, self._values, passing, self._work)
         if isinstance(suggester, Network) and listener.statistics.seconds_heard >= MIN_MUSIC_S:
+            if not self._is_to_be_asked(listener.statistics.seconds_heard, is_new):
+                deciding.match(heard, *where)
+                return Question(heard, passing, 1.0, has_said=True)
             window, told = np.zeros(context.WINDOW_SHAPE, np.float32), np.zeros(context.SIZE, np.float32)
             deciding.ask(heard, listener.window, *where, window, told)
             return Question(heard, passing, 1.0, window, told)
@@ -112,6 +123,13 @@ class Decision:
             passing[at.WANTED : at.WANTED + params.COUNT] = suggester.suggest(listener, aim)
             passing[at.CONFIDENCE : at.CONFIDENCE + params.COUNT] = suggester.confidence
         return Question(heard, passing, self._fine_share(suggester))
+
+    def _is_to_be_asked(self, seconds_heard: float, is_new: bool) -> bool:
+        """Whether it is the network's turn, counted from one call to the next."""
+        age = self._values[at.ANSWER_AGE] + 1.0
+        is_due = is_new or seconds_heard < ASK_ALWAYS_S or age >= ASK_EVERY
+        self._values[at.ANSWER_AGE] = 0.0 if is_due else age
+        return is_due
 
     def take(self, question: Question, answer: NDArray[np.float32] | None, suggester: Suggester) -> None:
         """Step to what is decided of a question, in the order in which they were asked.
@@ -126,10 +144,19 @@ class Decision:
         Thread: worker. Allocates: no.
         """
         where = (self._matrix, self._step_s, self._values, question.passing, self._work)
+        said = self._values[at.ANSWER : at.ANSWER + deciding.ANSWER_SIZE]
+        if answer is not None:
+            said[:] = answer
+        elif question.has_said and self._values[at.HAS_ANSWER] != 0.0:
+            answer = said.astype(np.float32)
         if answer is None or not isinstance(suggester, Network):
+            self._values[at.HAS_ANSWER] = 0.0
             matrix, *rest = where
             deciding.take(question.statistics, matrix, question.fine_share, *rest)
-        elif not deciding.conclude(question.statistics, answer, *suggester.limits_norm, *where):
+            return
+        is_answer = deciding.conclude(question.statistics, answer, *suggester.limits_norm, *where)
+        self._values[at.HAS_ANSWER] = float(is_answer)
+        if not is_answer:
             suggester.reject()
 
     @staticmethod

@@ -192,6 +192,10 @@ MOVING = _decision.take(params.COUNT)
 """1 for a parameter on its way."""
 FINE_SUGGESTED = _decision.take(FINE_BANDS)
 FINE_MOVING = _decision.take(FINE_BANDS)
+ANSWER = _decision.take(3 * params.COUNT)
+"""What a network said last."""
+HAS_ANSWER, ANSWER_AGE = _decision.take(1), _decision.take(1)
+"""Whether it said something, and how many decisions ago it was asked."""
 DECISION_SIZE = _decision.size
 
 # What comes up while deciding, of use until the next time.

@@ -9,13 +9,15 @@ import pytest
 
 from rt_automix import params
 from rt_automix.analysis import deciding, features, profile
-from rt_automix.analysis.decision import Decision
+from rt_automix.analysis import layout as at
+from rt_automix.analysis.decision import ASK_ALWAYS_S, ASK_EVERY, Decision, answered
 from rt_automix.analysis.features import HOP_S
 from rt_automix.analysis.fine_spectrum import POINTS_HZ
 from rt_automix.analysis.listener import Listener
-from rt_automix.analysis.matcher import Matcher
+from rt_automix.analysis.matcher import MIN_MUSIC_S, Matcher
 from rt_automix.analysis.profile import Profile
 from rt_automix.analysis.statistics import MEMORY_S
+from rt_automix.analysis.suggester import choose
 from rt_automix.dsp import equalizer, fine
 from rt_automix.dsp.jit import JIT_ENABLED
 
@@ -156,3 +158,40 @@ def test_it_goes_on_from_its_state(reference):
         follow(one, audio[:, half:], reference, ears), follow(other, audio[:, half:], reference, ears_too)
     )
     np.testing.assert_array_equal(one.suggested, other.suggested)
+
+
+def test_a_network_is_asked_at_every_decision_at_first_then_at_every_third():
+    music, asked = noise(40.0), []
+    learned = choose("auto", pytest.fail)
+    rows = learned.rows
+    learned.rows = lambda inputs: asked.append(len(inputs)) or rows(inputs)
+    ears, decision, step = Listener(RATE_HZ, 2, MEMORY_S), Decision(RATE_HZ, STEP_S), round(HOP_S * RATE_HZ) * HOPS
+    wanted = profile.load("balanced")
+    for start in range(0, music.shape[1] - step + 1, step):
+        ears.push(np.ascontiguousarray(music[:, start : start + step]))
+        decision.move(ears, learned, wanted)
+    often = round((ASK_ALWAYS_S - MIN_MUSIC_S) / STEP_S)
+    assert asked[:2] == [0, 0] and set(asked[4:30]) == {1}  # before there is music enough nobody is asked
+    rare = asked[-(ASK_EVERY * 15) :]
+    assert sum(rare) == 15 and max(np.diff(np.flatnonzero(rare))) == ASK_EVERY
+    assert sum(asked) == pytest.approx(often + (len(asked) - ASK_ALWAYS_S / STEP_S) / ASK_EVERY, abs=3)
+
+
+def test_between_two_questions_what_a_network_said_still_holds():
+    music = noise(30.0)
+    learned, wanted = choose("auto", pytest.fail), profile.load("balanced")
+    ears, decision, step = Listener(RATE_HZ, 2, MEMORY_S), Decision(RATE_HZ, STEP_S), round(HOP_S * RATE_HZ) * HOPS
+    for start in range(0, music.shape[1] - step + 1, step):
+        ears.push(np.ascontiguousarray(music[:, start : start + step]))
+        question = decision.ask(ears, learned, wanted)
+        (answer,) = answered([question], learned)
+        before = question.passing.copy()
+        decision.take(question, answer, learned)
+        if question.has_said:
+            assert answer is None and not np.array_equal(question.passing, before)
+            saved = decision.state()
+    again = Decision(RATE_HZ, STEP_S)
+    again.restore(saved)
+    assert again.state()[at.HAS_ANSWER] == 1.0
+    decision.ask(ears, learned, profile.load("warm"))
+    assert decision.state()[at.ANSWER_AGE] == 0.0  # another style is a new question
