@@ -6,62 +6,58 @@ To add a setting: one field here, its line and comment in `data/default.toml`.
 from __future__ import annotations
 
 import dataclasses
-import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError
-from pydantic.dataclasses import dataclass
-
-from rt_automix import midimap
+from rt_automix import checked, midimap
+from rt_automix.checked import NOT_EMPTY, Checked, limits, written
 from rt_automix.errors import ConfigError, nearest
 
-_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
-
-@dataclass(frozen=True, config=_STRICT)
-class Master:
+@dataclass(frozen=True)
+class Master(Checked):
     """What the listener asks for: how much mastering, in which style, how loud."""
 
-    amount: float = Field(default=1.0, ge=0.0, le=1.0)
-    fine_tone: float = Field(default=1.0, ge=0.0, le=1.0)
-    profile: str = Field(default="balanced", min_length=1)
-    target_lufs: float | None = Field(default=None, ge=-40.0, le=-5.0)
-    suggester: str = Field(default="auto", min_length=1)
+    amount: float = field(default=1.0, metadata=limits(0.0, 1.0))
+    fine_tone: float = field(default=1.0, metadata=limits(0.0, 1.0))
+    profile: str = field(default="balanced", metadata=NOT_EMPTY)
+    target_lufs: float | None = field(default=None, metadata=limits(-40.0, -5.0))
+    suggester: str = field(default="auto", metadata=NOT_EMPTY)
 
 
-@dataclass(frozen=True, config=_STRICT)
-class Limiter:
+@dataclass(frozen=True)
+class Limiter(Checked):
     """The last stage: its true-peak ceiling, and whether it may look ahead."""
 
-    ceiling_dbtp: float = Field(default=-1.0, ge=-12.0, le=0.0)
+    ceiling_dbtp: float = field(default=-1.0, metadata=limits(-12.0, 0.0))
     lookahead: bool = True
 
 
-@dataclass(frozen=True, config=_STRICT)
-class Rider:
+@dataclass(frozen=True)
+class Rider(Checked):
     """The loop that trims the input so that the output meets the loudness target."""
 
     enabled: bool = True
-    max_trim_db: float = Field(default=12.0, ge=0.0, le=24.0)
-    response_s: float = Field(default=1.0, ge=0.1, le=20.0)
-    max_db_per_s: float = Field(default=60.0, ge=1.0, le=200.0)
-    gate_lufs: float = Field(default=-60.0, ge=-70.0, le=-30.0)
+    max_trim_db: float = field(default=12.0, metadata=limits(0.0, 24.0))
+    response_s: float = field(default=1.0, metadata=limits(0.1, 20.0))
+    max_db_per_s: float = field(default=60.0, metadata=limits(1.0, 200.0))
+    gate_lufs: float = field(default=-60.0, metadata=limits(-70.0, -30.0))
 
 
-@dataclass(frozen=True, config=_STRICT)
-class Engine:
+@dataclass(frozen=True)
+class Engine(Checked):
     """How the engine works inside."""
 
-    max_block_samples: int = Field(default=4096, ge=1, le=65536)
-    analysis_hops: int = Field(default=4, ge=1, le=20)
+    max_block_samples: int = field(default=4096, metadata=limits(1, 65536))
+    analysis_hops: int = field(default=4, metadata=limits(1, 20))
 
 
-@dataclass(frozen=True, config=_STRICT)
-class Audio:
+@dataclass(frozen=True)
+class Audio(Checked):
     """The device to play through live, and how; what is empty or left out is chosen by itself."""
 
     backend: Literal["portaudio", "jack"] = "portaudio"
@@ -71,16 +67,16 @@ class Audio:
     host_api: str = ""
     in_channels: str = ""
     out_channels: str = ""
-    sample_rate_hz: int | None = Field(default=None, ge=44_100, le=96_000)
-    block_samples: int = Field(default=0, ge=0, le=8192)
+    sample_rate_hz: int | None = field(default=None, metadata=limits(44_100, 96_000))
+    block_samples: int = field(default=0, metadata=limits(0, 8192))
     exclusive: bool = False
     allow_feedback: bool = False
-    bridge_margin_ms: float = Field(default=12.0, ge=0.5, le=100.0)
+    bridge_margin_ms: float = field(default=12.0, metadata=limits(0.5, 100.0))
     callback: Literal["native", "python"] = "native"
 
 
-@dataclass(frozen=True, config=_STRICT)
-class Midi:
+@dataclass(frozen=True)
+class Midi(Checked):
     """The controllers to listen to, and what their knobs and buttons set."""
 
     enabled: bool = True
@@ -90,8 +86,8 @@ class Midi:
     map: tuple[midimap.MidiMapping, ...] = (midimap.DEFAULT,)
 
 
-@dataclass(frozen=True, config=_STRICT)
-class Config:
+@dataclass(frozen=True)
+class Config(Checked):
     """Every setting, by section; `dataclasses.asdict` gives it as plain tables."""
 
     master: Master = Master()
@@ -191,7 +187,7 @@ def _check(tables: Mapping[str, Any], source: str) -> tuple[Config, list[str]]:
         if name not in _SECTIONS:
             found.append(f"section [{name}] is unknown.{nearest(name, _SECTIONS)} Known: {', '.join(_SECTIONS)}.")
         elif not isinstance(table, dict):
-            found.append(f"{name} = {_toml(table)} is not a section. Write [{name}] on a line, its settings below.")
+            found.append(f"{name} = {written(table)} is not a section. Write [{name}] on a line, its settings below.")
         else:
             section, wrong = _build(_SECTIONS[name], name, table)
             found += wrong
@@ -208,17 +204,15 @@ def _build(kind: type, where: str, table: Mapping[str, Any]) -> tuple[Any, list[
         if f"{where}.{name}" in _LISTS:
             settings[name], wrong = _build_list(f"{where}.{name}", settings[name])
             found += wrong
-    try:
-        return kind(**settings), found
-    except ValidationError as errors:
-        return None, found + [_message(kind, where, error) for error in errors.errors()]
+    wrong = checked.problems(kind, where, settings)
+    return (None if wrong else kind(**settings)), found + wrong
 
 
 def _build_list(where: str, entries: Any) -> tuple[tuple[Any, ...], list[str]]:
     """The entries of a list of tables that can be used, and every problem found in it; places count from 1."""
     cure = f"Begin each entry with [[{where}]] on a line, its settings below."
     if not isinstance(entries, (list, tuple)):
-        return (), [f"{where} = {_toml(entries)} is not a list of tables. {cure}"]
+        return (), [f"{where} = {written(entries)} is not a list of tables. {cure}"]
     kind, between = _LISTS[where]
     found: list[str] = []
     built: list[Any] = []
@@ -229,50 +223,7 @@ def _build_list(where: str, entries: Any) -> tuple[tuple[Any, ...], list[str]]:
             found += wrong if value is None else [f"{here}.{problem}" for problem in value.problems()]
         else:
             value = None
-            found.append(f"{here} = {_toml(entry)} is not a table. {cure}")
+            found.append(f"{here} = {written(entry)} is not a table. {cure}")
         built.append(value)
     found += [f"{where}[{place + 1}] {problem}" for place, problem in between(built)]
     return tuple(value for value in built if value is not None), found
-
-
-_KINDS = {
-    "float_type": ("a number", "Use a number{limits}, without quotes."),
-    "int_type": ("a whole number", "Use a whole number{limits}, without point or quotes."),
-    "bool_type": ("true or false", "Use true or false, without quotes."),
-    "string_type": ("text", "Use text in quotes."),
-}
-
-
-def _message(kind: type, where: str, error: Mapping[str, Any]) -> str:
-    """What pydantic found, as what was found, what is allowed, and the cure."""
-    name = str(error["loc"][0])
-    fields = kind.__pydantic_fields__  # type: ignore[attr-defined]
-    if name not in fields:
-        return f"{where}.{name} is unknown.{nearest(name, fields)} Known: {', '.join(fields)}."
-    low = next((limit.ge for limit in fields[name].metadata if hasattr(limit, "ge")), None)
-    high = next((limit.le for limit in fields[name].metadata if hasattr(limit, "le")), None)
-    limits = "" if low is None else f" in [{low}, {high}]"
-    words = ", ".join(map(_toml, get_args(fields[name].annotation)))
-    found = f"{where}.{name} = {_toml(error['input'])}"
-    match error["type"]:
-        case "missing":
-            return f"{where}.{name} is missing. Use {f'a number{limits}' if limits else f'one of {words}'}."
-        case "greater_than_equal":
-            return f"{found} is outside [{low}, {high}]. Use {low:g} or more."
-        case "less_than_equal":
-            return f"{found} is outside [{low}, {high}]. Use {high:g} or less."
-        case "finite_number":
-            return f"{found} is not a finite number. Use a number{limits}."
-        case "string_too_short":
-            return f"{found} is empty. Use a name or a path."
-        case "literal_error":
-            near = nearest(str(error["input"]), get_args(fields[name].annotation))
-            return f"{found} is unknown.{near} Known: {words}."
-        case kind_of_error:
-            wanted, cure = _KINDS[kind_of_error]
-            return f"{found} is not {wanted}. {cure.format(limits=limits)}"
-
-
-def _toml(value: object) -> str:
-    """A value as its owner wrote it."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (str, bool)) else str(value)

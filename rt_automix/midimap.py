@@ -6,11 +6,10 @@ To add a control that MIDI can set: its name in `Control`, and a row in `KNOBS` 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass as plain_dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
-from pydantic import ConfigDict, Field
-from pydantic.dataclasses import dataclass
+from rt_automix.checked import Checked, limits
 
 Control = Literal[
     "amount", "fine_tone", "profile", "target_lufs", "output_trim_db", "bypass", "compare", "freeze", "panic"
@@ -22,7 +21,7 @@ KNOB_KINDS: tuple[Kind, ...] = ("7bit", "14bit", "relative", "relative-offset", 
 SWITCH_KINDS: tuple[Kind, ...] = ("toggle", "momentary")
 
 
-@plain_dataclass(frozen=True)
+@dataclass(frozen=True)
 class Knob:
     """A control with a continuous value: the range it can have, and the one a knob covers unless told."""
 
@@ -41,8 +40,8 @@ KNOBS: dict[str, Knob] = {
 SWITCHES = ("bypass", "compare", "freeze", "panic")
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
-class MidiMapping:
+@dataclass(frozen=True)
+class MidiMapping(Checked):
     """One knob, fader, encoder, key or button, and the control that it sets.
 
     `channel` counts from 1, 0 is any; `number` is that of the controller or note (0 for the pitch
@@ -51,10 +50,10 @@ class MidiMapping:
     """
 
     control: Control
-    number: Annotated[int, Field(ge=0, le=127)]
+    number: int = field(metadata=limits(0, 127))
     kind: Kind
     source: Source = "cc"
-    channel: Annotated[int, Field(ge=0, le=16)] = 0
+    channel: int = field(default=0, metadata=limits(0, 16))
     low: float | None = None
     high: float | None = None
     takeover: bool = True

@@ -26,8 +26,9 @@ PACKAGE = "rt_automix"
 # imports its own room (without circles) and the floors below. A new room needs a place here.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("units", "errors"),
-    ("params", "midimap", "owncurve", "native"),
-    ("dsp", "config", "demo"),
+    ("params", "checked", "owncurve", "native"),
+    ("dsp", "midimap", "demo"),
+    ("config",),
     ("analysis",),
     ("engine",),
     ("io",),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rt_automix.config import Config, default_toml, load, problems
+from rt_automix.config import Config, Master, default_toml, load, problems
 from rt_automix.errors import ConfigError
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -67,6 +67,14 @@ def test_a_file_changes_only_what_it_names(tmp_path):
 def test_settings_cannot_be_changed_in_place():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Config().master.amount = 0.5
+
+
+def test_one_that_is_made_by_hand_is_checked_as_well():
+    assert (Master(amount=1).amount, type(Master(amount=1).amount)) == (1.0, float)
+    with pytest.raises(ConfigError, match=r"^Master\.amount = 2 is outside \[0\.0, 1\.0\]\. Use 1 or less\.$"):
+        Master(amount=2)
+    with pytest.raises(ConfigError, match=r"^Config\.master = .* is not a Master\."):
+        Config(master=Config().rider)
 
 
 def test_every_problem_at_once(tmp_path):
