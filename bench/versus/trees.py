@@ -20,6 +20,8 @@ from pathlib import Path
 from bench.common.here import ROOT
 
 _LAST_WORDS = 600
+_OF_WHO_MEASURES = ("NUMBA_CACHE_DIR", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+"""Variables that no side gets: without its bytecode a warm start would not be warm."""
 
 
 class CannotRun(Exception):
@@ -57,7 +59,7 @@ class Tree:
 
     def environment(self, cache: Path | None = None) -> dict[str, str]:
         """In which its programs run; compiled code is kept in `cache`, by default in its home."""
-        kept = {name: value for name, value in os.environ.items() if name not in ("NUMBA_CACHE_DIR", "PYTHONPATH")}
+        kept = {name: value for name, value in os.environ.items() if name not in _OF_WHO_MEASURES}
         cache = cache or self.home / "cache"
         places = {"XDG_CACHE_HOME": str(cache), "LOCALAPPDATA": str(cache), "XDG_STATE_HOME": str(self.home / "state")}
         path = os.pathsep.join([str(Path(__file__).parent / "alone"), str(self.root)])
