@@ -11,19 +11,15 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.analysis import context, features
+from rt_automix.analysis import context, features, graph
 from rt_automix.errors import ModelError, nearest
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
 
 FORMAT = 1
 
@@ -51,7 +47,6 @@ HEARD_ROW, SONG_ROW, SPREAD_ROW = range(3)
 _WINDOW, _CONTEXT, _ANSWER = "window", "context", "parameters"
 _INPUTS = {_WINDOW: context.WINDOW_SHAPE, _CONTEXT: (context.SIZE,)}
 _WARM_UP_RUNS = 3
-_SILENT = 4  # onnxruntime prints nothing but what ends the process
 
 WANTED: dict[str, Any] = {
     "format": FORMAT,
@@ -93,12 +88,12 @@ class Bundle:
     Parameters
     ----------
     spec : Spec
-    session : InferenceSession
-        One thread, which does not spin.
+    session : graph.Session or graph.Later
+        One thread, which does not spin; or what opens it when it is first asked.
     """
 
     spec: Spec
-    session: InferenceSession
+    session: graph.Session | graph.Later
 
     def run(self, windows: NDArray[np.float32], contexts: NDArray[np.float32]) -> NDArray[np.float32]:
         """The network's answers, just as it gives them.
@@ -115,12 +110,14 @@ class Bundle:
         Raises
         ------
         ModelError
-            It does not run.
+            It does not run; graph.UnfitError, where it was to be opened later and cannot be.
 
         Thread: worker. Allocates: yes.
         """
         try:
             (answers,) = self.session.run([_ANSWER], {_WINDOW: windows, _CONTEXT: contexts})
+        except graph.UnfitError:
+            raise
         except Exception as error:
             # Its messages name its own sources' lines, paragraphs long.
             raise ModelError(f"{self.spec.folder}: the network does not run ({type(error).__name__}).") from None
@@ -133,8 +130,15 @@ def shipped() -> tuple[str, ...]:
     return tuple(sorted({entry.name for entry in folders if (entry / "model.json").is_file()}))
 
 
-def load(name_or_path: str | Path, precision: Precision = "int8") -> Bundle:
+def load(name_or_path: str | Path, precision: Precision = "int8", at_once: bool = True) -> Bundle:
     """A shipped bundle by name, or one from a folder; checked and warmed up.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+    precision : "int8" or "fp32"
+    at_once : bool
+        Else it is opened, and what only shows then is checked, when it is first asked.
 
     Raises
     ------
@@ -144,7 +148,11 @@ def load(name_or_path: str | Path, precision: Precision = "int8") -> Bundle:
     Thread: main. Allocates: yes.
     """
     spec = inspect(name_or_path, precision)
-    bundle = Bundle(spec, _session(spec))
+    return _opened(spec) if at_once else Bundle(spec, graph.Later(lambda: _opened(spec).session))
+
+
+def _opened(spec: Spec) -> Bundle:
+    bundle = Bundle(spec, graph.opened(spec.graph, f"{spec.folder}: its graph (opset {spec.opset})"))
     _check_ports(bundle)
     _check_golden(bundle)
     return bundle
@@ -179,15 +187,17 @@ def inspect(name_or_path: str | Path, precision: Precision = "int8") -> Spec:
         raise ModelError(f"{where}: confidence from {full_norm} to {none_norm}: the first must be the smaller. {_CURE}")
     if Path(name).name != name:
         raise ModelError(f'{where}: files.{precision}.name = "{name}" is not a file beside it. {_CURE}')
-    graph = _read(folder / name)
-    if len(graph) != size:
-        raise ModelError(f"{folder / name}: has {len(graph)} bytes, {size} expected. Fetch or export the bundle anew.")
-    if (found := hashlib.sha256(graph).hexdigest()) != digest:
+    content = _read(folder / name)
+    if len(content) != size:
+        raise ModelError(
+            f"{folder / name}: has {len(content)} bytes, {size} expected. Fetch or export the bundle anew."
+        )
+    if (found := hashlib.sha256(content).hexdigest()) != digest:
         raise ModelError(
             f"{folder / name}: its SHA-256 begins {found[:12]}, expected is {str(digest)[:12]}: "
             "this is another file. Fetch or export the bundle anew."
         )
-    return Spec(folder, title, precision, opset, full_norm, none_norm, graph)
+    return Spec(folder, title, precision, opset, full_norm, none_norm, content)
 
 
 def _find(name_or_path: str | Path) -> Path:
@@ -232,32 +242,9 @@ def _first_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
 
 
-@lru_cache(maxsize=1)
-def _session(spec: Spec) -> InferenceSession:
-    """The graph opened on one thread, silent and without spinning; the same graph again costs nothing."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ModelError(f"onnxruntime cannot be loaded ({error}). Install it: pip install onnxruntime") from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    options.log_severity_level = _SILENT
-    try:
-        onnxruntime.set_default_logger_severity(_SILENT)
-        return onnxruntime.InferenceSession(spec.graph, options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise ModelError(
-            f"{spec.folder}: its graph (opset {spec.opset}) cannot be opened by onnxruntime "
-            f"{onnxruntime.__version__} ({type(error).__name__}). Update onnxruntime, or export the bundle anew."
-        ) from None
-
-
 def _check_ports(bundle: Bundle) -> None:
     """Raise ModelError unless inputs and output are what the runtime gives and takes; the first axis is free."""
-    session = bundle.session
+    session: Any = bundle.session
     for kind, ports, wanted in (
         ("inputs", session.get_inputs(), _INPUTS),
         ("outputs", session.get_outputs(), {_ANSWER: ANSWER_SHAPE}),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rt_automix import params
 from rt_automix.analysis import context, deciding
 from rt_automix.analysis.bundle import Bundle
+from rt_automix.analysis.graph import UnfitError
 from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.matcher import MIN_MUSIC_S, Matcher
 from rt_automix.analysis.profile import Profile
@@ -56,6 +57,7 @@ class Network:
 
     def __init__(self, bundle: Bundle, complain: Callable[[str], None]) -> None:
         self.name = bundle.spec.name + ("" if bundle.spec.precision == "int8" else f":{bundle.spec.precision}")
+        """The matcher's, once it is known that the network can never be used."""
         self.faults = 0
         self._bundle, self._complain = bundle, complain
         self._matcher = Matcher()
@@ -178,6 +180,8 @@ class Network:
         try:
             return np.ascontiguousarray(self._bundle.run(windows, contexts)[0].reshape(-1))
         except ModelError as error:
+            if isinstance(error, UnfitError):
+                self.name = self._matcher.name
             self._find_fault(str(error))
             return None
 
@@ -188,7 +192,8 @@ class Network:
     def _find_fault(self, what: str) -> None:
         self.faults += 1
         if self.faults == 1:
-            self._complain(f"{what} Where it fails the matcher decides.")
+            is_out = self.name == self._matcher.name
+            self._complain(f"{what} {'The' if is_out else 'Where it fails the'} matcher decides.")
 
 
 def clean(

@@ -64,7 +64,7 @@ def check_bundle(text: str) -> None:
         bundle.inspect(name, precision)
 
 
-def choose(text: str, complain: Callable[[str], None]) -> Suggester:
+def choose(text: str, complain: Callable[[str], None], at_once: bool = True) -> Suggester:
     """The suggester of that name; the matcher, and a word why, where its model cannot be used.
 
     Parameters
@@ -73,6 +73,8 @@ def choose(text: str, complain: Callable[[str], None]) -> Suggester:
         As `check` passes it.
     complain : function of a str
         Also told, once, when a network fails later; from the thread that runs it then.
+    at_once : bool
+        Whether a network is opened now, or when it is first asked.
 
     Thread: main. Allocates: yes.
     """
@@ -83,7 +85,7 @@ def choose(text: str, complain: Callable[[str], None]) -> Suggester:
     if name == MATCHER:
         return Matcher()
     try:
-        return Network(bundle.load(bundle.NAMES[0] if name == AUTO else name, precision), complain)
+        return Network(bundle.load(bundle.NAMES[0] if name == AUTO else name, precision, at_once), complain)
     except ModelError as error:
         complain(f"{error} The matcher decides.")
         return Matcher()

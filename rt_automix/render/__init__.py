@@ -85,7 +85,7 @@ def render(
         writer = AudioWriter(Path(target), rate, channels, bits, force, not_over=reader.path, tags_from=reader.path)
         config, progress = config or Config(), progress or (lambda doing, share: None)
         notes: list[str] = []
-        suggester = suggester or choose(config.master.suggester, notes.append)
+        suggester = suggester or choose(config.master.suggester, notes.append, at_once=False)
         samples = Source(reader, keep=lookahead == "song")
         job = Job(samples, config, style, suggester, block_samples, progress)
         heard = Ears(rate, channels, detail)
