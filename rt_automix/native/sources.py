@@ -22,9 +22,9 @@ _COMPILER = ("native.abi", "native.frontend", "native.emit", "native.vectors")
 """Beside what a module imports: what its machine code is made by."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
-    """A module's file; `name` is dotted, as it is imported."""
+    """A module's file; `name` is dotted, as it is imported. `at` makes one of each, so that they need no comparing."""
 
     name: str
     path: Path
@@ -36,7 +36,7 @@ class Source:
     @cached_property
     def has_kernels(self) -> bool:
         """Whether there is something to compile in it."""
-        return bool(_KERNEL.search(self.text))
+        return "@kernel(" in self.text and bool(_KERNEL.search(self.text))
 
     @cached_property
     def imports(self) -> tuple[Source, ...]:
@@ -52,7 +52,7 @@ class Source:
             found |= {source.name: source for source in wanted if source}
         return tuple(found.values())
 
-    @property
+    @cached_property
     def root(self) -> Path:
         """The folder that its name starts from."""
         return self.path.parents[self.name.count(".") + (self.path.stem == "__init__")]
@@ -93,6 +93,9 @@ def find(name: str, root: Path = ROOT) -> Source | None:
     top = name.partition(".")[0]
     if top in sys.stdlib_module_names:
         return None
+    if top == PACKAGE:
+        path = _own().get(name)
+        return at(name, path) if path else None
     for folder in dict.fromkeys((ROOT, root, *_own_folders())):
         if _holds(folder, top):
             path = folder.joinpath(*name.split("."))
@@ -100,6 +103,14 @@ def find(name: str, root: Path = ROOT) -> Source | None:
                 if candidate.is_file():
                     return at(name, candidate)
     return None
+
+
+@lru_cache(maxsize=1)
+def _own() -> dict[str, Path]:
+    """The files of the package by their dotted names, in the order of paths: looked at once, and not for each import."""
+    paths = sorted((ROOT / PACKAGE).rglob("*.py"))
+    names = (".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths)
+    return dict(zip(names, paths, strict=True))
 
 
 @cache
@@ -135,10 +146,5 @@ def with_kernels() -> list[Source]:
 
     Thread: main. Allocates: yes.
     """
-    found = []
-    for path in sorted((ROOT / PACKAGE).rglob("*.py")):
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        source = find(name.removesuffix(".__init__"))
-        if source and source.has_kernels:
-            found.append(source)
-    return found
+    found = [at(name, path) for name, path in _own().items()]
+    return [source for source in found if source.has_kernels]
