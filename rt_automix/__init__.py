@@ -12,13 +12,14 @@ _MODULES = {"config": "config", "params": "params", "profile": "analysis.profile
 
 def __getattr__(name: str) -> object:
     import importlib
-    from importlib import metadata
 
     if name in _CLASSES:
         return getattr(importlib.import_module(f"rt_automix.{_CLASSES[name]}"), name)
     if name in _MODULES:
         return importlib.import_module(f"rt_automix.{_MODULES[name]}")
     if name == "__version__":
+        from importlib import metadata  # slow, and nobody needs it to work
+
         try:
             return metadata.version("rt-automix")
         except metadata.PackageNotFoundError:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import os
 import re
 import subprocess
 import sys
 import tomllib
+import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -255,6 +257,29 @@ def test_light_modules_start_without_the_heavy_ones(name):
         f"importing {PACKAGE}.{name} pulls in {run.stdout.strip()}: import it inside the function that needs it "
         f"(`python -X importtime -c 'import {PACKAGE}.{name}'` shows who does)"
     )
+
+
+LATER = (
+    "aiohttp", "rich.progress", "sounddevice", "rtmidi", "tomlkit", "segno", "matplotlib", "onnxruntime", "mutagen",
+    "numba", "numpy.ma", "multiprocessing", "concurrent.futures", "logging", "importlib.metadata",
+)  # fmt: skip
+
+
+def test_a_render_of_a_short_file_waits_for_nothing_that_it_does_not_need(tmp_path):
+    """Nor for the network, which a second of sound never asks, and the tags that a bare WAV has not got."""
+    with wave.open(str(tmp_path / "in.wav"), "wb") as bare:
+        bare.setparams((1, 2, 48_000, 0, "NONE", ""))
+        bare.writeframes(bytes(2 * 48_000))
+    code = (
+        "import sys; from rt_automix.cli import main; code = main(['render', 'in.wav', 'out.wav', '--force'])\n"
+        f"print(code, *sorted(set({LATER!r}) & set(sys.modules)), file=sys.stderr)"
+    )
+    surroundings = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for _ in range(2):  # the first may have to compile
+        run = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, env=surroundings, capture_output=True, text=True
+        )
+    assert run.stderr == "0\n", f"imported: {run.stderr.strip()}"
 
 
 # A slash, a top folder of someone's machine, and something in it; not the middle of a longer path or address.

@@ -8,6 +8,7 @@ user's input, 1 anything else.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
 import sys
@@ -18,16 +19,22 @@ from typing import Any
 import click
 
 import rt_automix
-from rt_automix.cli.checking import check
-from rt_automix.cli.devices import devices
-from rt_automix.cli.live import live
-from rt_automix.cli.mastering import demo, render
-from rt_automix.cli.measuring import analyze, profile
-from rt_automix.cli.midi import midi
 from rt_automix.errors import AutomixError
 
 _INTERNAL = 1
 _USER = 2
+
+_COMMANDS = {
+    "analyze": "measuring",
+    "check": "checking",
+    "demo": "mastering",
+    "devices": "devices",
+    "live": "live",
+    "midi": "midi",
+    "profile": "measuring",
+    "render": "mastering",
+}
+"""The module that each is in."""
 
 
 class _Stopped(AutomixError):
@@ -35,6 +42,15 @@ class _Stopped(AutomixError):
 
 
 class _Group(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        found: click.Command = getattr(importlib.import_module(f"rt_automix.cli.{_COMMANDS[name]}"), name)
+        return found
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -58,10 +74,6 @@ def group() -> None:
 def _show_version(ctx: click.Context) -> None:
     click.echo(f"rt-automix {rt_automix.__version__}")
     ctx.exit()
-
-
-for _command in (demo, live, devices, midi, render, analyze, profile, check):
-    group.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

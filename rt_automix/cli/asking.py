@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 from collections.abc import Callable
-from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rt_automix.errors import DeviceError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 
 def asked(function: Callable[[], Any], limit_s: float, whom: str) -> Any:
@@ -21,6 +22,8 @@ def asked(function: Callable[[], Any], limit_s: float, whom: str) -> Any:
 
     Thread: main. Allocates: yes.
     """
+    import multiprocessing
+
     context = multiprocessing.get_context("spawn")
     answer, question = context.Pipe(duplex=False)
     asker = context.Process(target=_ask, args=(question, function), daemon=True)

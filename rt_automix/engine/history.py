@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +46,15 @@ class History:
     def settled(self, after_s: float) -> dict[str, float]:
         """Median of each applied parameter and of `gain_db` after a time, or of all if it ended before."""
         late = self.time_s > (after_s if self.time_s[-1] > after_s else -1.0)
-        gain_db = float(np.median(self.gain_db[late]))
-        return {**params.to_dict(np.median(self.applied[late], axis=0)), "gain_db": gain_db}
+        gain_db = float(_median(self.gain_db[late]))
+        return {**params.to_dict(_median(self.applied[late])), "gain_db": gain_db}
+
+
+def _median(values: NDArray[np.float64]) -> Any:
+    """Along the first axis; numpy's own loads its masked arrays first."""
+    count = len(values)
+    middle = (count - 1) // 2, count // 2
+    return np.partition(values, middle, axis=0)[list(middle)].mean(axis=0)
 
 
 class Recorder:

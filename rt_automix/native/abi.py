@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import _cffi_backend
@@ -34,6 +35,10 @@ RAISED = "rt_raised."
 
 _FFI = _cffi_backend.FFI()  # the part of cffi that needs no parser of C
 _BYTES = _FFI.typeof("uint8_t[]")
+
+
+_SIGNATURE = re.compile(r"\s*(\w+)\s*\((.*)\)\s*", re.DOTALL)
+_ARGUMENT = re.compile(r"[^,\[\]]+(?:\[[^\]]*\])?")
 
 
 @dataclass(frozen=True)
@@ -81,19 +86,20 @@ def parse(text: str) -> Signature:
     TypeError
         Something in it cannot be called as C.
     """
-    whole = re.fullmatch(r"\s*(\w+)\s*\((.*)\)\s*", text, re.DOTALL)
+    whole = _SIGNATURE.fullmatch(text)
     if not whole:
         raise TypeError(f"{text!r} is no signature of a kernel. Write it like 'void(float32[::1], int64)'.")
     returns, inside = whole.groups()
     if returns != "void" and returns not in SCALARS:
         raise TypeError(f"A kernel returns void or one of {', '.join(SCALARS)}, not {returns} ({text}).")
-    takes = re.findall(r"[^,\[\]]+(?:\[[^\]]*\])?", inside)
+    takes = _ARGUMENT.findall(inside)
     try:
         return Signature("" if returns == "void" else returns, tuple(map(_kind, takes)))
     except TypeError as error:
         raise TypeError(f"{text}: {error}") from None
 
 
+@cache
 def _kind(text: str) -> Kind:
     found = re.fullmatch(r"\s*(\w+)\s*(?:\[((?:\s*:\s*,)*)\s*::1\s*\])?\s*", text)
     if not found or found[1] not in (_ITEMS if "[" in text else SCALARS):

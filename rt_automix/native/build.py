@@ -11,15 +11,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from rt_automix.errors import AutomixError
 from rt_automix.native import store
 from rt_automix.native.levels import SHIPPED, Level, host
 from rt_automix.native.sources import ROOT, Source, with_kernels
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 MOST_BUILDERS = 8
 
@@ -170,6 +173,8 @@ def build(modules: Iterable[Source], levels: Iterable[Level]) -> Iterator[tuple[
 
 def _in_parallel(waiting: list[Task]) -> Iterator[tuple[Task, str | None]]:
     """Do all tasks, the heaviest of those that can begin first; what went wrong with each."""
+    from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+
     made_here = {task.result for task in waiting}
     given_up: set[Path] = set()
     idle: SimpleQueue[_Builder] = SimpleQueue()

@@ -107,7 +107,7 @@ def find(name: str, root: Path = ROOT) -> Source | None:
 
 @lru_cache(maxsize=1)
 def _own() -> dict[str, Path]:
-    """The files of the package by their dotted names, in the order of paths: looked at once, and not for each import."""
+    """The files of the package by their dotted names, in the order of paths: looked for once."""
     paths = sorted((ROOT / PACKAGE).rglob("*.py"))
     names = (".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths)
     return dict(zip(names, paths, strict=True))

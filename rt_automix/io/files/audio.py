@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rt_automix.dsp import dither
 from rt_automix.errors import AudioFileError
-from rt_automix.io.files import codec, containers, tags
+from rt_automix.io.files import codec, containers
 
 Block = NDArray[np.float32]
 """Audio of shape (channels, samples), C-contiguous, full scale 1."""
@@ -263,7 +263,9 @@ class AudioWriter:
         samples = self._encoder.frames
         self._encode(self._encoder.close)
         self._sink.close()
-        if self.tags_from is not None:
+        if self.tags_from is not None and containers.may_have_tags(self.tags_from):
+            from rt_automix.io.files import tags
+
             self.tags_note = tags.copy(self.tags_from, self._unfinished)
         containers.inspect(self._unfinished, samples, self.sample_rate_hz)
         try:

@@ -112,6 +112,24 @@ def riff_chunks(handle: BinaryIO, length_format: str = "<I") -> Iterator[tuple[b
         start += 8 + length + length % 2
 
 
+_SOUND = (b"fmt ", b"fact", b"PEAK", b"data", b"JUNK", b"PAD ")
+"""Chunks of a WAV file that hold the sound, say how it is stored, or are empty."""
+
+
+def may_have_tags(path: Path) -> bool:
+    """Whether anything is in a file that could be a tag: False only for a WAV that holds sound and nothing else.
+
+    Thread: main. Allocates: yes.
+    """
+    try:
+        with path.open("rb") as handle:
+            if handle.read(12)[8:] != b"WAVE":
+                return True
+            return any(name not in _SOUND for name, _ in riff_chunks(handle))
+    except OSError:
+        return True
+
+
 def _inspect_wav(handle: BinaryIO, file_bytes: int, duration_s: float) -> Container:
     unknown = 0xFFFFFFFF
     pcm, floating, extensible = 1, 3, 0xFFFE
