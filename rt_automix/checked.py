@@ -1,8 +1,8 @@
-"""Settings that know what they may be: frozen dataclasses whose fields carry limits, checked whenever one is made.
+"""Settings that know what they may be: frozen dataclasses, judged by msgspec whenever one is made.
 
-A kind of settings is a class under `Checked`. What a field may hold follows from its type (a number, a
+A kind of settings is a class under `Checked`. What a field may hold follows from its type: a number, a
 whole number, true or false, text, one of several words, or values of such a class, each of them also
-with `| None`) and from its metadata: `limits`, `NOT_EMPTY`.
+with `| None`, and with limits as `between`. What is wrong is said in words of our own, all of it at once.
 """
 
 from __future__ import annotations
@@ -10,28 +10,36 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import types
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta, inspect
 
 from rt_automix.errors import ConfigError, nearest
 
-_KINDS: dict[Any, tuple[str, str]] = {
-    float: ("a number", "Use a number{limits}, without quotes."),
-    int: ("a whole number", "Use a whole number{limits}, without point or quotes."),
-    bool: ("true or false", "Use true or false, without quotes."),
-    str: ("text", "Use text in quotes."),
+NotEmpty = Annotated[str, Meta(min_length=1)]
+
+
+def between(low: float, high: float) -> Meta:
+    """Limits of a number, in an `Annotated`."""
+    return Meta(ge=low, le=high)
+
+
+_KINDS: dict[type, tuple[str, str]] = {
+    inspect.FloatType: ("a number", "Use a number{limits}, without quotes."),
+    inspect.IntType: ("a whole number", "Use a whole number{limits}, without point or quotes."),
+    inspect.BoolType: ("true or false", "Use true or false, without quotes."),
+    inspect.StrType: ("text", "Use text in quotes."),
 }
 
-
-NOT_EMPTY = {"full": True}
-"""Metadata of a field for text that must not be empty."""
-
-
-def limits(low: float, high: float) -> dict[str, float]:
-    """Metadata of a field for a number from `low` to `high`."""
-    return {"low": low, "high": high}
+_PLAIN: dict[type, type] = {
+    inspect.FloatType: float,
+    inspect.IntType: int,
+    inspect.BoolType: bool,
+    inspect.StrType: str,
+}
 
 
 class Checked:
@@ -44,27 +52,33 @@ class Checked:
     """
 
     def __post_init__(self) -> None:
-        kind: type = type(self)
+        kind: Any = type(self)
         if found := problems(kind, kind.__name__, vars(self)):
             raise ConfigError("\n".join(found))
-        for field, wanted, _ in _fields(kind):
-            value = getattr(self, field.name)
-            if wanted is float and type(value) is int:
-                object.__setattr__(self, field.name, float(value))
+        for name, value in vars(self).items():
+            if type(value) is int and isinstance(_fields(kind)[name].wanted, inspect.FloatType):
+                object.__setattr__(self, name, float(value))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Field:
+    """What a setting may hold: as Python's type, as msgspec sees it but for `| None`; whether it can be left out."""
+
+    hint: Any
+    wanted: inspect.Type
+    has_default: bool
 
 
 @cache
-def _fields(kind: type) -> list[tuple[dataclasses.Field[Any], Any, bool]]:
-    """Each field of a class, its type, and whether it may be None."""
-    hints = get_type_hints(kind)
-    return [(field, *_split(hints[field.name])) for field in dataclasses.fields(kind)]
-
-
-def _split(hint: Any) -> tuple[Any, bool]:
-    if get_origin(hint) not in (Union, types.UnionType):
-        return hint, False
-    (wanted,) = (part for part in get_args(hint) if part is not type(None))
-    return wanted, True
+def _fields(kind: type) -> dict[str, _Field]:
+    hints = get_type_hints(kind, include_extras=True)
+    found = {}
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        wanted = inspect.type_info(hints[field.name])
+        if isinstance(wanted, inspect.UnionType):
+            (wanted,) = (part for part in wanted.types if not isinstance(part, inspect.NoneType))
+        found[field.name] = _Field(hints[field.name], wanted, field.default is not dataclasses.MISSING)
+    return found
 
 
 def problems(kind: type, where: str, table: Mapping[str, Any]) -> list[str]:
@@ -73,60 +87,56 @@ def problems(kind: type, where: str, table: Mapping[str, Any]) -> list[str]:
     Thread: any. Allocates: yes.
     """
     fields = _fields(kind)
-    known = [field.name for field, _, _ in fields]
-    found = [problem for one in fields for problem in _problems(one, where, table)]
-    unknown = [setting for setting in table if setting not in known]
-    return found + [f"{where}.{it} is unknown.{nearest(it, known)} Known: {', '.join(known)}." for it in unknown]
+    found = [problem for name in fields for problem in _problems(fields[name], where, name, table)]
+    unknown = [setting for setting in table if setting not in fields]
+    return found + [f"{where}.{it} is unknown.{nearest(it, fields)} Known: {', '.join(fields)}." for it in unknown]
 
 
-def _problems(
-    described: tuple[dataclasses.Field[Any], Any, bool], where: str, table: Mapping[str, Any]
-) -> Iterator[str]:
+def _problems(field: _Field, where: str, name: str, table: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with one field: nothing, or a line."""
-    field, wanted, may_be_none = described
-    low, high = field.metadata.get("low"), field.metadata.get("high")
+    low, high = getattr(field.wanted, "ge", None), getattr(field.wanted, "le", None)
     limits = "" if low is None else f" in [{low}, {high}]"
-    words = get_args(wanted) if get_origin(wanted) is Literal else ()
-    if field.name not in table:
-        if field.default is dataclasses.MISSING:
+    words = get_args(field.hint) if isinstance(field.wanted, inspect.LiteralType) else ()
+    if name not in table:
+        if not field.has_default:
             use = f"a number{limits}" if limits else f"one of {', '.join(map(written, words))}"
-            yield f"{where}.{field.name} is missing. Use {use}."
+            yield f"{where}.{name} is missing. Use {use}."
         return
-    value = table[field.name]
-    found = f"{where}.{field.name} = {written(value)}"
-    if value is None and may_be_none:
-        return
-    if words:
-        if not isinstance(value, str) or value not in words:
-            near = nearest(str(value), words)
-            yield f"{found} is unknown.{near} Known: {', '.join(map(written, words))}."
-    elif not _is_a(value, wanted):
-        called, cure = _KINDS.get(wanted, (f"a {getattr(wanted, '__name__', wanted)}", "Make one."))
-        yield f"{found} is not {called}. {cure.format(limits=limits)}"
-    elif wanted is float and not _is_finite(value):
+    value = table[name]
+    found = f"{where}.{name} = {written(value)}"
+    if isinstance(field.wanted, inspect.DataclassType | inspect.VarTupleType):
+        if not _is_made(value, field.wanted):
+            yield f"{found} is not a {getattr(field.hint, '__name__', field.hint)}. Make one."
+    elif words:
+        if not _takes(field.hint, value):
+            yield f"{found} is unknown.{nearest(str(value), words)} Known: {', '.join(map(written, words))}."
+    elif isinstance(value, float) and not math.isfinite(value):
         yield f"{found} is not a finite number. Use a number{limits}."
-    elif low is not None and value < low:
-        yield f"{found} is outside [{low}, {high}]. Use {low:g} or more."
-    elif high is not None and value > high:
-        yield f"{found} is outside [{low}, {high}]. Use {high:g} or less."
-    elif field.metadata.get("full") and not value:
-        yield f"{found} is empty. Use a name or a path."
+    elif not _takes(field.hint, value):
+        called, cure = _KINDS[type(field.wanted)]
+        if value == "" and isinstance(field.wanted, inspect.StrType):
+            yield f"{found} is empty. Use a name or a path."
+        elif not _takes(_PLAIN[type(field.wanted)], value):
+            yield f"{found} is not {called}. {cure.format(limits=limits)}"
+        else:
+            bound = f"{low:g} or more" if low is not None and value < low else f"{high:g} or less"
+            yield f"{found} is outside [{low}, {high}]. Use {bound}."
 
 
-def _is_a(value: Any, wanted: Any) -> bool:
-    """Whether a value is of a type, as TOML tells them apart: true is no number, and a number is never text."""
-    if get_origin(wanted) is tuple:
-        return isinstance(value, tuple) and all(isinstance(one, get_args(wanted)[0]) for one in value)
-    if isinstance(value, bool) or wanted is bool:
-        return isinstance(value, bool) and wanted is bool
-    return isinstance(value, (int, float) if wanted is float else wanted)
-
-
-def _is_finite(value: float) -> bool:
+def _takes(hint: Any, value: Any) -> bool:
+    """Whether a value is of a type and within its limits, as TOML tells them apart: true is no number."""
     try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number beyond all floats
+        msgspec.convert(value, hint)
+    except (msgspec.ValidationError, OverflowError):
         return False
+    return True
+
+
+def _is_made(value: Any, wanted: inspect.Type) -> bool:
+    """Whether it is of a class under `Checked`, which has checked it, or a tuple of such."""
+    if isinstance(wanted, inspect.VarTupleType):
+        return isinstance(value, tuple) and all(_is_made(one, wanted.item_type) for one in value)
+    return isinstance(value, wanted.cls)  # type: ignore[attr-defined]
 
 
 def written(value: object) -> str:

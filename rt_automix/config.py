@@ -8,13 +8,13 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from rt_automix import checked, midimap
-from rt_automix.checked import NOT_EMPTY, Checked, limits, written
+from rt_automix.checked import Checked, NotEmpty, between, written
 from rt_automix.errors import ConfigError, nearest
 
 
@@ -22,18 +22,18 @@ from rt_automix.errors import ConfigError, nearest
 class Master(Checked):
     """What the listener asks for: how much mastering, in which style, how loud."""
 
-    amount: float = field(default=1.0, metadata=limits(0.0, 1.0))
-    fine_tone: float = field(default=1.0, metadata=limits(0.0, 1.0))
-    profile: str = field(default="balanced", metadata=NOT_EMPTY)
-    target_lufs: float | None = field(default=None, metadata=limits(-40.0, -5.0))
-    suggester: str = field(default="auto", metadata=NOT_EMPTY)
+    amount: Annotated[float, between(0.0, 1.0)] = 1.0
+    fine_tone: Annotated[float, between(0.0, 1.0)] = 1.0
+    profile: NotEmpty = "balanced"
+    target_lufs: Annotated[float, between(-40.0, -5.0)] | None = None
+    suggester: NotEmpty = "auto"
 
 
 @dataclass(frozen=True)
 class Limiter(Checked):
     """The last stage: its true-peak ceiling, and whether it may look ahead."""
 
-    ceiling_dbtp: float = field(default=-1.0, metadata=limits(-12.0, 0.0))
+    ceiling_dbtp: Annotated[float, between(-12.0, 0.0)] = -1.0
     lookahead: bool = True
 
 
@@ -42,18 +42,18 @@ class Rider(Checked):
     """The loop that trims the input so that the output meets the loudness target."""
 
     enabled: bool = True
-    max_trim_db: float = field(default=12.0, metadata=limits(0.0, 24.0))
-    response_s: float = field(default=1.0, metadata=limits(0.1, 20.0))
-    max_db_per_s: float = field(default=60.0, metadata=limits(1.0, 200.0))
-    gate_lufs: float = field(default=-60.0, metadata=limits(-70.0, -30.0))
+    max_trim_db: Annotated[float, between(0.0, 24.0)] = 12.0
+    response_s: Annotated[float, between(0.1, 20.0)] = 1.0
+    max_db_per_s: Annotated[float, between(1.0, 200.0)] = 60.0
+    gate_lufs: Annotated[float, between(-70.0, -30.0)] = -60.0
 
 
 @dataclass(frozen=True)
 class Engine(Checked):
     """How the engine works inside."""
 
-    max_block_samples: int = field(default=4096, metadata=limits(1, 65536))
-    analysis_hops: int = field(default=4, metadata=limits(1, 20))
+    max_block_samples: Annotated[int, between(1, 65536)] = 4096
+    analysis_hops: Annotated[int, between(1, 20)] = 4
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,11 @@ class Audio(Checked):
     host_api: str = ""
     in_channels: str = ""
     out_channels: str = ""
-    sample_rate_hz: int | None = field(default=None, metadata=limits(44_100, 96_000))
-    block_samples: int = field(default=0, metadata=limits(0, 8192))
+    sample_rate_hz: Annotated[int, between(44_100, 96_000)] | None = None
+    block_samples: Annotated[int, between(0, 8192)] = 0
     exclusive: bool = False
     allow_feedback: bool = False
-    bridge_margin_ms: float = field(default=12.0, metadata=limits(0.5, 100.0))
+    bridge_margin_ms: Annotated[float, between(0.5, 100.0)] = 12.0
     callback: Literal["native", "python"] = "native"
 
 

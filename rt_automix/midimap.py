@@ -6,10 +6,10 @@ To add a control that MIDI can set: its name in `Control`, and a row in `KNOBS` 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from rt_automix.checked import Checked, limits
+from rt_automix.checked import Checked, between
 
 Control = Literal[
     "amount", "fine_tone", "profile", "target_lufs", "output_trim_db", "bypass", "compare", "freeze", "panic"
@@ -50,10 +50,10 @@ class MidiMapping(Checked):
     """
 
     control: Control
-    number: int = field(metadata=limits(0, 127))
+    number: Annotated[int, between(0, 127)]
     kind: Kind
     source: Source = "cc"
-    channel: int = field(default=0, metadata=limits(0, 16))
+    channel: Annotated[int, between(0, 16)] = 0
     low: float | None = None
     high: float | None = None
     takeover: bool = True
