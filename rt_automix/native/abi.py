@@ -5,6 +5,7 @@ Only C-contiguous arrays and plain scalars have a place in a signature, so that 
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -130,11 +131,13 @@ def caller(
         "_call": _FFI.cast(signature.pointer, address),
         "_view": _FFI.from_buffer,
         "_bytes": _BYTES,
+        "_whole": operator.index,
     }
     unpack, tests, views, passed = [], [], [], []
     for name, kind in zip(names[:open_count], signature.takes, strict=False):
         if not kind.dimensions:
-            passed.append(name)
+            # cffi would take numpy.float32(2.7) for the integer 2.
+            passed.append(f"_whole({name})" if np.issubdtype(kind.dtype, np.integer) else name)
             continue
         scope[f"_{kind.name}"] = kind.dtype
         lengths = [f"_{name}_{axis}" for axis in range(kind.dimensions)]
