@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession as Session
 else:
     Session = Any
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+"""From 1.29 on the runtime tells its maker of each model and session, in a thread that importing it starts."""
 
 _SILENT = 4  # onnxruntime prints nothing but what ends the process
 

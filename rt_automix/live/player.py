@@ -1,41 +1,54 @@
-"""A process that can play: started early, because an interpreter takes a second to be ready."""
+"""The process that plays, as its parent sees it: a way to talk to it, and whether it lives."""
 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
-from rt_automix.io.devices.board import Board
-from rt_automix.live import session_entry
-from rt_automix.live.setup import Setup
+
+class Process(Protocol):
+    """A process of whatever kind: `multiprocessing`'s, or a copy of another (`mould.Copy`)."""
+
+    @property
+    def pid(self) -> int | None:
+        """Its number; None before it has one."""
+
+    @property
+    def exitcode(self) -> int | None:
+        """None as long as it lives."""
+
+    def terminate(self) -> None:
+        """Ask for its end."""
+
+    def kill(self) -> None:
+        """End it."""
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for its end."""
 
 
 class Player:
-    """A process and the way to talk to it. It compiles and warms up at once, and plays once it is told to."""
+    """A process that was told to play.
 
-    def __init__(self, board: Board) -> None:
-        context: Any = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=session_entry.main, args=(board, theirs), name="rt_automix audio")
-        self._process.daemon = True
-        self._process.start()
-        theirs.close()
+    Parameters
+    ----------
+    process : Process
+    pipe : connection
+        To it.
+    """
 
-    def play(self, setup: Setup, resumed: bool) -> None:
-        """Begin the session."""
-        self.send("play", setup, resumed)
+    def __init__(self, process: Process, pipe: Any) -> None:
+        self._process, self._pipe = process, pipe
 
     @property
-    def pid(self) -> int:
-        return int(self._process.pid)
+    def pid(self) -> int | None:
+        return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
         """None as long as it lives."""
-        code = self._process.exitcode
-        return None if code is None else int(code)
+        return self._process.exitcode
 
     def send(self, *message: Any) -> None:
         """Say something; a dead one does not hear it."""

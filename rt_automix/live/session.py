@@ -1,4 +1,4 @@
-"""The process that plays: one engine, one device, the controls. Its parent is `supervisor`.
+"""A session in the process that plays: one engine, one device, the controls. Its parent is `supervisor`.
 
 One loop drains MIDI, answers the parent, watches the device and has the state kept;
 the sound runs in the device's own thread and needs none of it.
@@ -6,20 +6,16 @@ the sound runs in the device's own thread and needs none of it.
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from rt_automix.analysis.suggester import AUTO, choose
-from rt_automix.dsp.jit import address_of
+from rt_automix.analysis.suggester import choose
 from rt_automix.engine import memory
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import AutomixError, DeviceError, UserError
-from rt_automix.io.devices import callbacks
 from rt_automix.io.devices.board import Board, clear, timing
 from rt_automix.io.devices.stream import Stream
 from rt_automix.io.devices.wiring import FADE_S, Wiring
@@ -27,7 +23,6 @@ from rt_automix.live import keeper
 from rt_automix.live.desk import Desk
 from rt_automix.live.hands import Hands, Mappings
 from rt_automix.live.setup import LOST, Setup
-from rt_automix.native.build import compile_missing
 
 LOOP_S = 0.001
 """How often knobs are looked at."""
@@ -44,8 +39,8 @@ KEEP_S = 0.05
 LEARN_S = 1.0
 CLOSE_LIMIT_S = 2.0
 FADE_LIMIT_S = 1.0
-_FIRST_RATE_HZ = 48_000
-_MAX_BLOCK_SAMPLES = 4096
+FIRST_RATE_HZ = 48_000
+MAX_BLOCK_SAMPLES = 4096
 
 
 class Session:
@@ -76,7 +71,7 @@ class Session:
         self._keep_at = self._learn_at = self._serve_at = 0.0
         self._suggester = choose(setup.config.master.suggester, self._remark)
         self.engine = Engine(setup.config, setup.reference, self._suggester, analysis="thread")
-        self.engine.prepare(_FIRST_RATE_HZ, _MAX_BLOCK_SAMPLES)
+        self.engine.prepare(FIRST_RATE_HZ, MAX_BLOCK_SAMPLES)
         self.desk = Desk(self.engine, setup, self._remark)
         self._recall(resumed)
         self._hands = Hands(setup.config.midi, self.desk, self._remark, self._learned)
@@ -173,7 +168,7 @@ class Session:
         """Play through a device; False if it was lost and this process cannot go on."""
         if stream.sample_rate_hz != self.engine.sample_rate_hz:
             learned = memory.learned(self.engine)
-            self.engine.prepare(stream.sample_rate_hz, _MAX_BLOCK_SAMPLES)
+            self.engine.prepare(stream.sample_rate_hz, MAX_BLOCK_SAMPLES)
             memory.resume(self.engine, learned, self._is_settled)
         clear(self._board.stats)
         channels = stream.in_width, stream.out_width, stream.in_channels, stream.out_channels
@@ -313,48 +308,3 @@ def _closed(stream: Stream) -> bool:
     closing.start()
     closing.join(CLOSE_LIMIT_S)
     return not closing.is_alive()
-
-
-def main(board: Board, pipe: Any) -> None:
-    """Be the process that plays. Called in a new interpreter; does not return.
-
-    It compiles and warms up, waits for ("play", setup, resumed), and begins.
-    """
-    if hasattr(os, "setsid"):
-        os.setsid()  # what is typed in the terminal is the parent's affair
-    if os.environ.get("RT_AUTOMIX_DEBUG") != "1":
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries print there, over the performer's screen
-    sessions: list[Session] = []
-
-    def stop(*_: Any) -> None:
-        if not sessions:
-            os._exit(0)
-        sessions[0].stop()
-
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), stop)
-    code = 0
-    try:
-        for done, total in compile_missing():
-            pipe.send(("compiling", done, total))
-        _warm_up()
-        _, setup, resumed = pipe.recv()
-        sessions.append(Session(setup, board, pipe, resumed))
-        code = sessions[0].run()
-    except EOFError:
-        pass  # nobody needs it any more
-    except Exception as error:
-        if os.environ.get("RT_AUTOMIX_DEBUG") == "1":
-            raise
-        pipe.send(("event", f"The audio process failed: {type(error).__name__}: {error}"))
-        code = 1
-    pipe.close()
-    os._exit(code)  # a sound system that hangs cannot hold this process
-
-
-def _warm_up() -> None:
-    """Load all that the first session would wait for."""
-    choose(AUTO, lambda _: None)  # whoever decides in the end, this is what takes long
-    Engine(analysis="off").prepare(_FIRST_RATE_HZ, _MAX_BLOCK_SAMPLES)
-    address_of(callbacks.jack_callback)

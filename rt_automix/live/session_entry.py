@@ -1,4 +1,4 @@
-"""Where the process that plays begins: light, so that its parent can name it without a compiler."""
+"""Where the processes that play begin: light, so that their parent can name it without a compiler."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ from rt_automix.io.devices.board import Board
 
 def main(board: Board, pipe: Any) -> None:
     """Be the process that plays, once the pipe says so."""
-    from rt_automix.live import session
+    from rt_automix.live import playing
 
-    session.main(board, pipe)
+    playing.main(board, pipe)
+
+
+def be_copied(board: int, pipe: int) -> None:
+    """Be the mould of those that play; by handles that this process was started with."""
+    from multiprocessing.connection import Connection
+
+    from rt_automix.live import playing
+
+    playing.be_copied(Board(board), Connection(pipe))

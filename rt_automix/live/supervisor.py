@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rt_automix.errors import AutomixError, DeviceError, UserError
 from rt_automix.io.devices.board import CALLBACKS, Board
 from rt_automix.live.player import Player
+from rt_automix.live.ready import Ready, ready
 from rt_automix.live.setup import LOST, Setup
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ STOP_LIMIT_S = 4.0
 BACK_OFF_S = (0.0, 0.25, 0.5, 1.0, 2.0)
 """Before the next start after so many that came to nothing."""
 
-RESERVE_S = 3.0
-"""After so much playing another process is made ready, to take over within a blink."""
+READY_S = 3.0
+"""After so much playing another process is made ready to take over within a blink, unless one is."""
 
-_RESERVE_AGAIN_S = 10.0
+_READY_AGAIN_S = 10.0
 
 Listener = Callable[[dict[str, Any]], None]
 
@@ -59,8 +60,8 @@ class Supervisor:
         self.setup = setup
         self._tell = listener
         self._player: Player | None = None
-        self._reserve: Player | None = None
-        self._reserve_at = 0.0
+        self._ready: Ready | None = None
+        self._ready_at = 0.0
         self._state = "starting"
         self._has_played = False
         self._failures = 0
@@ -68,22 +69,23 @@ class Supervisor:
         self._error: AutomixError | None = None
 
     def start(self) -> None:
-        """Let a process play, the one in reserve if there is one."""
-        self._player, self._reserve = self._reserve or Player(self.board), None
-        self._player.play(self.setup, self._has_played)
+        """Let a process play, at once if one is ready."""
+        if self._ready is None or not self._ready.is_there:
+            self._ready = ready(self.board)
+        self._player = self._ready.play(self.setup, self._has_played)
         self.starts += 1
         self._started_at = self._heard_at = self._moved_at = time.monotonic()
         self._callbacks = -1
         self._asked = self._is_deaf = self._plays_this_time = False
         self._state = "starting"
 
-    def _keep_a_reserve(self, now: float) -> None:
-        """Have another process ready once all is well; one that died is replaced after a while."""
-        if self._reserve is not None and self._reserve.exit_code is not None:
-            self._reserve.bury()
-            self._reserve, self._reserve_at = None, now + _RESERVE_AGAIN_S
-        if self._reserve is None and self.is_playing and now >= max(self._started_at + RESERVE_S, self._reserve_at):
-            self._reserve = Player(self.board)
+    def _keep_one_ready(self, now: float) -> None:
+        """Have a process ready once all is well; one that died is replaced after a while."""
+        if self._ready is not None and not self._ready.is_there:
+            self._ready.close()
+            self._ready = None
+        if self._ready is None and self.is_playing and now >= max(self._started_at + READY_S, self._ready_at):
+            self._ready, self._ready_at = ready(self.board), now + _READY_AGAIN_S
 
     @property
     def is_playing(self) -> bool:
@@ -118,11 +120,11 @@ class Supervisor:
             player.send("ask")
             self._asked = True
         self._watch(player, now)
-        self._keep_a_reserve(now)
+        self._keep_one_ready(now)
         return True
 
     def _hear(self, player: Player, now: float) -> None:
-        for message in player.heard():
+        for message in (*(self._ready.heard() if self._ready is not None else ()), *player.heard()):
             self._take(*message)
             self._heard_at = now
 
@@ -202,12 +204,14 @@ class Supervisor:
 
     def stop(self) -> None:
         """End the session with a fade; waits no longer than STOP_LIMIT_S."""
-        if self._reserve is not None:
-            self._reserve.kill()
-            self._reserve = None
         player, self._player = self._player, None
-        if player is None:
-            return
+        if player is not None:
+            self._end(player)
+        if self._ready is not None:
+            self._ready.close()
+            self._ready = None
+
+    def _end(self, player: Player) -> None:
         player.send("stop")
         if self._state == "starting":
             player.terminate()  # it does not listen yet

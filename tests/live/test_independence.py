@@ -23,19 +23,23 @@ PERIOD = 64
 
 # Runs in every interpreter of the program, and waits in the one that plays for the file `now`.
 INTRUDER = """
-import multiprocessing, pathlib, threading, time
+import os, pathlib, sys, threading, time
 here = pathlib.Path(__file__).parent
 
 def intrude():
     while not (here / "now").exists():
         time.sleep(0.01)
-    if multiprocessing.parent_process() is None:
+    if "rt_automix.live.session" not in sys.modules:
         return
     (here / "begun").touch()
     {what}
     (here / "done").touch()
 
-threading.Thread(target=intrude, daemon=True).start()
+begin = threading.Thread(target=intrude, daemon=True).start
+if any("be_copied" in argument for argument in sys.orig_argv):
+    os.register_at_fork(after_in_child=begin)  # a mould with threads would not be copied
+else:
+    begin()
 """
 HOLD_THE_INTERPRETER = "import ctypes; ctypes.PyDLL(None).usleep(2_000_000)"
 STOP_THE_ANALYSIS = "from rt_automix.analysis.analyst import Analyst; Analyst.follow = lambda *_: time.sleep(2.0)"

@@ -6,7 +6,8 @@ that runs is its own heartbeat, whatever the interpreter does. Light to import.
 
 from __future__ import annotations
 
-import multiprocessing
+import mmap
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,32 +44,55 @@ HISTOGRAM = CLOCK + 2
 STATS_SIZE = HISTOGRAM + HISTOGRAM_BINS
 
 
-class Board:
-    """The shared memory; picklable for a spawned process only.
+_STATS_BYTES = mmap.ALLOCATIONGRANULARITY
+_BYTES = _STATS_BYTES + 4 * TAKE_SIZE
 
+
+class Board:
+    """The shared memory.
+
+    Parameters
+    ----------
+    handle : int, optional
+        Of another process's board, where the system has anonymous files (Linux): `handle` of that. A board
+        of a system without can be pickled for a spawned process.
+
+    Notes
+    -----
     `stats` is int64, shape (STATS_SIZE,); `takes` is float32, shape (TAKE_SIZE,): of what came in
     and of what goes out, each left then right, each a ring of TAKE_SAMPLES. WRITTEN counts samples
     into the rings, over all the processes that ever played.
     """
 
-    def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")
+    def __init__(self, handle: int | None = None) -> None:
+        self.handle = -1
         try:
-            self._stats: Any = context.RawArray("q", STATS_SIZE)
-            self._takes: Any = context.RawArray("f", TAKE_SIZE)
+            self._memory: Any = self._mapped(handle) if hasattr(os, "memfd_create") else _allocated()
         except OSError as error:
             raise DeviceError(
                 f"No shared memory for the audio process ({error.strerror}): it needs 17 MB. Free some, in /dev/shm "
                 "or the folder for temporary files."
             ) from error
 
+    def _mapped(self, handle: int | None) -> mmap.mmap:
+        """An anonymous file: what nobody has written to takes no memory."""
+        self.handle = os.memfd_create("rt_automix") if handle is None else handle
+        os.ftruncate(self.handle, _BYTES)
+        return mmap.mmap(self.handle, _BYTES)
+
     @property
     def stats(self) -> NDArray[np.int64]:
-        return np.frombuffer(self._stats, np.int64)
+        return np.frombuffer(self._memory, np.int64, STATS_SIZE)
 
     @property
     def takes(self) -> NDArray[np.float32]:
-        return np.frombuffer(self._takes, np.float32)
+        return np.frombuffer(self._memory, np.float32, TAKE_SIZE, _STATS_BYTES)
+
+
+def _allocated() -> Any:
+    import multiprocessing
+
+    return multiprocessing.get_context("spawn").RawArray("B", _BYTES)
 
 
 @dataclass(frozen=True)
