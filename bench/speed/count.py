@@ -21,6 +21,7 @@ from rich.table import Table
 
 from bench.common import bundles
 from bench.common.here import ROOT, console
+from bench.speed import count_instructions, instructions
 from rt_automix.analysis.analyst import Analyst
 from rt_automix.analysis.bundle import Bundle
 from rt_automix.analysis.suggester import choose
@@ -32,6 +33,7 @@ from rt_automix.render import Lookahead, render
 
 WRITTEN = ROOT / "tests" / "work_counts.json"
 TOLERANCE = 0.03
+OTHER_COMPILER = "install what requirements.lock names; or, if that was renewed, write the counts anew."
 CURE = "If that is meant, write it down: python -m bench count --write"
 SECONDS, RATE_HZ = 20, 44_100
 LOOKAHEADS: tuple[Lookahead, ...] = ("live", "song")
@@ -134,25 +136,40 @@ def render_work() -> Counts:
 
 
 def counted() -> Counts:
-    """Everything."""
-    return {**graph_nodes(), **render_work()}
+    """Everything that can be counted here."""
+    found = {**graph_nodes(), **render_work()}
+    if lacking := instructions.missing():
+        console.print(f"Instructions are not counted: {lacking}", markup=False)
+    else:
+        found |= count_instructions.of_a_block() | count_instructions.of_a_suggestion()
+    return found
 
 
-def written() -> Counts:
-    """What the repository says."""
-    content = json.loads(WRITTEN.read_text(encoding="utf-8"))
-    return {what: float(count) for what, count in content["counts"].items()}
+def written() -> dict[str, Any]:
+    """What the repository says: "counts", and what they were "compiled_with"."""
+    content: dict[str, Any] = json.loads(WRITTEN.read_text(encoding="utf-8"))
+    return content
 
 
 def write(counts: Counts) -> None:
     """Let the repository say so from now on."""
-    content = {"made_by": "python -m bench count --write", "tolerance": TOLERANCE, "counts": counts}
+    content = {
+        "made_by": "python -m bench count --write",
+        "tolerance": TOLERANCE,
+        "compiled_with": count_instructions.compiled_with(),
+        "counts": counts,
+    }
     WRITTEN.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def complaints(now: Counts, before: Counts) -> list[str]:
+def complaints(now: Counts, said: dict[str, Any]) -> list[str]:
     """What has risen beyond the tolerance, or is counted on one side only."""
-    found = []
+    before: Counts = said["counts"]
+    here, found = count_instructions.compiled_with(), []
+    if instructions.missing():
+        before = {what: count for what, count in before.items() if not what.startswith(count_instructions.INSTRUCTIONS)}
+    elif here != said["compiled_with"]:
+        found.append(f"Instructions were counted with {said['compiled_with']}, here is {here}: {OTHER_COMPILER}")
     for what in {**before, **now}:
         if what not in now or what not in before:
             where = "no longer counted" if what not in now else f"not in {WRITTEN.name}"
@@ -170,7 +187,9 @@ def run(is_to_write: bool) -> None:
     click.ClickException
         A count has risen.
     """
-    now, before = counted(), written() if WRITTEN.exists() else {}
+    now = counted()
+    said = written() if WRITTEN.exists() else {"counts": {}, "compiled_with": count_instructions.compiled_with()}
+    before: Counts = said["counts"]
     table = Table("", "now", WRITTEN.name, box=box.SIMPLE_HEAD, title="Work, counted", title_justify="left")
     for what, count in now.items():
         table.add_row(what, f"{count:g}", f"{before[what]:g}" if what in before else "-")
@@ -178,5 +197,5 @@ def run(is_to_write: bool) -> None:
     if is_to_write:
         write(now)
         console.print(f"Written: {WRITTEN}", markup=False)
-    elif found := complaints(now, before):
+    elif found := complaints(now, said):
         raise click.ClickException("\n".join([*found, CURE]))

@@ -1,0 +1,100 @@
+"""Instructions of a kernel, counted by valgrind's callgrind on the very object that is shipped: the same every time.
+
+A small C program loads the arguments from files and calls the kernel once; only what happens inside is counted,
+libm included. The object is the one for processors of the level LEVEL, whatever machine this is.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rt_automix.dsp import jit
+from rt_automix.native import abi, build, levels, store
+
+LEVEL = next(level for level in levels.SHIPPED if level.name == "linux-x86-64-v3")
+TOOLS = ("valgrind", "gcc")
+
+
+def missing() -> str:
+    """What is not there that counting needs, with the cure; empty where all is."""
+    absent = [tool for tool in TOOLS if shutil.which(tool) is None]
+    return f"{' and '.join(absent)} missing. Install: sudo apt install valgrind gcc libc6-dev" if absent else ""
+
+
+def count(kernel: Callable[..., Any], *arguments: Any) -> int:
+    """Instructions of one call with these arguments, which it does not change.
+
+    Raises
+    ------
+    RuntimeError
+        A tool failed; its words.
+    """
+    source, function = jit.source_of(kernel.py_func), kernel.py_func.__name__  # type: ignore[attr-defined]
+    for _ in build.build([source], [LEVEL]):
+        pass
+    obj = store.object_of(source, LEVEL)
+    assert obj is not None
+    symbol = abi.symbol(source.name, function)
+    with tempfile.TemporaryDirectory(prefix="rt_automix-bench-") as name:
+        folder = Path(name)
+        (folder / "main.c").write_text(_program(symbol, kernel.signature, arguments, folder), encoding="utf-8")  # type: ignore[attr-defined]
+        _must(["gcc", "-O1", "-o", str(folder / "run"), str(folder / "main.c"), str(obj), "-lm"])
+        out = folder / "callgrind.out"
+        tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", f"--toggle-collect={symbol}"]
+        _must([*tool, str(folder / "run")])
+        found = re.search(r"^totals: (\d+)", out.read_text(encoding="utf-8"), re.M)
+    if not found or int(found[1]) == 0:
+        raise RuntimeError(f"callgrind saw no call of {symbol}")
+    return int(found[1])
+
+
+def _program(symbol: str, signature: abi.Signature, arguments: tuple[Any, ...], folder: Path) -> str:
+    """C that calls the kernel once; arrays are written to files beside it."""
+    takes, given, loads = [], [], []
+    for place, (kind, value) in enumerate(zip(signature.takes, arguments, strict=True)):
+        if not kind.dimensions:
+            takes.append(abi.SCALARS[kind.name][0])
+            given.append(repr(value))
+            continue
+        array = np.ascontiguousarray(value, kind.dtype)
+        path = folder / f"{place}.bin"
+        array.tofile(path)
+        loads.append(f'  void *a{place} = load("{path}", {array.nbytes});')
+        takes += ["void*", *["int64_t"] * kind.dimensions]
+        given += [f"a{place}", *map(str, array.shape)]
+    returns = abi.SCALARS[signature.returns][0] if signature.returns else "void"
+    return "\n".join(
+        [
+            "#include <stdint.h>",
+            "#include <stdio.h>",
+            "#include <stdlib.h>",
+            f"extern {returns} {symbol}({', '.join(takes)});",
+            "static void *load(const char *path, size_t size) {",
+            "  void *to = aligned_alloc(64, (size + 127) / 64 * 64);",
+            '  FILE *file = fopen(path, "rb");',
+            "  if (!to || !file || fread(to, 1, size, file) != size) exit(1);",
+            "  fclose(file);",
+            "  return to;",
+            "}",
+            "int main(void) {",
+            *loads,
+            f"  {symbol}({', '.join(given)});",
+            "  return 0;",
+            "}",
+            "",
+        ]
+    )
+
+
+def _must(command: list[str]) -> None:
+    run = subprocess.run(command, capture_output=True, text=True)
+    if run.returncode != 0:
+        raise RuntimeError(f"{' '.join(command[:3])} ...: {run.stderr.strip()[-600:]}")
