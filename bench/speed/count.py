@@ -167,9 +167,9 @@ def complaints(now: Counts, said: dict[str, Any]) -> list[str]:
     before: Counts = said["counts"]
     here, found = count_instructions.compiled_with(), []
     if instructions.missing():
-        before = {what: count for what, count in before.items() if not what.startswith(count_instructions.INSTRUCTIONS)}
-    elif here != said["compiled_with"]:
-        found.append(f"Instructions were counted with {said['compiled_with']}, here is {here}: {OTHER_COMPILER}")
+        before = {what: count for what, count in before.items() if not what.startswith(count_instructions.PREFIXES)}
+    elif here != said.get("compiled_with"):
+        found.append(f"Instructions were counted with {said.get('compiled_with')}, here is {here}: {OTHER_COMPILER}")
     for what in {**before, **now}:
         if what not in now or what not in before:
             where = "no longer counted" if what not in now else f"not in {WRITTEN.name}"

@@ -17,7 +17,7 @@ from rt_automix.analysis.suggester import choose
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
 
-INSTRUCTIONS = "instructions"
+INSTRUCTIONS, CALLS = PREFIXES = "instructions", "calls of C's library"
 BLOCKS, BLOCK = 15, 64
 """From one suggestion of `bench chain` to the next."""
 HEARD_S = 20
@@ -37,6 +37,10 @@ _SUGGESTION: tuple[tuple[Any, str, str], ...] = (
 """Kernels that are called from Python while the engine listens."""
 
 
+def _counts(what: str, work: instructions.Work, times: int = 1) -> Counts:
+    return {f"{INSTRUCTIONS} {what}": round(work.instructions / times), f"{CALLS} {what}": round(work.calls / times, 1)}
+
+
 def of_a_block() -> Counts:
     """Of 64 stereo samples through the whole chain, as a native callback would play them."""
     audio = material.loud_song(chain_bench.SAMPLE_RATE_HZ)
@@ -52,8 +56,8 @@ def of_a_block() -> Counts:
         ours.warm_up(audio)
         if is_moving:
             ours.suggest(finely=has_fine)
-        spent = instructions.count(drivers.whole_chain, blocks, *ours.arrays)
-        found[f"{INSTRUCTIONS} of a block of {BLOCK}, {what}"] = round(spent / BLOCKS)
+        work = instructions.count(drivers.whole_chain, blocks, *ours.arrays)
+        found |= _counts(f"of a block of {BLOCK}, {what}", work, BLOCKS)
     return found
 
 
@@ -85,7 +89,7 @@ def of_a_suggestion() -> Counts:
     for owner, name, what in _SUGGESTION:
         kernel, given = _last_call(owner, name, play)
         if given:
-            found[f"{INSTRUCTIONS} of a suggestion: {what}"] = instructions.count(kernel, *given)
+            found |= _counts(f"of a suggestion: {what}", instructions.count(kernel, *given))
     return found
 
 

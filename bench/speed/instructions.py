@@ -1,18 +1,18 @@
 """Instructions of a kernel, counted by valgrind's callgrind on the very object that is shipped: the same every time.
 
-A small C program loads the arguments from files and calls the kernel once; only what happens inside is counted,
-libm included. The object is the one for processors of the level LEVEL, whatever machine this is.
+A small C program loads the arguments from files and calls the kernel once. Counted is what the object does itself, and
+how often it calls C's library; not what that does then, which differs from one system to the next. The object is the
+one for processors of the level LEVEL, whatever machine this is.
 """
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,14 +23,24 @@ LEVEL = next(level for level in levels.SHIPPED if level.name == "linux-x86-64-v3
 TOOLS = ("valgrind", "gcc")
 
 
+class Work(NamedTuple):
+    """What a call did."""
+
+    instructions: int
+    """Of the object itself."""
+
+    calls: int
+    """Of functions of C's library."""
+
+
 def missing() -> str:
     """What is not there that counting needs, with the cure; empty where all is."""
     absent = [tool for tool in TOOLS if shutil.which(tool) is None]
     return f"{' and '.join(absent)} missing. Install: sudo apt install valgrind gcc libc6-dev" if absent else ""
 
 
-def count(kernel: Callable[..., Any], *arguments: Any) -> int:
-    """Instructions of one call with these arguments, which it does not change.
+def count(kernel: Callable[..., Any], *arguments: Any) -> Work:
+    """The work of one call with these arguments, which it does not change.
 
     Raises
     ------
@@ -45,15 +55,42 @@ def count(kernel: Callable[..., Any], *arguments: Any) -> int:
     symbol = abi.symbol(source.name, function)
     with tempfile.TemporaryDirectory(prefix="rt_automix-bench-") as name:
         folder = Path(name)
+        program, out = folder / "run", folder / "callgrind.out"
         (folder / "main.c").write_text(_program(symbol, kernel.signature, arguments, folder), encoding="utf-8")  # type: ignore[attr-defined]
-        _must(["gcc", "-O1", "-o", str(folder / "run"), str(folder / "main.c"), str(obj), "-lm"])
-        out = folder / "callgrind.out"
+        # Bound at the start, or the first call of each function would be one of the linker, too.
+        _must(["gcc", "-O1", "-Wl,-z,now", "-o", str(program), str(folder / "main.c"), str(obj), "-lm"])
         tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", f"--toggle-collect={symbol}"]
-        _must([*tool, str(folder / "run")])
-        found = re.search(r"^totals: (\d+)", out.read_text(encoding="utf-8"), re.M)
-    if not found or int(found[1]) == 0:
+        _must([*tool, "--compress-strings=no", "--compress-pos=no", str(program)])
+        found = work_in(out.read_text(encoding="utf-8"), str(program))
+    if found.instructions == 0:
         raise RuntimeError(f"callgrind saw no call of {symbol}")
-    return int(found[1])
+    return found
+
+
+def work_in(report: str, program: str) -> Work:
+    """What callgrind's file says that a program did itself, and how often it called others.
+
+    A line of numbers is a place and its instructions; behind a line `calls=` it is what the one that was called took.
+    """
+    instructions = calls = 0
+    caller = called = ""
+    is_of_call = False
+    for line in report.splitlines():
+        key, _, value = line.partition("=")
+        if key == "ob":
+            caller = called = value
+        elif key == "cob":
+            called = value
+        elif key == "calls":
+            is_of_call = True
+            if caller == program != called:
+                calls += int(value.split()[0])
+            called = caller
+        elif line[:1].isdigit():
+            if caller == program and not is_of_call:
+                instructions += int(line.split()[-1])
+            is_of_call = False
+    return Work(instructions, calls)
 
 
 def _program(symbol: str, signature: abi.Signature, arguments: tuple[Any, ...], folder: Path) -> str:

@@ -40,7 +40,13 @@ def test_instructions_are_the_same_every_time_and_grow_with_the_work():
     left, right = np.ones((2, 64), np.float32)
     once, again = (instructions.count(mix.guard, left, right) for _ in range(2))
     assert once == again
-    assert instructions.count(mix.guard, *np.ones((2, 6400), np.float32)) > 20 * once
+    assert instructions.count(mix.guard, *np.ones((2, 6400), np.float32)).instructions > 20 * once.instructions
+
+
+def test_what_others_do_is_counted_as_a_call_however_long_it_takes():
+    lines = "ob=/x/run fn=ours 0,10 0,5 cob=/lib/libm cfn=exp calls=3,0 0,4000 cfn=more calls=2,0 0,7 0,1"
+    report = f"{lines} ob=/lib/libm fn=exp 0,4000".replace(" ", "\n").replace(",", " ")
+    assert instructions.work_in(report, "/x/run") == instructions.Work(16, 3)
 
 
 def test_another_compiler_is_told_from_more_work(monkeypatch):
