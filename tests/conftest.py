@@ -1,4 +1,4 @@
-"""What all tests share: real music where there is some, and property tests that repeat."""
+"""What all tests share: real music where there is some, property tests that repeat, and compiled kernels."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from rt_automix.native import build
+
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 settings.load_profile("repeatable")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile what has not been before there are several processes, each of which would compile all of it."""
+    if getattr(session.config.option, "numprocesses", None):
+        for _ in build.compile_missing():
+            pass
 
 
 @pytest.fixture(scope="session")

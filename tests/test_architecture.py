@@ -308,6 +308,15 @@ def test_the_path_rule_tells_machine_paths_from_others():
     assert not MACHINE_PATH.search("https://example.org/home/page src/tmp/x ~/home/x /usr/share/x a /work b")
 
 
+def test_what_plays_in_real_time_has_the_machine_for_itself():
+    """Two of them at once would disturb each other: `make test` runs what is not marked in two processes."""
+    helpers = re.compile(r"^from (jackserver|liverun|browser_house|midi_controller) import", re.M)
+    texts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+    real = {name for name, text in texts.items() if helpers.search(text)}
+    assert "test_survival.py" in real and "test_browser.py" in real
+    assert not [name for name in real if not re.search(r"^pytestmark = .*mark\.alone", texts[name], re.M)]
+
+
 def _module(name: str, text: str) -> Module:
     return Module(name, f"{PACKAGE}/{name.replace('.', '/')}.py", text)
 

@@ -20,7 +20,7 @@ from rt_automix.dsp import limiter
 from rt_automix.dsp.jit import JIT_ENABLED
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="times compiled kernels")
+pytestmark = [pytest.mark.alone, pytest.mark.skipif(not JIT_ENABLED, reason="times compiled kernels")]
 
 
 def results_of(command, out):

@@ -27,6 +27,8 @@ from rt_automix.cli import frame, gauges
 from rt_automix.cli.keys import decode
 from rt_automix.cli.screen import ACTIONS, HOLD_S, QUIT_S, Screen
 
+pytestmark = pytest.mark.alone
+
 SIZES = [(80, 24), (120, 40), (60, 15)]
 LIMIT_S = 60.0
 SUGGESTED = dict(zip(params.NAMES, [2.4, -1.8, -2.6, 0.4, 1.9, 2.8, 0.31, 1.14, 4.2, 0.87], strict=True))

@@ -12,7 +12,7 @@ from rt_automix.dsp.jit import JIT_ENABLED, kernel
 from rt_automix.engine import chain
 from rt_automix.engine.engine import Engine
 
-pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="about compiled code")
+pytestmark = [pytest.mark.alone, pytest.mark.skipif(not JIT_ENABLED, reason="about compiled code")]
 
 
 @kernel("void(float32[:, ::1], float64[::1], float32[::1], int64[::1], int64[::1], int64[::1])")

@@ -13,6 +13,8 @@ from jackserver import jack_server, needs_jack
 from rt_automix.cli.devices import survey_within
 from rt_automix.errors import DeviceError
 
+pytestmark = pytest.mark.alone
+
 LIMIT_S = 30.0
 NO_SERVER = "automix-nobody"
 

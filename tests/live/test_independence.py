@@ -6,6 +6,7 @@ import json
 import time
 
 import numpy as np
+import pytest
 import soundfile
 from jackserver import jack_server, needs_jack
 from liverun import LiveRun, Probe
@@ -16,7 +17,7 @@ from rt_automix.engine import memory
 from rt_automix.engine.engine import Engine
 from rt_automix.io.devices.wiring import FADE_S
 
-pytestmark = needs_jack
+pytestmark = [needs_jack, pytest.mark.alone]
 
 RATE_HZ = 48_000
 PERIOD = 64

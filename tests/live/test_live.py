@@ -17,7 +17,7 @@ from rt_automix.dsp import limiter
 from rt_automix.engine.engine import Engine
 from rt_automix.io.devices.wiring import FADE_S
 
-pytestmark = needs_jack
+pytestmark = [needs_jack, pytest.mark.alone]
 
 RATE_HZ = 48_000
 

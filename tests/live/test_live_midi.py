@@ -11,7 +11,7 @@ from jackserver import jack_server, needs_jack
 from liverun import LiveRun, Probe
 from midi_controller import Controller
 
-pytestmark = needs_jack
+pytestmark = [needs_jack, pytest.mark.alone]
 
 RATE_HZ = 48_000
 CC = 0xB0

@@ -21,6 +21,8 @@ from rt_automix.errors import AudioFileError
 from rt_automix.io.files import take
 from rt_automix.live.recorder import Recorder
 
+pytestmark = pytest.mark.alone
+
 RING_SAMPLES = 1 << 16
 LIMIT_S = 20.0
 

@@ -18,7 +18,7 @@ from jackserver import jack_server, needs_jack
 from liverun import LiveRun, Probe, kill
 from midi_controller import Controller
 
-pytestmark = needs_jack
+pytestmark = [needs_jack, pytest.mark.alone]
 
 REPEATS = int(os.environ.get("RT_AUTOMIX_REPEATS", "1"))
 FEWEST = 3

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from browser_house import HANDHELD, PHONE, House, Visit, spot, until
 
+pytestmark = pytest.mark.alone
+
 FRAME_MS = 16
 
 

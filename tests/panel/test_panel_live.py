@@ -25,6 +25,8 @@ from rt_automix.errors import ConfigError
 from rt_automix.io.devices.wiring import FADE_S
 from rt_automix.panel import api
 
+pytestmark = pytest.mark.alone
+
 RATE_HZ = 48_000
 PAGES = 32
 MESSAGES = 10_000
