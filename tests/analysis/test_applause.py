@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from crowd import applause, noise
+from demosong import demo_song
 
 from rt_automix.analysis.applause import LONGEST_S, MUSIC_S
 from rt_automix.analysis.features import HOP_S
 from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.measure import Meter
 from rt_automix.config import Config, Master
-from rt_automix.demo.song import render_song
 from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.engine.engine import Engine
 
@@ -27,7 +27,7 @@ NOISES = {
 @pytest.fixture(scope="module")
 def song():
     """The choruses of the demo: drums, bass, chords, a lead."""
-    return render_song(RATE_HZ)[:, 14 * RATE_HZ :]
+    return demo_song(RATE_HZ)[:, 14 * RATE_HZ :]
 
 
 def heard(audio, judge=None):

@@ -8,6 +8,7 @@ from pathlib import Path
 import deciding_twins as twins
 import numpy as np
 import pytest
+from demosong import demo_song
 from scipy.optimize import lsq_linear
 
 from rt_automix import params
@@ -17,7 +18,6 @@ from rt_automix.analysis.auto_style import AutoStyle
 from rt_automix.analysis.listener import FeatureStream
 from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.statistics import Statistics
-from rt_automix.demo.song import render_song
 from rt_automix.dsp import compressor
 from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.io.files.audio import AudioReader
@@ -39,7 +39,7 @@ def _audio() -> list[tuple[np.ndarray, int]]:
             if reader.channels == 2 and reader.duration_s > SECONDS:
                 blocks = reader.blocks(round(SECONDS * reader.sample_rate_hz))
                 found.append((next(iter(blocks)), reader.sample_rate_hz))
-    return found or [(render_song(44100), 44100)]
+    return found or [(demo_song(44100), 44100)]
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from crowd import applause
+from demosong import demo_song
 from hearing_twins import Ears, FeatureStream
 
 from rt_automix.analysis import fine_spectrum
@@ -17,7 +18,6 @@ from rt_automix.analysis.features import HOP_S, MID_ROW, hop_samples
 from rt_automix.analysis.listener import FeatureStream as Stream
 from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.statistics import Statistics
-from rt_automix.demo.song import render_song
 from rt_automix.dsp.fine import POINTS_HZ
 from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.units import db_from_power
@@ -29,7 +29,7 @@ compiled_only = pytest.mark.skipif(not JIT_ENABLED, reason="seconds of audio: to
 
 @pytest.fixture(scope="module")
 def song() -> np.ndarray:
-    return render_song(RATE_HZ)[:, 14 * RATE_HZ : 32 * RATE_HZ]
+    return demo_song(RATE_HZ)[:, 14 * RATE_HZ : 32 * RATE_HZ]
 
 
 def hops(audio: np.ndarray, hop: int = HOP) -> Iterator[np.ndarray]:
@@ -58,7 +58,7 @@ def test_rows_are_the_twins_on_songs(songs):
 @pytest.mark.parametrize("rate_hz", [44100, 48000, 88200, 96000])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_rows_are_the_twins_at_every_rate(rate_hz, channels):
-    agree(render_song(rate_hz)[:channels, 20 * rate_hz : 26 * rate_hz], rate_hz)
+    agree(demo_song(rate_hz)[:channels, 20 * rate_hz : 26 * rate_hz], rate_hz)
 
 
 def test_a_frame_is_the_twins(song):

@@ -9,6 +9,7 @@ from pathlib import Path
 import bundles
 import numpy as np
 import pytest
+from demosong import demo_song
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -20,7 +21,6 @@ from rt_automix.analysis.bundle import load as load_bundle
 from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.matcher import TRUST_S, Matcher
 from rt_automix.analysis.network import TOGETHER, Network, clean
-from rt_automix.demo.song import render_song
 from rt_automix.errors import ConfigError, ModelError
 
 RATE_HZ = 44100
@@ -33,7 +33,7 @@ HALF = 0.5 * (bundles.FULL_NORM + bundles.NONE_NORM)
 
 @pytest.fixture(scope="module")
 def song() -> np.ndarray:
-    return 2.0 * render_song(RATE_HZ)[:, 14 * RATE_HZ : 22 * RATE_HZ]
+    return 2.0 * demo_song(RATE_HZ)[:, 14 * RATE_HZ : 22 * RATE_HZ]
 
 
 @pytest.fixture(scope="module")

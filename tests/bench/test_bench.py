@@ -60,12 +60,13 @@ def test_limiter_reports_each_limiter_on_each_signal(tmp_path):
 
 
 def test_loudness_reports_songs_steps_and_pauses(tmp_path):
-    from rt_automix.demo.song import render_song
+    from demosong import demo_song
+
     from rt_automix.io.files.audio import AudioWriter
 
     folder = tmp_path / "music" / "album"
     folder.mkdir(parents=True)
-    song = render_song(44_100)
+    song = demo_song(44_100)
     with AudioWriter(folder / "demo.flac", 44_100, 2, 16) as writer:
         writer.write(np.tile(song, 3)[:, : 91 * 44_100])
     results = results_of("loudness", tmp_path, "--music", str(folder.parent), "--songs", "1")

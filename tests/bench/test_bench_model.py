@@ -9,6 +9,7 @@ import click.testing
 import matplotlib.image
 import numpy as np
 import pytest
+from demosong import demo_song
 
 from bench import headlines
 from bench.__main__ import main
@@ -17,7 +18,6 @@ from bench.speed import model as bench_model
 from bench.speed import model_turns
 from rt_automix.analysis.bundle import NAMES
 from rt_automix.analysis.matcher import Matcher
-from rt_automix.demo.song import render_song
 from rt_automix.dsp.jit import JIT_ENABLED
 
 pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="times compiled kernels")
@@ -89,7 +89,7 @@ def test_the_first_network_stands_on_top(models):
 
 
 def test_a_worker_suggests_once_in_an_interval():
-    audio = np.ascontiguousarray(render_song(model_turns.RATE_HZ)[:, : 6 * model_turns.RATE_HZ])
+    audio = np.ascontiguousarray(demo_song(model_turns.RATE_HZ)[:, : 6 * model_turns.RATE_HZ])
     worker = model_turns.Worker(Matcher(), None, audio)
     assert worker.work() is None
     worker.hear()

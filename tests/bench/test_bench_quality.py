@@ -11,10 +11,10 @@ import matplotlib.image
 import numpy as np
 import pedalboard
 import pytest
+from demosong import demo_song
 
 from bench import headlines
 from bench.quality import measures, systems, targets
-from rt_automix.demo.song import render_song
 from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.io.files.audio import AudioWriter
 
@@ -130,7 +130,7 @@ def test_damage_is_the_same_every_time_and_another_for_another_seed():
 def music(tmp_path_factory):
     """Two songs: the demo song and its choruses, upside down."""
     folder = tmp_path_factory.mktemp("music")
-    song = render_song(RATE_HZ)[:, : 13 * RATE_HZ]
+    song = demo_song(RATE_HZ)[:, : 13 * RATE_HZ]
     for name, audio in (("one", song), ("two", 0.5 * song[:, ::-1])):
         with AudioWriter(folder / f"{name}.wav", RATE_HZ, 2, 24) as writer:
             writer.write(np.ascontiguousarray(audio))

@@ -17,11 +17,11 @@ import bundles
 import numpy as np
 import pytest
 import soundfile as sf
+from demosong import demo_song
 
 from rt_automix import cli, config
 from rt_automix.analysis import profile
 from rt_automix.cli import kernels
-from rt_automix.demo.song import render_song
 from rt_automix.native import build
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ def run(capsys, tmp_path, monkeypatch):
 def mix(tmp_path_factory):
     """Eight seconds of the demo song."""
     path = tmp_path_factory.mktemp("mix") / "mix.wav"
-    sf.write(path, render_song(44100)[:, 800_000:1_152_800].T, 44100, subtype="PCM_16")
+    sf.write(path, demo_song(44100)[:, 800_000:1_152_800].T, 44100, subtype="PCM_16")
     return path
 
 
@@ -58,7 +58,7 @@ def mix(tmp_path_factory):
 def long_mix(tmp_path_factory):
     """Ten minutes: long enough to be stopped in the middle."""
     path = tmp_path_factory.mktemp("long") / "long.wav"
-    song = (render_song(48000)[:, : 40 * 48000].T * 32767.0).astype(np.int16)
+    song = (demo_song(48000)[:, : 40 * 48000].T * 32767.0).astype(np.int16)
     with sf.SoundFile(path, "w", 48000, 2, "PCM_16") as file:
         for _ in range(15):
             file.write(song)

@@ -5,10 +5,10 @@ import itertools
 
 import numpy as np
 import pytest
+from demosong import demo_song
 
 from rt_automix import params
 from rt_automix.config import Config
-from rt_automix.demo.song import render_song
 from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.engine import chain, exchange, layout
 from rt_automix.engine.engine import Engine
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="seconds of audio: too s
 
 @pytest.fixture(scope="module")
 def song():
-    return render_song(RATE_HZ)
+    return demo_song(RATE_HZ)
 
 
 def make(analysis="off", rate_hz=RATE_HZ, channels=2, block=8192, **overrides):

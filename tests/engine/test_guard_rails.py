@@ -7,6 +7,7 @@ import dataclasses
 import bundles
 import numpy as np
 import pytest
+from demosong import demo_song
 
 from rt_automix import params
 from rt_automix.analysis import features, profile
@@ -18,7 +19,6 @@ from rt_automix.analysis.layout import CLIPPING_FRAMES
 from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.network import Network
 from rt_automix.config import Config
-from rt_automix.demo.song import render_song
 from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.engine.engine import Engine
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="minutes of audio: too s
 
 @pytest.fixture(scope="module")
 def song() -> np.ndarray:
-    return render_song(RATE_HZ)
+    return demo_song(RATE_HZ)
 
 
 @pytest.fixture(scope="module")

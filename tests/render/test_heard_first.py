@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from demosong import demo_song
 
 from rt_automix.config import Config
-from rt_automix.demo.song import render_song
 from rt_automix.io.files.audio import AudioReader, AudioWriter
 from rt_automix.render import GAIN_TOLERANCE_LU, render, stages
 from rt_automix.render.stages import Source
@@ -18,7 +18,7 @@ RATE_HZ = 44100
 @pytest.fixture(scope="module")
 def song():
     """Twelve seconds at about -27 LUFS."""
-    return np.ascontiguousarray(render_song(RATE_HZ)[:, 12 * RATE_HZ : 24 * RATE_HZ])
+    return np.ascontiguousarray(demo_song(RATE_HZ)[:, 12 * RATE_HZ : 24 * RATE_HZ])
 
 
 def _write(path, samples):

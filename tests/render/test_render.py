@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+from demosong import demo_song
 
 import rt_automix
 from rt_automix import params
@@ -20,7 +21,6 @@ from rt_automix.analysis import profile
 from rt_automix.analysis.measure import Meter
 from rt_automix.analysis.suggester import choose
 from rt_automix.config import Config
-from rt_automix.demo.song import render_song
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import AudioFileError, ConfigError
 from rt_automix.io.files.audio import AudioReader
@@ -50,7 +50,7 @@ def _noise(channels, samples, level=0.05, seed=1):
 @pytest.fixture(scope="module")
 def song(tmp_path_factory):
     """The demo song as a file: 46.5 s, far too quiet."""
-    return _write(tmp_path_factory.mktemp("song") / "song.wav", render_song(48000), subtype="PCM_24")
+    return _write(tmp_path_factory.mktemp("song") / "song.wav", demo_song(48000), subtype="PCM_24")
 
 
 @pytest.fixture(scope="module")
@@ -103,16 +103,27 @@ def test_blocks_and_runs_do_not_show_in_the_file(tmp_path, song, block):
     assert again.target.read_bytes() == first.target.read_bytes()
 
 
-@pytest.mark.parametrize("block", [7, 64, 4096, 16384])
-@pytest.mark.parametrize(("rate", "channels", "who"), [(44100, 2, "auto"), (48000, 1, "matcher"), (96000, 2, "auto")])
-def test_a_render_is_the_engine_that_analyses_inside_itself(tmp_path, rate, channels, who, block):
-    """To the bit, and so what live gives: decided ahead, many at a time, in a thread of its own."""
-    mix = 0.5 * render_song(rate)[:channels, 12 * rate : 18 * rate + 321]
+@pytest.fixture(
+    scope="module", params=[(44100, 2, "auto"), (48000, 1, "matcher"), (96000, 2, "auto")],
+    ids=lambda case: "-".join(map(str, case)),
+)  # fmt: skip
+def rendered(request, tmp_path_factory):
+    """Six seconds of the song, who decides, and what a render makes of it: (samples, rate, config, result)."""
+    rate, channels, who = request.param
+    folder = tmp_path_factory.mktemp("rendered")
+    mix = 0.5 * demo_song(rate)[:channels, 12 * rate : 18 * rate + 321]
     config = _config(master__suggester=who)
-    result = render(_write(tmp_path / "in.wav", mix, rate), tmp_path / "out.wav", config=config, bits=32)
-    engine = Engine(config, suggester=choose(who, pytest.fail), analysis="inline")
-    engine.prepare(rate, block, channels)
-    late = np.zeros((channels, engine.latency_samples), np.float32)
+    result = render(_write(folder / "in.wav", mix, rate), folder / "out.wav", config=config, bits=32)
+    return mix, rate, config, result
+
+
+@pytest.mark.parametrize("block", [7, 64, 4096, 16384])
+def test_a_render_is_the_engine_that_analyses_inside_itself(rendered, block):
+    """To the bit, and so what live gives: decided ahead, many at a time, in a thread of its own."""
+    mix, rate, config, result = rendered
+    engine = Engine(config, suggester=choose(config.master.suggester, pytest.fail), analysis="inline")
+    engine.prepare(rate, block, len(mix))
+    late = np.zeros((len(mix), engine.latency_samples), np.float32)
     played = np.concatenate([mix, late], axis=1).astype(np.float32)
     blocks = [np.ascontiguousarray(played[:, start : start + block]) for start in range(0, played.shape[1], block)]
     out = np.concatenate([engine.process(one) for one in blocks], axis=1)[:, engine.latency_samples :]
@@ -154,7 +165,7 @@ def test_an_error_of_who_watches_leaves_no_target(tmp_path, lookahead):
 
 @pytest.mark.parametrize(("rate", "channels"), [(44100, 2), (96000, 2), (48000, 1)])
 def test_other_rates_and_mono_meet_the_target_too(tmp_path, rate, channels):
-    source = _write(tmp_path / "in.wav", render_song(rate)[:channels], rate, "PCM_16")
+    source = _write(tmp_path / "in.wav", demo_song(rate)[:channels], rate, "PCM_16")
     result = render(source, tmp_path / "out.flac", bits=16)
     info = sf.info(result.target)
     assert (info.samplerate, info.channels, info.frames) == (rate, channels, sf.info(source).frames)
@@ -284,7 +295,7 @@ def test_the_figures_as_json(live):
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of memory where Linux keeps it")
 def test_ten_minutes_need_no_more_memory_than_ten_seconds(tmp_path):
     """All of it in memory once would be 230 MB as floats, in and out 460, on top of what an empty render takes."""
-    song = (render_song(48000)[:, : 40 * 48000].T * 32767.0).astype(np.int16)
+    song = (demo_song(48000)[:, : 40 * 48000].T * 32767.0).astype(np.int16)
     with sf.SoundFile(tmp_path / "long.wav", "w", 48000, 2, "PCM_16") as file:
         for _ in range(15):
             file.write(song)

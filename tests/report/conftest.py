@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from demosong import demo_song
 from rendered import RATE_HZ, rendered
 
 from rt_automix import params
 from rt_automix.analysis.measure import LoudnessCurve
-from rt_automix.demo.song import render_song
 from rt_automix.render import History, RenderResult
 
 
 @pytest.fixture(scope="session")
 def song(tmp_path_factory) -> RenderResult:
-    audio = render_song(RATE_HZ)
+    audio = demo_song(RATE_HZ)
     return rendered(tmp_path_factory.mktemp("song"), audio[:, 5 * RATE_HZ : 30 * RATE_HZ])
 
 

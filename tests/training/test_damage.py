@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from demosong import demo_song
 from scipy.signal import freqz, welch
 
-from rt_automix.demo.song import render_song
 from rt_automix.dsp import equalizer
 from rt_automix.dsp.jit import JIT_ENABLED
 from training import damage
@@ -22,7 +22,7 @@ RATE_HZ = 44_100
 
 @pytest.fixture(scope="module")
 def music():
-    return np.ascontiguousarray(render_song(RATE_HZ)[:, 10 * RATE_HZ : 18 * RATE_HZ])
+    return np.ascontiguousarray(demo_song(RATE_HZ)[:, 10 * RATE_HZ : 18 * RATE_HZ])
 
 
 def rng(seed: int = 0) -> np.random.Generator:

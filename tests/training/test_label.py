@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import soundfile
+from demosong import demo_song
 
 from rt_automix import params
 from rt_automix.analysis import context
 from rt_automix.analysis.listener import Listener
-from rt_automix.demo.song import render_song
 from training import corpus, label
 from training import shards as examples
 
@@ -26,7 +26,7 @@ def album_for(use):
 @pytest.fixture(scope="module")
 def music(tmp_path_factory):
     folder = tmp_path_factory.mktemp("music")
-    song = render_song(44_100)[:, : 60 * 44_100]
+    song = demo_song(44_100)[:, : 60 * 44_100]
     for k, use in enumerate(corpus.USES):
         album = folder / album_for(use)
         album.mkdir()

@@ -10,13 +10,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the rehearsal is a part of networks, which need torch")
 
+from demosong import demo_song  # noqa: E402
 from shards import vectors  # noqa: E402
 
 from rt_automix import params  # noqa: E402
 from rt_automix.analysis import context, profile  # noqa: E402
 from rt_automix.analysis.listener import Listener  # noqa: E402
 from rt_automix.analysis.matcher import COMPRESSIONS, Matcher, choose_compression  # noqa: E402
-from rt_automix.demo.song import render_song  # noqa: E402
 from rt_automix.dsp import compressor  # noqa: E402
 from training import rehearsal  # noqa: E402
 from training.rehearsal import GAIN_AT, REDUCED_AT, SIZE, WANTED_AT, Rehearsal  # noqa: E402
@@ -98,7 +98,7 @@ def test_it_is_finite_whatever_comes_in(value: float) -> None:
 
 def test_on_music_it_is_nearer_to_the_teacher_than_the_matcher_is() -> None:
     """Ten seconds of a song, towards the shipped profiles, but calmer and louder."""
-    samples = np.ascontiguousarray(render_song(RATE_HZ)[:, 5 * RATE_HZ : 15 * RATE_HZ]) * np.float32(2.0)
+    samples = np.ascontiguousarray(demo_song(RATE_HZ)[:, 5 * RATE_HZ : 15 * RATE_HZ]) * np.float32(2.0)
     listener = Listener(RATE_HZ, 2)
     listener.push(samples)
     heard = listener.statistics

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 import pytest
+from demosong import demo_song
 
 from rt_automix import params
 from rt_automix.analysis import profile
 from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.matcher import Matcher
 from rt_automix.config import Config
-from rt_automix.demo.song import render_song
 from rt_automix.dsp import compressor
 from rt_automix.engine.engine import Engine
 from training import blocks
@@ -25,7 +25,7 @@ LEVEL = params.INDEX["output_level"]
 @pytest.fixture(scope="module")
 def music():
     """Twenty seconds of the demo song, as it is mixed."""
-    return np.ascontiguousarray(render_song(RATE_HZ)[:, 5 * RATE_HZ : 25 * RATE_HZ])
+    return np.ascontiguousarray(demo_song(RATE_HZ)[:, 5 * RATE_HZ : 25 * RATE_HZ])
 
 
 def heard_of(samples):
