@@ -35,7 +35,7 @@ WRITTEN = ROOT / "tests" / "work_counts.json"
 TOLERANCE = 0.03
 OTHER_COMPILER = "install what requirements.lock names; or, if that was renewed, write the counts anew."
 CURE = "If that is meant, write it down: python -m bench count --write"
-SECONDS, RATE_HZ = 20, 44_100
+SECONDS, RATE_HZ = 40, 44_100
 LOOKAHEADS: tuple[Lookahead, ...] = ("live", "song")
 
 Counts = dict[str, float]
