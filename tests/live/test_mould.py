@@ -18,10 +18,8 @@ from rt_automix.io.devices.board import CALLBACKS, Board
 from rt_automix.live import mould
 from rt_automix.live.setup import Setup
 
-pytestmark = [
-    pytest.mark.alone,
-    pytest.mark.skipif(not mould.is_possible(), reason="processes are not copied on this system"),
-]
+IMPOSSIBLE = "processes are not copied on this system"
+pytestmark = [pytest.mark.alone, pytest.mark.skipif(not mould.is_possible(), reason=IMPOSSIBLE)]
 
 RATE_HZ = 48_000
 LIMIT_S = 90.0
