@@ -294,14 +294,14 @@ def test_who_is_named_decides(shelf, text, name):
 def test_one_that_is_opened_when_it_is_first_asked_answers_as_any(shelf, listener):
     at_once, later = (suggester.choose("auto", pytest.fail, at_once=at_once) for at_once in (True, False))
     np.testing.assert_array_equal(later.suggest(listener, STYLE), at_once.suggest(listener, STYLE))
-    assert later.name == at_once.name == "weighted_ensemble" and later.faults == 0
+    assert later.name == at_once.name == "baseline_cnn" and later.faults == 0
 
 
 def test_one_that_turns_out_unfit_when_it_is_first_asked_is_the_matcher_from_then_on(shelf, listener):
-    (shelf / "weighted_ensemble" / "golden.npz").unlink()
+    (shelf / "baseline_cnn" / "golden.npz").unlink()
     complaints: list[str] = []
     later = suggester.choose("auto", complaints.append, at_once=False)
-    assert later.name == "weighted_ensemble" and complaints == []
+    assert later.name == "baseline_cnn" and complaints == []
     for _ in range(2):
         np.testing.assert_array_equal(later.suggest(listener, STYLE), Matcher().suggest(listener, STYLE))
     (complaint,) = complaints
