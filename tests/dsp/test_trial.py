@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rt_automix.dsp import limiter, loudness, trial
+from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.dsp.trial import ENERGY, PEAK, WIDTH, Trial
 from rt_automix.units import FLOOR_DB, LUFS_OFFSET_DB, lin_from_db
 
@@ -70,6 +71,7 @@ def test_silence_and_too_little_have_no_loudness():
         assert Trial(np.zeros((count, 2), np.float32), RATE_HZ, CEILING_LIN).loudness_lufs(20.0) == FLOOR_DB
 
 
+@pytest.mark.skipif(not JIT_ENABLED, reason="ten seconds through the limiter: minutes in plain Python")
 @pytest.mark.parametrize("gain_db", [0.0, 6.0, 12.0])
 def test_it_is_near_the_real_limiter(gain_db):
     """Beats of noise through the limiter itself."""
