@@ -106,8 +106,13 @@ def test_not_one_sample_differs_while_the_interpreter_is_held_for_two_seconds(tm
     assert during_s > 1.0  # 1.9 or more on a quiet machine, 0 if a callback waited for the interpreter
 
 
-def test_with_the_analysis_stopped_the_parameters_are_held(tmp_path):
-    came_in, went_out, _, _ = played_through(tmp_path, STOP_THE_ANALYSIS, frozen=False, after_s=2.5)
+def suggestions_that_fit(folder):
+    """After how many suggestions an engine offline must have stopped to sound like the live one; how many came.
+
+    None where one came late on a busy machine, and acted at once.
+    """
+    folder.mkdir()
+    came_in, went_out, _, _ = played_through(folder, STOP_THE_ANALYSIS, frozen=False, after_s=2.5)
     first, last = round(FADE_S * RATE_HZ), came_in.shape[1] - round(8 * FADE_S * RATE_HZ)
     suggester = choose("auto", print)
 
@@ -127,4 +132,13 @@ def test_with_the_analysis_stopped_the_parameters_are_held(tmp_path):
     engine.prepare(RATE_HZ)
     total = came_in.shape[1] // engine.analyst.interval_samples
     same = [n for n in range(total) if np.array_equal(held_after(n)[:, first:last], went_out[:, first:last])]
-    assert len(same) == 1 and 0 < same[0] < total - 4
+    return same, total
+
+
+def test_with_the_analysis_stopped_the_parameters_are_held(tmp_path):
+    for attempt in range(3):
+        same, total = suggestions_that_fit(tmp_path / str(attempt))
+        if same:
+            break
+    assert same and same == list(range(same[0], same[-1] + 1))  # a suggestion may move nothing
+    assert same[0] > 0 and same[-1] < total - 4
