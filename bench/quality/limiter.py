@@ -1,9 +1,9 @@
 """What limiting costs and holds: distortion, true peak, loudness, beside two limiters that people use.
 
 All get the same audio and the same ceiling, and ffmpeg's no make-up gain; pedalboard's cannot be had without
-(pedalboard 0.9: what is quiet comes out 4.75 dB louder at a threshold of -1 dB). The true peak is read by a meter of 32 times oversampling and 128 taps, far longer than any detector's filter. "Loudness at
-equal true peak" turns each output up or down until its true peak is the ceiling, so that nobody gains
-by going over it.
+(pedalboard 0.9: what is quiet comes out 4.75 dB louder at a threshold of -1 dB). The true peak is read by a
+meter of 32 times oversampling and 128 taps, far longer than any detector's filter. "Loudness at equal true
+peak" turns each output up or down until its true peak is the ceiling, so that nobody gains by going over it.
 """
 
 from __future__ import annotations
