@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rt_automix import params
 from rt_automix.analysis import auto_style, context, deciding, leaning
 from rt_automix.analysis import layout as at
+from rt_automix.analysis.bundle import SPREAD_ROW
 from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.matcher import MIN_MUSIC_S, Matcher
 from rt_automix.analysis.network import Network
@@ -19,8 +20,10 @@ from rt_automix.analysis.suggester import Suggester
 from rt_automix.dsp import fine
 
 ASK_EVERY, ASK_ALWAYS_S = 3, 20.0
-"""A network is asked at every decision while little has been heard, then at every third: what it says then moves
-less from one second to the next than from one network to another, and it is most of what a decision costs."""
+"""A network is asked at every decision while little has been heard, then at every third: its correction of the closed
+form, which is made anew each time, moves less between than from one network to another, and it is most of the cost."""
+
+_SPANS = params.HIGH - params.LOW
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Question:
         What a network is to be asked; None where it is not.
     told : float32, shape (context.SIZE,), or None
     has_said : bool
-        Whether a network decides that is not asked: what it said last still holds.
+        Whether a network decides that is not asked: how it corrected the closed form last still holds.
     """
 
     statistics: NDArray[np.float64]
@@ -141,14 +144,18 @@ class Decision:
             The network's, where it was asked and gave one.
         suggester : Suggester
 
-        Thread: worker. Allocates: no.
+        Thread: worker. Allocates: yes.
         """
         where = (self._matrix, self._step_s, self._values, question.passing, self._work)
-        said = self._values[at.ANSWER : at.ANSWER + deciding.ANSWER_SIZE]
+        said = self._values[at.SAID : at.SAID + deciding.ANSWER_SIZE].reshape(-1, params.COUNT)
+        matched_norm = (question.passing[at.MATCHED : at.MATCHED + params.COUNT] - params.LOW) / _SPANS
         if answer is not None:
-            said[:] = answer
+            said[:] = answer.reshape(said.shape)
+            said[:SPREAD_ROW] -= matched_norm
         elif question.has_said and self._values[at.HAS_ANSWER] != 0.0:
-            answer = said.astype(np.float32)
+            held = said.copy()
+            held[:SPREAD_ROW] += matched_norm
+            answer = np.clip(held, 0.0, 1.0).astype(np.float32).reshape(-1)
         if answer is None or not isinstance(suggester, Network):
             self._values[at.HAS_ANSWER] = 0.0
             matrix, *rest = where

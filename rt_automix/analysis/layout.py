@@ -192,8 +192,8 @@ MOVING = _decision.take(params.COUNT)
 """1 for a parameter on its way."""
 FINE_SUGGESTED = _decision.take(FINE_BANDS)
 FINE_MOVING = _decision.take(FINE_BANDS)
-ANSWER = _decision.take(3 * params.COUNT)
-"""What a network said last."""
+SAID = _decision.take(3 * params.COUNT)
+"""What a network said last: its two answers less the closed form's of that moment, and the expected error."""
 HAS_ANSWER, ANSWER_AGE = _decision.take(1), _decision.take(1)
 """Whether it said something, and how many decisions ago it was asked."""
 DECISION_SIZE = _decision.size

@@ -147,11 +147,12 @@ def caller(
         passed += [f"_{name}", *lengths]
     for name, kind, value in zip(names[open_count:], signature.takes[open_count:], bound, strict=True):
         passed.append(f"_{name}")
-        scope[f"_{name}"] = value
         if kind.dimensions:
             _demand(f"{function.__name__}: {name}", kind, value)
             scope[f"_{name}"] = _FFI.from_buffer(_BYTES, value, True)
             passed += map(str, value.shape)
+        else:
+            scope[f"_{name}"] = operator.index(value) if np.issubdtype(kind.dtype, np.integer) else value
 
     taken = ", ".join(names[:open_count])
 

@@ -133,6 +133,8 @@ def test_no_float_is_cut_to_a_whole_number(wrong):
     left, right = np.ones((2, 8), np.float32)
     with pytest.raises(TypeError):
         mix.gain(left, right, wrong, np.float32(1.0), np.float32(0.0))
+    with pytest.raises(TypeError):
+        bound(mix.gain, wrong, np.float32(1.0), np.float32(0.0))
 
 
 def test_an_array_that_travelled_between_processes_is_as_good():
