@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from rt_automix.errors import AutomixError
 from rt_automix.native import store
-from rt_automix.native.levels import SHIPPED, Level, host
+from rt_automix.native.levels import Level, host
 from rt_automix.native.sources import ROOT, Source, with_kernels
 
 if TYPE_CHECKING:
@@ -130,18 +130,18 @@ def compile_missing() -> Iterator[tuple[int, int]]:
         yield from build(with_kernels(), [host()])
 
 
-def ship(folder: Path) -> Iterator[tuple[int, int]]:
-    """Compile every kernel for every level that is shipped, and put the objects into a folder; yields as `build`.
+def ship(folder: Path, levels: Sequence[Level]) -> Iterator[tuple[int, int]]:
+    """Compile every kernel for some levels, and put the objects into a folder; yields as `build`.
 
     Thread: main. Allocates: yes.
     """
     modules = with_kernels()
-    yield from build(modules, SHIPPED)
-    for level in SHIPPED:
+    yield from build(modules, levels)
+    for level in levels:
         for source in modules:
             made = store.object_of(source, level)
             assert made is not None
-            store.keep(folder / level.name / made.name, made.read_bytes())
+            store.keep(folder / store.folder_of(level) / made.name, made.read_bytes())
 
 
 def _runs_as_python() -> bool:

@@ -46,9 +46,9 @@ class Source:
             if base:
                 base = self._absolute(base)
                 listed = [name.split()[0] for name in names.strip("() \n\\").split(",") if name.strip(" \n()\\")]
-                wanted = [find(f"{base}.{name}", self.root) or find(base, self.root) for name in listed]
+                wanted = [self._find(f"{base}.{name}") or self._find(base) for name in listed]
             else:
-                wanted = [find(name.split()[0], self.root) for name in plain.split(",") if name.strip()]
+                wanted = [self._find(name.split()[0]) for name in plain.split(",") if name.strip()]
             found |= {source.name: source for source in wanted if source}
         return tuple(found.values())
 
@@ -56,6 +56,11 @@ class Source:
     def root(self) -> Path:
         """The folder that its name starts from."""
         return self.path.parents[self.name.count(".") + (self.path.stem == "__init__")]
+
+    def _find(self, name: str) -> Source | None:
+        # The package imports itself and what is installed: its hash is the same wherever it and they lie.
+        top = name.partition(".")[0]
+        return None if top != PACKAGE and self.name.partition(".")[0] == PACKAGE else find(name, self.root)
 
     def _absolute(self, base: str) -> str:
         level = len(base) - len(base.lstrip("."))
