@@ -7,6 +7,7 @@ that is installed to be edited (`pip install -e .`), whose objects would soon be
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -45,7 +46,7 @@ class WithObjects(build_py):
         from rt_automix.native.levels import SHIPPED, host
 
         for done, total in ship(folder, SHIPPED if all_levels else [host()]):
-            self.announce(f"compiled {done} of {total}", level=2)
+            self.announce(f"compiled {done} of {total}", level=logging.INFO)
 
 
 setup(cmdclass={"build_py": WithObjects})

@@ -1,0 +1,128 @@
+"""An installation brings its kernels along: a first run compiles nothing. Without them it is an installation as well."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from rt_automix.dsp.jit import JIT_ENABLED
+from rt_automix.native import build, sources, store
+from rt_automix.native.levels import host
+
+pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="about compiled code")
+
+NO_COMPILER = "raise ImportError('numba must not be needed here')\n"
+PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+PLAYS = """
+import numpy as np
+from rt_automix.dsp.jit import address_of
+from rt_automix.engine.engine import Engine
+from rt_automix.io.devices import callbacks
+engine = Engine(analysis="inline")
+engine.prepare(48000)
+engine.process(np.zeros((2, 48000), np.float32))
+for name in ("jack", "portaudio", "capture", "playback"):
+    address_of(getattr(callbacks, f"{name}_callback"))
+"""
+
+
+def _run(*command: object, **environment: str) -> str:
+    run = subprocess.run(
+        [str(part) for part in command], env={**os.environ, **environment}, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout + run.stderr
+
+
+def _wheel(folder: Path, **environment: str) -> tuple[Path, str]:
+    """A wheel of a copy of this checkout, and what was said while it was built."""
+    checkout = folder / "checkout"
+    for name in (sources.PACKAGE, "models"):
+        shutil.copytree(sources.ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy2(sources.ROOT / name, checkout)
+    pip = [*PIP[:-1], "wheel", "-v", "--no-deps", "--no-build-isolation", "-w", folder, checkout]
+    said = _run(*pip, **{"PYTHONPATH": "", **environment})
+    (wheel,) = folder.glob("*.whl")
+    return wheel, said
+
+
+def _objects(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as file:
+        return {name for name in file.namelist() if name.endswith(".o")}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Made of what is in the cache, where the tests have compiled all that they run."""
+    for _ in build.compile_missing():
+        pass
+    return _wheel(tmp_path_factory.mktemp("built"))[0]
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """An environment with the wheel, everything that it depends on, and no compiler."""
+    fresh = tmp_path_factory.mktemp("installed")
+    _run(sys.executable, "-m", "venv", "--without-pip", fresh)
+    _run(*PIP, "--python", fresh / "bin" / "python", "install", "--no-deps", wheel)
+    (packages,) = fresh.glob("lib/python*/site-packages")
+    (packages / "numba.py").write_text(NO_COMPILER, encoding="utf-8")
+    places = [entry for entry in sys.path if entry.endswith("site-packages")]
+    (packages / "beside.pth").write_text("\n".join(places), encoding="utf-8")  # behind its own, so that those win
+    return fresh / "bin"
+
+
+def test_a_wheel_holds_every_kernel_for_this_processor(wheel):
+    names = {f"{store.file_name(source)}.o" for source in sources.with_kernels()}
+    folder = f"rt_automix/native/objects/{store.folder_of(host())}"
+    assert _objects(wheel) == {f"{folder}/{name}" for name in names}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("rt-automix", "render", "in.wav", "out.wav"), ("rt-automix", "analyze", "in.wav"), ("python", "-c", PLAYS)],
+    ids=lambda command: command[1].strip("-"),
+)
+def test_a_first_run_compiles_nothing(command, installed, tmp_path):
+    sf.write(tmp_path / "in.wav", 0.1 * np.random.default_rng(1).standard_normal((48000, 2)), 48000)
+    program = [installed / command[0], *command[1:]]
+    run = subprocess.run(
+        program, cwd=tmp_path, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": "", "XDG_CACHE_HOME": str(tmp_path / "cache"), "COLUMNS": "100"},
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert "ompil" not in run.stderr
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+
+
+def test_an_object_of_another_source_or_llvm_is_not_used(installed, tmp_path):
+    """Looked for by what it is made of: in an installation where one file is edited, or LLVM is another."""
+    asks = "from rt_automix.native import build, store; from rt_automix.native.sources import with_kernels; "
+    asks += "{}print(*[source.name for source in with_kernels() if store.object_of(source) is None])"
+    other = "import llvmlite.binding as llvm; llvm.llvm_version_info = (1, 0, 0); "
+    environment = {"PYTHONPATH": "", "XDG_CACHE_HOME": str(tmp_path)}
+    assert _run(installed / "python", "-c", asks.format(""), **environment).split() == []
+    everything = _run(installed / "python", "-c", asks.format(other), **environment).split()
+    assert everything == [source.name for source in sources.with_kernels()]
+    package = next(installed.parent.glob("lib/python*/site-packages/rt_automix"))
+    shutil.copytree(package, tmp_path / "rt_automix")
+    with (tmp_path / "rt_automix" / "engine" / "chain.py").open("a") as file:
+        file.write("# edited\n")
+    missing = _run(installed / "python", "-c", asks.format(""), **{**environment, "PYTHONPATH": str(tmp_path)}).split()
+    assert "rt_automix.engine.chain" in missing and "rt_automix.dsp.mix" not in missing
+
+
+def test_an_installation_without_a_compiler_says_so_and_ends_well(tmp_path):
+    (tmp_path / "numba.py").write_text(NO_COMPILER, encoding="utf-8")
+    wheel, said = _wheel(tmp_path, PYTHONPATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path / "cache"))
+    assert _objects(wheel) == set()
+    assert "the first run will" in said and "numba must not be needed here" in said
