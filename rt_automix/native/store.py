@@ -13,7 +13,7 @@ from pathlib import Path
 import platformdirs
 
 from rt_automix.native.levels import Level, host
-from rt_automix.native.sources import Source
+from rt_automix.native.sources import Source, Unit
 
 SHIPPED = Path(__file__).resolve().parent / "objects"
 """What the building of a wheel fills."""
@@ -68,28 +68,23 @@ def _places() -> list[Path]:
     return places
 
 
-def file_name(source: Source) -> str:
-    """What a module's object is called: it changes with what it is made of."""
-    return f"{source.name}-{source.digest}"
-
-
-def object_of(source: Source, level: Level | None = None) -> Path | None:
-    """The object of a module's kernels, None where it has not been compiled.
+def object_of(unit: Unit, level: Level | None = None) -> Path | None:
+    """A unit's object, None where it has not been compiled.
 
     Thread: main. Allocates: yes.
     """
-    name = Path((level or host()).name, f"{file_name(source)}.o")
+    name = Path((level or host()).name, f"{unit.file_name}.o")
     return next((place / name for place in _places() if (place / name).is_file()), None)
 
 
-def ir_of(source: Source) -> Path:
-    """Where the IR of a module's kernels lies, or shall."""
-    return cache() / _IR / f"{file_name(source)}.bc"
+def ir_of(source: Source, doors: bool = False) -> Path:
+    """Where the IR of a module's kernels lies, or shall: of doors, or of those that others take in."""
+    return cache() / _IR / f"{Unit(source, doors).file_name}.bc"
 
 
-def new_object_of(source: Source, level: Level) -> Path:
-    """Where a module's object for a level shall lie."""
-    return cache() / level.name / f"{file_name(source)}.o"
+def new_object_of(unit: Unit, level: Level) -> Path:
+    """Where a unit's object for a level shall lie."""
+    return cache() / level.name / f"{unit.file_name}.o"
 
 
 def keep(path: Path, content: bytes) -> None:
