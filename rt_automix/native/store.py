@@ -18,7 +18,7 @@ from pathlib import Path
 import platformdirs
 
 from rt_automix.native.levels import Level, host
-from rt_automix.native.sources import Source
+from rt_automix.native.sources import Source, Unit
 
 SHIPPED = Path(__file__).resolve().parent / "objects"
 """What an installation fills."""
@@ -72,17 +72,12 @@ def _places() -> list[Path]:
     return places
 
 
-def file_name(source: Source) -> str:
-    """What a module's object is called: it changes with what it is made of."""
-    return f"{source.name}-{source.digest}"
-
-
-def object_of(source: Source, level: Level | None = None) -> Path | None:
-    """The object of a module's kernels, None where it has not been compiled.
+def object_of(unit: Unit, level: Level | None = None) -> Path | None:
+    """A unit's object, None where it has not been compiled.
 
     Thread: main. Allocates: yes.
     """
-    name = Path(folder_of(level or host()), f"{file_name(source)}.o")
+    name = Path(folder_of(level or host()), f"{unit.file_name}.o")
     return next((place / name for place in _places() if (place / name).is_file()), None)
 
 
@@ -96,9 +91,13 @@ def folder_of(level: Level) -> str:
     return f"{level.name}-llvm{llvm.llvm_version_info[0]}"
 
 
-def ir_of(source: Source) -> Path:
-    """Where the IR of a module's kernels lies, or shall: between kernels, numba's way of calling is its own affair."""
-    return cache() / f"ir-numba{_version('numba')}-llvmlite{_version('llvmlite')}" / f"{file_name(source)}.bc"
+def ir_of(source: Source, doors: bool = False) -> Path:
+    """Where the IR of a module's kernels lies, or shall: of doors, or of those that others take in.
+
+    Between kernels, numba's way of calling is its own affair.
+    """
+    made_by = f"ir-numba{_version('numba')}-llvmlite{_version('llvmlite')}"
+    return cache() / made_by / f"{Unit(source, doors).file_name}.bc"
 
 
 @lru_cache(maxsize=4)
@@ -111,9 +110,9 @@ def _version(distribution: str) -> str:
         return "-missing"
 
 
-def new_object_of(source: Source, level: Level) -> Path:
-    """Where a module's object for a level shall lie."""
-    return cache() / folder_of(level) / f"{file_name(source)}.o"
+def new_object_of(unit: Unit, level: Level) -> Path:
+    """Where a unit's object for a level shall lie."""
+    return cache() / folder_of(level) / f"{unit.file_name}.o"
 
 
 def keep(path: Path, content: bytes) -> None:

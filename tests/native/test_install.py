@@ -1,4 +1,4 @@
-"""An installation brings its kernels along: a first run compiles nothing. Without them it is an installation as well."""
+"""An installation brings its kernels along, and its first run compiles nothing; without a compiler it is one as well."""
 
 from __future__ import annotations
 
@@ -21,23 +21,35 @@ pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="about compiled code")
 
 NO_COMPILER = "raise ImportError('numba must not be needed here')\n"
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+COMMANDS = (
+    "analyze in.wav",
+    "profile make in.wav -o made.toml",
+    "render in.wav live.wav --lookahead live",
+    "render in.wav song.wav --lookahead song --report report.html",
+)
 PLAYS = """
 import numpy as np
 from rt_automix.dsp.jit import address_of
 from rt_automix.engine.engine import Engine
 from rt_automix.io.devices import callbacks
-engine = Engine(analysis="inline")
-engine.prepare(48000)
-engine.process(np.zeros((2, 48000), np.float32))
+for analysis in ("inline", "thread"):
+    engine = Engine(analysis=analysis)
+    engine.prepare(48000)
+    for _ in range(100):
+        engine.process(0.1 * np.random.default_rng(1).standard_normal((2, 480)).astype(np.float32))
+    engine.meters()
+    engine.close()
 for name in ("jack", "portaudio", "capture", "playback"):
     address_of(getattr(callbacks, f"{name}_callback"))
 """
 
 
-def _run(*command: object, **environment: str) -> str:
+def _run(folder: Path, *command: object, **environment: str) -> str:
+    """Run a command in a folder, where nothing but what is installed is found; what it says."""
     run = subprocess.run(
-        [str(part) for part in command], env={**os.environ, **environment}, capture_output=True, text=True
-    )
+        [str(part) for part in command], cwd=folder, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": "", "COLUMNS": "100", **environment},
+    )  # fmt: skip
     assert run.returncode == 0, run.stderr
     return run.stdout + run.stderr
 
@@ -50,7 +62,7 @@ def _wheel(folder: Path, **environment: str) -> tuple[Path, str]:
     for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy2(sources.ROOT / name, checkout)
     pip = [*PIP[:-1], "wheel", "-v", "--no-deps", "--no-build-isolation", "-w", folder, checkout]
-    said = _run(*pip, **{"PYTHONPATH": "", **environment})
+    said = _run(folder, *pip, **environment)
     (wheel,) = folder.glob("*.whl")
     return wheel, said
 
@@ -72,8 +84,8 @@ def wheel(tmp_path_factory):
 def installed(wheel, tmp_path_factory):
     """An environment with the wheel, everything that it depends on, and no compiler."""
     fresh = tmp_path_factory.mktemp("installed")
-    _run(sys.executable, "-m", "venv", "--without-pip", fresh)
-    _run(*PIP, "--python", fresh / "bin" / "python", "install", "--no-deps", wheel)
+    _run(fresh, sys.executable, "-m", "venv", "--without-pip", fresh)
+    _run(fresh, *PIP, "--python", fresh / "bin" / "python", "install", "--no-deps", wheel)
     (packages,) = fresh.glob("lib/python*/site-packages")
     (packages / "numba.py").write_text(NO_COMPILER, encoding="utf-8")
     places = [entry for entry in sys.path if entry.endswith("site-packages")]
@@ -81,43 +93,38 @@ def installed(wheel, tmp_path_factory):
     return fresh / "bin"
 
 
-def test_a_wheel_holds_every_kernel_for_this_processor(wheel):
-    names = {f"{store.file_name(source)}.o" for source in sources.with_kernels()}
+def test_a_wheel_holds_every_door_for_this_processor(wheel):
     folder = f"rt_automix/native/objects/{store.folder_of(host())}"
-    assert _objects(wheel) == {f"{folder}/{name}" for name in names}
+    assert _objects(wheel) == {f"{folder}/{unit.file_name}.o" for unit in sources.with_doors()}
 
 
 @pytest.mark.parametrize(
     "command",
-    [("rt-automix", "render", "in.wav", "out.wav"), ("rt-automix", "analyze", "in.wav"), ("python", "-c", PLAYS)],
-    ids=lambda command: command[1].strip("-"),
+    [*(["rt-automix", *line.split()] for line in COMMANDS), ["python", "-c", PLAYS]],
+    ids=lambda command: " ".join(command[1:3]).partition("\n")[0],
 )
 def test_a_first_run_compiles_nothing(command, installed, tmp_path):
-    sf.write(tmp_path / "in.wav", 0.1 * np.random.default_rng(1).standard_normal((48000, 2)), 48000)
-    program = [installed / command[0], *command[1:]]
-    run = subprocess.run(
-        program, cwd=tmp_path, capture_output=True, text=True,
-        env={**os.environ, "PYTHONPATH": "", "XDG_CACHE_HOME": str(tmp_path / "cache"), "COLUMNS": "100"},
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr
-    assert "ompil" not in run.stderr
-    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+    sf.write(tmp_path / "in.wav", 0.1 * np.random.default_rng(1).standard_normal((96000, 2)), 48000)
+    places = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_STATE_HOME": str(tmp_path / "state")}
+    said = _run(tmp_path, installed / command[0], *command[1:], **places)
+    assert "ompiling" not in said
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.suffix in (".o", ".bc")] == []
 
 
 def test_an_object_of_another_source_or_llvm_is_not_used(installed, tmp_path):
-    """Looked for by what it is made of: in an installation where one file is edited, or LLVM is another."""
-    asks = "from rt_automix.native import build, store; from rt_automix.native.sources import with_kernels; "
-    asks += "{}print(*[source.name for source in with_kernels() if store.object_of(source) is None])"
+    """It is looked for by what it is made of: one file is edited, or LLVM is another."""
+    asks = "from rt_automix.native import store; from rt_automix.native.sources import with_doors; "
+    asks += "print(*[unit.source.name for unit in with_doors() if store.object_of(unit) is None])"
     other = "import llvmlite.binding as llvm; llvm.llvm_version_info = (1, 0, 0); "
-    environment = {"PYTHONPATH": "", "XDG_CACHE_HOME": str(tmp_path)}
-    assert _run(installed / "python", "-c", asks.format(""), **environment).split() == []
-    everything = _run(installed / "python", "-c", asks.format(other), **environment).split()
-    assert everything == [source.name for source in sources.with_kernels()]
-    package = next(installed.parent.glob("lib/python*/site-packages/rt_automix"))
+    cache = {"XDG_CACHE_HOME": str(tmp_path)}
+    assert _run(tmp_path, installed / "python", "-c", asks, **cache).split() == []
+    everything = _run(tmp_path, installed / "python", "-c", other + asks, **cache).split()
+    assert everything == [unit.source.name for unit in sources.with_doors()]
+    (package,) = installed.parent.glob("lib/python*/site-packages/rt_automix")
     shutil.copytree(package, tmp_path / "rt_automix")
-    with (tmp_path / "rt_automix" / "engine" / "chain.py").open("a") as file:
+    with (tmp_path / "rt_automix" / "engine" / "chain.py").open("a", encoding="utf-8") as file:
         file.write("# edited\n")
-    missing = _run(installed / "python", "-c", asks.format(""), **{**environment, "PYTHONPATH": str(tmp_path)}).split()
+    missing = _run(tmp_path, installed / "python", "-c", asks, **cache).split()
     assert "rt_automix.engine.chain" in missing and "rt_automix.dsp.mix" not in missing
 
 
