@@ -78,7 +78,7 @@ class Files:
 
 COLD = (
     Target("cold_s", "first run after install, render of 1 s", "s", False, 5.0, 1.0),
-    Target("cold_processor_s", "   its processor time", "s", True, 1 / 3),
+    Target("cold_processor_s", "   processor time of a first run", "s", True, 1 / 3),
     Target("sources_s", "   first run of a checkout, which compiles", "s", True),
     Target("sources_processor_s", "   its processor time", "s", True),
 )

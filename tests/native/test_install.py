@@ -1,4 +1,4 @@
-"""An installation brings its kernels along, and its first run compiles nothing; without a compiler it is one as well."""
+"""An installation brings its kernels along: its first run compiles nothing. Without a compiler it is one as well."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_an_object_of_another_source_or_llvm_is_not_used(installed, tmp_path):
     asks = "from rt_automix.native import store; from rt_automix.native.sources import with_doors; "
     asks += "print(*[unit.source.name for unit in with_doors() if store.object_of(unit) is None])"
     other = "import llvmlite.binding as llvm; llvm.llvm_version_info = (1, 0, 0); "
-    cache = {"XDG_CACHE_HOME": str(tmp_path)}
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     assert _run(tmp_path, installed / "python", "-c", asks, **cache).split() == []
     everything = _run(tmp_path, installed / "python", "-c", other + asks, **cache).split()
     assert everything == [unit.source.name for unit in sources.with_doors()]
