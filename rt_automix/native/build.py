@@ -120,21 +120,21 @@ class _Builder:
         self._process.communicate()
 
 
-def is_warm() -> bool:
-    """Whether every door of the package has its object for this processor, or needs none.
+def is_warm(user: str | None = None) -> bool:
+    """Whether every door of the package, or every one that a module of it may call, has its object or needs none.
 
     Thread: main. Allocates: yes.
     """
-    return _runs_as_python() or all(map(store.object_of, with_doors()))
+    return _runs_as_python() or all(map(store.object_of, with_doors(user)))
 
 
-def compile_missing() -> Iterator[tuple[int, int]]:
-    """Compile what the package lacks for this processor: `build`.
+def compile_missing(user: str | None = None) -> Iterator[tuple[int, int]]:
+    """Compile what the package, or a module of it and all that this imports, lacks for this processor: `build`.
 
     Thread: main. Allocates: yes.
     """
     if not _runs_as_python():
-        yield from build(with_doors(), [host()])
+        yield from build(with_doors(user), [host()])
 
 
 def ship(folder: Path, levels: Sequence[Level]) -> Iterator[tuple[int, int]]:

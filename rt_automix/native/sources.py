@@ -195,9 +195,10 @@ def with_kernels() -> list[Source]:
     return [source for source in found if source.has_kernels]
 
 
-def with_doors() -> list[Unit]:
-    """All that the package's programs call.
+def with_doors(user: str | None = None) -> list[Unit]:
+    """All that the package's programs call, or what a module of it and all that this imports do.
 
     Thread: main. Allocates: yes.
     """
-    return [Unit(source) for source in with_kernels() if source.doors]
+    top = find(user) if user else None
+    return [Unit(source) for source in (top.closure if top else with_kernels()) if source.doors]

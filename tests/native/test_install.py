@@ -27,6 +27,13 @@ COMMANDS = (
     "render in.wav live.wav --lookahead live",
     "render in.wav song.wav --lookahead song --report report.html",
 )
+LOADS = """
+import atexit
+from rt_automix.cli import main
+from rt_automix.native import loader
+atexit.register(lambda: print("loaded", *[path.name for path in loader._LOADED]))
+main()
+"""
 PLAYS = """
 import numpy as np
 from rt_automix.dsp.jit import address_of
@@ -73,10 +80,14 @@ def _objects(wheel: Path) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """Made of what is in the cache, where the tests have compiled all that they run."""
+def all_compiled():
     for _ in build.compile_missing():
         pass
+
+
+@pytest.fixture(scope="module")
+def wheel(all_compiled, tmp_path_factory):
+    """Made of what is in the cache."""
     return _wheel(tmp_path_factory.mktemp("built"))[0]
 
 
@@ -109,6 +120,21 @@ def test_a_first_run_compiles_nothing(command, installed, tmp_path):
     said = _run(tmp_path, installed / command[0], *command[1:], **places)
     assert "ompiling" not in said
     assert [path for path in (tmp_path / "cache").rglob("*") if path.suffix in (".o", ".bc")] == []
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_a_command_calls_nothing_but_what_it_has_compiled_beforehand(line, all_compiled, tmp_path):
+    sf.write(tmp_path / "in.wav", 0.1 * np.random.default_rng(1).standard_normal((96000, 2)), 48000)
+    said = _run(tmp_path, sys.executable, "-c", LOADS, *line.split(), PYTHONPATH=str(sources.ROOT))
+    loaded = set(said.rpartition("loaded ")[2].split())
+    user = "rt_automix.render" if line.startswith("render") else "rt_automix.cli.measuring"
+    assert loaded and loaded <= {f"{unit.file_name}.o" for unit in sources.with_doors(user)}
+
+
+def test_a_render_compiles_nothing_of_live():
+    names = {unit.source.name for unit in sources.with_doors("rt_automix.render")}
+    assert "rt_automix.engine.chain" in names and not any(".devices." in name for name in names)
+    assert names < {unit.source.name for unit in sources.with_doors()}
 
 
 def test_an_object_of_another_source_or_llvm_is_not_used(installed, tmp_path):
