@@ -61,6 +61,8 @@ class Audio(Checked):
     """The device to play through live, and how; what is empty or left out is chosen by itself."""
 
     backend: Literal["portaudio", "jack"] = "portaudio"
+    name: NotEmpty = "rt_automix"
+    connect: bool = True
     device: str = ""
     in_device: str = ""
     out_device: str = ""

@@ -21,7 +21,7 @@ STEP_S = 0.05
 """How often the parent looks after its child, and the view is renewed."""
 
 _AUDIO = (
-    "backend", "device", "in_device", "out_device", "host_api", "in_channels", "out_channels",
+    "backend", "name", "connect", "device", "in_device", "out_device", "host_api", "in_channels", "out_channels",
     "sample_rate_hz", "block_samples", "exclusive", "allow_feedback", "callback",
 )  # fmt: skip
 """Options that stand for settings of [audio]."""
@@ -37,6 +37,9 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     click.option("--host-api", metavar="NAME", help="System to reach it by, such as jack, alsa, wasapi, asio."),
     click.option("--backend", type=click.Choice(["portaudio", "jack"]),
                  help="jack: a client of our own, which outlives the server."),
+    click.option("--name", metavar="NAME", help="What others see on JACK and PipeWire; a second session needs one."),
+    click.option("--no-connect", "connect", flag_value=False, default=None,
+                 help="JACK, PipeWire: leave all patching to you."),
     click.option("--in-channels", metavar="A[,B]", help="Input channels from 1; one goes to both sides."),
     click.option("--out-channels", metavar="A[,B]", help="Output channels from 1."),
     click.option("--rate", "sample_rate_hz", type=int, metavar="HZ", help="Sample rate; otherwise the device's."),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from rt_automix.analysis.suggester import choose
@@ -17,6 +17,7 @@ from rt_automix.engine import memory
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import AutomixError, DeviceError, UserError
 from rt_automix.io.devices.board import Board, clear, timing
+from rt_automix.io.devices.pace import Pace
 from rt_automix.io.devices.stream import Stream
 from rt_automix.io.devices.wiring import FADE_S, Wiring
 from rt_automix.live import keeper
@@ -98,6 +99,15 @@ class Session:
             self._said = text
             self._tell("state", state, text, self.engine.sample_rate_hz)
 
+    def _hold(self, stream: Stream) -> None:
+        """Have it known what to come back to, here and in the processes that follow: this device, these links."""
+        links = stream.links
+        links = None if links is None else frozenset(links)
+        if (stream.selection, links) != (self._setup.config.audio, self._setup.links):
+            config = replace(self._setup.config, audio=stream.selection)
+            self._setup = replace(self._setup, config=config, links=links)
+            self._tell("holds", stream.selection, links)
+
     # State that outlives the process ---------------------------------------------------------------
 
     def _recall(self, resumed: bool) -> None:
@@ -167,12 +177,18 @@ class Session:
     def _play(self, stream: Stream) -> bool:
         """Play through a device; False if it was lost and this process cannot go on."""
         if stream.sample_rate_hz != self.engine.sample_rate_hz:
+            if self._said:
+                self._remark(
+                    f"The sample rate is {stream.sample_rate_hz} Hz now, not {self.engine.sample_rate_hz}: the engine "
+                    "starts anew at it, a take goes on in another file."
+                )
             learned = memory.learned(self.engine)
             self.engine.prepare(stream.sample_rate_hz, MAX_BLOCK_SAMPLES)
             memory.resume(self.engine, learned, self._is_settled)
         clear(self._board.stats)
         channels = stream.in_width, stream.out_width, stream.in_channels, stream.out_channels
         self._wiring = Wiring(self.engine.arrays, self._board, stream.sample_rate_hz, *channels)
+        self._wiring.latency_samples = self.engine.latency_samples
         try:
             stream.start(self._wiring)
         except DeviceError as error:
@@ -184,8 +200,7 @@ class Session:
         self._stream = stream
         self._waits = self._is_settled = True
         self._wiring.fade(1.0)
-        self._enter("playing", f"Playing through {stream.description} at {stream.sample_rate_hz} Hz.")
-        self._watch()
+        self._watch(stream, self._wiring)
         if self._stopping:
             self._fade_out()
         else:
@@ -193,17 +208,24 @@ class Session:
         self._stream = None
         return _closed(stream) or self._stopping
 
-    def _watch(self) -> None:
+    def _watch(self, stream: Stream, wiring: Wiring) -> None:
         """Until the end, or until the device calls back no more."""
-        assert self._stream is not None and self._wiring is not None
-        callbacks, moved_at = self._wiring.callbacks, time.monotonic()
+        callbacks, moved_at = wiring.callbacks, time.monotonic()
+        pace = Pace(stream.sample_rate_hz) if stream.links is None else None  # a JACK server may run free
         while not self._stopping:
+            text = f"Playing through {stream.description} at {stream.sample_rate_hz} Hz."
+            self._enter("playing", f"{text} {stream.note}".rstrip())
+            self._hold(stream)
             self._turn(WATCH_S)
             now = time.monotonic()
-            if self._wiring.callbacks != callbacks:
-                callbacks, moved_at = self._wiring.callbacks, now
-            if now - moved_at > STALL_S or not self._stream.is_alive:
+            stream.tend(now)
+            wiring.latency_samples = self.engine.latency_samples
+            if wiring.callbacks != callbacks:
+                callbacks, moved_at = wiring.callbacks, now
+            if now - moved_at > STALL_S or not stream.is_alive:
                 return
+            if pace is not None:
+                pace.check(stream.description, wiring.samples, now)
 
     def _fade_out(self) -> None:
         assert self._wiring is not None
@@ -263,6 +285,7 @@ class Session:
         device_samples = stream.device_latency_samples if stream else None
         device_samples = time_spent.block_samples if device_samples is None else device_samples
         latency_samples = device_samples + engine.latency_samples
+        links = stream.links if stream else None
         return {
             "state": self._state,
             "text": self._said,
@@ -270,6 +293,8 @@ class Session:
             "sample_rate_hz": rate_hz,
             "latency_samples": latency_samples,
             "latency_ms": 1e3 * latency_samples / rate_hz,
+            "engine_latency_samples": engine.latency_samples,
+            "links": None if links is None else sorted(links),
             "timing": asdict(time_spent),
             "bridge": stream.bridging if stream else None,
             "meters": asdict(engine.meters()),
@@ -292,14 +317,14 @@ def open_stream(setup: Setup) -> Stream:
     if setup.play is not None:
         from rt_automix.io.devices.file import FileStream
 
-        return FileStream(setup.play)
+        return FileStream(setup.play, setup.config.audio)
     if setup.config.audio.backend == "jack":
         from rt_automix.io.devices.jack import JackStream
 
-        return JackStream(setup.config.audio)
+        return JackStream(setup.config.audio, setup.links)
     from rt_automix.io.devices.portaudio import PortAudioStream
 
-    return PortAudioStream(setup.config.audio)
+    return PortAudioStream(setup.config.audio, setup.links)
 
 
 def _closed(stream: Stream) -> bool:

@@ -10,6 +10,7 @@ from rt_automix.config import Config
 
 if TYPE_CHECKING:
     from rt_automix.analysis.profile import Profile
+    from rt_automix.io.devices.ports import Link
 
 LOST = 75
 """Exit code of a process that plays, if its device went away (EX_TEMPFAIL)."""
@@ -34,6 +35,8 @@ class Setup:
         Wait for a device that is not there at the start, too.
     play : path, optional
         A file to play in the place of a device.
+    links : collection of Link, optional
+        What our ports on JACK were joined to when they were last seen; None: nobody has played yet.
     """
 
     config: Config
@@ -43,3 +46,4 @@ class Setup:
     state_path: Path | None = None
     wait: bool = False
     play: Path | None = None
+    links: frozenset[Link] | None = None

@@ -144,6 +144,9 @@ class Supervisor:
                 midi = replace(self.setup.config.midi, map=rest[0])
                 self.setup = replace(self.setup, config=replace(self.setup.config, midi=midi))
                 self._tell({"type": "learned", "mappings": [asdict(mapping) for mapping in rest[0]]})
+            case "holds":
+                config = replace(self.setup.config, audio=rest[0])
+                self.setup = replace(self.setup, config=config, links=rest[1])
             case "compiling":
                 self._tell({"type": "compiling", "done": rest[0], "total": rest[1]})
             case "error":

@@ -18,6 +18,8 @@ MOST_CHANNELS = 2
 # installed, connected or not; MME, which PortAudio would take on Windows, is some 100 ms late.
 _PREFERRED = ("jack", "core audio", "wasapi", "asio", "wdm-ks", "alsa", "directsound", "mme", "oss")
 
+_CARD = re.compile(r" ?\(hw:\d+,\d+\)$")
+
 _MICROPHONE = re.compile(
     r"\b(mics?|micro|mikro|array|web ?cam|camera|kamera)\b|m[iy][ck]rof|microphone|micrófono|микрофон|マイク|麦克风"
 )
@@ -130,7 +132,7 @@ def choose(
         _side("output", "--out-device", out_device, device),
     )
     if not allow_feedback:
-        _check_feedback(source, sink)
+        check_feedback(source.name, sink.name)
     return Choice(
         source,
         sink,
@@ -146,10 +148,14 @@ def _check_there_are_some(devices: Sequence[Device]) -> None:
         raise DeviceError(f"There is no {lacking} device. Connect one; `rt-automix devices` says what is missing.")
 
 
-def _check_feedback(source: Device, sink: Device) -> None:
-    if _MICROPHONE.search(source.name.casefold()) and _SPEAKERS.search(sink.name.casefold()):
+def check_feedback(source: str, sink: str) -> None:
+    """Refuse a microphone into loudspeakers, by the names of their devices.
+
+    Raises DeviceChoiceError. Thread: main. Allocates: yes.
+    """
+    if _MICROPHONE.search(source.casefold()) and _SPEAKERS.search(sink.casefold()):
         raise DeviceChoiceError(
-            f'"{source.name}" into "{sink.name}" would howl: a microphone hears loudspeakers. Choose headphones or '
+            f'"{source}" into "{sink}" would howl: a microphone hears loudspeakers. Choose headphones or '
             "another device with --out-device, or say --allow-feedback if the one cannot hear the other."
         )
 
@@ -237,6 +243,8 @@ def _matches(devices: list[Device], wanted: str) -> list[Device]:
         return [d for d in devices if d.index == int(wanted)]
     sought = wanted.casefold()
     exact = [d for d in devices if d.name.casefold() == sought]
+    # A card that returns may have another number.
+    exact = exact or [d for d in devices if _CARD.sub("", d.name.casefold()) == _CARD.sub("", sought)]
     words = sought.split()
     return exact or [d for d in devices if words and all(word in d.name.casefold() for word in words)]
 
@@ -299,13 +307,14 @@ def _rate(wanted_hz: int | None, rates_hz: dict[Device, tuple[int, ...]]) -> int
         return next(rate for rate in (*own, 48000, *shared) if rate in shared)
     if wanted_hz is not None and wanted_hz in shared:
         return wanted_hz
-    taken = "; ".join(f'"{d.name}" takes {_listed(rates)}' for d, rates in rates_hz.items())
+    taken = "; ".join(f'"{d.name}" takes {listed(rates)}' for d, rates in rates_hz.items())
     if wanted_hz is None:
         raise DeviceChoiceError(f"The devices share no sample rate: {taken}. Choose another with --out-device.")
-    cure = f"Choose from {_listed(shared)}, or leave --rate out" if shared else "Choose another device"
+    cure = f"Choose from {listed(shared)}, or leave --rate out" if shared else "Choose another device"
     jack = " (JACK's rate is set where its server is started)" if len(shared) == 1 else ""
     raise DeviceChoiceError(f"--rate {wanted_hz}: not possible; {taken}. {cure}{jack}.")
 
 
-def _listed(rates_hz: Sequence[int]) -> str:
+def listed(rates_hz: Sequence[int]) -> str:
+    """Rates in words."""
     return ", ".join(map(str, rates_hz)) + " Hz"

@@ -59,6 +59,13 @@ SCRATCH_SIZE = 2 * PIECE_SAMPLES
     W_OUT_LEFT,
     W_OUT_RIGHT,
     W_GET_BUFFER,
+    W_GET_RANGE,
+    W_SET_RANGE,
+    W_RANGE,
+    W_LATENCY,
+    W_XRUNS,
+    W_XRUNS_TOLD,
+    W_REGISTERED,
     W_BRIDGE_F64,
     W_BRIDGE_F32,
     W_BRIDGE_I64,
@@ -67,8 +74,11 @@ SCRATCH_SIZE = 2 * PIECE_SAMPLES
     W_CAPTURED,
     W_CAPTURE_CLOCK,
     W_PORTS,
-) = range(22)
-WIRING_SIZE = W_PORTS + 4
+) = range(29)
+W_NUMBERS = W_PORTS + 4
+REGISTERED_KEPT = 256
+"""So many numbers of ports that others registered are kept."""
+WIRING_SIZE = W_NUMBERS + REGISTERED_KEPT
 
 
 _ENGINE = "float64[::1], float32[::1], int64[::1]"

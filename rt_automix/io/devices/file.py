@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rt_automix.config import Audio
 from rt_automix.errors import AutomixError
 from rt_automix.io.devices.wiring import Wiring
 from rt_automix.io.files.audio import AudioReader, Block
@@ -30,7 +31,11 @@ class FileStream:
     in_channels: tuple[int, ...] = (0, 1)
     out_channels: tuple[int, ...] = (0, 1)
 
-    def __init__(self, path: Path) -> None:
+    links = None
+    note = ""
+
+    def __init__(self, path: Path, selection: Audio) -> None:
+        self.selection = selection
         with AudioReader(path) as reader:
             self.sample_rate_hz = reader.sample_rate_hz
         self.description = f"{path.name}, played without a device"
@@ -42,6 +47,9 @@ class FileStream:
         """Let blocks come. Thread: main. Allocates: yes."""
         self._thread = threading.Thread(target=self._play, args=(wiring,), name="rt_automix file", daemon=True)
         self._thread.start()
+
+    def tend(self, now: float) -> None:
+        """It needs nothing."""
 
     def _blocks(self) -> Iterator[Block]:
         while True:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import asdict
+from collections.abc import Collection
+from dataclasses import asdict, replace
 from typing import Any
 
 from rt_automix.config import Audio
@@ -12,7 +13,10 @@ from rt_automix.dsp.jit import address_of
 from rt_automix.errors import DeviceChoiceError, DeviceError
 from rt_automix.io.devices import callbacks
 from rt_automix.io.devices.choice import choose
-from rt_automix.io.devices.survey import rates_of, shut_down, sound_library, survey
+from rt_automix.io.devices.patchbay import Patchbay
+from rt_automix.io.devices.ports import Link, choose_ports, joined_in_pairs
+from rt_automix.io.devices.server import Server, has_jack
+from rt_automix.io.devices.survey import jack_client_name, rates_of, shut_down, sound_library, survey
 from rt_automix.io.devices.wiring import Wiring
 
 _INPUT_STALL_S = 0.7
@@ -27,8 +31,8 @@ class PortAudioStream:
         What was asked for is not there, or nothing is.
     """
 
-    def __init__(self, selection: Audio) -> None:
-        found = survey()
+    def __init__(self, selection: Audio, links: Collection[Link] | None) -> None:
+        found = survey(name=selection.name)
         if found.missing and not found.devices:
             raise DeviceError(" ".join(found.missing))
         self._choice = choose(
@@ -44,7 +48,7 @@ class PortAudioStream:
             allow_feedback=selection.allow_feedback,
             rates_of=rates_of,
         )
-        self._selection = selection
+        self._asked = selection
         self._streams: list[Any] = []
         self._is_bridged = self._choice.input.index != self._choice.output.index
         if self._is_bridged and selection.callback == "python":
@@ -52,11 +56,18 @@ class PortAudioStream:
         self._captured, self._captured_at = -1, 0.0
         self.sample_rate_hz = self._choice.rate_hz
         self.in_channels, self.out_channels = self._choice.in_channels, self._choice.out_channels
+        self._host_api = next(api.name for api in found.host_apis if api.index == self._choice.input.host_api)
+        self._is_jack = "JACK" in self._host_api
+        self._is_patched = self._is_jack and has_jack()
+        if self._is_patched:  # by ports of ours for these channels, and no more
+            self.in_channels = tuple(range(len(self.in_channels)))
+            self.out_channels = tuple(range(len(self.out_channels)))
         self.in_width, self.out_width = max(self.in_channels) + 1, max(self.out_channels) + 1
-        host_api = next(api.name for api in found.host_apis if api.index == self._choice.input.host_api)
         names = dict.fromkeys((self._choice.input.name, self._choice.output.name))
-        self.description = f"{' -> '.join(names)} ({host_api})"
-        self._is_jack = "JACK" in host_api
+        self.description = f"{' -> '.join(names)} ({self._host_api})"
+        self._links = links
+        self._server: Server | None = None
+        self._patchbay: Patchbay | None = None
 
     def start(self, wiring: Wiring) -> None:
         """Open the device, or the two devices, and let callbacks come.
@@ -74,12 +85,60 @@ class PortAudioStream:
             self._streams = self._two(library, wiring) if self._is_bridged else [self._one(library, wiring)]
             for stream in self._streams:
                 stream.start()
+            if self._is_patched:
+                self._patch(wiring)
         except (library.PortAudioError, OSError) as error:
             self.close()
             raise DeviceError(
                 f"{self.description} does not open at {self.sample_rate_hz} Hz: {error}. "
                 "Close other programs that use it, or choose another device, rate or block size."
             ) from error
+
+    def _patch(self, wiring: Wiring) -> None:
+        """PortAudio joins its ports itself, monitors too, and never again: a client beside it does that."""
+        client = jack_client_name()
+        self._server = server = Server(f"{client}-patch")
+        server.activate(wiring)
+        own = tuple(server.own_names(client))
+        links, connects = self._links, self._asked.connect
+        if links is None and connects:
+            ins, outs = ([name for name in own if name.startswith(side)] for side in ("in", "out"))
+            links = joined_in_pairs(ins, outs, *choose_ports(server.ports(), self._asked_by_name))
+        self._patchbay = Patchbay(server, client, own, links or (), connects)
+        self._patchbay.take_over()
+
+    @property
+    def _asked_by_name(self) -> Audio:
+        """What was asked for, numbers replaced by what they stood for when they were said."""
+        asked, choice = self._asked, self._choice
+        return replace(
+            asked,
+            device="",
+            in_device=choice.input.name if asked.in_device or asked.device else "",
+            out_device=choice.output.name if asked.out_device or asked.device else "",
+        )
+
+    @property
+    def selection(self) -> Audio:
+        """These devices, by this system."""
+        choice = self._choice
+        same = {"in_device": choice.input.name, "out_device": choice.output.name, "host_api": self._host_api}
+        return replace(self._asked, device="", **same)
+
+    def tend(self, now: float) -> None:
+        """Keep ports joined."""
+        if self._patchbay is not None:
+            self._patchbay.tend(now)
+
+    @property
+    def links(self) -> Collection[Link] | None:
+        """What the ports are joined to, on JACK."""
+        return self._patchbay.links if self._patchbay is not None else None
+
+    @property
+    def note(self) -> str:
+        """That something is not connected."""
+        return self._patchbay.note if self._patchbay is not None else ""
 
     def _one(self, library: Any, wiring: Wiring) -> Any:
         """A stream through a device that hears and plays."""
@@ -88,13 +147,13 @@ class PortAudioStream:
             "channels": (self.in_width, self.out_width),
             **self._settings(library),
         }
-        if self._selection.callback == "python":
+        if self._asked.callback == "python":
             return library.Stream(callback=_through_the_interpreter(wiring), **settings)
         return _native(library, "duplex", address_of(callbacks.portaudio_callback), wiring, settings)
 
     def _two(self, library: Any, wiring: Wiring) -> list[Any]:
         """Streams through two devices, each with a clock of its own."""
-        wiring.bridge(self.sample_rate_hz, self._selection.bridge_margin_ms)
+        wiring.bridge(self.sample_rate_hz, self._asked.bridge_margin_ms)
         sides = (
             ("output", self._choice.output, self.out_width, address_of(callbacks.playback_callback)),
             ("input", self._choice.input, self.in_width, address_of(callbacks.capture_callback)),
@@ -106,10 +165,10 @@ class PortAudioStream:
         ]  # fmt: skip
 
     def _settings(self, library: Any) -> dict[str, Any]:
-        exclusive = self._selection.exclusive and "WASAPI" in self.description
+        exclusive = self._asked.exclusive and "WASAPI" in self.description
         return {
             "samplerate": self.sample_rate_hz,
-            "blocksize": self._selection.block_samples,
+            "blocksize": self._asked.block_samples,
             "dtype": "float32",
             "latency": "low",
             "extra_settings": library.WasapiSettings(exclusive=True) if exclusive else None,
@@ -119,6 +178,8 @@ class PortAudioStream:
     def is_alive(self) -> bool:
         """Whether PortAudio says that all runs, and the input of a pair still brings something."""
         if not self._streams or not all(stream.active for stream in self._streams):
+            return False
+        if self._server is not None and (self._server.has_ended or self._server.rate_hz != self.sample_rate_hz):
             return False
         now = time.monotonic()
         if not self._is_bridged or self._wiring.captured != self._captured:
@@ -130,6 +191,8 @@ class PortAudioStream:
         """As the system tells it, in and out, and the bridge between two; on JACK one block is the truth."""
         if not self._streams:
             return None
+        if self._patchbay is not None:
+            return self._patchbay.latency_samples
         if self._is_bridged:
             told_s = 0.0 if self._is_jack else sum(stream.latency for stream in self._streams)
             return round(told_s * self.sample_rate_hz + self._wiring.bridging.latency_samples)
@@ -146,6 +209,8 @@ class PortAudioStream:
             with contextlib.suppress(Exception):  # nothing more can be done for a stream that does not close
                 stream.close()
         self._streams = []
+        if self._server is not None:
+            self._server.close()
         shut_down()
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from rt_automix.config import Audio
+    from rt_automix.io.devices.ports import Link
     from rt_automix.io.devices.wiring import Wiring
 
 
@@ -18,8 +21,23 @@ class Stream(Protocol):
     in_channels: tuple[int, ...]
     out_channels: tuple[int, ...]
 
+    @property
+    def selection(self) -> Audio:
+        """What to ask for to come back to the same device by the same system, and no other."""
+
     def start(self, wiring: Wiring) -> None:
         """Let callbacks come. Raises DeviceError."""
+
+    def tend(self, now: float) -> None:
+        """Do what a running stream needs, a few dozen times a second."""
+
+    @property
+    def links(self) -> Collection[Link] | None:
+        """What our ports are joined to, or are to be; None where there are none to join."""
+
+    @property
+    def note(self) -> str:
+        """What the user should know of a stream that runs, such as that nothing is connected."""
 
     @property
     def is_alive(self) -> bool:
@@ -27,7 +45,7 @@ class Stream(Protocol):
 
     @property
     def device_latency_samples(self) -> int | None:
-        """What lies outside the engine from in to out; None: one block."""
+        """What lies outside the engine from in to out, as the system tells it; None: one block."""
 
     @property
     def bridging(self) -> dict[str, Any] | None:

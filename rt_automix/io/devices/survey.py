@@ -12,11 +12,10 @@ from typing import Any
 
 from rt_automix.errors import DeviceError
 from rt_automix.io.devices.choice import RATES_HZ, Device, HostApi
+from rt_automix.io.devices.system import no_server
 
-CLIENT_NAME = "rt_automix"
-"""What other programs see on JACK."""
-
-_CLIENT_NAME = CLIENT_NAME.encode()  # PortAudio keeps the address, not a copy
+_NAMES: list[bytes] = []
+"""What PortAudio has been called on JACK: it keeps the address, not a copy."""
 
 _NO_LIBRARY = (
     "The PortAudio library is not installed. Install it: `sudo apt install libportaudio2` (Debian, Ubuntu), "
@@ -33,13 +32,15 @@ class Survey:
     missing: tuple[str, ...]
 
 
-def survey(with_rates: bool = False) -> Survey:
+def survey(with_rates: bool = False, name: str = "rt_automix") -> Survey:
     """Start PortAudio anew, so that devices and servers that came later are seen, and list what it finds.
 
     Parameters
     ----------
     with_rates : bool
         Ask every device which rates it takes: instant on JACK, slow where each question opens a device.
+    name : str
+        What other programs see on JACK.
 
     Notes
     -----
@@ -47,7 +48,7 @@ def survey(with_rates: bool = False) -> Survey:
     Thread: main. Allocates: yes.
     """
     try:
-        library = start_anew()
+        library = start_anew(name)
     except DeviceError as error:
         return Survey((), (), (str(error),))
     host_apis = tuple(
@@ -60,7 +61,7 @@ def survey(with_rates: bool = False) -> Survey:
     return Survey(host_apis, devices, tuple(_missing(library, host_apis, devices)))
 
 
-def start_anew() -> Any:
+def start_anew(name: str) -> Any:
     """The sounddevice module, its PortAudio freshly started.
 
     Raises
@@ -78,7 +79,8 @@ def start_anew() -> Any:
 
             shut_down()
             with contextlib.suppress(AttributeError):  # a PortAudio without JACK
-                _portaudio_function(sounddevice, "PaJack_SetClientName")(_CLIENT_NAME)
+                _NAMES.append(name.encode())
+                _portaudio_function(sounddevice, "PaJack_SetClientName")(_NAMES[-1])
             sounddevice._initialize()
         except OSError:
             raise DeviceError(_NO_LIBRARY) from None
@@ -153,11 +155,7 @@ def _missing(library: Any, host_apis: tuple[HostApi, ...], devices: tuple[Device
         except AttributeError:
             yield "JACK: this PortAudio is built without it. Get another: `sudo apt install libportaudio2`."
         else:
-            name = os.environ.get("JACK_DEFAULT_SERVER", "default")
-            yield (
-                f'JACK: no server named "{name}" is running. Start one: `jackd -d alsa -d hw:0 -r 48000 -p 64`, or '
-                "QjackCtl; with PipeWire put `pw-jack` before the command."
-            )
+            yield no_server()
     if not devices:
         yield (
             "No audio device. Connect an interface"
@@ -167,6 +165,13 @@ def _missing(library: Any, host_apis: tuple[HostApi, ...], devices: tuple[Device
                 else "."
             )
         )
+
+
+def jack_client_name() -> str:
+    """What PortAudio is called on the JACK server that it has reached."""
+    name = ctypes.c_char_p()
+    _portaudio_function(sound_library(), "PaJack_GetClientName")(ctypes.byref(name))
+    return (name.value or b"").decode()
 
 
 def _portaudio_function(library: Any, name: str) -> Any:

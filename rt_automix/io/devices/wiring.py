@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rt_automix.dsp.bridge import Reading, new_bridge, read
 from rt_automix.io.devices import edge
-from rt_automix.io.devices.board import CALLBACKS, Board
+from rt_automix.io.devices.board import CALLBACKS, SAMPLES, Board
 
 FADE_S = 0.05
 """How long the sound takes to come and to go."""
@@ -63,10 +63,26 @@ class Wiring:
         """What the callback gets as user data."""
         return int(self._wiring.ctypes.data)
 
-    def plug(self, get_buffer: int, ports: Sequence[int]) -> None:
-        """Note where `jack_port_get_buffer` is, and a client's ports: in left, in right, out left, out right."""
-        self._wiring[edge.W_GET_BUFFER] = get_buffer
+    def plug(self, functions: Sequence[int], ports: Sequence[int]) -> None:
+        """Note where JACK's functions are, and a client's ports: in left, in right, out left, out right."""
+        self._wiring[edge.W_GET_BUFFER : edge.W_GET_BUFFER + len(functions)] = functions
         self._wiring[edge.W_PORTS : edge.W_PORTS + 4] = ports
+
+    @property
+    def latency_samples(self) -> int:
+        """What JACK is told that the engine adds."""
+        return int(self._wiring[edge.W_LATENCY])
+
+    @latency_samples.setter
+    def latency_samples(self, count: int) -> None:
+        self._wiring[edge.W_LATENCY] = count
+
+    def registered(self, since: int) -> tuple[int, list[int]]:
+        """How many ports have ever come, and the numbers of those since so many, as far as they are kept."""
+        count = int(self._wiring[edge.W_REGISTERED])
+        numbers = self._wiring[edge.W_NUMBERS :]
+        first = max(since, count - edge.REGISTERED_KEPT)
+        return count, [int(numbers[at % edge.REGISTERED_KEPT]) for at in range(first, count)]
 
     def fade(self, goal: float) -> None:
         """Let the sound come (1) or go (0) within FADE_S."""
@@ -101,6 +117,11 @@ class Wiring:
     def callbacks(self) -> int:
         """How many callbacks there have been."""
         return int(self.stats[CALLBACKS])
+
+    @property
+    def samples(self) -> int:
+        """How many samples have gone through."""
+        return int(self.stats[SAMPLES])
 
     def exchange(self, source: NDArray[np.float32], sink: NDArray[np.float32], xrun: bool) -> None:
         """Do one block from Python: frames in, frames out. Thread: audio, but through the interpreter."""

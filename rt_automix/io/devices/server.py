@@ -1,0 +1,232 @@
+"""A JACK server, jackd or PipeWire, as a client of it sees it; the only importer of jack."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+from typing import Any
+
+from rt_automix.dsp.jit import address_of
+from rt_automix.errors import DeviceError
+from rt_automix.io.devices import callbacks
+from rt_automix.io.devices.ports import Link, Port
+from rt_automix.io.devices.system import no_server, server_name
+from rt_automix.io.devices.wiring import Wiring
+
+NO_MODULE = "The JACK backend needs the package JACK-Client. Install it: pip install rt-automix[jack]"
+
+_CAPTURE, _PLAYBACK = 0, 1
+
+
+def has_jack() -> bool:
+    """Whether JACK can be reached as a client of it, without PortAudio."""
+    try:
+        import jack  # noqa: F401
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+class Server:
+    """A client of the running server, not yet active.
+
+    Parameters
+    ----------
+    name : str
+        Of the client; on this server nobody else may have it.
+
+    Raises
+    ------
+    DeviceError
+        No library, no server, or the name is taken.
+
+    Notes
+    -----
+    Everything here is for the main thread. What the server notifies of is taken by compiled callbacks, which
+    only count: whoever calls back into JACK from its notification thread stops it.
+    """
+
+    def __init__(self, name: str) -> None:
+        os.environ.setdefault("JACK_NO_START_SERVER", "1")
+        try:
+            import jack
+        except ImportError:
+            raise DeviceError(NO_MODULE) from None
+        except OSError:
+            raise DeviceError("The JACK library is missing. Install it: sudo apt install libjack-jackd2-0") from None
+        jack.set_error_function(lambda message: None)
+        jack.set_info_function(lambda message: None)
+        self._jack: Any = jack
+        self._library = ctypes.CDLL(jack._libname)
+        try:
+            self._client = jack.Client(name, use_exact_name=True, no_start_server=True)
+        except jack.JackOpenError as error:
+            if error.status.name_not_unique:
+                raise DeviceError(
+                    f'JACK: there is a client named "{name}" already. Give this one another: --name {name}-2'
+                ) from None
+            raise DeviceError(no_server()) from None
+        except jack.JackError:
+            raise DeviceError(no_server()) from None
+        self.has_ended = False
+        self._client.set_shutdown_callback(self._note_end)
+        self.name: str = self._client.name
+        self.is_pipewire = jack.version()[0] >= 3
+        self._wiring: Wiring | None = None
+        self._seen = 0
+
+    def _note_end(self, status: Any, reason: str) -> None:
+        self.has_ended = True
+
+    @property
+    def rate_hz(self) -> int:
+        """As it is now: it may change at any time."""
+        return int(self._client.samplerate)
+
+    @property
+    def description(self) -> str:
+        """What the user knows it by."""
+        return "PipeWire (JACK)" if self.is_pipewire else f'JACK server "{server_name()}"'
+
+    # Ports ------------------------------------------------------------------------------------------
+
+    def register(self, ins: tuple[str, ...], outs: tuple[str, ...]) -> list[int]:
+        """Make ports of our own; where each lies, for the callback."""
+        made = [self._client.inports.register(name) for name in ins]
+        made += [self._client.outports.register(name) for name in outs]
+        return [self._address(port) for port in made]
+
+    def _address(self, port: Any) -> int:
+        return int(self._jack._ffi.cast("intptr_t", port._ptr))
+
+    def ports(self) -> list[Port]:
+        """Everybody else's audio ports, in the server's order."""
+        found = self._client.get_ports(is_audio=True)
+        others = (port for port in found if port.name.partition(":")[0] != self.name)
+        return [Port(port.name, port.is_output, port.is_physical) for port in others]
+
+    def names(self) -> set[str]:
+        """The names of all audio ports."""
+        library, ffi = self._jack._lib, self._jack._ffi
+        found = library.jack_get_ports(self._client._ptr, ffi.NULL, b"audio", 0)
+        names, count = set(), 0
+        while found != ffi.NULL and found[count] != ffi.NULL:
+            names.add(ffi.string(found[count]).decode())
+            count += 1
+        if found != ffi.NULL:
+            library.jack_free(found)
+        return names
+
+    def own_names(self, client: str) -> list[str]:
+        """The short names of a client's audio ports."""
+        return [name.partition(":")[2] for name in sorted(self.names()) if name.startswith(f"{client}:")]
+
+    def came(self) -> set[str]:
+        """The names of the ports that have been registered since the last question."""
+        if self._wiring is None:
+            return set()
+        self._seen, numbers = self._wiring.registered(self._seen)
+        library, ffi = self._jack._lib, self._jack._ffi
+        found = (library.jack_port_by_id(self._client._ptr, number) for number in numbers)
+        return {ffi.string(library.jack_port_name(port)).decode() for port in found if port != ffi.NULL}
+
+    # Links ------------------------------------------------------------------------------------------
+
+    def joined(self, client: str, own: tuple[str, ...]) -> set[Link]:
+        """What the ports of a client are joined to."""
+        links = set()
+        for name in own:
+            with contextlib.suppress(self._jack.JackError):
+                port = self._client.get_port_by_name(f"{client}:{name}")
+                links |= {(name, other.name) for other in self._client.get_all_connections(port)}
+        return links
+
+    def join(self, client: str, link: Link) -> bool:
+        """Join two ports; False if that cannot be."""
+        return self._do(self._client.connect, client, link)
+
+    def part(self, client: str, link: Link) -> bool:
+        """Take a link away; False if that cannot be."""
+        return self._do(self._client.disconnect, client, link)
+
+    def _do(self, action: Any, client: str, link: Link) -> bool:
+        own, other = f"{client}:{link[0]}", link[1]
+        try:
+            action(*((other, own) if link[0].startswith("in") else (own, other)))
+        except self._jack.JackError as error:
+            return getattr(error, "code", 0) == 17  # EEXIST: somebody else was quicker
+        return True
+
+    # Time -------------------------------------------------------------------------------------------
+
+    def latency_samples(self, client: str, own: tuple[str, ...]) -> int:
+        """What lies outside the client from in to out: the longest way to an input and from an output."""
+        worst = [0, 0]
+        for name in own:
+            side = _CAPTURE if name.startswith("in") else _PLAYBACK
+            worst[side] = max(worst[side], self._range(f"{client}:{name}", side)[1])
+        return sum(worst)
+
+    def _range(self, name: str, mode: int) -> tuple[int, int]:
+        library, ffi = self._jack._lib, self._jack._ffi
+        port = library.jack_port_by_name(self._client._ptr, name.encode())
+        found = (ctypes.c_uint32 * 2)()
+        if port != ffi.NULL:
+            address = int(ffi.cast("intptr_t", port))
+            self._call("jack_port_get_latency_range", ctypes.c_void_p(address), mode, ctypes.byref(found))
+        return found[0], found[1]
+
+    def recompute_latencies(self) -> None:
+        """Have everybody told that ours has changed."""
+        self._call("jack_recompute_total_latencies", self._pointer)
+
+    # Life -------------------------------------------------------------------------------------------
+
+    def activate(self, wiring: Wiring, plays: list[int] | None = None) -> None:
+        """Begin: with callbacks that play through these ports of ours, or only to be told of others' ports.
+
+        Raises
+        ------
+        DeviceError
+            The server does not let the client in.
+        """
+        self._wiring = wiring  # callbacks read it as long as the client lives
+        self._seen = wiring.registered(0)[0]
+        wanted = {"port_registration": callbacks.jack_registration_callback}
+        if plays is not None:
+            wiring.plug([self._function(name) for name in callbacks.JACK_FUNCTIONS], plays)
+            wanted |= {
+                "process": callbacks.jack_callback,
+                "xrun": callbacks.jack_xrun_callback,
+                "latency": callbacks.jack_latency_callback,
+            }
+        try:
+            for name, callback in wanted.items():
+                self._set(name, address_of(callback), wiring.address)
+            self._client.activate()
+        except self._jack.JackError as error:
+            self.close()
+            raise DeviceError(f"{self.description}: {error}. Restart the server.") from error
+
+    def _set(self, name: str, address: int, user: int) -> None:
+        if self._call(f"jack_set_{name}_callback", self._pointer, ctypes.c_void_p(address), ctypes.c_void_p(user)):
+            raise self._jack.JackError(f"no {name} callback")
+
+    # What JACK-Client does not pass on.
+
+    @property
+    def _pointer(self) -> ctypes.c_void_p:
+        return ctypes.c_void_p(int(self._jack._ffi.cast("intptr_t", self._client._ptr)))
+
+    def _call(self, name: str, *arguments: Any) -> int:
+        return int(getattr(self._library, name)(*arguments))
+
+    def _function(self, name: str) -> int:
+        return ctypes.cast(getattr(self._library, name), ctypes.c_void_p).value or 0
+
+    def close(self) -> None:
+        """Leave the server, also a dead one."""
+        for leave in (self._client.deactivate, self._client.close):
+            with contextlib.suppress(self._jack.JackError):
+                leave()

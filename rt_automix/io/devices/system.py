@@ -1,0 +1,27 @@
+"""Which sound server runs on this machine, without asking it. Light to import."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def server_name() -> str:
+    """Which of several servers is meant."""
+    return os.environ.get("JACK_DEFAULT_SERVER", "default")
+
+
+def pipewire_runs() -> bool:
+    """Whether PipeWire answers on this machine, for this user."""
+    folder = os.environ.get("PIPEWIRE_RUNTIME_DIR") or os.environ.get("XDG_RUNTIME_DIR") or ""
+    return bool(folder) and Path(folder, os.environ.get("PIPEWIRE_REMOTE") or "pipewire-0").exists()
+
+
+def no_server() -> str:
+    """That there is no JACK server, and how to get one."""
+    if pipewire_runs():
+        return "JACK: PipeWire runs, and is its own JACK server. Put `pw-jack` before the command to reach it."
+    return (
+        f'JACK: no server named "{server_name()}" is running. Start one: `jackd -d alsa -d hw:0 -r 48000 -p 64`, or '
+        "QjackCtl; with PipeWire put `pw-jack` before the command."
+    )
