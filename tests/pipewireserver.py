@@ -101,12 +101,14 @@ class PipeWire:
 
     def links(self) -> set[tuple[str, str]]:
         """What is joined: pairs of names, from and to."""
-        found, port = set(), ""
-        for line in self.run("pw-link", "-o", "-l").splitlines():
-            if line.startswith("  |-> "):
-                found.add((port, line[6:]))
-            elif not line.startswith(" "):
-                port = line
+        found, joined, port = set(), [], ""
+        for line in self.run("jack_lsp", "-c", "-p").splitlines():
+            if line.startswith("\tproperties:"):
+                found |= {(port, other) for other in joined if "output" in line}
+            elif line.startswith("   "):
+                joined.append(line.strip())
+            else:
+                port, joined = line, []
         return found
 
     def quantum(self, samples: int) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import os
+import re
 import signal
 import sys
 import time
@@ -12,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rt_automix.cli import settings, terminal
-from rt_automix.errors import AutomixError, ConfigError
+from rt_automix.errors import AutomixError, ConfigError, DeviceError
 
 if TYPE_CHECKING:
+    from rt_automix.config import Config
     from rt_automix.live.setup import Setup
+
+DEFAULT_NAME = "rt_automix"
 
 STEP_S = 0.05
 """How often the parent looks after its child, and the view is renewed."""
@@ -58,6 +64,7 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     settings.suggester,
     click.option("--config", "config_path", type=settings.FILE, metavar="TOML", help="Settings file."),
     click.option("--state", type=settings.FILE, metavar="FILE", help="Where controls and what was learned are kept."),
+    click.option("--replace", is_flag=True, help="End the session that runs with this state, and take its place."),
     click.option("--fresh", is_flag=True, help="Start from the settings, not from what was kept."),
     click.option("--record", type=settings.FILE, metavar="FILE", help="Keep what goes out: a .flac or .wav file."),
     click.option("--record-input", type=settings.FILE, metavar="FILE", help="Keep what comes in."),
@@ -83,6 +90,16 @@ def live(**options: Any) -> None:
       rt-automix live --record gig.flac
       rt-automix live --config gig.toml --quiet --wait
     """
+    from rt_automix.live.lock import alone_with
+
+    config = _config(options)
+    state = _state_path(options, config.audio.name)
+    with alone_with(state, options["replace"]) if state is not None else contextlib.nullcontext():
+        _play(options, config, state)
+
+
+def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
+    """Be the only session with this state, until its end."""
     from rt_automix.io.files.take import check
     from rt_automix.live.supervisor import Supervisor
     from rt_automix.live.takes import INPUT, OUTPUT, Takes
@@ -90,7 +107,7 @@ def live(**options: Any) -> None:
     paths = {side: options[name] for side, name in ((INPUT, "record_input"), (OUTPUT, "record")) if options[name]}
     for path in paths.values():
         check(path, int(options["record_bits"]))
-    setup = _setup(options)
+    setup = _setup(options, config, state)
     view = _view(options, setup)
 
     def hear(document: dict[str, Any]) -> None:
@@ -121,11 +138,8 @@ def live(**options: Any) -> None:
             signal.signal(getattr(signal, name), handler)
 
 
-def _setup(options: dict[str, Any]) -> Setup:
-    """Check everything that can be checked before a device opens."""
-    from rt_automix.analysis import profile
-    from rt_automix.live.setup import Setup
-
+def _config(options: dict[str, Any]) -> Config:
+    """The settings, with what the command line says."""
     config = settings.config_from(
         options["config_path"],
         master__profile=options["profile"],
@@ -136,13 +150,23 @@ def _setup(options: dict[str, Any]) -> Setup:
         limiter__ceiling_dbtp=options["ceiling_dbtp"],
         **{f"audio__{name}": options[name] for name in _AUDIO},
     )
+    if config.audio.backend == "jack" and importlib.util.find_spec("jack") is None:
+        from rt_automix.io.devices.system import NO_MODULE
+
+        raise DeviceError(NO_MODULE)
+    return config
+
+
+def _setup(options: dict[str, Any], config: Config, state: Path | None) -> Setup:
+    """Check everything that can be checked before a device opens."""
+    from rt_automix.analysis import profile
+    from rt_automix.live.setup import Setup
+
     if options["profile"] and options["reference"]:
         raise ConfigError("--profile and --reference: only one can be the style. Leave one out.")
     profile.load(config.master.profile)
     with terminal.progress() as progress:
         reference = settings.measured(options["reference"], progress) if options["reference"] else None
-    # A file that is played, to look at it, is no session to remember.
-    state = options["state"] or (None if options["play"] else default_state_path())
     if state is not None and options["fresh"] and state.exists():
         state.unlink()
     said = {name: options[name] for name in ("amount", "fine_tone", "target_lufs", "ceiling_dbtp", "profile")}
@@ -172,11 +196,17 @@ def _written(path: Path, mapping: dict[str, Any]) -> str:
     return f"Written to {path}."
 
 
-def default_state_path() -> Path:
-    """Where a session keeps its state unless it is told otherwise."""
+def _state_path(options: dict[str, Any], name: str) -> Path | None:
+    """Where the session keeps its state; a file that is played, to look at it, is no session to remember."""
+    return options["state"] or (None if options["play"] else default_state_path(name))
+
+
+def default_state_path(name: str = DEFAULT_NAME) -> Path:
+    """Where a session keeps its state unless it is told otherwise; one with a name of its own in its own file."""
     import platformdirs
 
-    return platformdirs.user_state_path("rt_automix", appauthor=False) / "live.json"
+    folder = platformdirs.user_state_path("rt_automix", appauthor=False)
+    return folder / ("live.json" if name == DEFAULT_NAME else f"live-{re.sub(r'[^A-Za-z0-9._-]', '_', name)}.json")
 
 
 def _view(options: dict[str, Any], setup: Setup) -> Any:

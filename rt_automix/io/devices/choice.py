@@ -138,8 +138,17 @@ def choose(
         sink,
         channel_indices(in_channels, source.name, source.in_channels, "in"),
         channel_indices(out_channels, sink.name, sink.out_channels, "out"),
-        _rate(rate_hz, {chosen: rates_of(chosen) or RATES_HZ for chosen in (source, sink)}),
+        _rate(rate_hz, {chosen: _rates(chosen, rates_of) for chosen in (source, sink)}),
     )
+
+
+def _rates(device: Device, rates_of: Callable[[Device], tuple[int, ...]]) -> tuple[int, ...]:
+    """What a device takes; all that it could take where that is not known."""
+    own_hz = round(device.default_rate_hz)
+    rates = rates_of(device)
+    if not rates and own_hz and own_hz not in RATES_HZ:
+        raise DeviceError(f'"{device.name}" runs at {own_hz} Hz. Set it, or its server, to one of {listed(RATES_HZ)}.')
+    return rates or RATES_HZ
 
 
 def _check_there_are_some(devices: Sequence[Device]) -> None:

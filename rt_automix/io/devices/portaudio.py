@@ -10,12 +10,12 @@ from typing import Any
 
 from rt_automix.config import Audio
 from rt_automix.dsp.jit import address_of
-from rt_automix.errors import DeviceChoiceError, DeviceError
+from rt_automix.errors import AutomixError, DeviceChoiceError, DeviceError
 from rt_automix.io.devices import callbacks
 from rt_automix.io.devices.choice import choose
 from rt_automix.io.devices.patchbay import Patchbay
 from rt_automix.io.devices.ports import Link, choose_ports, joined_in_pairs
-from rt_automix.io.devices.server import Server, has_jack
+from rt_automix.io.devices.server import Server, has_jack, name_taken
 from rt_automix.io.devices.survey import jack_client_name, rates_of, shut_down, sound_library, survey
 from rt_automix.io.devices.wiring import Wiring
 
@@ -81,24 +81,40 @@ class PortAudioStream:
         """
         self._wiring = wiring  # callbacks read it as long as the streams live
         library = sound_library()
+        if self._is_patched:
+            self._server = self._beside()
         try:
             self._streams = self._two(library, wiring) if self._is_bridged else [self._one(library, wiring)]
             for stream in self._streams:
                 stream.start()
-            if self._is_patched:
-                self._patch(wiring)
+            if self._server is not None:
+                self._patch(self._server, wiring)
         except (library.PortAudioError, OSError) as error:
             self.close()
             raise DeviceError(
                 f"{self.description} does not open at {self.sample_rate_hz} Hz: {error}. "
                 "Close other programs that use it, or choose another device, rate or block size."
             ) from error
+        except AutomixError:
+            self.close()
+            raise
 
-    def _patch(self, wiring: Wiring) -> None:
-        """PortAudio joins its ports itself, monitors too, and never again: a client beside it does that."""
+    def _beside(self) -> Server:
+        """A client beside PortAudio's, which joins its ports itself, monitors too, and never again.
+
+        Raises DeviceError where another session has the name.
+        """
+        server = Server(f"{self._asked.name}-patch")
         client = jack_client_name()
-        self._server = server = Server(f"{client}-patch")
+        if client != self._asked.name or server.own_names(client):
+            server.close()
+            raise DeviceError(name_taken(self._asked.name))
+        return server
+
+    def _patch(self, server: Server, wiring: Wiring) -> None:
+        """Join PortAudio's ports as they are to be."""
         server.activate(wiring)
+        client = self._asked.name
         own = tuple(server.own_names(client))
         links, connects = self._links, self._asked.connect
         if links is None and connects:

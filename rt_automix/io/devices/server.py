@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import time
 from typing import Any
 
 from rt_automix.dsp.jit import address_of
 from rt_automix.errors import DeviceError
 from rt_automix.io.devices import callbacks
 from rt_automix.io.devices.ports import Link, Port
-from rt_automix.io.devices.system import no_server, server_name
+from rt_automix.io.devices.system import NO_MODULE, no_server, server_name
 from rt_automix.io.devices.wiring import Wiring
 
-NO_MODULE = "The JACK backend needs the package JACK-Client. Install it: pip install rt-automix[jack]"
-
 _CAPTURE, _PLAYBACK = 0, 1
+
+_LEAVING_S = 2.0
+_ASK_AGAIN_S = 0.1
+"""A client that was killed keeps its name for a moment."""
 
 
 def has_jack() -> bool:
@@ -26,6 +29,14 @@ def has_jack() -> bool:
     except (ImportError, OSError):
         return False
     return True
+
+
+def name_taken(name: str) -> str:
+    """That a session is called as this one would be, and what to do."""
+    return (
+        f'JACK: there is a client named "{name}" already. Give this session a name and a state of its own: '
+        f"--name {name}-2. Or end the other."
+    )
 
 
 class Server:
@@ -59,20 +70,22 @@ class Server:
         jack.set_info_function(lambda message: None)
         self._jack: Any = jack
         self._library = ctypes.CDLL(jack._libname)
-        try:
-            self._client = jack.Client(name, use_exact_name=True, no_start_server=True)
-        except jack.JackOpenError as error:
-            if error.status.name_not_unique:
-                raise DeviceError(
-                    f'JACK: there is a client named "{name}" already. Give this one another: --name {name}-2'
-                ) from None
-            raise DeviceError(no_server()) from None
-        except jack.JackError:
-            raise DeviceError(no_server()) from None
+        until = time.monotonic() + _LEAVING_S
+        while True:
+            try:
+                self._client = jack.Client(name, no_start_server=True)
+            except jack.JackError:
+                raise DeviceError(no_server()) from None
+            if not self.is_taken(name):
+                break
+            self._client.close()
+            if time.monotonic() > until:
+                raise DeviceError(name_taken(name))
+            time.sleep(_ASK_AGAIN_S)
         self.has_ended = False
         self._client.set_shutdown_callback(self._note_end)
         self.name: str = self._client.name
-        self.is_pipewire = jack.version()[0] >= 3
+        self.is_pipewire = "PipeWire" in jack.version_string()
         self._wiring: Wiring | None = None
         self._seen = 0
 
@@ -88,6 +101,10 @@ class Server:
     def description(self) -> str:
         """What the user knows it by."""
         return "PipeWire (JACK)" if self.is_pipewire else f'JACK server "{server_name()}"'
+
+    def is_taken(self, name: str) -> bool:
+        """Whether somebody else has a name: jackd gives a second client another, PipeWire both the same."""
+        return self._client.name != name or bool(self.own_names(name))
 
     # Ports ------------------------------------------------------------------------------------------
 

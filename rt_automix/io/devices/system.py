@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+NO_MODULE = "The JACK backend needs the package JACK-Client. Install it: pip install rt-automix[jack]"
+
 
 def server_name() -> str:
     """Which of several servers is meant."""
@@ -17,8 +19,16 @@ def pipewire_runs() -> bool:
     return bool(folder) and Path(folder, os.environ.get("PIPEWIRE_REMOTE") or "pipewire-0").exists()
 
 
+def reaches_pipewire() -> bool:
+    """Whether JACK is PipeWire's for this program, as `pw-jack` has it, or as a system may."""
+    libraries = os.environ.get("LD_LIBRARY_PATH", "")
+    return "pipewire" in libraries
+
+
 def no_server() -> str:
     """That there is no JACK server, and how to get one."""
+    if reaches_pipewire():
+        return "PipeWire does not answer. Start it: systemctl --user start pipewire wireplumber"
     if pipewire_runs():
         return "JACK: PipeWire runs, and is its own JACK server. Put `pw-jack` before the command to reach it."
     return (

@@ -1,0 +1,96 @@
+"""One session for one state: a lock that the system lets go of, however the session ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from rt_automix.errors import UserError
+
+REPLACE_LIMIT_S = 10.0
+"""How long the other session may take to end, with its fade and its last words."""
+
+_FAR = 1 << 30  # Windows locks a byte and keeps others from reading it: one that nobody reads
+
+
+@contextlib.contextmanager
+def alone_with(state: Path, replace: bool = False) -> Iterator[None]:
+    """Be the only session that keeps its state in a file.
+
+    Parameters
+    ----------
+    state : path
+    replace : bool
+        End the one that is there.
+
+    Raises
+    ------
+    UserError
+        There is another, which goes on; the message says what to do.
+
+    Thread: main. Allocates: yes.
+    """
+    path = state.with_name(state.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)  # no child inherits it
+    except OSError:
+        yield  # where no state can be kept, none is shared
+        return
+    try:
+        if not _take(descriptor):
+            _make_way(descriptor, state, replace)
+        os.ftruncate(descriptor, 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _make_way(descriptor: int, state: Path, replace: bool) -> None:
+    """Have the other session end, if that is wanted, and take its place."""
+    owner = os.read(descriptor, 32).decode(errors="replace").strip()
+    if not replace or not owner.isdecimal():
+        raise UserError(
+            f"A session runs already{f' (process {owner})' if owner else ''} and keeps its state in {state}. Give this one "
+            "a name, and with it a state, of its own: --name SECOND (or --state FILE). Or end the other: --replace."
+        )
+    until = time.monotonic() + REPLACE_LIMIT_S
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(owner), signal.SIGTERM)
+    while not _take(descriptor):
+        if time.monotonic() > until:
+            raise UserError(f"The other session (process {owner}) does not end. End it by hand: kill -9 {owner}")
+        time.sleep(0.05)
+
+
+if sys.platform == "win32":
+
+    def _take(descriptor: int) -> bool:
+        import msvcrt
+
+        os.lseek(descriptor, _FAR, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        return True
+
+else:
+
+    def _take(descriptor: int) -> bool:
+        import fcntl
+
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
