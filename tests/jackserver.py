@@ -39,13 +39,28 @@ def _forget_dead_servers() -> None:
                 file.write(bytes(size))
 
 
+def links_of(listing: str) -> set[tuple[str, str]]:
+    """What is joined, as `jack_lsp -c -p` tells: pairs of names, from and to."""
+    found: set[tuple[str, str]] = set()
+    joined: list[str] = []
+    port = ""
+    for line in listing.splitlines():
+        if line.startswith("\tproperties:"):
+            found |= {(port, other) for other in joined if "output" in line}
+        elif line.startswith("   "):
+            joined.append(line.strip())
+        else:
+            port, joined = line, []
+    return found
+
+
 class JackServer:
     """A server that can be killed and started again under the same name."""
 
-    def __init__(self, period: int, rate_hz: int, synchronous: bool = True) -> None:
+    def __init__(self, period: int, rate_hz: int, synchronous: bool = True, captures: int = 2) -> None:
         self.name = f"automix-{uuid.uuid4().hex[:8]}"
         self.environment = {**os.environ, "JACK_DEFAULT_SERVER": self.name, "JACK_NO_START_SERVER": "1"}
-        self.period, self.rate_hz = period, rate_hz
+        self.period, self.rate_hz, self.captures = period, rate_hz, captures
         self.answered_at = 0.0
         self._folder = tempfile.TemporaryDirectory()
         self._synchronous = ["-S"] if synchronous else []
@@ -68,7 +83,8 @@ class JackServer:
 
     def _start(self, limit_s: float) -> Path:
         command = ["jackd", "--no-mlock", "-n", self.name, "-R", "-P", "70", *self._synchronous, "-p", "256"]
-        command += ["-d", "dummy", "-r", str(self.rate_hz), "-p", str(self.period), "-C", "2", "-P", "2"]
+        command += ["-d", "dummy", "-r", str(self.rate_hz), "-p", str(self.period)]
+        command += ["-C", str(self.captures), "-P", "2"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         log = Path(self._folder.name) / "log"
         with log.open("w") as file:
@@ -99,6 +115,10 @@ class JackServer:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def links(self) -> set[tuple[str, str]]:
+        """What is joined: pairs of names, from and to."""
+        return links_of(self.run("jack_lsp", "-c", "-p"))
+
     def run(self, *command: str) -> str:
         """Run a JACK tool against this server; what it prints."""
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=10)
@@ -106,9 +126,9 @@ class JackServer:
 
 
 @contextlib.contextmanager
-def jack_server(period: int = 64, rate_hz: int = 48_000, synchronous: bool = True) -> Iterator[JackServer]:
+def jack_server(period: int = 64, rate_hz: int = 48_000, synchronous: bool = True, captures: int = 2) -> Iterator[JackServer]:
     """A running server; this process's own clients find it too."""
-    server = JackServer(period, rate_hz, synchronous)
+    server = JackServer(period, rate_hz, synchronous, captures)
     names = ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER")
     before = {name: os.environ.get(name) for name in names}
     server.start()

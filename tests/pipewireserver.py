@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from jackserver import links_of
 
 needs_pipewire = pytest.mark.skipif(
     not all(map(shutil.which, ("pipewire", "pw-jack", "wireplumber", "dbus-daemon", "jack_lsp"))),
@@ -101,15 +102,7 @@ class PipeWire:
 
     def links(self) -> set[tuple[str, str]]:
         """What is joined: pairs of names, from and to."""
-        found, joined, port = set(), [], ""
-        for line in self.run("jack_lsp", "-c", "-p").splitlines():
-            if line.startswith("\tproperties:"):
-                found |= {(port, other) for other in joined if "output" in line}
-            elif line.startswith("   "):
-                joined.append(line.strip())
-            else:
-                port, joined = line, []
-        return found
+        return links_of(self.run("jack_lsp", "-c", "-p"))
 
     def quantum(self, samples: int) -> None:
         """Set how many samples a block has; 0 leaves it to the server."""

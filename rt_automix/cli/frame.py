@@ -25,7 +25,7 @@ TABLE_WIDTH, TABLE_HEIGHT, TALL_HEIGHT = 76, 24, 34
 
 KEYS = (
     ("↑↓", "amount", "Amount up or down by 5 %; + and - too"),
-    ("0", "panic", "Panic: everything neutral at once, the limiter stays"),
+    ("0", "panic", "Panic: everything neutral at once, the limiter stays; again: back"),
     ("b", "bypass", "Bypass: hear the input; again: the master"),
     ("c", "compare", "Compare: hear the input as loud as the master"),
     ("f", "freeze", "Freeze the parameters and the loudness gain"),
@@ -249,7 +249,8 @@ def _facts(scene: Scene, status: dict[str, Any]) -> list[tuple[str, Text]]:
     meters, timing = status["meters"], status["timing"]
     block_us = 1e6 * timing["block_samples"] / status["sample_rate_hz"]
     worst = timing["worst_us"] / block_us if block_us else 0.0
-    latency = (f"{status['latency_ms']:.2f}", "bold"), f" ms, {status['latency_samples']} samples"
+    inside = f" ms in to out, {status['latency_samples']} samples, {status['engine_latency_samples']} of them ours"
+    latency = (f"{status['latency_ms']:.2f}", "bold"), inside
     facts = [
         ("gain", Text.assemble((f"{meters['gain_db']:+.1f}", "bold"), f" dB, rider {meters['trim_db']:+.1f}")),
         ("latency", Text.assemble(*latency)),

@@ -51,7 +51,7 @@ ACTIONS: dict[str, tuple[str, str, Any]] = {
     "f": ("set", "freeze", None),
     "p": ("nudge", "profile", 1),
     "P": ("nudge", "profile", -1),
-    "0": ("set", "panic", True),
+    "0": ("set", "panic", None),
 }
 """What a key does: to the session, to which control, how much."""
 
@@ -149,8 +149,6 @@ class Screen(Quiet):
         elif key in ACTIONS:
             verb, name, value = ACTIONS[key]
             {"set": supervisor.set, "nudge": supervisor.nudge}[verb](name, value)
-            if name == "panic":
-                self.remark("Panic: everything neutral, the limiter stays.")
 
     def _watch_peaks(self, now: float) -> tuple[bool, bool]:
         """Hold peaks; whether the input is hot and the output over."""

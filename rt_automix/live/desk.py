@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,11 @@ NUDGES = {
 }
 """How far one press of a key goes."""
 
+_NEUTRAL = {"amount": 0.0, "listen": "master", "freeze": False}
+
+TWICE_S = 0.5
+"""Panic cannot be taken back sooner: two hits are one."""
+
 Remark = Callable[[str], None]
 
 
@@ -42,6 +48,8 @@ class Desk:
     def __init__(self, engine: Engine, setup: Setup, remark: Remark) -> None:
         self.engine = engine
         self._remark = remark
+        self.before_panic: dict[str, Any] = {}
+        self._panicked_at = 0.0
         self._profiles = setup.profiles
         self._reference = setup.reference
         self.profile = setup.reference.name if setup.reference else setup.config.master.profile
@@ -53,11 +61,11 @@ class Desk:
 
     @property
     def values(self) -> dict[str, Any]:
-        """Every control by name, the profile among them."""
-        return {**self.engine.controls, "profile": self.profile}
+        """Every control by name, the profile and panic among them."""
+        return {**self.engine.controls, "profile": self.profile, "panic": self.is_panicking}
 
     def set(self, name: str, value: Any) -> None:
-        """Set a control to a value in its own unit; None toggles a switch, bypass and compare among them.
+        """Set a control to a value in its own unit; None toggles a switch: bypass, compare and panic among them.
 
         "trim.NAME" is a parameter's offset to what is suggested.
 
@@ -67,9 +75,10 @@ class Desk:
             There is no such control or it cannot be that.
         """
         if name == "panic":
-            if value is not False:
-                self.panic()
-        elif name == "profile":
+            self.panic(not self.is_panicking if value is None else bool(value))
+            return
+        self._leave_panic(name)
+        if name == "profile":
             self.use_profile(value)
         elif name.startswith("trim."):
             self.engine.set(trims={**self.engine.controls["trims"], name.removeprefix("trim."): value})
@@ -95,13 +104,33 @@ class Desk:
             return
         if name not in NUDGES:
             raise ConfigError(f'control "{name}" does not move in steps.{nearest(name, NUDGES)}')
+        self._leave_panic(name)
         low, high = controls.RANGES[name]
         wanted = self.engine.controls[name] + steps * NUDGES[name]
         self.engine.set(**{name: round(min(max(wanted, low), high), 6)})
 
-    def panic(self) -> None:
-        """Everything neutral at once; the limiter stays."""
-        self.engine.set(amount=0.0, listen="master", freeze=False)
+    @property
+    def is_panicking(self) -> bool:
+        """Whether panic can be taken back."""
+        return bool(self.before_panic)
+
+    def panic(self, on: bool) -> None:
+        """Everything neutral at once, the limiter stays; or back to what was before. Who hits it twice means it."""
+        now = time.monotonic()
+        if on and not self.is_panicking:
+            self.before_panic = {name: self.engine.controls[name] for name in _NEUTRAL}
+            self._panicked_at = now
+            self.engine.set(**_NEUTRAL)
+            self._remark("Panic: everything neutral, the limiter stays. Touch it again to take it back.")
+        elif not on and self.is_panicking and now - self._panicked_at > TWICE_S:
+            self.engine.set(**self.before_panic)
+            self.before_panic = {}
+            self._remark("Panic taken back.")
+
+    def _leave_panic(self, name: str) -> None:
+        """Whoever sets what panic has set goes on from there."""
+        if name in (*_NEUTRAL, *LISTEN_SWITCHES):
+            self.before_panic = {}
 
     def step_profile(self, steps: int) -> None:
         """Go on by so many profiles, round and round."""

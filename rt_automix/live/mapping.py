@@ -153,7 +153,7 @@ class _Switch(_Route):
         self._shown = []  # many a button changes its own light when it is touched
         was, self._before = self._before, event.value
         pressed = event.value >= 64 if event.source == "cc" else event.value > 0
-        if self.mapping.kind == "momentary":
+        if self.mapping.kind == "momentary" and self.mapping.control != "panic":  # which is not left by letting go
             return self._turn(pressed, controls)
         # A button that sends nothing on release repeats its value; a pedal on its way does not.
         is_press = pressed and (event.source == "note" or was < 64 or was == event.value)

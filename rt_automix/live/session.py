@@ -121,6 +121,9 @@ class Session:
                 memory.resume(self.engine, kept["learned"], self._is_settled)
         except UserError as error:
             self._remark(str(error))
+        if resumed and kept.get("panic"):
+            self.desk.panic(True)
+            self.engine.settle()
         if not resumed:
             asked_last = kept.get("asked", {})
             newly = {name: value for name, value in self._asked.items() if asked_last.get(name, value) != value}
@@ -136,8 +139,10 @@ class Session:
         controls = self.desk.values
         if controls != self._kept or now >= self._learn_at:
             self._kept, self._keep_at, self._learn_at = controls, now + KEEP_S, now + LEARN_S
-            learned = memory.learned(self.engine)
-            self._keeper.put({"profile": self.desk.profile, "learned": learned, "asked": self._asked})
+            learned, before = memory.learned(self.engine), self.desk.before_panic
+            learned["controls"] = {**learned["controls"], **before}  # the next session does not begin in panic
+            state = {"profile": self.desk.profile, "learned": learned, "asked": self._asked, "panic": bool(before)}
+            self._keeper.put(state)
 
     # The loop --------------------------------------------------------------------------------------
 
@@ -305,6 +310,7 @@ class Session:
             "analysis_gaps": engine.analysis_gaps,
             "analysis_late": engine.analysis_late,
             "controls": engine.controls,
+            "panic": self.desk.is_panicking,
             "profile": self.desk.profile,
             "profiles": list(self.desk.profiles),
             "learning": self._hands.learning,

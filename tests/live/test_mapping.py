@@ -250,9 +250,11 @@ def test_a_button_that_sends_no_release_and_a_pedal_on_its_way():
     assert [change for value in range(0, 128, 3) if (change := pedal(0xB0, 64, value))] == [{"freeze": True}]
 
 
-def test_panic_is_told_at_each_press():
-    rig = Rig(mapping("panic", 40, "toggle"))
-    assert rig(0xB0, 40, 127) == {"panic": True}
+@pytest.mark.parametrize("kind", ["toggle", "momentary"])
+def test_panic_comes_and_goes_by_touch_and_not_by_letting_go(kind):
+    rig = Rig(mapping("panic", 40, kind))
+    assert rig(0xB0, 40, 127) == {"panic": True} and rig(0xB0, 40, 0) == {}
+    assert rig(0xB0, 40, 127) == {"panic": False} and rig(0xB0, 40, 0) == {}
 
 
 # Lights ------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 // What is heard: bypass, freeze, panic, and compare, which is held to listen.
 
-import { byId, setPressed } from "./dom.js";
+import { byId, setPressed, setText } from "./dom.js";
 
 export function mountListening(store, connection) {
   const [bypass, freeze, compare, keep, panic] = ["bypass", "freeze", "compare", "compare-keep", "panic"].map(byId);
@@ -9,7 +9,7 @@ export function mountListening(store, connection) {
 
   bypass.addEventListener("click", () => connection.set("bypass", controls().listen !== "bypass"));
   freeze.addEventListener("click", () => connection.set("freeze", !controls().freeze));
-  panic.addEventListener("click", () => connection.set("panic", true));
+  panic.addEventListener("click", () => connection.set("panic", !store.session?.panic));
   keep.addEventListener("click", () => connection.set("compare", !isComparing()));
   holdToListen(compare, isComparing, (on) => connection.set("compare", on));
 
@@ -19,6 +19,8 @@ export function mountListening(store, connection) {
     setPressed(compare, listen === "compare");
     setPressed(keep, listen === "compare");
     setPressed(freeze, isFrozen);
+    setPressed(panic, store.session?.panic);
+    setText(panic, store.session?.panic ? "Take back" : "Panic");
   });
 }
 

@@ -1,0 +1,154 @@
+"""`rt-automix live` among the ports of a real jackd: what it is joined to, what it tells, and what it is called."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+from jackclient import Other
+from jackserver import jack_server, needs_jack
+from liverun import LiveRun, kill
+
+pytestmark = [needs_jack, pytest.mark.alone]
+
+LIMIT_S = 20.0
+both_back_ends = pytest.mark.parametrize("backend", ["portaudio", "jack"])
+
+
+@pytest.fixture
+def server():
+    with jack_server(256) as running:
+        yield running
+
+
+def ours(backend):
+    """Our ports: in left, in right, out left, out right."""
+    numbers = (1, 2) if backend == "jack" else (0, 1)
+    return [f"rt_automix:{side}_{number}" for side in ("in", "out") for number in numbers]
+
+
+def linked(server, links):
+    """Wait until exactly these links are there."""
+    deadline = time.monotonic() + LIMIT_S
+    while server.links() != set(links):
+        assert time.monotonic() < deadline, f"links are {sorted(server.links())}, not {sorted(links)}"
+        time.sleep(0.05)
+
+
+@both_back_ends
+def test_what_was_patched_by_hand_outlives_its_owner_the_process_and_the_server(server, backend, tmp_path):
+    in_left, in_right, out_left, out_right = ours(backend)
+    with LiveRun(server, tmp_path / "state.json", "--backend", backend) as run:
+        run.wait_until_playing()
+        linked(
+            server,
+            zip(
+                ("system:capture_1", "system:capture_2", out_left, out_right),
+                (in_left, in_right, "system:playback_1", "system:playback_2"),
+                strict=True,
+            ),
+        )
+        player = Other(server.environment, "player")
+        links = {
+            ("player:out_1", in_left), ("player:out_1", in_right),
+            (out_left, "system:playback_1"), (out_left, "system:playback_2"),
+        }  # fmt: skip
+        for unwanted in server.links() - links:
+            server.run("jack_disconnect", *unwanted)
+        for pair in links - server.links():
+            server.run("jack_connect", *pair)
+        run.wait_for(lambda run: len(run.status["links"]) == 4 and "input" not in run.status["text"], LIMIT_S)
+        time.sleep(1.0)  # what was taken away is believed to be so
+        player.kill()
+        run.wait_for(lambda run: "waiting for player:out_1" in run.status["text"], LIMIT_S)
+        player = Other(server.environment, "player")
+        linked(server, links)
+        kill(run.status["pid"])
+        run.wait_for(lambda run: run.status["starts"] == 2 and run.status["state"] == "playing", LIMIT_S)
+        linked(server, links)
+        server.stop(signal.SIGKILL)
+        player.kill()
+        run.wait_for(lambda run: run.texts("state")[-1].startswith("Waiting"), LIMIT_S)
+        server.start()
+        player = Other(server.environment, "player")
+        linked(server, links)
+        time.sleep(1.0)
+        assert server.links() == links
+        player.kill()
+
+
+@pytest.mark.parametrize("options", [[], ["--out-channels", "2,1"]])
+def test_a_server_without_inputs_is_played_through(options, tmp_path):
+    with jack_server(256, captures=0) as server:
+        with LiveRun(server, tmp_path / "state.json", "--backend", "jack", *options) as run:
+            run.wait_until_playing()
+            run.wait_for(lambda run: "The input is connected to nothing" in run.status["text"], LIMIT_S)
+            outs = ("out_2", "out_1") if options else ("out_1", "out_2")
+            linked(server, {(f"rt_automix:{out}", f"system:playback_{k}") for k, out in enumerate(outs, 1)})
+        with LiveRun(server, tmp_path / "state.json", "--backend", "jack", "--in-channels", "1") as run:
+            run.process.wait(60.0)
+        assert run.process.returncode == 2 and "no device has input ports" in run.process.stderr.read()
+
+
+@both_back_ends
+def test_the_latency_is_that_of_the_whole_way(server, backend, tmp_path):
+    with (
+        LiveRun(server, tmp_path / "state.json", "--backend", backend) as run,
+        Other(server.environment, "player") as player,
+    ):
+        run.wait_until_playing()
+        capture = player.latency("system:capture_1")["capture"][1]
+        playback = player.latency("system:playback_1")["playback"][1]
+        assert capture >= 256 <= playback
+        run.wait_for(lambda run: run.status["latency_samples"] == capture + 64 + playback, LIMIT_S)
+        assert run.status["engine_latency_samples"] == 64
+        if backend == "jack":
+            assert player.latency("rt_automix:out_1")["capture"] == [capture + 64] * 2
+            assert player.latency("rt_automix:in_2")["playback"] == [playback + 64] * 2
+            server.run("jack_disconnect", "system:capture_1", "rt_automix:in_1")
+            server.run("jack_connect", "player:out_1", "rt_automix:in_1")
+            deadline = time.monotonic() + LIMIT_S
+            while player.latency("player:out_1")["playback"] != [playback + 64] * 2:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+
+
+def test_xruns_are_counted(tmp_path):
+    with jack_server(64, synchronous=False) as server:
+        with LiveRun(server, tmp_path / "state.json", "--backend", "jack") as run:
+            run.wait_until_playing()
+            before = run.status["timing"]["xruns"]
+            for _ in range(5):
+                server.signal(signal.SIGSTOP)
+                time.sleep(0.1)
+                server.signal(signal.SIGCONT)
+                time.sleep(0.3)
+            run.wait_for(lambda run: run.status["timing"]["xruns"] > before, LIMIT_S)
+
+
+@both_back_ends
+def test_a_second_start_says_so(server, backend, tmp_path):
+    state = tmp_path / "state.json"
+    options = ["--backend", backend]
+    with LiveRun(server, state, *options) as first:
+        first.wait_until_playing()
+        links = server.links()
+        for again, path in (([], state), ([], tmp_path / "other.json")):
+            with LiveRun(server, path, *options, *again) as second:
+                second.process.wait(90.0)
+            assert second.process.returncode in (1, 2)
+            assert "--name" in second.process.stderr.read()
+        assert server.links() == links
+        with LiveRun(server, tmp_path / "other.json", *options, "--name", "two") as second:
+            second.wait_until_playing()
+            assert any(name.startswith("two:") for pair in server.links() for name in pair)
+        with LiveRun(server, state, *options, "--replace") as third:
+            third.wait_until_playing()
+            first.process.wait(LIMIT_S)
+            assert first.process.returncode == 0
+            third.process.kill()
+            third.process.wait(LIMIT_S)
+        with LiveRun(server, state, *options) as fourth:  # a crash leaves no lock behind, and no client
+            fourth.wait_until_playing()
+            linked(server, links)
