@@ -126,7 +126,9 @@ class JackServer:
 
 
 @contextlib.contextmanager
-def jack_server(period: int = 64, rate_hz: int = 48_000, synchronous: bool = True, captures: int = 2) -> Iterator[JackServer]:
+def jack_server(
+    period: int = 64, rate_hz: int = 48_000, synchronous: bool = True, captures: int = 2
+) -> Iterator[JackServer]:
     """A running server; this process's own clients find it too."""
     server = JackServer(period, rate_hz, synchronous, captures)
     names = ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER")

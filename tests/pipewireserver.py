@@ -44,7 +44,7 @@ class PipeWire:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="pw-")
         run = self._folder.name
-        homes = {name: run for name in ("HOME", "XDG_RUNTIME_DIR", "PIPEWIRE_RUNTIME_DIR")}
+        homes = dict.fromkeys(("HOME", "XDG_RUNTIME_DIR", "PIPEWIRE_RUNTIME_DIR"), run)
         places = {f"XDG_{name}_HOME": f"{run}/{name.lower()}" for name in ("CONFIG", "STATE")}
         ours = {**homes, **places, "DBUS_SESSION_BUS_ADDRESS": f"unix:path={run}/bus"}
         theirs = {name: value for name, value in os.environ.items() if not name.startswith(("JACK_", "PIPEWIRE_"))}

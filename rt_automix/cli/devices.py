@@ -44,6 +44,8 @@ def devices(as_json: bool) -> None:
         except AutomixError as error:
             terminal.remark(str(error))
     click.echo(f"Devices by system: {_systems(found)}.")
+    if found.servers:
+        click.echo(f"Sound server: {', '.join(found.servers)}.")
     for lack in found.missing:
         terminal.remark(lack)
 

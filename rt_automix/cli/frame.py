@@ -42,7 +42,10 @@ SILENCE_DB = -200.0
 _FINE_WIDTH = 40
 """From here on fine tone stands beside the amount."""
 
-_METER_WORDS = 46
+_FAR_LU = 60.0
+"""So far from the target is silence, which misses nothing."""
+
+_METER_WORDS = 47
 """Cells of a line of meters that are not its bar."""
 
 _SAID_BY_LABEL = ("gain", "fine bands", "restarts", "bad samples", "MIDI", "recording")
@@ -196,7 +199,9 @@ def _meters(scene: Scene, status: dict[str, Any], width: int) -> list[Text]:
     ceiling = f"ceiling {controls['ceiling_dbtp']:.1f}"
     target_lufs = controls["target_lufs"]
     momentary_lufs = meters["momentary_lufs"] if scene.state == "playing" else SILENCE_DB
-    lufs = f" M {figure(momentary_lufs)} I {figure(meters['integrated_lufs'])} target {target_lufs:.1f}"
+    off_lu = meters["short_term_lufs"] - target_lufs
+    missed = f" {off_lu:+.0f}" if scene.state == "playing" and 0.5 <= abs(off_lu) < _FAR_LU else ""
+    lufs = f" M {figure(momentary_lufs)} I {figure(meters['integrated_lufs'])} target {target_lufs:.1f}{missed}"
     in_hold, out_hold = f" dBFS hold {figure(scene.in_hold_dbfs):>5} ", f" dBTP hold {figure(scene.out_hold_dbtp):>5} "
     lines = [
         row("IN", "in_peak_dbfs", scene.in_hold_dbfs, "│", in_hold, "HOT" * scene.is_hot),
@@ -249,11 +254,11 @@ def _facts(scene: Scene, status: dict[str, Any]) -> list[tuple[str, Text]]:
     meters, timing = status["meters"], status["timing"]
     block_us = 1e6 * timing["block_samples"] / status["sample_rate_hz"]
     worst = timing["worst_us"] / block_us if block_us else 0.0
-    inside = f" ms in to out, {status['latency_samples']} samples, {status['engine_latency_samples']} of them ours"
-    latency = (f"{status['latency_ms']:.2f}", "bold"), inside
+    samples = f" ms, {status['latency_samples']} samples, {status['engine_latency_samples']} ours"
+    latency = (f"{status['latency_ms']:.2f}", "bold"), samples
     facts = [
         ("gain", Text.assemble((f"{meters['gain_db']:+.1f}", "bold"), f" dB, rider {meters['trim_db']:+.1f}")),
-        ("latency", Text.assemble(*latency)),
+        ("in to out", Text.assemble(*latency)),
         ("block time", Text.assemble((f"{timing['share']:.1%}", "bold"), f", worst {worst:.0%} of block")),
         ("callbacks", _count(timing["late"], "late") + Text(", ") + _count(timing["xruns"], "xruns")),
         ("suggestion", Text(f"age {status['suggestion_age_s']:.1f} s, ") + _count(status["analysis_gaps"], "dropped")),

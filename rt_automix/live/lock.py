@@ -58,8 +58,8 @@ def _make_way(descriptor: int, state: Path, replace: bool) -> None:
     owner = os.read(descriptor, 32).decode(errors="replace").strip()
     if not replace or not owner.isdecimal():
         raise UserError(
-            f"A session runs already{f' (process {owner})' if owner else ''} and keeps its state in {state}. Give this one "
-            "a name, and with it a state, of its own: --name SECOND (or --state FILE). Or end the other: --replace."
+            f"A session runs already (process {owner or 'unknown'}) and keeps its state in {state}. Give this one "
+            "a name of its own, and with it a state: --name SECOND (and --state FILE). Or end the other: --replace."
         )
     until = time.monotonic() + REPLACE_LIMIT_S
     with contextlib.suppress(ProcessLookupError):

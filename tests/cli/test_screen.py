@@ -48,7 +48,8 @@ def status(**changes: Any) -> dict[str, Any]:
     }  # fmt: skip
     timing = {"late": 3, "xruns": 5, "block_samples": 64, "share": 0.074, "worst_us": 1000.0}
     whole: dict[str, Any] = {
-        "state": "playing", "device": "Scarlett 2i2 USB", "sample_rate_hz": 48000, "latency_samples": 192, "engine_latency_samples": 64,
+        "state": "playing", "device": "Scarlett 2i2 USB", "sample_rate_hz": 48000, "latency_samples": 192,
+        "engine_latency_samples": 64,
         "latency_ms": 4.0, "suggested": SUGGESTED, "suggestion_age_s": 0.2, "analysis_gaps": 4, "profile": "balanced",
         "suggester": "weighted_ensemble",
     }  # fmt: skip

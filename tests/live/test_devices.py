@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from jackserver import jack_server, needs_jack
+from pipewireserver import needs_pipewire, pipewire_server
 
 from rt_automix.cli.devices import survey_within
 from rt_automix.errors import DeviceError
@@ -27,7 +28,7 @@ def devices(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @needs_jack
 def test_a_running_server_is_listed_as_the_default():
-    with jack_server(128, rate_hz=44100):
+    with jack_server(128, rate_hz=44100) as server:
         done, document = devices(), json.loads(devices("--json").stdout)
     assert (done.returncode, done.stderr) == (0, "")
     row = next(line for line in done.stdout.splitlines() if "system" in line and "JACK" in line)
@@ -39,6 +40,19 @@ def test_a_running_server_is_listed_as_the_default():
     assert system["out_latency_s"] == pytest.approx(128 / 44100)
     assert document["live"] == {"input": system["index"], "output": system["index"], "rate_hz": 44100}
     assert document["missing"] == []
+    assert document["servers"] == [f'JACK "{server.name}"'] and f'Sound server: JACK "{server.name}".' in done.stdout
+
+
+@needs_pipewire
+def test_pipewire_is_named_and_how_to_reach_it():
+    with pipewire_server("Main") as server:
+        command = [sys.executable, "-m", "rt_automix", "devices", "--json"]
+        for environment, word in ((server.environment, "PipeWire"), (server.bare_environment, "pw-jack")):
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT_S)
+            document = json.loads(done.stdout)
+            assert document["servers"][0].startswith("PipeWire") and word in document["servers"][0]
+            assert not any("jackd" in lack for lack in document["missing"])
+        assert any("pw-jack" in lack for lack in document["missing"])
 
 
 @needs_jack

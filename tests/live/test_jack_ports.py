@@ -115,16 +115,18 @@ def test_the_latency_is_that_of_the_whole_way(server, backend, tmp_path):
 
 
 def test_xruns_are_counted(tmp_path):
-    with jack_server(64, synchronous=False) as server:
-        with LiveRun(server, tmp_path / "state.json", "--backend", "jack") as run:
-            run.wait_until_playing()
-            before = run.status["timing"]["xruns"]
-            for _ in range(5):
-                server.signal(signal.SIGSTOP)
-                time.sleep(0.1)
-                server.signal(signal.SIGCONT)
-                time.sleep(0.3)
-            run.wait_for(lambda run: run.status["timing"]["xruns"] > before, LIMIT_S)
+    with (
+        jack_server(64, synchronous=False) as server,
+        LiveRun(server, tmp_path / "state.json", "--backend", "jack") as run,
+    ):
+        run.wait_until_playing()
+        before = run.status["timing"]["xruns"]
+        for _ in range(5):
+            server.signal(signal.SIGSTOP)
+            time.sleep(0.1)
+            server.signal(signal.SIGCONT)
+            time.sleep(0.3)
+        run.wait_for(lambda run: run.status["timing"]["xruns"] > before, LIMIT_S)
 
 
 @both_back_ends

@@ -22,8 +22,10 @@ def touch(run):
 
 def waits_for(run, panic, **controls):
     run.wait_for(
-        lambda run: run.status["panic"] == panic
-        and all(run.status["controls"][name] == value for name, value in controls.items()),
+        lambda run: (
+            run.status["panic"] == panic
+            and all(run.status["controls"][name] == value for name, value in controls.items())
+        ),
         LIMIT_S,
     )
 
@@ -31,9 +33,9 @@ def waits_for(run, panic, **controls):
 def test_panic_is_taken_back_with_one_touch_and_not_kept(tmp_path):
     state = tmp_path / "state.json"
     with jack_server(256) as server:
-        with LiveRun(server, state, "--amount", "0.7") as run:
+        with LiveRun(server, state) as run:
             run.wait_until_playing()
-            run.command(set={"listen": "bypass", "freeze": True})
+            run.command(set={"amount": 0.7, "listen": "bypass", "freeze": True})
             waits_for(run, False, amount=0.7, listen="bypass", freeze=True)
             touch(run)
             touch(run)  # who hits it twice means it

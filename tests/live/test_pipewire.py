@@ -57,7 +57,7 @@ def steadily(server, links, seconds=1.5):
 
 def told(run, *words):
     """Wait until the newest state says all of these words."""
-    return run.wait_for(lambda run: all(word in run.texts("state")[-1] for word in words) and run.texts("state")[-1], 20.0)
+    run.wait_for(lambda run: all(word in run.texts("state")[-1] for word in words), 20.0)
 
 
 def report(what, times):
@@ -270,7 +270,7 @@ def test_a_monitor_by_name_is_feedback_where_it_hears_what_is_played(server, tmp
 
 @both_back_ends
 def test_all_patching_can_be_left_to_the_user(server, backend, tmp_path):
-    in_left, _, out_left, _ = ours(backend)
+    out_left = ours(backend)[2]
     by_hand = {(out_left, "Main:playback_FR")}
     with LiveRun(server, tmp_path / "state.json", "--backend", backend, "--no-connect") as run:
         run.wait_until_playing()

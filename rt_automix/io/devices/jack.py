@@ -46,9 +46,9 @@ class JackStream:
             raise
         self._links = links or ()
         self.description = server.description
-        self.in_channels = (0, 1)
+        self.in_channels: tuple[int, ...] = (0, 1)
         outs = {name for name, _ in self._links if name in _OUTS}
-        self.out_channels = (0,) if outs == {_OUTS[0]} else (0, 1)
+        self.out_channels: tuple[int, ...] = (0,) if outs == {_OUTS[0]} else (0, 1)
 
     def start(self, wiring: Wiring) -> None:
         """Let callbacks come, and join the ports.

@@ -81,4 +81,5 @@ class Patchbay:
             return ""
         awaited = ", ".join(self._patching.awaited) if self._connects else ""
         cure = f"waiting for {awaited} to come back" if awaited else "patch its ports"
-        return f"The {' and the '.join(open_sides)} {'is' if len(open_sides) == 1 else 'are'} connected to nothing: {cure}."
+        which = f"{' and the '.join(open_sides)} {'is' if len(open_sides) == 1 else 'are'}"
+        return f"The {which} connected to nothing: {cure}."

@@ -137,9 +137,8 @@ class PortAudioStream:
     @property
     def selection(self) -> Audio:
         """These devices, by this system."""
-        choice = self._choice
-        same = {"in_device": choice.input.name, "out_device": choice.output.name, "host_api": self._host_api}
-        return replace(self._asked, device="", **same)
+        source, sink = self._choice.input.name, self._choice.output.name
+        return replace(self._asked, device="", in_device=source, out_device=sink, host_api=self._host_api)
 
     def tend(self, now: float) -> None:
         """Keep ports joined."""

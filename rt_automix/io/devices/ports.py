@@ -38,8 +38,8 @@ class Port:
     @property
     def is_device(self) -> bool:
         """Whether it belongs to something that one hears or plays through."""
-        short = self.name.rpartition(":")[2]
-        return not self.is_set_aside and (self.is_physical or short.startswith("capture_" if self.gives else "playback_"))
+        is_called_so = self.name.rpartition(":")[2].startswith("capture_" if self.gives else "playback_")
+        return not self.is_set_aside and (self.is_physical or is_called_so)
 
 
 def choose_ports(there: Sequence[Port], selection: Audio) -> tuple[list[str], list[str]]:
@@ -75,7 +75,8 @@ def _side(there: list[Port], word: str, wanted: str, channels: str) -> list[Port
         return []
     if not found:
         raise DeviceChoiceError(
-            f'--{word}-channels "{channels}": no device has {word}put ports. Connect one, or leave it out and patch by hand.'
+            f'--{word}-channels "{channels}": no device has {word}put ports. Connect one, or leave it out and patch '
+            "by hand."
         )
     return [found[index] for index in channel_indices(channels or None, found[0].client, len(found), word)]
 
@@ -97,7 +98,7 @@ def _named(there: list[Port], word: str, wanted: str) -> list[Port]:
         return found
     listed = ", ".join(f'"{client}"' for client in clients or dict.fromkeys(port.client for port in there)) or "none"
     if clients:
-        raise DeviceChoiceError(f'"{wanted}": {len(clients)} have that in their names: {listed}. Give more of the name.')
+        raise DeviceChoiceError(f'"{wanted}": {len(clients)} are called so: {listed}. Give more of the name.')
     raise DeviceChoiceError(f'"{wanted}": nothing of that name has {word}put ports. There are: {listed}.')
 
 

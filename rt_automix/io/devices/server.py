@@ -70,12 +70,13 @@ class Server:
         jack.set_info_function(lambda message: None)
         self._jack: Any = jack
         self._library = ctypes.CDLL(jack._libname)
+        self.is_pipewire = "PipeWire" in jack.version_string()
         until = time.monotonic() + _LEAVING_S
         while True:
             try:
                 self._client = jack.Client(name, no_start_server=True)
             except jack.JackError:
-                raise DeviceError(no_server()) from None
+                raise DeviceError(no_server(self.is_pipewire)) from None
             if not self.is_taken(name):
                 break
             self._client.close()
@@ -85,7 +86,6 @@ class Server:
         self.has_ended = False
         self._client.set_shutdown_callback(self._note_end)
         self.name: str = self._client.name
-        self.is_pipewire = "PipeWire" in jack.version_string()
         self._wiring: Wiring | None = None
         self._seen = 0
 
@@ -210,7 +210,7 @@ class Server:
         """
         self._wiring = wiring  # callbacks read it as long as the client lives
         self._seen = wiring.registered(0)[0]
-        wanted = {"port_registration": callbacks.jack_registration_callback}
+        wanted: dict[str, Any] = {"port_registration": callbacks.jack_registration_callback}
         if plays is not None:
             wiring.plug([self._function(name) for name in callbacks.JACK_FUNCTIONS], plays)
             wanted |= {

@@ -12,7 +12,7 @@ from typing import Any
 
 from rt_automix.errors import DeviceError
 from rt_automix.io.devices.choice import RATES_HZ, Device, HostApi
-from rt_automix.io.devices.system import no_server
+from rt_automix.io.devices.system import no_server, sound_servers
 
 _NAMES: list[bytes] = []
 """What PortAudio has been called on JACK: it keeps the address, not a copy."""
@@ -30,6 +30,7 @@ class Survey:
     host_apis: tuple[HostApi, ...]
     devices: tuple[Device, ...]
     missing: tuple[str, ...]
+    servers: tuple[str, ...] = ()
 
 
 def survey(with_rates: bool = False, name: str = "rt_automix") -> Survey:
@@ -58,7 +59,8 @@ def survey(with_rates: bool = False, name: str = "rt_automix") -> Survey:
     devices = tuple(map(_device, library.query_devices()))
     if with_rates:
         devices = tuple(replace(device, rates_hz=rates_of(device)) for device in devices)
-    return Survey(host_apis, devices, tuple(_missing(library, host_apis, devices)))
+    servers = sound_servers(any("JACK" in api.name for api in host_apis))
+    return Survey(host_apis, devices, tuple(_missing(library, host_apis, devices)), tuple(servers))
 
 
 def start_anew(name: str) -> Any:

@@ -9,25 +9,52 @@ NO_MODULE = "The JACK backend needs the package JACK-Client. Install it: pip ins
 
 
 def server_name() -> str:
-    """Which of several servers is meant."""
+    """Which of several JACK servers is meant."""
     return os.environ.get("JACK_DEFAULT_SERVER", "default")
 
 
 def pipewire_runs() -> bool:
-    """Whether PipeWire answers on this machine, for this user."""
-    folder = os.environ.get("PIPEWIRE_RUNTIME_DIR") or os.environ.get("XDG_RUNTIME_DIR") or ""
-    return bool(folder) and Path(folder, os.environ.get("PIPEWIRE_REMOTE") or "pipewire-0").exists()
+    """Whether PipeWire runs on this machine, for this user."""
+    return _has_socket("PIPEWIRE_RUNTIME_DIR", os.environ.get("PIPEWIRE_REMOTE") or "pipewire-0")
+
+
+def pulseaudio_runs() -> bool:
+    """Whether PulseAudio runs, or PipeWire in its place."""
+    return _has_socket("PULSE_RUNTIME_PATH", "native") or _has_socket("", "pulse/native")
+
+
+def _has_socket(folder: str, name: str) -> bool:
+    place = os.environ.get(folder) or os.environ.get("XDG_RUNTIME_DIR") or ""
+    return bool(place) and Path(place, name).exists()
 
 
 def reaches_pipewire() -> bool:
-    """Whether JACK is PipeWire's for this program, as `pw-jack` has it, or as a system may."""
-    libraries = os.environ.get("LD_LIBRARY_PATH", "")
-    return "pipewire" in libraries
+    """Whether `pw-jack` has made PipeWire the JACK server of this program."""
+    return "pipewire" in os.environ.get("LD_LIBRARY_PATH", "")
 
 
-def no_server() -> str:
-    """That there is no JACK server, and how to get one."""
-    if reaches_pipewire():
+def sound_servers(reaches_jack: bool) -> list[str]:
+    """What the programs of this machine share the sound hardware through, in words.
+
+    Parameters
+    ----------
+    reaches_jack : bool
+        A JACK server answers.
+    """
+    found = []
+    if pipewire_runs():
+        how = "" if reaches_jack and reaches_pipewire() else " (as JACK with pw-jack before the command)"
+        found.append(f"PipeWire{how}")
+    elif pulseaudio_runs():
+        found.append("PulseAudio")
+    if reaches_jack and not reaches_pipewire():
+        found.append(f'JACK "{server_name()}"')
+    return found
+
+
+def no_server(is_pipewire: bool | None = None) -> str:
+    """That there is no JACK server, and how to get one; `is_pipewire`: it would be PipeWire's."""
+    if reaches_pipewire() if is_pipewire is None else is_pipewire:
         return "PipeWire does not answer. Start it: systemctl --user start pipewire wireplumber"
     if pipewire_runs():
         return "JACK: PipeWire runs, and is its own JACK server. Put `pw-jack` before the command to reach it."
