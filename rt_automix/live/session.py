@@ -17,7 +17,6 @@ from rt_automix.engine import memory
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import AutomixError, DeviceError, UserError
 from rt_automix.io.devices.board import Board, clear, timing
-from rt_automix.io.devices.pace import Pace
 from rt_automix.io.devices.stream import Stream
 from rt_automix.io.devices.wiring import FADE_S, Wiring
 from rt_automix.live import keeper
@@ -36,6 +35,10 @@ STALL_S = 1.0
 """A device that calls back no more for this long is lost."""
 
 FIND_AGAIN_S = 0.25
+PACE_S = 0.1
+MOST_TIMES = 10.0
+"""A real device fills its buffers at first; ten times as many samples as there is time for are no buffer's."""
+
 KEEP_S = 0.05
 LEARN_S = 1.0
 CLOSE_LIMIT_S = 2.0
@@ -196,8 +199,9 @@ class Session:
         self._wiring.latency_samples = self.engine.latency_samples
         try:
             stream.start(self._wiring)
+            _check_pace(stream, self._wiring)
         except DeviceError as error:
-            if not self._waits:
+            if not (self._waits and _closed(stream)):
                 raise
             self._enter("waiting", f"Waiting for the device. {error}")
             self._turn(FIND_AGAIN_S)
@@ -216,7 +220,6 @@ class Session:
     def _watch(self, stream: Stream, wiring: Wiring) -> None:
         """Until the end, or until the device calls back no more."""
         callbacks, moved_at = wiring.callbacks, time.monotonic()
-        pace = Pace(stream.sample_rate_hz) if stream.links is None else None  # a JACK server may run free
         while not self._stopping:
             text = f"Playing through {stream.description} at {stream.sample_rate_hz} Hz."
             self._enter("playing", f"{text} {stream.note}".rstrip())
@@ -229,8 +232,6 @@ class Session:
                 callbacks, moved_at = wiring.callbacks, now
             if now - moved_at > STALL_S or not stream.is_alive:
                 return
-            if pace is not None:
-                pace.check(stream.description, wiring.samples, now)
 
     def _fade_out(self) -> None:
         assert self._wiring is not None
@@ -331,6 +332,23 @@ def open_stream(setup: Setup) -> Stream:
     from rt_automix.io.devices.portaudio import PortAudioStream
 
     return PortAudioStream(setup.config.audio, setup.links)
+
+
+def _check_pace(stream: Stream, wiring: Wiring) -> None:
+    """Refuse a device that takes whatever it is given: it has no clock, and nobody hears it.
+
+    On JACK all devices have the server's clock, which may be told to run free.
+    """
+    if stream.links is not None:
+        return
+    began_samples, began = wiring.samples, time.monotonic()
+    time.sleep(PACE_S)
+    times = (wiring.samples - began_samples) / (stream.sample_rate_hz * (time.monotonic() - began))
+    if times > MOST_TIMES:
+        raise DeviceError(
+            f"{stream.description} plays nothing: it takes {times:.0f} times as many samples as can be heard, as a "
+            "null device does. Choose another with --device; `rt-automix devices` lists them."
+        )
 
 
 def _closed(stream: Stream) -> bool:

@@ -93,8 +93,10 @@ def test_what_comes_out_is_the_engine_to_the_bit_one_period_late(period, backend
     assert np.array_equal(came_in[:, start : start + played.shape[1]], played)
     ours = expected[:, start : start + heard.shape[1] - period]
     assert np.array_equal(heard[:, period:], ours)
-    # The period is JACK's, for what goes round in a circle; between other programs ours adds only its own.
-    assert status["latency_samples"] == status["engine_latency_samples"] == limiter.LATENCY_SAMPLES
+    assert status["engine_latency_samples"] == limiter.LATENCY_SAMPLES
+    assert (
+        status["latency_samples"] == limiter.LATENCY_SAMPLES + period
+    )  # which the output port adds, as the server says
 
 
 @pytest.mark.parametrize("direct", [False, True])
@@ -114,8 +116,9 @@ def test_the_round_trip_is_what_is_shown(direct, tmp_path):
             probe.close()
             shown = run.status
     arrived = int(np.abs(heard[0]).argmax())
-    assert arrived - 16_000 == 64 + shown["latency_samples"]  # JACK's period, for what goes round in a circle
-    assert shown["latency_samples"] == shown["engine_latency_samples"] == (0 if direct else limiter.LATENCY_SAMPLES)
+    # A period is what JACK adds for what goes round in a circle, and what its output port adds.
+    assert arrived - 16_000 == 64 + shown["engine_latency_samples"] == shown["latency_samples"]
+    assert shown["engine_latency_samples"] == (0 if direct else limiter.LATENCY_SAMPLES)
     assert shown["latency_ms"] == pytest.approx(1e3 * shown["latency_samples"] / RATE_HZ)
 
 

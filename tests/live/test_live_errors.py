@@ -25,6 +25,14 @@ def live(*arguments, environment=None):
     return done.returncode, done.stderr.strip()
 
 
+def test_a_null_device_is_known_by_its_pace(tmp_path):
+    config = tmp_path / "asound.conf"
+    config.write_text("pcm.!default { type null }\nctl.!default { type null }\n")
+    environment = {**NOBODY, "ALSA_CONFIG_PATH": str(config)}
+    code, said = live("--state", tmp_path / "state.json", environment=environment)
+    assert code == 1 and "plays nothing" in said and "times as many samples" in said
+
+
 @pytest.fixture(scope="module")
 def server():
     with jack_server(256) as running:

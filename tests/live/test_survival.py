@@ -203,7 +203,7 @@ def test_a_full_disk_costs_the_take_and_nothing_else(tmp_path):
                     failed_at = probe.position
                     time.sleep(1.0)
                     heard = probe.heard[:, failed_at : probe.position].copy()
-                late = server.period + run.status["latency_samples"]  # round in a circle is a period more
+                late = server.period + run.status["engine_latency_samples"]  # round in a circle is a period more
             assert run.process.returncode == 0
             assert heard.shape[1] > RATE_HZ // 4
             expected = probe.played[:, failed_at - late : failed_at - late + heard.shape[1]]
