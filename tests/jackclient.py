@@ -76,6 +76,7 @@ class Other:
 
 def _run(name: str) -> None:
     import ctypes
+    import errno
 
     import jack
     import numpy as np
@@ -108,7 +109,7 @@ def _run(name: str) -> None:
                 try:
                     client.connect(port, ins[k])
                 except jack.JackErrorCode as error:
-                    answer &= error.code == 17  # joined already
+                    answer &= error.code == errno.EEXIST
                 except jack.JackError:
                     answer = False
         elif "latency" in asked:

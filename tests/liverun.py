@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -164,9 +165,20 @@ class Probe:
         client, (sinks, sources) = self._client, self._theirs()
         for k in range(2):
             for other in client.get_all_connections(sinks[k]):
-                client.disconnect(other, sinks[k])
-            client.connect(self._outs[k], sinks[k])
-            client.connect(sources[k], self._ins[k])
+                if other.name != self._outs[k].name:
+                    client.disconnect(other, sinks[k])
+            self._join(self._outs[k], sinks[k])
+            self._join(sources[k], self._ins[k])
+
+    def _join(self, source: Any, sink: Any) -> None:
+        """Join two ports, unless the program that remembers this probe has done so."""
+        import jack
+
+        try:
+            self._client.connect(source, sink)
+        except jack.JackErrorCode as error:
+            if error.code != errno.EEXIST:
+                raise
 
     def is_connected(self) -> bool:
         """Whether anything is joined to our ports."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import time
 from typing import Any
@@ -172,7 +173,7 @@ class Server:
         try:
             action(*((other, own) if link[0].startswith("in") else (own, other)))
         except self._jack.JackError as error:
-            return getattr(error, "code", 0) == 17  # EEXIST: somebody else was quicker
+            return getattr(error, "code", 0) == errno.EEXIST  # somebody else was quicker
         return True
 
     # Time -------------------------------------------------------------------------------------------
