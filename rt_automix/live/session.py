@@ -291,7 +291,6 @@ class Session:
         device_samples = stream.device_latency_samples if stream else None
         device_samples = time_spent.block_samples if device_samples is None else device_samples
         latency_samples = device_samples + engine.latency_samples
-        links = stream.links if stream else None
         return {
             "state": self._state,
             "text": self._said,
@@ -300,7 +299,7 @@ class Session:
             "latency_samples": latency_samples,
             "latency_ms": 1e3 * latency_samples / rate_hz,
             "engine_latency_samples": engine.latency_samples,
-            "links": None if links is None else sorted(links),
+            "links": sorted(stream.joined) if stream else [],
             "timing": asdict(time_spent),
             "bridge": stream.bridging if stream else None,
             "meters": asdict(engine.meters()),

@@ -32,6 +32,7 @@ class FileStream:
     out_channels: tuple[int, ...] = (0, 1)
 
     links = None
+    joined = ()
     note = ""
 
     def __init__(self, path: Path, selection: Audio) -> None:

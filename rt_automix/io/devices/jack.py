@@ -79,6 +79,11 @@ class JackStream:
         return self._patchbay.links
 
     @property
+    def joined(self) -> Collection[Link]:
+        """What of that is joined now."""
+        return self._patchbay.joined
+
+    @property
     def note(self) -> str:
         """That something is not connected."""
         return self._patchbay.note

@@ -67,6 +67,11 @@ class Patchbay:
         return frozenset(self._patching.links)
 
     @property
+    def joined(self) -> frozenset[Link]:
+        """What is joined now."""
+        return frozenset(self._patching.joined)
+
+    @property
     def latency_samples(self) -> int:
         """What lies outside, from in to out."""
         return self._server.latency_samples(self._client, self._own)

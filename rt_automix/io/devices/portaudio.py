@@ -151,6 +151,11 @@ class PortAudioStream:
         return self._patchbay.links if self._patchbay is not None else None
 
     @property
+    def joined(self) -> Collection[Link]:
+        """What of that is joined now."""
+        return self._patchbay.joined if self._patchbay is not None else ()
+
+    @property
     def note(self) -> str:
         """That something is not connected."""
         return self._patchbay.note if self._patchbay is not None else ""

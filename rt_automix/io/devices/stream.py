@@ -36,6 +36,10 @@ class Stream(Protocol):
         """What our ports are joined to, or are to be; None where there are none to join."""
 
     @property
+    def joined(self) -> Collection[Link]:
+        """What of that is joined now."""
+
+    @property
     def note(self) -> str:
         """What the user should know of a stream that runs, such as that nothing is connected."""
 
