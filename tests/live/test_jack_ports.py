@@ -6,6 +6,7 @@ import signal
 import time
 
 import pytest
+import soundfile
 from jackclient import Other
 from jackserver import jack_server, needs_jack
 from liverun import LiveRun, kill
@@ -112,6 +113,26 @@ def test_the_latency_is_that_of_the_whole_way(server, backend, tmp_path):
             while player.latency("player:out_1")["playback"] != [playback + 64] * 2:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
+
+
+@both_back_ends
+def test_a_server_that_returns_at_another_rate_is_followed(server, backend, tmp_path):
+    options = ["--backend", backend, "--record", str(tmp_path / "take.flac")]
+    with LiveRun(server, tmp_path / "state.json", *options) as run:
+        run.wait_until_playing()
+        run.wait_for(lambda run: run.status["takes"] and run.status["takes"][0]["seconds"] > 1.0, LIMIT_S)
+        links = server.links()
+        server.stop()
+        server.rate_hz = 44_100
+        server.start()
+        run.wait_for(lambda run: "at 44100 Hz" in run.texts("state")[-1], LIMIT_S)
+        linked(server, links)
+        run.wait_for(
+            lambda run: run.status["takes"][0]["seconds"] > 1.0 and run.status["sample_rate_hz"] == 44_100, LIMIT_S
+        )
+        time.sleep(1.0)
+    takes = sorted(tmp_path.glob("take*.flac"), key=lambda path: path.stat().st_mtime)
+    assert [soundfile.info(path).samplerate for path in takes] == [48_000, 44_100]
 
 
 def test_xruns_are_counted(tmp_path):

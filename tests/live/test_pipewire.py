@@ -314,3 +314,18 @@ def test_a_rate_that_is_not_ours_is_named(server, backend, tmp_path):
         assert "does not open at" not in run.texts("state")[-1]
         server.rate(48_000)
         told(run, "Playing", "48000 Hz")
+
+
+@both_back_ends
+def test_a_second_start_is_noticed(server, backend, tmp_path):
+    """Where PipeWire itself would let two clients have one name."""
+    with LiveRun(server, tmp_path / "state.json", "--backend", backend) as run:
+        run.wait_until_playing()
+        links = server.links()
+        with LiveRun(server, tmp_path / "other.json", "--backend", backend) as second:
+            second.process.wait(90.0)
+        assert second.process.returncode == 1 and "--name rt_automix-2" in second.process.stderr.read()
+        assert server.links() == links
+        with LiveRun(server, tmp_path / "other.json", "--backend", backend, "--name", "rt_automix-2") as second:
+            second.wait_until_playing()
+            assert any(source.startswith("rt_automix-2:") for source, _ in server.links())

@@ -62,7 +62,7 @@ class JackStream:
         """
         server = self._server
         self._wiring, self._told_samples = wiring, wiring.latency_samples
-        server.activate(wiring, server.register(_INS, _OUTS))
+        server.activate(wiring, _INS, _OUTS)
         self._patchbay = Patchbay(server, server.name, _INS + _OUTS, self._links, self.selection.connect)
         self._patchbay.tend(0.0)
 

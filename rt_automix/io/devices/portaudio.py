@@ -81,9 +81,9 @@ class PortAudioStream:
         """
         self._wiring = wiring  # callbacks read it as long as the streams live
         library = sound_library()
-        if self._is_patched:
-            self._server = self._beside()
         try:
+            if self._is_patched:
+                self._server = self._beside()
             self._streams = self._two(library, wiring) if self._is_bridged else [self._one(library, wiring)]
             for stream in self._streams:
                 stream.start()

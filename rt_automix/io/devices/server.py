@@ -109,15 +109,6 @@ class Server:
 
     # Ports ------------------------------------------------------------------------------------------
 
-    def register(self, ins: tuple[str, ...], outs: tuple[str, ...]) -> list[int]:
-        """Make ports of our own; where each lies, for the callback."""
-        made = [self._client.inports.register(name) for name in ins]
-        made += [self._client.outports.register(name) for name in outs]
-        return [self._address(port) for port in made]
-
-    def _address(self, port: Any) -> int:
-        return int(self._jack._ffi.cast("intptr_t", port._ptr))
-
     def ports(self) -> list[Port]:
         """Everybody else's audio ports, in the server's order."""
         found = self._client.get_ports(is_audio=True)
@@ -201,8 +192,8 @@ class Server:
 
     # Life -------------------------------------------------------------------------------------------
 
-    def activate(self, wiring: Wiring, plays: list[int] | None = None) -> None:
-        """Begin: with callbacks that play through these ports of ours, or only to be told of others' ports.
+    def activate(self, wiring: Wiring, ins: tuple[str, ...] = (), outs: tuple[str, ...] = ()) -> None:
+        """Begin: with callbacks that play through ports of ours, or only to be told of others' ports.
 
         Raises
         ------
@@ -212,14 +203,18 @@ class Server:
         self._wiring = wiring  # callbacks read it as long as the client lives
         self._seen = wiring.registered(0)[0]
         wanted: dict[str, Any] = {"port_registration": callbacks.jack_registration_callback}
-        if plays is not None:
-            wiring.plug([self._function(name) for name in callbacks.JACK_FUNCTIONS], plays)
+        if outs:
             wanted |= {
                 "process": callbacks.jack_callback,
                 "xrun": callbacks.jack_xrun_callback,
                 "latency": callbacks.jack_latency_callback,
             }
         try:
+            ports = [self._client.inports.register(name) for name in ins]
+            ports += [self._client.outports.register(name) for name in outs]
+            if outs:
+                places = [int(self._jack._ffi.cast("intptr_t", port._ptr)) for port in ports]
+                wiring.plug([self._function(name) for name in callbacks.JACK_FUNCTIONS], places)
             for name, callback in wanted.items():
                 self._set(name, address_of(callback), wiring.address)
             self._client.activate()
