@@ -104,7 +104,7 @@ def measure_path(period_samples: int, backend: str, lookahead: bool) -> dict[str
         time.sleep(SETTLE_S)
         recording.goes = True
         program.wait_for(lambda status: recording.is_full)
-        shown = program.status["latency_samples"]
+        shown = period_samples + program.status["engine_latency_samples"]  # JACK adds a period round a circle
     heard = np.flatnonzero(recording.heard[0] > 0.5 * CLICK_LIN)
     sent = np.flatnonzero(played[0])
     delays = (heard - sent).tolist() if len(heard) == len(sent) else []

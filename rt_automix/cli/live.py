@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rt_automix.live.setup import Setup
 
 DEFAULT_NAME = "rt_automix"
+MOST_NAME = 40
 
 STEP_S = 0.05
 """How often the parent looks after its child, and the view is renewed."""
@@ -150,6 +151,9 @@ def _config(options: dict[str, Any]) -> Config:
         limiter__ceiling_dbtp=options["ceiling_dbtp"],
         **{f"audio__{name}": options[name] for name in _AUDIO},
     )
+    name = config.audio.name
+    if len(name) > MOST_NAME or not re.fullmatch(r"[\w.+-]+( [\w.+-]+)*", name):
+        raise ConfigError(f'audio.name = "{name}" cannot be used. Use up to {MOST_NAME} letters, digits, ., + and -.')
     if config.audio.backend == "jack" and importlib.util.find_spec("jack") is None:
         from rt_automix.io.devices.system import NO_MODULE
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from rt_automix.errors import UserError
 
 REPLACE_LIMIT_S = 10.0
-"""How long the other session may take to end, with its fade and its last words."""
+"""How long the other session may take to end, with its fade and its last words, before it is killed."""
 
 _FAR = 1 << 30  # Windows locks a byte and keeps others from reading it: one that nobody reads
 
@@ -61,13 +61,15 @@ def _make_way(descriptor: int, state: Path, replace: bool) -> None:
             f"A session runs already (process {owner or 'unknown'}) and keeps its state in {state}. Give this one "
             "a name of its own, and with it a state: --name SECOND (and --state FILE). Or end the other: --replace."
         )
-    until = time.monotonic() + REPLACE_LIMIT_S
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(int(owner), signal.SIGTERM)
-    while not _take(descriptor):
-        if time.monotonic() > until:
-            raise UserError(f"The other session (process {owner}) does not end. End it by hand: kill -9 {owner}")
-        time.sleep(0.05)
+    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(owner), number)
+        until = time.monotonic() + REPLACE_LIMIT_S
+        while time.monotonic() < until:
+            if _take(descriptor):
+                return
+            time.sleep(0.05)
+    raise UserError(f"The session of process {owner} does not end, and keeps {state}. End it by hand.")
 
 
 if sys.platform == "win32":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sys
 import threading
 import time
 from collections import deque
@@ -70,7 +71,7 @@ class Recorder:
         self._rate_hz, self._channels, self._bits = sample_rate_hz, channels, bits
         self._tell = on_event
         self._pads: deque[tuple[int, int]] = deque()
-        self._done = 0
+        self._done, self._last = 0, sys.maxsize
         self._gap_samples = self._dropped_samples = 0
         self._state, self._reason = "stopped", ""
         self._take: Take | None = None
@@ -113,8 +114,10 @@ class Recorder:
         """
         self._pads.append((self._count() if at_sample is None else at_sample, round(seconds * self._rate_hz)))
 
-    def close(self, limit_s: float = CLOSE_S) -> None:
-        """Write what the ring still holds and end the file; gives up on a disk that hangs."""
+    def close(self, limit_s: float = CLOSE_S, until_sample: int | None = None) -> None:
+        """Write what the ring still holds, or up to a sample, and end the file; gives up on a disk that hangs."""
+        if until_sample is not None:
+            self._last = until_sample
         self._ending.set()
         if not self._thread.is_alive():
             return
@@ -131,10 +134,10 @@ class Recorder:
         try:
             ended = False
             while not ended:
-                until = self._count()
+                until = min(self._count(), self._last)
                 ended = self._ending.wait(TURN_S)
                 self._follow(take, until)
-            until = self._count()
+            until = min(self._count(), self._last)
             time.sleep(TURN_S / 10)  # so that what was counted is visible
             self._follow(take, until)
             self._report_gap()

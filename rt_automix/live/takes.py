@@ -69,7 +69,7 @@ class Takes:
         self._ended_at_ns = at_ns + round(int(stats[BLOCK_SAMPLES]) * 1e9 / sample_rate_hz)
 
     def _start(self, sample_rate_hz: int, since_sample: int) -> None:
-        self.close()
+        self.close(since_sample if self._rate_hz else None)  # what is of another rate goes into another file
         self._rate_hz = sample_rate_hz
         for side, path in self._paths.items():
             self._open(side, path, since_sample)
@@ -89,8 +89,8 @@ class Takes:
         running = [{"side": _NAMES[side], **recorder.status()} for side, recorder in self._recorders.items()]
         return running + self._ended
 
-    def close(self) -> None:
-        """End the recordings; each within its own limit."""
+    def close(self, until_sample: int | None = None) -> None:
+        """End the recordings, at a sample if it is said; each within its own limit."""
         for recorder in self._recorders.values():
-            recorder.close()
+            recorder.close(until_sample=until_sample)
         self._recorders = {}

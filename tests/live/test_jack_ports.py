@@ -175,3 +175,7 @@ def test_a_second_start_says_so(server, backend, tmp_path):
         with LiveRun(server, state, *options) as fourth:  # a crash leaves no lock behind, and no client
             fourth.wait_until_playing()
             linked(server, links)
+            fourth.process.send_signal(signal.SIGSTOP)
+            with LiveRun(server, state, *options, "--replace") as fifth:  # one that hangs is replaced, too
+                fifth.wait_until_playing()
+                linked(server, links)

@@ -51,6 +51,7 @@ def server():
         (["--rate", "22050"], 2, ["22050", "[44100, 96000]"]),
         (["--rate", "44100", "--backend", "jack"], 2, ["44100", "48000"]),
         (["--in-channels", "5", "--backend", "jack"], 2, ["5", "1 to 2"]),
+        (["--name", "a:b"], 2, ["a:b", "letters"]),
         (["--amount", "1.5"], 2, ["master.amount = 1.5", "[0.0, 1.0]"]),
         (["--profile", "balancd"], 2, ['mean "balanced"?']),
         (["--profile", "balanced", "--reference", "x.wav"], 2, ["--reference"]),
