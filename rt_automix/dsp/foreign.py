@@ -53,18 +53,6 @@ if COMPILES:
 
         return types.int64(types.int64, types.int64, types.int64), codegen
 
-    @intrinsic
-    def call_with_range(typing_context, function, port, mode, place):
-        """Call C's `void function(void *port, int32_t mode, void *place)`, all addresses as int64."""
-
-        def codegen(context, builder, signature, arguments):
-            kind = ir.FunctionType(ir.VoidType(), [ir.IntType(64), ir.IntType(32), ir.IntType(64)])
-            pointer = builder.inttoptr(arguments[0], kind.as_pointer())
-            builder.call(pointer, arguments[1:])
-            return context.get_dummy_value()
-
-        return types.void(types.int64, types.int64, types.int32, types.int64), codegen
-
 else:
     # Plain Python for reading and testing.
     import ctypes
@@ -89,7 +77,3 @@ else:
     def call_for_pointer(function, argument, count):
         """Call C's `void *function(void *argument, uint32_t count)`, all addresses as int64."""
         return ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32)(function)(argument, count)
-
-    def call_with_range(function, port, mode, place):
-        """Call C's `void function(void *port, int32_t mode, void *place)`, all addresses as int64."""
-        ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p)(function)(port, mode, place)

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 
 from rt_automix.dsp import atomics, bridge
-from rt_automix.dsp.foreign import call_for_pointer, call_with_range, float32_at, float64_at, int64_at
+from rt_automix.dsp.foreign import call_for_pointer, float32_at, float64_at, int64_at
 from rt_automix.dsp.jit import kernel
 from rt_automix.engine import layout as at
 from rt_automix.io.devices.board import STATS_SIZE, TAKE_SIZE, XRUNS
@@ -28,18 +28,15 @@ from rt_automix.io.devices.edge import (
     W_F64,
     W_FADE,
     W_GET_BUFFER,
-    W_GET_RANGE,
     W_I64,
     W_IN_CHANNELS,
-    W_LATENCY,
+    W_LATENCIES,
     W_NUMBERS,
     W_OUT_CHANNELS,
     W_OUT_RIGHT,
     W_PORTS,
-    W_RANGE,
     W_REGISTERED,
     W_SCRATCH,
-    W_SET_RANGE,
     W_STATS,
     W_TAKES,
     W_XRUNS,
@@ -61,9 +58,6 @@ PORTAUDIO = f"int32(int64, int64, {_ULONG}, int64, {_ULONG}, int64)"
 
 JACK = "int32(uint32, int64)"
 """JackProcessCallback: frames, user data."""
-
-JACK_FUNCTIONS = ("jack_port_get_buffer", "jack_port_get_latency_range", "jack_port_set_latency_range")
-"""What the callbacks call of JACK's, in the order of their places in the wiring."""
 
 
 @kernel(PORTAUDIO, door=True)
@@ -188,18 +182,9 @@ def jack_registration_callback(number, comes, user):
 
 @kernel("void(int32, int64)", door=True)
 def jack_latency_callback(mode, user):
-    """JackLatencyCallback: what goes out is as late as what comes in, and the engine's latency more; and back.
+    """JackLatencyCallback: notes that somebody's latency has changed; ours is told later, by another thread.
 
-    Of capture (mode 0) it is told from the inputs on, of playback (1) from the outputs back.
+    JACK wants it told in here. PipeWire 0.3.65 stops for good at that, now and then, when the block size changes.
     """
     wiring = int64_at(user, WIRING_SIZE)
-    slot = user + 8 * W_RANGE  # a range is two uint32, the least and the most
-    known, told = (W_PORTS, W_PORTS + 2) if mode == 0 else (W_PORTS + 2, W_PORTS)
-    least, most = np.int64(0xFFFFFFFF), np.int64(0)
-    for k in range(2):
-        call_with_range(wiring[W_GET_RANGE], wiring[known + k], mode, slot)
-        least = min(least, wiring[W_RANGE] & 0xFFFFFFFF)
-        most = max(most, wiring[W_RANGE] >> 32)
-    for k in range(2):
-        wiring[W_RANGE] = (most + wiring[W_LATENCY]) << 32 | (least + wiring[W_LATENCY])
-        call_with_range(wiring[W_SET_RANGE], wiring[told + k], mode, slot)
+    atomics.store_release(wiring, W_LATENCIES, wiring[W_LATENCIES] + 1)

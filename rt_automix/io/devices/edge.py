@@ -59,10 +59,8 @@ SCRATCH_SIZE = 2 * PIECE_SAMPLES
     W_OUT_LEFT,
     W_OUT_RIGHT,
     W_GET_BUFFER,
-    W_GET_RANGE,
-    W_SET_RANGE,
-    W_RANGE,
     W_LATENCY,
+    W_LATENCIES,
     W_XRUNS,
     W_XRUNS_TOLD,
     W_REGISTERED,
@@ -74,7 +72,7 @@ SCRATCH_SIZE = 2 * PIECE_SAMPLES
     W_CAPTURED,
     W_CAPTURE_CLOCK,
     W_PORTS,
-) = range(29)
+) = range(27)
 W_NUMBERS = W_PORTS + 4
 REGISTERED_KEPT = 256
 """So many numbers of ports that others registered are kept."""

@@ -8,7 +8,7 @@ from rt_automix.config import Audio
 from rt_automix.errors import AutomixError, DeviceChoiceError, DeviceError
 from rt_automix.io.devices.choice import RATES_HZ, listed
 from rt_automix.io.devices.patchbay import Patchbay
-from rt_automix.io.devices.ports import Link, choose_ports, joined_in_pairs
+from rt_automix.io.devices.ports import Link, choose_ports, joined_in_pairs, makes_circle
 from rt_automix.io.devices.server import Server
 from rt_automix.io.devices.wiring import Wiring
 
@@ -61,7 +61,7 @@ class JackStream:
         Thread: main. Allocates: yes.
         """
         server = self._server
-        self._wiring, self._told_samples = wiring, wiring.latency_samples
+        self._wiring, self._told = wiring, (-1, -1)
         server.activate(wiring, _INS, _OUTS)
         self._patchbay = Patchbay(server, server.name, _INS + _OUTS, self._links, self.selection.connect)
         self._patchbay.tend(0.0)
@@ -69,9 +69,10 @@ class JackStream:
     def tend(self, now: float) -> None:
         """Keep the ports joined, and the server informed."""
         self._patchbay.tend(now)
-        if self._wiring.latency_samples != self._told_samples:
-            self._told_samples = self._wiring.latency_samples
-            self._server.recompute_latencies()
+        latencies = self._wiring.latencies, self._wiring.latency_samples
+        if latencies != self._told and not makes_circle(self._patchbay.joined, _INS, _OUTS):
+            self._told = latencies
+            self._server.tell_latency(_INS, _OUTS, self._wiring.latency_samples)
 
     @property
     def links(self) -> Collection[Link]:

@@ -7,12 +7,14 @@ ports have not. Their names do: `capture_` and `playback_` are devices, `monitor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from rt_automix.config import Audio
 from rt_automix.errors import DeviceChoiceError
 from rt_automix.io.devices.choice import channel_indices, check_feedback
+
+_DEVICES = ("capture_", "playback_", "monitor_", "input_")
 
 Link = tuple[str, str]
 """One of our ports by its short name, such as "in_1", and the whole name of the one that it is joined to."""
@@ -100,6 +102,16 @@ def _named(there: list[Port], word: str, wanted: str) -> list[Port]:
     if clients:
         raise DeviceChoiceError(f'"{wanted}": {len(clients)} are called so: {listed}. Give more of the name.')
     raise DeviceChoiceError(f'"{wanted}": nothing of that name has {word}put ports. There are: {listed}.')
+
+
+def makes_circle(joined: Collection[Link], ins: Sequence[str], outs: Sequence[str]) -> bool:
+    """Whether a program hears us and is heard by us: then each latency that is told makes the next one longer."""
+
+    def programs(own: Sequence[str]) -> set[str]:
+        others = [name.rpartition(":") for port, name in joined if port in own]
+        return {client for client, _, short in others if not short.startswith(_DEVICES)}
+
+    return bool(programs(ins) & programs(outs))
 
 
 def joined_in_pairs(ins: Sequence[str], outs: Sequence[str], sources: Sequence[str], sinks: Sequence[str]) -> set[Link]:

@@ -18,6 +18,9 @@ from rt_automix.io.devices.wiring import Wiring
 
 _CAPTURE, _PLAYBACK = 0, 1
 
+_MOST_SAMPLES = 1 << 15
+"""No way is longer: what JACK says beyond that has been round a circle of programs."""
+
 _LEAVING_S = 2.0
 _ASK_AGAIN_S = 0.1
 """A client that was killed keeps its name for a moment."""
@@ -177,18 +180,29 @@ class Server:
             worst[side] = max(worst[side], self._range(f"{client}:{name}", side)[1])
         return sum(worst)
 
-    def _range(self, name: str, mode: int) -> tuple[int, int]:
-        library, ffi = self._jack._lib, self._jack._ffi
-        port = library.jack_port_by_name(self._client._ptr, name.encode())
-        found = (ctypes.c_uint32 * 2)()
-        if port != ffi.NULL:
-            address = int(ffi.cast("intptr_t", port))
-            self._call("jack_port_get_latency_range", ctypes.c_void_p(address), mode, ctypes.byref(found))
+    def tell_latency(self, ins: tuple[str, ...], outs: tuple[str, ...], own_samples: int) -> None:
+        """Have what goes out be as late as what comes in and our latency more, for those behind us; and back."""
+        has_changed = False
+        for side, known, told in ((_CAPTURE, ins, outs), (_PLAYBACK, outs, ins)):
+            ranges = [self._range(f"{self.name}:{name}", side) for name in known]
+            least, most = min(low for low, _ in ranges), max(high for _, high in ranges)
+            wanted = min(least + own_samples, _MOST_SAMPLES), min(most + own_samples, _MOST_SAMPLES)
+            for name in (f"{self.name}:{name}" for name in told):
+                if self._range(name, side) != wanted:
+                    self._call("jack_port_set_latency_range", self._port(name), side, (ctypes.c_uint32 * 2)(*wanted))
+                    has_changed = True
+        if has_changed:
+            self._call("jack_recompute_total_latencies", self._pointer)
+
+    def _range(self, name: str, side: int) -> tuple[int, int]:
+        found, port = (ctypes.c_uint32 * 2)(), self._port(name)
+        if port:
+            self._call("jack_port_get_latency_range", port, side, found)
         return found[0], found[1]
 
-    def recompute_latencies(self) -> None:
-        """Have everybody told that ours has changed."""
-        self._call("jack_recompute_total_latencies", self._pointer)
+    def _port(self, name: str) -> ctypes.c_void_p:
+        port = self._jack._lib.jack_port_by_name(self._client._ptr, name.encode())
+        return ctypes.c_void_p(int(self._jack._ffi.cast("intptr_t", port)))
 
     # Life -------------------------------------------------------------------------------------------
 
@@ -214,7 +228,7 @@ class Server:
             ports += [self._client.outports.register(name) for name in outs]
             if outs:
                 places = [int(self._jack._ffi.cast("intptr_t", port._ptr)) for port in ports]
-                wiring.plug([self._function(name) for name in callbacks.JACK_FUNCTIONS], places)
+                wiring.plug(self._function("jack_port_get_buffer"), places)
             for name, callback in wanted.items():
                 self._set(name, address_of(callback), wiring.address)
             self._client.activate()

@@ -63,10 +63,15 @@ class Wiring:
         """What the callback gets as user data."""
         return int(self._wiring.ctypes.data)
 
-    def plug(self, functions: Sequence[int], ports: Sequence[int]) -> None:
-        """Note where JACK's functions are, and a client's ports: in left, in right, out left, out right."""
-        self._wiring[edge.W_GET_BUFFER : edge.W_GET_BUFFER + len(functions)] = functions
+    def plug(self, get_buffer: int, ports: Sequence[int]) -> None:
+        """Note where `jack_port_get_buffer` is, and a client's ports: in left, in right, out left, out right."""
+        self._wiring[edge.W_GET_BUFFER] = get_buffer
         self._wiring[edge.W_PORTS : edge.W_PORTS + 4] = ports
+
+    @property
+    def latencies(self) -> int:
+        """How often JACK has said that latencies have changed."""
+        return int(self._wiring[edge.W_LATENCIES])
 
     @property
     def latency_samples(self) -> int:

@@ -7,7 +7,7 @@ import pytest
 from rt_automix.config import Audio
 from rt_automix.errors import DeviceChoiceError
 from rt_automix.io.devices.patching import GRACE_S, Patching
-from rt_automix.io.devices.ports import Port, choose_ports, joined_in_pairs
+from rt_automix.io.devices.ports import Port, choose_ports, joined_in_pairs, makes_circle
 
 
 def ports(client, *names, physical=()):
@@ -73,6 +73,19 @@ def test_what_cannot_be_joined_is_said(there, asked, words):
 def test_one_source_goes_to_both_sides():
     links = joined_in_pairs(["in_1", "in_2"], ["out_1", "out_2"], ["a:1"], ["b:1", "b:2"])
     assert links == {("in_1", "a:1"), ("in_2", "a:1"), ("out_1", "b:1"), ("out_2", "b:2")}
+
+
+@pytest.mark.parametrize(
+    ("joined", "is_circle"),
+    [
+        ({("in_1", "system:capture_1"), ("out_1", "system:playback_1")}, False),
+        ({("in_1", "mpv:out"), ("out_1", "reaper:in")}, False),
+        ({("in_1", "reaper:out"), ("out_2", "reaper:in"), ("out_1", "system:playback_1")}, True),
+        ({("in_1", "rt_automix:out_1"), ("out_1", "rt_automix:in_1")}, True),
+    ],
+)
+def test_a_circle_of_programs_is_seen(joined, is_circle):
+    assert makes_circle(joined, ("in_1", "in_2"), ("out_1", "out_2")) is is_circle
 
 
 LEFT, RIGHT = ("out_1", "Hall:playback_FL"), ("out_2", "Hall:playback_FR")
