@@ -213,7 +213,8 @@ def test_the_rate_changes_and_a_take_goes_on_in_a_new_file(server, backend, tmp_
     assert (soundfile.info(first).samplerate, soundfile.info(second).samplerate) == (48_000, 44_100)
     samples, _ = soundfile.read(second)
     tone = np.abs(np.fft.rfft(samples[-22_050:, 0] * np.hanning(22_050)))
-    assert abs(tone.argmax() * 44_100 / 22_050 - TONE_HZ) < 4.0
+    # A block that a busy machine lost smears the tone; at the wrong rate it would be 88 Hz away.
+    assert abs(tone.argmax() * 44_100 / 22_050 - TONE_HZ) < 30.0
 
 
 @both_back_ends
