@@ -14,7 +14,7 @@ from mutagen.flac import FLAC, Picture
 from mutagen.id3 import APIC, ID3, Encoding, Frames
 from mutagen.wave import WAVE
 
-from rt_automix.io.files import containers
+from rt_automix.io.files import riff
 
 # Vorbis comment, ID3v2.4 frame, RIFF INFO chunk.
 _FIELDS = (
@@ -93,7 +93,7 @@ def _read_info(path: Path) -> dict[str, list[str]]:
     with path.open("rb") as handle:
         if handle.read(12)[8:] != b"WAVE":
             return {}
-        lists = [handle.read(length) for name, length in containers.riff_chunks(handle) if name == b"LIST"]
+        lists = [handle.read(length) for name, length in riff.chunks(handle) if name == b"LIST"]
     for chunk in lists:
         at = 4
         while chunk[:4] == b"INFO" and at + 8 <= len(chunk):
