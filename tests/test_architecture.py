@@ -262,8 +262,8 @@ def test_light_modules_start_without_the_heavy_ones(name):
 
 
 LATER = (
-    "aiohttp", "rich.progress", "soxr", "av", "sounddevice", "rtmidi", "tomlkit", "segno", "matplotlib", "onnxruntime", "mutagen",
-    "numba", "numpy.ma", "multiprocessing", "concurrent.futures", "logging", "importlib.metadata",
+    "aiohttp", "av", "rich.progress", "sounddevice", "soxr", "rtmidi", "tomlkit", "segno", "matplotlib", "onnxruntime",
+    "mutagen", "numba", "numpy.ma", "multiprocessing", "concurrent.futures", "logging", "importlib.metadata",
 )  # fmt: skip
 
 

@@ -209,7 +209,7 @@ def _show_remarks(result: RenderResult) -> None:
     """What is worth knowing but stopped nobody."""
     if result.faults:
         terminal.remark(f"{result.source}: {result.faults} samples were not sane audio; silence took their place.")
-    for note in result.suggester_notes:
+    for note in (*result.source_notes, *result.suggester_notes):
         terminal.remark(note)
     if result.tags_note:
         terminal.remark(result.tags_note)

@@ -67,6 +67,7 @@ def _analyze(path: Path, style: Any, progress: settings.Progress) -> dict[str, A
             "sample_rate_hz": reader.sample_rate_hz,
             "channels": reader.channels,
             "duration_s": reader.duration_s,
+            "notes": list(reader.notes),
         }
     heard = listener.statistics
     distances: dict[str, float | None] = dict.fromkeys(("tone_rms_db", "side_mid_db", "dynamics_db"))
@@ -91,6 +92,8 @@ def _show(found: list[dict[str, Any]], style_name: str) -> None:
         row += ["" if value is None else f"{value:+.1f}" for value in figures["from_profile"].values()]
         rows.append(row)
     terminal.show_table("", head, rows)
+    for note in (note for figures in found for note in figures["notes"]):
+        terminal.remark(note)
 
 
 @click.group()

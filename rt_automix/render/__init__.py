@@ -130,6 +130,7 @@ def render(
         faults=samples.faults,
         analysis_gaps=engine.analysis_gaps,
         tags_note=writer.tags_note,
+        source_notes=reader.notes,
         missed="" if plan is None else plan.missed,
     )
 

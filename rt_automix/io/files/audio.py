@@ -179,11 +179,8 @@ def _open_decoder(path: Path, container: Container) -> Decoder:
 
 
 def _not_audio(path: Path) -> AudioFileError:
-    more = (
-        ""
-        if foreign.is_possible()
-        else '; others where ffmpeg is installed, or PyAV (pip install "rt-automix[formats]")'
-    )
+    cure = '; others where ffmpeg is installed, or PyAV: pip install "rt-automix[formats]"'
+    more = "" if foreign.is_possible() else cure
     return AudioFileError(
         f"{path}: not audio that can be read here; WAV, FLAC, AIFF, MP3 and OGG can{more}. "
         f"Convert it: {containers.ffmpeg(path, 'converted.wav')}."

@@ -109,16 +109,14 @@ def _blocks(part: Any, md5: bytes, block_samples: int) -> Iterator[Block]:
     bits = {"PCM_S8": 8, "PCM_16": 16, "PCM_24": 24}[part.subtype] if md5 else 0
     checksum = hashlib.md5(usedforsecurity=False)
     interleaved = np.empty((block_samples, part.channels), np.int32 if md5 else np.float32)
-    done = 0
+    done, rate_hz = 0, part.samplerate
     while done < part.frames:
         try:
             found = part.read(out=interleaved[: part.frames - done])  # no further: damage behind the end is none
         except RuntimeError as error:
-            raise DecodingError(f"cannot be decoded at {done / part.samplerate:.2f} s ({error})") from error
+            raise DecodingError(f"cannot be decoded at {done / rate_hz:.2f} s ({error})") from error
         if len(found) == 0:
-            raise DecodingError(
-                f"breaks off at {done / part.samplerate:.2f} s of {part.frames / part.samplerate:.2f} s"
-            )
+            raise DecodingError(f"breaks off at {done / rate_hz:.2f} s of {part.frames / rate_hz:.2f} s")
         done += len(found)
         if md5:
             checksum.update(_flac_bytes(found, bits))

@@ -95,7 +95,7 @@ def inspect(handle: BinaryIO) -> Container:
     if not links or not links[-1].has_ended:
         raise Broken(samples / rate_hz)
     if len(kinds) > 1:
-        raise Broken(links[0].granule / sample_rate_hz, samples / sample_rate_hz, "goes on in another format")
+        raise Broken(links[0].granule / rate_hz, samples / rate_hz, "goes on in another format")
     name = _KINDS[links[0].kind]
     if name == "OGG FLAC":
         return Container(name, streams=tuple(Stream(_unwrapped(link)) for link in links))

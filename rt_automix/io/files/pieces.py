@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import tempfile
 from dataclasses import dataclass
 from typing import IO, BinaryIO
@@ -18,13 +20,13 @@ class Stream:
 
     def put_together(self, source: BinaryIO) -> IO[bytes]:
         """A temporary file without a name."""
-        whole = tempfile.TemporaryFile(buffering=0)
+        whole: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115: the caller's to close
         for piece in self.pieces:
-            if isinstance(piece, bytes):
-                whole.write(piece)
-            else:
+            if not isinstance(piece, bytes):
                 source.seek(piece[0])
-                whole.write(source.read(piece[1]))
+                piece = source.read(piece[1])
+            if whole.write(piece) != len(piece):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         whole.seek(0)
         return whole
 

@@ -1,4 +1,4 @@
-"""Rates that the chain is not made for, brought to one that it is; soxr, whose length is exactly round(n * out / in)."""
+"""Rates that the chain is not made for, brought to one that it is. soxr gives exactly round(n * out / in) samples."""
 
 from __future__ import annotations
 
