@@ -105,7 +105,7 @@ class AudioReader:
             self._decoder = Resampled(decoder, self.sample_rate_hz)
             notes.append(f"{path}: resampled from {own_rate_hz} to {self.sample_rate_hz} Hz.")
         self.samples, self.notes = self._decoder.samples, tuple(notes)
-        lossless = container.name in ("WAV", "AIFF", "FLAC", "OGG FLAC")
+        lossless = container.name in ("WAV", "W64", "AIFF", "FLAC", "OGG FLAC")
         self.description = f"{container.name} {decoder.encoding}".strip() if lossless else container.name
 
     @property

@@ -3,7 +3,7 @@
 Measured on the decoder in use: it ends a cut WAV, AIFF, FLAC, MP3 or OGG early and raises nothing. What a
 format promises is therefore held against what is there before a sample is decoded:
 
-- WAV, AIFF: the length of the data chunk against the size of the file (`riff`);
+- WAV, W64, AIFF: the length of the data chunk against the size of the file (`riff`);
 - FLAC: the last frame against the total in STREAMINFO (`flac`); its MD5 is left to the decoder's side;
 - MP3: the chain of frame headers, and the count in a Xing or Info header (`mpeg`). A stream without that
   header promises no length, so only a hole in it can be seen;
@@ -56,15 +56,16 @@ def _inspect(handle: BinaryIO, file_bytes: int) -> Container:
         return riff.inspect_wav(handle, file_bytes, magic[:4])
     if magic[:4] == b"FORM" and magic[8:] in (b"AIFF", b"AIFC"):
         return riff.inspect_aiff(handle, file_bytes)
+    if magic[:4] == b"riff":
+        return riff.inspect_w64(handle, file_bytes)
     if magic[:4] == b"OggS":
         return ogg.inspect(handle)
     start = flac.end_of_id3(handle)
     handle.seek(start)
     head = handle.read(4)
-    if head == b"fLaC":
-        flac.check_end(handle, file_bytes)
-        return Container("FLAC")
     handle.seek(start)
+    if head == b"fLaC":
+        return flac.inspect(handle, file_bytes)
     is_like_mpeg = start > 0 or (head[:1] == b"\xff" and head[1:2] >= b"\xe0") or not head.strip(b"\0")
     found = mpeg.inspect(handle, file_bytes) if is_like_mpeg else None
     return found or Container("", is_foreign=True)

@@ -1,4 +1,7 @@
-"""FLAC (RFC 9639): the last frame against the total in STREAMINFO, which the decoder does not hold against it."""
+"""FLAC (RFC 9639): the last frame against the total in STREAMINFO, which the decoder believes.
+
+Without a total, as programs write it into a pipe, the decoder knows no end: the last frame gives it.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,43 @@ import struct
 from collections.abc import Iterator
 from typing import IO, BinaryIO
 
-from rt_automix.io.files.pieces import Broken
+from rt_automix.io.files.pieces import Broken, Container, Stream
 
 
-def check_end(handle: BinaryIO, file_bytes: int) -> None:
-    """Raise Broken unless the last frame is there; the handle is behind the marker.
+_HEAD_BYTES = 42
+"""The marker, a block's header and STREAMINFO."""
 
-    Thread: main. Allocates: yes.
+_TOTAL_AT = 21
+
+
+def inspect(handle: BinaryIO, file_bytes: int) -> Container:
+    """The container of a FLAC file that begins at the handle's place. Thread: main. Allocates: yes.
+
+    Raises
+    ------
+    Broken
+        The last frame is not there.
     """
-    handle.read(4)
-    block_samples = struct.unpack(">H", handle.read(2))[0]
-    handle.read(8)
-    packed = int.from_bytes(handle.read(8), "big")
-    sample_rate_hz, total = packed >> 44, packed & (1 << 36) - 1
+    start = handle.tell()
+    head = handle.read(_HEAD_BYTES)
+    block_samples = struct.unpack_from(">H", head, 8)[0]
+    packed = int.from_bytes(head[18:26], "big")
+    sample_rate_hz, total = packed >> 44 or 1, packed & (1 << 36) - 1
     handle.seek(max(handle.tell(), file_bytes - (1 << 19)))  # far more than the longest usual frame
-    spans = [span for span in _frames(handle.read(), block_samples) if span[1] <= total]
-    if total and (not spans or spans[-1][1] < total):
-        raise Broken((spans[-1][0] if spans else 0) / max(sample_rate_hz, 1), total / max(sample_rate_hz, 1))
+    spans = [span for span in _frames(handle.read(), block_samples) if span[1] <= total or not total]
+    if not spans or spans[-1][1] < total:
+        raise Broken((spans[-1][0] if spans else 0) / sample_rate_hz, total / sample_rate_hz)
+    if total:
+        return Container("FLAC")
+    # Written into a pipe: the count could not be filled in afterwards.
+    rest = (start + _HEAD_BYTES, file_bytes - start - _HEAD_BYTES)
+    return Container("FLAC", samples=spans[-1][1], streams=(Stream((with_total(head, spans[-1][1]), rest)),))
+
+
+def with_total(head: bytes, samples: int) -> bytes:
+    """The start of a FLAC file, its STREAMINFO counting so many samples. Thread: any. Allocates: yes."""
+    field = int.from_bytes(head[_TOTAL_AT : _TOTAL_AT + 5], "big") >> 36 << 36 | samples
+    return head[:_TOTAL_AT] + field.to_bytes(5, "big") + head[_TOTAL_AT + 5 :]
 
 
 def md5_of(stream: IO[bytes]) -> bytes:
@@ -31,7 +54,7 @@ def md5_of(stream: IO[bytes]) -> bytes:
     Leaves the stream at its start. Thread: main. Allocates: yes.
     """
     stream.seek(end_of_id3(stream))
-    head = stream.read(42)
+    head = stream.read(_HEAD_BYTES)
     stream.seek(0)
     return head[26:42] if head[:4] == b"fLaC" and any(head[26:42]) else b""
 

@@ -132,7 +132,7 @@ def _full_scale_1(samples: np.ndarray, channels: int) -> Block:
 
 def _by_ffmpeg(path: Path) -> Generator[_Sound]:
     """The same from a program of its own, which hands over rate and channels in an AU header."""
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-format_whitelist", _FORMATS, "-i", path.absolute()]
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-format_whitelist", _FORMATS, "-i", str(path.absolute())]
     command += ["-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "-"]
     with (
         tempfile.TemporaryFile() as words,

@@ -2,7 +2,8 @@
 
 A Xing or Info header counts the frames and, by LAME's extension, the samples that the encoder put before and
 behind; the decoder heeds both. Without that header it guesses the length from the first frame, which is wrong
-for a variable bit rate: then such a header, with the true count, is put before the stream.
+for a variable bit rate: then such a header, with the true count, is put before the stream. The decoder then takes
+away 529 samples, its own delay, and more if told to; so a silent frame comes before the first, to be taken away.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _KBPS = {  # (is MPEG-1, layer): bit rates by index, ISO/IEC 11172-3 and 13818-3
     (False, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
+_DECODER_DELAY = 529
 _LEGEND_BYTES = 64
 """Enough of a frame for its header, side information and the count behind."""
 
@@ -107,9 +109,11 @@ def inspect(handle: BinaryIO, file_bytes: int) -> Container | None:
     if promised and frames > promised + 1:
         raise Broken(promised * first.samples / first.rate_hz, at_s, "goes on after the end that its header names")
     name = "MP3" if first.layer == 3 else f"MP{first.layer}"
-    if promised or first.layer != 3:
-        return Container(name, samples=None if promised else frames * first.samples)
-    sound: Stream = Stream((_count_frame(first, frames), (sound_start, end - sound_start)))
+    if first.layer != 3:
+        return Container(name, is_foreign=True)  # its length would be guessed, and no header can be put before it
+    if promised:
+        return Container(name)
+    sound = Stream((*_silent_frames(first, frames), (sound_start, end - sound_start)))
     return Container(name, samples=frames * first.samples, streams=(sound,))
 
 
@@ -134,9 +138,13 @@ def _is_tag(handle: BinaryIO) -> bool:
     return start[:3] == b"TAG" or start in (b"APETAGEX", b"LYRICSBE")
 
 
-def _count_frame(like: _Frame, frames: int) -> bytes:
-    """A frame without sound whose Xing header names the count; of 128 kbit/s, or 80 in MPEG-2."""
+def _silent_frames(like: _Frame, frames: int) -> tuple[bytes, bytes]:
+    """A Xing header with the count, and a frame to be taken away; of 128 kbit/s, or 80 in MPEG-2."""
     header = bytes((0xFF, like.header[1] | 1, 9 << 4 | like.header[2] & 0x0C, like.header[3]))
-    frame = _frame(header)
-    assert frame is not None
-    return (header.ljust(frame.count_at, b"\0") + struct.pack(">4sII", b"Xing", 1, frames)).ljust(frame.length, b"\0")
+    silent = _frame(header)
+    assert silent is not None
+    count = struct.pack(">4sII", b"Xing", 1, frames + 1)
+    trims = (like.samples - _DECODER_DELAY) << 12 | _DECODER_DELAY
+    lame = b"LAME3.100".ljust(21, b"\0") + trims.to_bytes(3, "big")
+    legend = header.ljust(silent.count_at, b"\0") + count + lame
+    return legend.ljust(silent.length, b"\0"), header.ljust(silent.length, b"\0")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from rt_automix.io.files import flac
 from rt_automix.io.files.pieces import Broken, Container, Piece, Stream
 
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -26,6 +27,7 @@ class _Link:
     kind: bytes
     start: int
     length: int = 0
+    head: bytes = b""
     bodies: list[tuple[int, int]] = field(default_factory=list)
     granule: int = 0
     has_ended: bool = False
@@ -78,7 +80,7 @@ def inspect(handle: BinaryIO) -> Container:
     for page in _pages(handle):
         if page.flags & 2:
             has_several_at_once |= bool(links) and not links[-1].has_ended
-            links.append(_Link(page.body[:4], page.start))
+            links.append(_Link(page.body[:4], page.start, head=page.body))
             rate_hz = _rate_hz(page.body)
         if not links:
             break
@@ -104,5 +106,4 @@ def inspect(handle: BinaryIO) -> Container:
 
 
 def _unwrapped(link: _Link) -> tuple[Piece, ...]:
-    (first, length), *rest = link.bodies
-    return ((first + _FLAC_MARK_BYTES, length - _FLAC_MARK_BYTES), *rest)
+    return (flac.with_total(link.head[_FLAC_MARK_BYTES:], link.granule), *link.bodies[1:])

@@ -20,7 +20,7 @@ class Stream:
 
     def put_together(self, source: BinaryIO) -> IO[bytes]:
         """A temporary file without a name."""
-        whole: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115: the caller's to close
+        whole: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  (the caller closes it)
         for piece in self.pieces:
             if not isinstance(piece, bytes):
                 source.seek(piece[0])
@@ -48,7 +48,7 @@ class Container:
 
     `samples` is the true length where the decoder is known to guess it, else None. `raw` or `streams`
     say where to look, if not in the file as it is; the streams are one song. `is_foreign` is a format
-    that only PyAV or ffmpeg know.
+    that only PyAV or ffmpeg know right.
     """
 
     name: str
