@@ -18,6 +18,8 @@ from rt_automix.io.files.resampled import rate_for
 VERDICTS = ("exact", "within", "refused", "DIFFERENT", "REFUSED", "READ")
 """What may come of a case; in capitals what must not: other samples, no samples, samples of what has none."""
 
+WRONG = VERDICTS[3:]
+
 
 def read(path: Path) -> tuple[Samples, int]:
     """The whole file and its rate."""

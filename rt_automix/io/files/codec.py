@@ -105,13 +105,14 @@ class _Behind:
 
 def _blocks(part: Any, md5: bytes, block_samples: int) -> Iterator[Block]:
     """One stream from its start, held against its checksum where it has one."""
-    part.seek(0)
     bits = {"PCM_S8": 8, "PCM_16": 16, "PCM_24": 24}[part.subtype] if md5 else 0
     checksum = hashlib.md5(usedforsecurity=False)
     interleaved = np.empty((block_samples, part.channels), np.int32 if md5 else np.float32)
     done, rate_hz = 0, part.samplerate
     while done < part.frames:
         try:
+            if done == 0:
+                part.seek(0)
             found = part.read(out=interleaved[: part.frames - done])  # no further: damage behind the end is none
         except RuntimeError as error:
             raise DecodingError(f"cannot be decoded at {done / rate_hz:.2f} s ({error})") from error

@@ -90,11 +90,11 @@ def _by_pyav(path: Path) -> Generator[_Sound]:
             nameless, options = _Nameless(handle), {"format_whitelist": _FORMATS}
             container = av.open(nameless, options=options, metadata_errors="replace")
             stream = container.streams.audio[0]
-        except (av.error.FFmpegError, IndexError) as error:
+            if not stream.codec_context or not stream.rate or not stream.channels:
+                raise NotAudioError
+        except (av.error.FFmpegError, OSError, IndexError) as error:
             raise NotAudioError from error
         with container:
-            if not stream.rate or not stream.channels:
-                raise NotAudioError
             promised_s = float((stream.duration or 0) * (stream.time_base or 0))
             yield _Sound(stream.rate, stream.channels, _frames(container, stream, promised_s))
 
@@ -114,7 +114,7 @@ def _frames(container: Any, stream: Any, promised_s: float) -> Iterator[Block]:
                 raise DecodingError(f"changes its rate or its channels at {done / rate_hz:.2f} s")
             done += frame.samples
             yield _full_scale_1(frame.to_ndarray(), channels)
-    except av.error.FFmpegError as error:
+    except (av.error.FFmpegError, OSError) as error:
         raise DecodingError(f"cannot be decoded at {done / rate_hz:.2f} s ({error.strerror})") from error
     if done < (promised_s - _UNDECODED_S) * rate_hz:
         raise DecodingError(f"breaks off at {done / rate_hz:.2f} s of {promised_s:.2f} s")
