@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from rt_automix.io.files.codec import Block, Decoder, DecodingError, SoundFile
 from rt_automix.io.files.foreign import NotAudioError
 from rt_automix.io.files.pieces import Container
 from rt_automix.io.files.resampled import Resampled
+
+if TYPE_CHECKING:
+    from rt_automix.analysis.measure import Measurement
 
 BLOCK_SAMPLES = 16384
 """A good block to read and write: longer ones are no faster, 512 samples take up to four times as long."""
@@ -46,6 +50,8 @@ class AudioReader:
     duration_s : float
     description : str
         Such as ``"WAV int16"``.
+    is_resampled : bool
+        The rate is not the file's own.
     notes : tuple of str
         What was not as it should be and was read all the same, such as a rate that was changed.
 
@@ -101,7 +107,8 @@ class AudioReader:
         decoder.samples = decoded
         notes = [f"{path}: {note}." for note in container.notes]
         self.sample_rate_hz = resampled.rate_for(own_rate_hz)
-        if self.sample_rate_hz != own_rate_hz:
+        self.is_resampled = self.sample_rate_hz != own_rate_hz
+        if self.is_resampled:
             self._decoder = Resampled(decoder, self.sample_rate_hz)
             notes.append(f"{path}: resampled from {own_rate_hz} to {self.sample_rate_hz} Hz.")
         self.samples, self.notes = self._decoder.samples, tuple(notes)
@@ -167,6 +174,10 @@ def _open_decoder(path: Path, container: Container) -> Decoder:
             return SoundFile(path, container)
         except DecodingError as error:
             raise _damaged(path, str(error)) from error
+        except OSError as error:
+            raise AudioFileError(
+                f"{path}: cannot be unpacked: {error.strerror}. Free some space in the folder for temporary files."
+            ) from error
         except Exception:
             if not foreign.is_possible():
                 raise _not_audio(path) from None
@@ -202,7 +213,14 @@ class AudioWriter:
     not_over : Path, optional
         The input, which is never written over, not even with `force` or through a link.
     tags_from : Path, optional
-        Copy this file's tags; `tags_note` says afterwards what could not be kept.
+        Copy this file's tags and markers; `tags_note` says afterwards what could not be kept.
+    is_aligned : bool
+        A sample here is one of that file's: not if the rate is another.
+
+    Attributes
+    ----------
+    measured : Measurement, optional
+        Of what was written, for the tags that speak of loudness; whoever knows it sets it.
 
     Raises
     ------
@@ -222,10 +240,12 @@ class AudioWriter:
         force: bool = False,
         not_over: Path | None = None,
         tags_from: Path | None = None,
+        is_aligned: bool = True,
     ) -> None:
         self.path = Path(path)
         self.sample_rate_hz, self.channels, self.bits = sample_rate_hz, channels, bits
-        self.tags_from, self.tags_note = tags_from, ""
+        self.tags_from, self.tags_note, self._is_aligned = tags_from, "", is_aligned
+        self.measured: Measurement | None = None
         _check_target(self.path, bits, force, not_over)
         self._unfinished = self.path.with_name(f".rt_automix-{secrets.token_hex(6)}.part")
 
@@ -271,7 +291,7 @@ class AudioWriter:
         if self.tags_from is not None and riff.may_have_tags(self.tags_from):
             from rt_automix.io.files import tags
 
-            self.tags_note = tags.copy(self.tags_from, self._unfinished)
+            self.tags_note = tags.copy(self.tags_from, self._unfinished, self.measured, self._is_aligned)
         containers.inspect(self._unfinished)
         try:
             with self._unfinished.open("rb+") as whole:

@@ -11,7 +11,6 @@ from typing import IO, BinaryIO
 
 from rt_automix.io.files.pieces import Broken, Container, Stream
 
-
 _HEAD_BYTES = 42
 """The marker, a block's header and STREAMINFO."""
 

@@ -39,7 +39,7 @@ def chunks(handle: BinaryIO, order: str = "<", start: int = 12) -> Iterator[tupl
         start += 8 + length + length % 2
 
 
-_SOUND = (b"fmt ", b"fact", b"PEAK", b"data", b"JUNK", b"PAD ", b"FLLR", b"ds64")
+SOUND = (b"fmt ", b"fact", b"PEAK", b"data", b"JUNK", b"PAD ", b"FLLR", b"ds64")
 """Chunks of a WAV file that hold the sound, say how it is stored, or are empty."""
 
 
@@ -52,7 +52,7 @@ def may_have_tags(path: Path) -> bool:
         with path.open("rb") as handle:
             if handle.read(12)[8:] != b"WAVE":
                 return True
-            return any(name not in _SOUND for name, _ in chunks(handle))
+            return any(name not in SOUND for name, _ in chunks(handle))
     except OSError:
         return True
 
