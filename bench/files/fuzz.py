@@ -117,14 +117,14 @@ class _Reader:
         self._is_warm = False
 
     def read(self, path: Path) -> tuple[str, float]:
-        self._pipe.send(str(path))
         try:
+            self._pipe.send(str(path))
             if self._pipe.poll(LONGEST_S if self._is_warm else 120.0):
                 self._is_warm = True
                 said, memory_mb = self._pipe.recv()
                 return str(said), float(memory_mb)
             return f"longer than {LONGEST_S:g} s", 0.0
-        except EOFError:
+        except (EOFError, OSError):
             self._process.join()
             return f"ended with {self._process.exitcode}", 0.0
 

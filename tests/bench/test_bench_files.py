@@ -44,6 +44,5 @@ def test_the_watch_sees_what_it_is_for(tmp_path) -> None:
     reader = fuzz._Reader()
     reader._process.kill()
     reader._process.join()
-    with pytest.raises((BrokenPipeError, AssertionError)):
-        assert reader.read(tmp_path / "x.wav")[0] in ("read", "refused")
+    assert reader.read(tmp_path / "x.wav")[0].startswith("ended with")
     reader.close()

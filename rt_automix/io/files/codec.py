@@ -83,10 +83,17 @@ def _open(stream: IO[bytes], container: Container) -> Any:
     """libsndfile on an open file: by number, so that any name will do and no signal is lost in a callback."""
     import soundfile
 
+    class Straight(soundfile.SoundFile):  # type: ignore[misc]
+        """Never seeks but when told: soundfile does so behind each block, and an MP3 then misses what a frame
+        borrowed from those before."""
+
+        def seekable(self) -> bool:
+            return False
+
     if (raw := container.raw) is not None:
         bare = _Behind(stream, raw.start)
-        return soundfile.SoundFile(bare, "r", raw.rate_hz, raw.channels, raw.subtype, endian="LITTLE", format="RAW")
-    return soundfile.SoundFile(stream if os.name == "nt" else stream.fileno(), closefd=False)
+        return Straight(bare, "r", raw.rate_hz, raw.channels, raw.subtype, endian="LITTLE", format="RAW")
+    return Straight(stream if os.name == "nt" else stream.fileno(), closefd=False)
 
 
 class _Behind:
