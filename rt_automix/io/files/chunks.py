@@ -7,6 +7,7 @@ the file itself (iXML, ADM) do not.
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ _UNKNOWN = 0x7FFF
 """What bext says where a loudness could not be measured."""
 
 _BEXT_BYTES, _VERSION_AT, _LOUDNESS_AT = 602, 346, 412
+_COPIED_BYTES = 1 << 22
 _MOST_BYTES = 1 << 24
 """Of one chunk: more is no description."""
 
@@ -86,25 +88,30 @@ def text(data: bytes) -> str:
         return data.decode("cp1252", errors="replace").strip()
 
 
-def append(target: Path, kept: list[tuple[bytes, bytes]], measured: Measurement | None) -> None:
-    """Add chunks behind the others of a WAV file; the loudness of bext is the master's.
+def insert(target: Path, kept: list[tuple[bytes, bytes]], measured: Measurement | None) -> None:
+    """Add chunks to a WAV file, before its sound: some readers stop there. The loudness of bext is the master's.
 
     Thread: main. Allocates: yes.
     """
+    added = b""
+    for name, data in kept:
+        content = _with_loudness(data, measured) if name == b"bext" else data
+        added += name + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
     with target.open("rb+") as handle:
         magic = handle.read(4)
-        handle.seek(0, 2)
-        for name, data in kept:
-            content = _with_loudness(data, measured) if name == b"bext" else data
-            handle.write(bytes(handle.tell() % 2) + name + struct.pack("<I", len(content)) + content)
-            handle.write(bytes(len(content) % 2))
-        riff_bytes = handle.tell() - 8
-        if magic == b"RIFF":
-            handle.seek(4)
-            handle.write(struct.pack("<I", riff_bytes))
-        else:  # RF64: the ds64 chunk comes first
-            handle.seek(20)
-            handle.write(struct.pack("<Q", riff_bytes))
+        at = next(handle.tell() - 8 for name, _ in riff.chunks(handle) if name == b"data")
+        end = place = handle.seek(0, os.SEEK_END)
+        while place > at:  # from the end on, so that nothing is written over
+            place, before = max(place - _COPIED_BYTES, at), place
+            handle.seek(place)
+            moved = handle.read(before - place)
+            handle.seek(place + len(added))
+            handle.write(moved)
+        handle.seek(at)
+        handle.write(added)
+        riff_bytes = end + len(added) - 8
+        handle.seek(4 if magic == b"RIFF" else 20)  # RF64: the ds64 chunk comes first
+        handle.write(struct.pack("<I" if magic == b"RIFF" else "<Q", riff_bytes))
 
 
 def _with_loudness(bext: bytes, measured: Measurement | None) -> bytes:

@@ -78,7 +78,7 @@ def copy(source: Path, target: Path, measured: Measurement | None = None, is_ali
         if texts or pictures or gains:
             _write(target, texts, pictures, gains)
         if carried.kept:
-            chunks.append(target, carried.kept, measured)
+            chunks.insert(target, carried.kept, measured)
         lost = [*carried.lost, *_lost(found, carried.texts)]
     except Exception as error:
         return f"{source}: the tags could not be copied ({error})."
