@@ -29,14 +29,19 @@ _SUBTYPES = {
 
 def chunks(handle: BinaryIO, order: str = "<", start: int = 12) -> Iterator[tuple[bytes, int]]:
     """Each chunk of a RIFF or IFF file as (name, bytes promised), the handle at its first byte."""
+    data_bytes = ELSEWHERE
     while True:
         handle.seek(start)
         header = handle.read(8)
         if len(header) < 8:
             return
-        length = struct.unpack(order + "I", header[4:])[0]
-        yield header[:4], length
-        start += 8 + length + length % 2
+        name, length = header[:4], struct.unpack(order + "I", header[4:])[0]
+        if name == b"ds64":
+            data_bytes = struct.unpack(order + "8xQ", handle.read(16))[0]
+            handle.seek(start + 8)
+        yield name, length
+        held = data_bytes if name == b"data" and length == ELSEWHERE else length
+        start += 8 + held + held % 2
 
 
 SOUND = (b"fmt ", b"fact", b"PEAK", b"data", b"JUNK", b"PAD ", b"FLLR", b"ds64")
@@ -108,7 +113,8 @@ def inspect_wav(handle: BinaryIO, file_bytes: int, magic: bytes) -> Container:
     else:
         is_to_end, notes = False, _lacking(present, promised, sound.bytes_per_s)
     if not sound.subtype:  # compressed in blocks, the last of them filled up
-        return Container("WAV", samples=None if is_to_end else samples_said, notes=notes)
+        is_said = samples_said not in (0, ELSEWHERE) and not is_to_end
+        return Container("WAV", samples=samples_said if is_said else None, notes=notes)
     samples = min(promised, present) // sound.frame_bytes
     misleads = magic == b"BW64" or (is_to_end and length == 0)
     raw = Raw(start, sound.rate_hz, sound.channels, sound.subtype) if misleads and order == "<" else None

@@ -70,9 +70,9 @@ def copy(source: Path, target: Path, measured: Measurement | None = None, is_ali
     Thread: main. Allocates: yes.
     """
     try:
-        file = mutagen.File(source)
+        file = None if _starts(source, b"RF64", b"BW64") else mutagen.File(source)  # it knows RIFF alone
         found = file.tags if file is not None else None
-        carried = chunks.read(source, keeps_chunks=_is_wav(target) and is_aligned)
+        carried = chunks.read(source, keeps_chunks=is_aligned and not _starts(target, b"fLaC"))
         texts, pictures = _from_info(carried.texts) | _read_texts(found), _read_pictures(file)
         gains = _gains(measured) if _has_gain(found) else {}
         if texts or pictures or gains:
@@ -85,9 +85,9 @@ def copy(source: Path, target: Path, measured: Measurement | None = None, is_ali
     return f"{source}: not kept, as it may not be true of the master: {', '.join(sorted(set(lost)))}." if lost else ""
 
 
-def _is_wav(path: Path) -> bool:
+def _starts(path: Path, *magic: bytes) -> bool:
     with path.open("rb") as handle:
-        return handle.read(4) != b"fLaC"
+        return handle.read(4) in magic
 
 
 def _read_texts(found: Any) -> dict[str, list[str]]:

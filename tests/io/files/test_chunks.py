@@ -153,3 +153,12 @@ def test_a_note_of_the_input_reaches_the_result(tmp_path):
     assert result.to_dict()["source_notes"] == list(result.source_notes)
     with AudioReader(tmp_path / "out.wav") as reader:
         assert (reader.sample_rate_hz, reader.samples) == (48000, 6 * RATE_HZ)
+
+
+@pytest.mark.parametrize("magic", [b"RF64", b"BW64"])
+def test_markers_of_a_wide_wav_stay_too(tmp_path, magic):
+    source = tmp_path / "in.wav"
+    soundfile.write(source, NOISE.T, RATE_HZ, "PCM_16", format="RF64")
+    source.write_bytes(magic + source.read_bytes()[4:] + chunk(b"cue ", CUE))
+    result = render(source, tmp_path / "out.wav")
+    assert chunks(tmp_path / "out.wav")[b"cue "] == CUE and result.tags_note == ""
