@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.dsp import atomics, cascade, compressor, equalizer, fine, limiter, loudness, mix, rider
+from rt_automix.dsp import atomics, cascade, compressor, direct, equalizer, fine, limiter, loudness, mix, rider
 from rt_automix.dsp.foreign import float32_at, float64_at, int64_at
-from rt_automix.dsp.jit import bound, kernel
+from rt_automix.dsp.jit import JIT_ENABLED, bound, kernel
 from rt_automix.engine import layout as at
 from rt_automix.engine.steering import tick
 
@@ -271,6 +271,36 @@ def process_lent(io, addresses):
     process_pair(io[0], io[1], f64, f32, int64_at(addresses[2], at.I64_SIZE))
 
 
+@kernel("int64(int64, int64)")
+def process_object(held, io):
+    """Master a block as `process_lent` does, both arrays as Python has them: see `direct`.
+
+    Parameters
+    ----------
+    held : int64, shape (3 + direct.PYTHON_SIZE,)
+        `addresses`, and `direct.python`.
+    io : object
+
+    Returns
+    -------
+    None, or `held` where `io` is no float32 of shape (2, n): then it is as it was.
+
+    Thread: audio (from Python). Allocates: no.
+    """
+    all_held = int64_at(direct.data_of(held), 3 + direct.PYTHON_SIZE)
+    addresses, python = all_held[:3], all_held[3:]
+    if not direct.is_stereo(io, python):
+        return direct.itself(python, held)
+    data, count = direct.data_of(io), direct.samples_of(io)
+    thread = direct.let_go(python)
+    f64 = float64_at(addresses[0], at.F64_SIZE)
+    f32 = float32_at(addresses[1], at.F32_SIZE)
+    left, right = float32_at(data, count), float32_at(data + 4 * count, count)
+    process_pair(left, right, f64, f32, int64_at(addresses[2], at.I64_SIZE))
+    direct.take_back(python, thread)
+    return direct.none(python)
+
+
 def lent(arrays: tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]]) -> Callable[[Any], None]:
     """A function that masters a block in place, as `process_block` does with these arrays: the quickest from Python.
 
@@ -281,4 +311,14 @@ def lent(arrays: tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int6
 
     Thread: main. Allocates: yes.
     """
-    return bound(process_lent, np.array([array.ctypes.data for array in arrays]))
+    addresses = np.array([array.ctypes.data for array in arrays])
+    by_array = bound(process_lent, addresses)
+    if not (JIT_ENABLED and direct.is_possible()):
+        return by_array
+    by_object = direct.method(process_object, np.concatenate([addresses, direct.python()]))
+
+    def process(io: Any) -> None:
+        if by_object(io) is not None:
+            by_array(io)  # which says what is wrong
+
+    return process
