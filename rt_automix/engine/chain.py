@@ -254,32 +254,15 @@ def process_block(io, f64, f32, i64):
     process_pair(io[0], io[1], f64, f32, i64)
 
 
-@kernel("void(float32[:, ::1], int64[::1])")
-def process_lent(io, addresses):
-    """Master a block as `process_block` does, with the arrays of `layout` by their addresses: cheaper to call.
-
-    Parameters
-    ----------
-    io : float32, shape (2, n), any n, replaced by the output
-    addresses : int64, shape (3,)
-        Of f64, f32 and i64, which somebody else keeps alive.
-
-    Thread: audio. Allocates: no.
-    """
-    f64 = float64_at(addresses[0], at.F64_SIZE)
-    f32 = float32_at(addresses[1], at.F32_SIZE)
-    process_pair(io[0], io[1], f64, f32, int64_at(addresses[2], at.I64_SIZE))
-
-
 @kernel("int64(int64, int64)")
 def process_object(held, io):
-    """Master a block as `process_lent` does, both arrays as Python has them: see `direct`.
+    """Master a block as `process_block` does, called as a method of C: see `direct`.
 
     Parameters
     ----------
-    held : int64, shape (3 + direct.PYTHON_SIZE,)
-        `addresses`, and `direct.python`.
-    io : object
+    held : address of an array: int64, shape (3 + direct.PYTHON_SIZE,)
+        Where f64, f32 and i64 lie, which somebody else keeps alive; then what `direct.python` says.
+    io : address of an object
 
     Returns
     -------
@@ -307,15 +290,15 @@ def lent(arrays: tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int6
     Parameters
     ----------
     arrays : those of `layout`
-        Whoever has the function keeps them alive.
+        Kept as long as the function is.
 
     Thread: main. Allocates: yes.
     """
-    addresses = np.array([array.ctypes.data for array in arrays])
-    by_array = bound(process_lent, addresses)
+    by_array = bound(process_block, *arrays)
     if not (JIT_ENABLED and direct.is_possible()):
         return by_array
-    by_object = direct.method(process_object, np.concatenate([addresses, direct.python()]))
+    addresses = [array.ctypes.data for array in arrays]
+    by_object = direct.method(process_object, np.array([*addresses, *direct.python()]))
 
     def process(io: Any) -> None:
         if by_object(io) is not None:
