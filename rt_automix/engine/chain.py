@@ -59,7 +59,7 @@ def _filter(f64, i64, offset, left, right):
     cascade.give_out(work, gain, step, offset, fine_gain, fine_step, fine_offset, left, right)
 
 
-@kernel("void(float64[::1], float32[::1], int64[::1], int64, float32[::1], float32[::1])")
+@kernel("void(float64[::1], float32[::1], int64[::1], int64, float32[::1], float32[::1])", door=True)
 def shape(f64, f32, i64, offset, left, right):
     """The mastering path up to the limiter, over up to TICK_SAMPLES, `offset` samples into the tick."""
     mix.gain(left, right, offset, np.float32(f64[at.PRE]), np.float32(f64[at.PRE_STEP]))
@@ -224,7 +224,7 @@ def _segment(f64, f32, i64, left, right):
     atomics.store_release(i64, at.SAMPLE_COUNT, position + count)
 
 
-@kernel("void(float32[::1], float32[::1], float64[::1], float32[::1], int64[::1])")
+@kernel("void(float32[::1], float32[::1], float64[::1], float32[::1], int64[::1])", door=True)
 def process_pair(left, right, f64, f32, i64):
     """Master a block in place.
 
@@ -245,7 +245,7 @@ def process_pair(left, right, f64, f32, i64):
     atomics.restore_denormals(word)
 
 
-@kernel("void(float32[:, ::1], float64[::1], float32[::1], int64[::1])")
+@kernel("void(float32[:, ::1], float64[::1], float32[::1], int64[::1])", door=True)
 def process_block(io, f64, f32, i64):
     """Master a block of shape (2, n) in place, as `process_pair` does.
 
@@ -254,7 +254,7 @@ def process_block(io, f64, f32, i64):
     process_pair(io[0], io[1], f64, f32, i64)
 
 
-@kernel("int64(int64, int64)")
+@kernel("int64(int64, int64)", door=True)
 def process_object(held, io):
     """Master a block as `process_block` does, called as a method of C: see `direct`.
 

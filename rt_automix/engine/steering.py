@@ -244,7 +244,7 @@ def _settle_finely(f64, i64, controls):
         i64[at.FINE_AWAKE] = 1
 
 
-@kernel("void(float64[::1], int64[::1])")
+@kernel("void(float64[::1], int64[::1])", door=True)
 def tick(f64, i64):
     """Once per TICK_SAMPLES: read messages, move every parameter a step, design what changed.
 
@@ -281,7 +281,7 @@ def tick(f64, i64):
     )
 
 
-@kernel("void(float64[::1], int64[::1])")
+@kernel("void(float64[::1], int64[::1])", door=True)
 def settle(f64, i64):
     """Put every smoothed value at its target, as if it had always been there.
 
