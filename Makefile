@@ -39,15 +39,14 @@ pictures: $(CAN_TRAIN)
 	PYTHONPATH=.:tests:tests/panel $(BIN)/python docs/pictures.py "$(MUSIC)"
 
 wheel: $(READY)
-	$(BIN)/pip install --quiet --disable-pip-version-check "setuptools>=77"
-	RT_AUTOMIX_SHIP=1 $(BIN)/pip wheel --disable-pip-version-check --no-deps --no-build-isolation -w dist .
+	RT_AUTOMIX_SHIP=all $(BIN)/pip wheel -v --disable-pip-version-check --no-deps --no-build-isolation -w dist .
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Choose another: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing. Install it: sudo apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
 $(CAN_TRAIN): requirements-training.lock $(READY)

@@ -1,8 +1,8 @@
-"""Instructions of a kernel, counted by valgrind's callgrind on the very object that is shipped: the same every time.
+"""Instructions of a kernel, counted by valgrind's callgrind on the very objects that are shipped: the same every time.
 
-A small C program loads the arguments from files and calls the kernel once. Counted is what the object does itself, and
-how often it calls C's library; not what that does then, which differs from one system to the next. The object is the
-one for processors of the level LEVEL, whatever machine this is.
+A small C program loads the arguments from files and calls the kernel once. Counted is what the objects do themselves,
+and how often they call C's library; not what that does then, which differs from one system to the next. They are those
+for processors of the level LEVEL, whatever machine this is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rt_automix.dsp import jit
-from rt_automix.native import abi, build, levels, store
+from rt_automix.native import abi, build, levels, sources, store
 
 LEVEL = next(level for level in levels.SHIPPED if level.name == "linux-x86-64-v3")
 TOOLS = ("valgrind", "gcc")
@@ -48,17 +48,17 @@ def count(kernel: Callable[..., Any], *arguments: Any) -> Work:
         A tool failed; its words.
     """
     source, function = jit.source_of(kernel.py_func), kernel.py_func.__name__  # type: ignore[attr-defined]
-    for _ in build.build([source], [LEVEL]):
+    unit = sources.Unit(source, kernel.door)  # type: ignore[attr-defined]
+    for _ in build.build([unit], [LEVEL]):
         pass
-    obj = store.object_of(source, LEVEL)
-    assert obj is not None
+    objects = [str(store.object_of(each, LEVEL)) for each in (unit, *unit.calls)]
     symbol = abi.symbol(source.name, function)
     with tempfile.TemporaryDirectory(prefix="rt_automix-bench-") as name:
         folder = Path(name)
         program, out = folder / "run", folder / "callgrind.out"
         (folder / "main.c").write_text(_program(symbol, kernel.signature, arguments, folder), encoding="utf-8")  # type: ignore[attr-defined]
         # Bound at the start, or the first call of each function would be one of the linker, too.
-        _must(["gcc", "-O1", "-Wl,-z,now", "-o", str(program), str(folder / "main.c"), str(obj), "-lm"])
+        _must(["gcc", "-O1", "-Wl,-z,now", "-o", str(program), str(folder / "main.c"), *objects, "-lm"])
         tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", f"--toggle-collect={symbol}"]
         _must([*tool, "--compress-strings=no", "--compress-pos=no", str(program)])
         found = work_in(out.read_text(encoding="utf-8"), str(program))

@@ -158,10 +158,13 @@ def _copy_checkout(target: Path) -> None:
 
 
 def installed(tree: Tree, home: Path) -> Tree:
-    """The tree's wheel in a fresh environment, which finds what it depends on where this interpreter does."""
+    """The tree's wheel in a fresh environment, which finds what it depends on where this interpreter does.
+
+    Built like `pip install` does, with what this interpreter has instead of what would have to be fetched.
+    """
     wheels, fresh = home / "wheels", home / "venv"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    _must([*pip, "wheel", "--no-deps", "--wheel-dir", str(wheels), str(tree.root)])
+    _must([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(tree.root)])
     _must([sys.executable, "-m", "venv", "--without-pip", str(fresh)])
     python = fresh / "bin" / "python"
     (wheel,) = wheels.glob("*.whl")

@@ -103,7 +103,7 @@ def _tell_levels(values, told):
     told[3] = min(values[at.AIM_DYNAMICS], 15.0)
 
 
-@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float32[::1])")
+@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float32[::1])", door=True)
 def tell(statistics, aim, matched, scratch, told):
     """All that is known of the song and of what it should measure like.
 
@@ -142,7 +142,7 @@ def tell(statistics, aim, matched, scratch, told):
         told[k] = min(max(sane, np.float32(-LIMIT)), np.float32(LIMIT))
 
 
-@kernel("void(float32[:, ::1], float64, float32[:, ::1])")
+@kernel("void(float32[:, ::1], float64, float32[:, ::1])", door=True)
 def show(rows, loudness_lufs, window):
     """The last ten seconds, levels relative to the loudness.
 

@@ -63,7 +63,7 @@ _IS_TONE = np.array([name not in ("input_gain_db", "limiter_drive_db", "output_l
 # Who decides ------------------------------------------------------------------------------------------
 
 
-@kernel("void(float64, float64[::1])")
+@kernel("void(float64, float64[::1])", door=True)
 def be_patient(heard_s, confidence):
     """How far the closed form is to go with each of the ten. Thread: worker. Allocates: no."""
     patience = min(heard_s / TRUST_S, 1.0)
@@ -71,7 +71,7 @@ def be_patient(heard_s, confidence):
         confidence[k] = patience if _IS_TONE[k] else 1.0
 
 
-@kernel("int64(float32[::1], float64, float64, float64[::1], float64[::1], float64[::1], float64[::1])")
+@kernel("int64(float32[::1], float64, float64, float64[::1], float64[::1], float64[::1], float64[::1])", door=True)
 def combine(answer, full_norm, none_norm, matched, confidence, values, sure):
     """A network's answer as far as it is sure, and else the closed form's.
 
@@ -178,7 +178,7 @@ def _want_fine(statistics, matrix, share, passing, work):
         matching.clamp(wanted)
 
 
-@kernel("void(float64[::1], float64[::1], float64, float64, float64[::1], float64[::1], float64[::1])")
+@kernel("void(float64[::1], float64[::1], float64, float64, float64[::1], float64[::1], float64[::1])", door=True)
 def take(statistics, matrix, fine_share, elapsed_s, decision, passing, work):
     """Take what is wanted and how far to go with it, whoever said so, and step towards it.
 
@@ -214,7 +214,7 @@ def take(statistics, matrix, fine_share, elapsed_s, decision, passing, work):
     _step_fine(passing, FINE_SLEW_DB_PER_S * hurried_s * max(share, SLOWEST), decision)
 
 
-@kernel("void(float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1])")
+@kernel("void(float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1])", door=True)
 def arrive(statistics, matrix, fine_share, decision, passing, work):
     """Be at what is wanted, in full: for music of which nothing is unknown. See `take`.
 
@@ -233,7 +233,7 @@ def arrive(statistics, matrix, fine_share, decision, passing, work):
 # The calls --------------------------------------------------------------------------------------------
 
 
-@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])")
+@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])", door=True)
 def match(statistics, wanted, styles, decision, passing, work):
     """What to aim at, the closed form's parameters for it, and how far those are to be trusted.
 
@@ -274,7 +274,8 @@ def decide(statistics, wanted, styles, matrix, elapsed_s, decision, passing, wor
 
 @kernel(
     "void(float64[::1], float32[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1],"
-    " float32[:, ::1], float32[::1])"
+    " float32[:, ::1], float32[::1])",
+    door=True,
 )
 def ask(statistics, rows, wanted, styles, decision, passing, work, window, told):
     """What a network is to be asked; see `match`, `context.show` and `context.tell`.
@@ -289,7 +290,8 @@ def ask(statistics, rows, wanted, styles, decision, passing, work, window, told)
 
 @kernel(
     "int64(float64[::1], float32[::1], float64, float64, float64[::1], float64, float64[::1], float64[::1],"
-    " float64[::1])"
+    " float64[::1])",
+    door=True,
 )
 def conclude(statistics, answer, full_norm, none_norm, matrix, elapsed_s, decision, passing, work):
     """The rest of it with a network's answer; see `combine` and `take`.

@@ -60,7 +60,7 @@ def _soft_minimum(reduced_db, wanted_db):
     return weighted / total
 
 
-@kernel("float64(float64[::1], float64)")
+@kernel("float64(float64[::1], float64)", door=True)
 def choose_compression(reduced_db, wanted_db):
     """The setting that reduces the dynamics number by what is wanted.
 

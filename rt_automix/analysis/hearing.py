@@ -104,7 +104,7 @@ def _complete(f64, f32, i64):
         store(f32, at.FRAME_RIGHT + k, load(f32, at.FRAME_RIGHT + i64[at.HOP] + k))
 
 
-@kernel("int64(float32[::1], float32[::1], float64[::1], float32[::1], int64[::1])")
+@kernel("int64(float32[::1], float32[::1], float64[::1], float32[::1], int64[::1])", door=True)
 def hear_block(left, right, f64, f32, i64):
     """Hear a block of any length.
 
@@ -139,7 +139,7 @@ def hear_block(left, right, f64, f32, i64):
     return i64[at.FRAMES] - before
 
 
-@kernel("int64(float32[::1], float32[::1], int64, float64[::1], float32[::1], int64[::1])")
+@kernel("int64(float32[::1], float32[::1], int64, float64[::1], float32[::1], int64[::1])", door=True)
 def hear_hop(left, right, position, f64, f32, i64):
     """Hear one hop from a ring.
 
@@ -168,7 +168,7 @@ def hear_hop(left, right, position, f64, f32, i64):
     return frames
 
 
-@kernel("float64(float32[::1], int64[::1], int64)")
+@kernel("float64(float32[::1], int64[::1], int64)", door=True)
 def recent_lufs(f32, i64, frames):
     """Loudness of the last frames, up to WINDOW_FRAMES of them.
 

@@ -91,7 +91,7 @@ def _put(heard, lean, aim):
     aim[at.AIM_DYNAMICS] = heard[_DYNAMICS] + lean[_DYNAMICS]
 
 
-@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])")
+@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])", door=True)
 def follow(statistics, wanted, styles, decision, work, aim):
     """What to aim at: `wanted`, or what it makes of the music where it is the profile called `auto`.
 
@@ -128,7 +128,7 @@ def follow(statistics, wanted, styles, decision, work, aim):
     _put(heard, lean, aim)
 
 
-@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])")
+@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])", door=True)
 def settle(statistics, wanted, styles, work, aim):
     """Where `follow` would end, were the music to go on like that; the same parameters but for the state.
 

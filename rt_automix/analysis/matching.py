@@ -195,7 +195,7 @@ def _match_width(heard_db, equalised_db, target_db):
     return min(max(width, _LOW[_P_WIDTH]), _HIGH[_P_WIDTH])
 
 
-@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1])")
+@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1])", door=True)
 def match_tone(statistics, aim, work, tone):
     """Equaliser gains in dB, stereo width, and what both add to the loudness in LU.
 
@@ -266,7 +266,7 @@ def split_gain(values, total_gain_db):
     values[_P_INPUT_GAIN] = total_gain_db - drive_db
 
 
-@kernel("void(float64[::1], float64, float64, float64, float64[::1])")
+@kernel("void(float64[::1], float64, float64, float64, float64[::1])", door=True)
 def compose(tone, compression, total_gain_db, peak_dbtp, values):
     """Parameters in their ranges.
 
@@ -287,7 +287,7 @@ def compose(tone, compression, total_gain_db, peak_dbtp, values):
     clamp(values)
 
 
-@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1])")
+@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1])", door=True)
 def match(statistics, aim, work, values):
     """The ten parameters that bring what has been heard towards the aim; neutral before MIN_MUSIC_S of music.
 

@@ -62,7 +62,7 @@ def _lufs(energy):
     return LUFS_OFFSET_DB + _db(energy)
 
 
-@kernel("void(float64[::1], float64)")
+@kernel("void(float64[::1], float64)", door=True)
 def clear(statistics, memory_frames):
     """Nothing heard.
 
@@ -105,7 +105,7 @@ def _count_block(statistics, energy):
     _count(statistics[at.BLOCK_SHARES : at.BLOCK_SHARES + at.LEVELS], _lufs(total / count), weight)
 
 
-@kernel("void(float64[::1], float64)")
+@kernel("void(float64[::1], float64)", door=True)
 def pause(statistics, frames):
     """Pass over frames that are no music; enough of them in a row, and what comes next weighs more.
 
@@ -165,7 +165,7 @@ def add_frame(statistics, row, fine):
     return True
 
 
-@kernel("void(float64[::1], float32[:, ::1], float32[::1])")
+@kernel("void(float64[::1], float32[:, ::1], float32[::1])", door=True)
 def add_rows(statistics, rows, scratch):
     """Take in frames of which nothing but the rows is known: their fine spectrum is what the mel bands say.
 
@@ -190,7 +190,7 @@ def add_rows(statistics, rows, scratch):
         add_frame(statistics, row, scratch)
 
 
-@kernel("float64(float64[::1])")
+@kernel("float64(float64[::1])", door=True)
 def loudness_lufs(statistics):
     """Gated loudness in the manner of BS.1770-5: blocks of four hops, relative gate at -10 LU.
 
@@ -211,7 +211,7 @@ def loudness_lufs(statistics):
     return max(_lufs(energy / max(share, 1e-12)), features.ROW_FLOOR_DB)
 
 
-@kernel("void(float64[::1], float64[::1])")
+@kernel("void(float64[::1], float64[::1])", door=True)
 def bands_db(statistics, bands):
     """Long-term spectrum: levels of the tone bands less their mean.
 
@@ -237,7 +237,7 @@ def bands_db(statistics, bands):
         bands[b] -= mean_db
 
 
-@kernel("float64(float64[::1])")
+@kernel("float64(float64[::1])", door=True)
 def side_mid_db(statistics):
     """Power of side over mid, 150 Hz to 12 kHz.
 
@@ -251,7 +251,7 @@ def side_mid_db(statistics):
     return _db(side) - _db(mid)
 
 
-@kernel("float64(float64[::1])")
+@kernel("float64(float64[::1])", door=True)
 def peak_dbfs(statistics):
     """Largest sample, forgotten at the pace of the means.
 
@@ -260,7 +260,7 @@ def peak_dbfs(statistics):
     return max(_db(statistics[at.PEAK_POWER]), features.ROW_FLOOR_DB)
 
 
-@kernel("float64(float64[::1])")
+@kernel("float64(float64[::1])", door=True)
 def dynamics_db(statistics):
     """5 log10(mean e^2 / mean(e)^2) of the frames' K-weighted energies: 0 for a steady level.
 
@@ -272,7 +272,7 @@ def dynamics_db(statistics):
     return 5.0 * math.log10(max(statistics[at.ENERGY_SQUARED] / (energy * energy), 1.0))
 
 
-@kernel("void(float64[::1], float64[::1])")
+@kernel("void(float64[::1], float64[::1])", door=True)
 def vector(statistics, values):
     """What is heard in the order of a profile's vector.
 

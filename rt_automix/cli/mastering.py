@@ -69,7 +69,7 @@ def render(
     )
     if report is not None:
         _check_report(report, (source, target, reference), force)
-    ensure_compiled()
+    ensure_compiled("rt_automix.render")
     from rt_automix import render as rendering
 
     with terminal.progress() as progress:
@@ -127,7 +127,7 @@ def demo(
     except OSError as error:
         raise AudioFileError(f"{out}: cannot be made ({error.strerror}). Choose another folder with --out.") from None
     before, after, picture, page = (out / name for name in ("before.wav", "after.wav", "picture.png", "report.html"))
-    ensure_compiled()
+    ensure_compiled("rt_automix.render")
     from rt_automix import render as rendering
     from rt_automix import report
     from rt_automix.demo.song import render_song

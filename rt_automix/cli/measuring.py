@@ -30,7 +30,7 @@ def analyze(files: tuple[Path, ...], style_name: str, as_json: bool) -> None:
     from rt_automix.analysis import profile
 
     style = profile.load(style_name)
-    ensure_compiled()
+    ensure_compiled(__name__)
     found, errors = [], []
     with terminal.progress() as progress:
         for path in files:
@@ -145,7 +145,7 @@ def make(files: tuple[Path, ...], out: Path, name: str | None, force: bool, as_j
         raise ConfigError(f"{out}: exists already. Choose another name, or replace it with --force.")
     if out.suffix != ".toml":
         raise ConfigError(f'{out}: profiles end in ".toml". Name it {out.with_suffix(".toml")}.')
-    ensure_compiled()
+    ensure_compiled(__name__)
     from rt_automix.analysis import profile
 
     with terminal.progress() as progress:

@@ -111,7 +111,7 @@ def restore_denormals(word):
     _set_control_word(word)
 
 
-@kernel("void(int64[::1])")
+@kernel("void(int64[::1])", door=True)
 def triple_reset(index):
     """Make the three slots the writer's, the middle and the reader's: int64, shape (3,).
 
@@ -120,7 +120,7 @@ def triple_reset(index):
     index[0], index[1], index[2] = 1, 0, 2
 
 
-@kernel("void(int64[::1], float64[::1], float64[::1])")
+@kernel("void(int64[::1], float64[::1], float64[::1])", door=True)
 def triple_publish(index, slots, message):
     """Writer: publish a message; one thread at a time.
 
@@ -140,7 +140,7 @@ def triple_publish(index, slots, message):
     index[1] = exchange(index, 0, mine | _FRESH) & 3
 
 
-@kernel("int64(int64[::1])")
+@kernel("int64(int64[::1])", door=True)
 def triple_fetch(index):
     """Reader: the slot that holds the newest message, this thread's until the next fetch.
 

@@ -51,7 +51,7 @@ def new_state(sample_rate_hz: float, channels: int) -> NDArray[np.uint64]:
     return np.array([[seed, 0, blank_samples] for seed in _SEEDS[:channels]], dtype=np.uint64)
 
 
-@kernel("void(float32[::1], int32[::1], uint64[::1], int64)")
+@kernel("void(float32[::1], int32[::1], uint64[::1], int64)", door=True)
 def quantise(samples, quantised, state, bits):  # type: ignore[no-untyped-def]
     """Dither one channel and round it to `bits`, left-justified in 32 bits.
 

@@ -2,6 +2,9 @@
 
 A kernel is compiled ahead, by a process of its own (`native`), into an object of its module; called for
 the first time, it loads that. Its source stays Python: with ``NUMBA_DISABLE_JIT=1`` it runs as such.
+
+A kernel comes into every kernel that calls it. One that is a door is compiled once, and called by all others:
+what Python or C calls in production, and large ones that many kernels call, but none of them often.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from rt_automix.native import abi, build, loader, sources, store
+from rt_automix.native import abi, build, loader, sources, store, symbols
 from rt_automix.native.levels import host
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -36,12 +39,13 @@ class Kernel:
     function : callable
         The same in Python: `py_func`.
     signature : str
+    door : bool
     """
 
-    def __init__(self, function: Callable[..., Any], signature: str) -> None:
+    def __init__(self, function: Callable[..., Any], signature: str, door: bool) -> None:
         functools.update_wrapper(self, function)
         self.py_func = function
-        self.signature = abi.parse(signature)
+        self.signature, self.door = abi.parse(signature), door
         self._call: Callable[..., Any] = self._load
         _IMPORTED[function.__module__] = function
 
@@ -57,14 +61,14 @@ class Kernel:
     def address(self) -> int:
         """Where C finds it; compiled and loaded if it is not yet."""
         source = source_of(self.py_func)
-        loader.load(_object_of(source))
+        _load(sources.Unit(source, self.door))
         return loader.address_of(abi.symbol(source.name, self.py_func.__name__))
 
     def __repr__(self) -> str:
         return f"<kernel {self.py_func.__module__}.{self.py_func.__name__}: {self.signature}>"
 
 
-def kernel(signature: str) -> Callable[[_Function], _Function]:
+def kernel(signature: str, *, door: bool = False) -> Callable[[_Function], _Function]:
     """Make a function a kernel.
 
     Parameters
@@ -72,6 +76,8 @@ def kernel(signature: str) -> Callable[[_Function], _Function]:
     signature : str
         C-contiguous arrays and scalars, such as ``"void(float32[::1], float64[:, ::1], int64)"``. A call
         with any other dtype or layout raises TypeError.
+    door : bool
+        It is called from outside; written out here, as it is read without running.
 
     Thread: main. Allocates: yes.
     """
@@ -80,8 +86,8 @@ def kernel(signature: str) -> Callable[[_Function], _Function]:
         if COMPILES:
             from rt_automix.native.frontend import declare
 
-            return cast(_Function, declare(function, signature))
-        return cast(_Function, Kernel(function, signature)) if JIT_ENABLED else function
+            return cast(_Function, declare(function, signature, door))
+        return cast(_Function, Kernel(function, signature, door)) if JIT_ENABLED else function
 
     return made
 
@@ -132,17 +138,28 @@ def source_of(function: Callable[..., Any]) -> sources.Source:
 
 
 @functools.cache
-def _object_of(source: sources.Source) -> Path:
-    """A module's object; compiled now if it has not been."""
-    found = store.object_of(source)
+def _load(unit: sources.Unit) -> None:
+    """Load a unit's object, and before it those of the doors that it calls."""
+    path = _object_of(unit)
+    wanted = symbols.undefined(path.read_bytes())
+    for called in unit.calls:
+        if any(abi.symbol(called.source.name, door) in wanted for door in called.source.doors):
+            _load(called)
+    loader.load(path)
+
+
+def _object_of(unit: sources.Unit) -> Path:
+    """A unit's object; compiled now if it has not been."""
+    found = store.object_of(unit)
     if found is None:
+        imported = (other for function in _IMPORTED.values() for other in source_of(function).units)
         try:
             # What else has been imported will be wanted as well: better all at once than one after another.
-            for _ in build.build({source, *map(source_of, _IMPORTED.values())}, [host()]):
+            for _ in build.build({unit, *(other for other in imported if other.doors or not unit.doors)}, [host()]):
                 pass
         except build.BuildError as error:
             failure = error
-        found = store.object_of(source)
+        found = store.object_of(unit)
         if found is None:
             raise failure
     store.note_use(found)

@@ -61,7 +61,7 @@ def new_settings(sample_rate_hz: float, look_ahead: bool = True) -> NDArray[np.f
     )
 
 
-@kernel("void(float32[::1])")
+@kernel("void(float32[::1])", door=True)
 def reset(state):
     """Empty the delay lines, gain at 1.
 

@@ -225,7 +225,7 @@ def short_term_lufs(state):
     return _lufs(state[_SHORT_TERM])
 
 
-@kernel("float64(float64[::1])")
+@kernel("float64(float64[::1])", door=True)
 def max_momentary_lufs(state):
     """Highest momentary loudness of a whole window since the reset.
 
@@ -234,7 +234,7 @@ def max_momentary_lufs(state):
     return _lufs(state[_MAX_MOMENTARY])
 
 
-@kernel("float64(float64[::1])")
+@kernel("float64(float64[::1])", door=True)
 def max_short_term_lufs(state):
     """Highest short-term loudness of a whole window since the reset.
 
@@ -243,7 +243,7 @@ def max_short_term_lufs(state):
     return _lufs(state[_MAX_SHORT_TERM])
 
 
-@kernel("float64(float64[::1])")
+@kernel("float64(float64[::1])", door=True)
 def seconds(state):
     """Time heard since the statistics were reset, to one sub-block.
 
@@ -252,7 +252,7 @@ def seconds(state):
     return (state[_SUB_BLOCKS] * state[_SUB_BLOCK_SAMPLES] + state[_POSITION]) / state[_SAMPLE_RATE_HZ]
 
 
-@kernel("float64(float64[::1])")
+@kernel("float64(float64[::1])", door=True)
 def integrated_lufs(state):
     """Gated loudness since the reset (BS.1770-5 eqs. 3-7); `FLOOR_DB` before the first gated block.
 
@@ -273,7 +273,7 @@ def integrated_lufs(state):
     return _lufs(energy / count)
 
 
-@kernel("float64(float64[::1])")
+@kernel("float64(float64[::1])", door=True)
 def loudness_range_lu(state):
     """Loudness range since the reset (EBU Tech 3342); 0 before the first 3 s.
 

@@ -6,7 +6,7 @@ from rt_automix.dsp import loudness, truepeak
 from rt_automix.dsp.jit import kernel
 
 
-@kernel("int64(float64[::1], float32[::1], float32[::1], float32[::1], float64[:, ::1])")
+@kernel("int64(float64[::1], float32[::1], float32[::1], float32[::1], float64[:, ::1])", door=True)
 def process(loudness_state, peak_state, left, right, curve):
     """Hear one block of any length.
 

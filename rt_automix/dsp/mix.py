@@ -14,7 +14,7 @@ SANE_PEAK = np.float32(32.0)
 """+30 dBFS. Anything beyond it, or not a number, is a fault upstream and becomes silence."""
 
 
-@kernel("int64(float32[::1], float32[::1])")
+@kernel("int64(float32[::1], float32[::1])", door=True)
 def guard(left, right):
     """Replace what is not sane audio by zeros, in place; returns how many samples were.
 

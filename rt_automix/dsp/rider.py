@@ -228,7 +228,7 @@ def move(state, settings, low_db, high_db, elapsed_s):
     state[_GAIN] += min(max(step, -limit), limit)
 
 
-@kernel("float64(float64[::1])")
+@kernel("float64(float64[::1])", door=True)
 def gain_db(state):
     """The gain now, in dB.
 

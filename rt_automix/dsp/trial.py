@@ -39,7 +39,7 @@ def new_settings(sample_rate_hz: int) -> NDArray[np.float64]:
     return np.array([hold_ticks, *steps, 10 * round(sample_rate_hz / 100) / WIDTH])
 
 
-@kernel("void(float32[:, ::1], float64[::1], float64, float64, float64, float64[::1])")
+@kernel("void(float32[:, ::1], float64[::1], float64, float64, float64, float64[::1])", door=True)
 def limit(ticks, settings, gain_lin, ceiling_lin, target_lin, step_energies):
     """Mean energies of whole steps of 100 ms behind a gain and the limiter.
 
@@ -79,7 +79,7 @@ def limit(ticks, settings, gain_lin, ceiling_lin, target_lin, step_energies):
         step_energies[step] = total / max(stop - start, 1)
 
 
-@kernel("float64(float64[::1])")
+@kernel("float64(float64[::1])", door=True)
 def gated_energy(step_energies):
     """Mean energy by BS.1770-5's gating: windows of four steps, those below either gate left out; 0 if all are.
 

@@ -169,7 +169,7 @@ def new_state() -> NDArray[np.float32]:
     return np.zeros(STATE_SIZE, np.float32)
 
 
-@kernel("void(float32[::1], float32[::1], float32[::1])")
+@kernel("void(float32[::1], float32[::1], float32[::1])", door=True)
 def process(state, left, right):
     """Follow the true peak and the sample peak of two channels, with the long detector.
 
@@ -207,7 +207,7 @@ def process(state, left, right):
         start += count
 
 
-@kernel("float64(float32[::1])")
+@kernel("float64(float32[::1])", door=True)
 def true_peak_lin(state):
     """Largest true peak so far, as an amplitude.
 
@@ -216,7 +216,7 @@ def true_peak_lin(state):
     return np.float64(max(state[_TRUE_PEAK], state[_SAMPLE_PEAK]))
 
 
-@kernel("float64(float32[::1])")
+@kernel("float64(float32[::1])", door=True)
 def sample_peak_lin(state):
     """Largest sample magnitude so far.
 

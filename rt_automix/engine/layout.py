@@ -148,4 +148,7 @@ FINE_AWAKE = _i64.take(1)
 FINE_MOVING = _i64.take(1)
 FINE_FLAT_FRAMES = _i64.take(1)
 LOOK_AHEAD = _i64.take(1)
+TAKEN = _i64.take(1)
+"""Where in f64 the suggestion lies that was last taken over."""
+
 I64_SIZE = _i64.size

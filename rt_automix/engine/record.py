@@ -16,7 +16,7 @@ FINE = GAINS + 4
 COLUMNS = FINE + fine.BAND_COUNT
 
 
-@kernel("void(float64[::1], int64[::1], float64[::1], float64[::1])")
+@kernel("void(float64[::1], int64[::1], float64[::1], float64[::1])", door=True)
 def note(f64, i64, suggested, row):
     """Write one moment into `row`."""
     slot = at.METER_SLOTS + at.METER_SIZE * atomics.triple_fetch(i64[at.METER_INDEX : at.METER_INDEX + 3])
@@ -34,7 +34,8 @@ def note(f64, i64, suggested, row):
 
 @kernel(
     "int64(float32[::1], float32[::1], float64[::1], float32[::1], int64[::1],"
-    " float64[:, ::1], int64[::1], float64[::1], float64[:, ::1])"
+    " float64[:, ::1], int64[::1], float64[::1], float64[:, ::1])",
+    door=True,
 )
 def play(left, right, f64, f32, i64, messages, grid, suggested, rows):
     """Master a block in place; returns how many rows were noted.

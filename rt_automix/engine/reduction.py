@@ -46,7 +46,8 @@ def _true_peak(work, is_long, left, right):
 
 @kernel(
     "void(float32[::1], float32[::1], float64[::1], float32[::1], int64[::1],"
-    " float64[::1], float32[::1], boolean, float32[:, ::1])"
+    " float64[::1], float32[::1], boolean, float32[:, ::1])",
+    door=True,
 )
 def reduce(left, right, f64, f32, i64, weighting, work, is_long, ticks):
     """Shape whole ticks in place and write the energy and the peak of each into a row of `ticks`.

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from rt_automix import params
 from rt_automix.dsp import atomics, cascade, compressor, equalizer, fine, rider
 from rt_automix.dsp.jit import kernel
@@ -11,6 +15,7 @@ _NEUTRAL, _LOW, _HIGH = params.NEUTRAL.copy(), params.LOW.copy(), params.HIGH.co
 _INPUT_GAIN, _LOW_SHELF = params.INDEX["input_gain_db"], params.INDEX["low_shelf_db"]
 _COMPRESSION, _STEREO_WIDTH = params.INDEX["compression"], params.INDEX["stereo_width"]
 _DRIVE, _LEVEL = params.INDEX["limiter_drive_db"], params.INDEX["output_level"]
+_NEPERS_PER_DB = math.log(10.0) / 20.0
 _ARRIVED = 1e-6
 _FINE_ARRIVED_DB = 1e-4
 _FINE_RINGS_FRAMES = 200
@@ -23,7 +28,7 @@ _PER_TICK = 1.0 / at.TICK_SAMPLES
 
 @kernel("float64(float64)")
 def _lin(level_db):
-    return 10.0 ** (0.05 * level_db)
+    return math.exp(_NEPERS_PER_DB * level_db)
 
 
 @kernel("int64(float64[::1], int64[::1])")
@@ -52,6 +57,9 @@ def _read_suggestion(f64, i64):
         return
     is_fresh = age_samples < _STALE_S * f64[at.SAMPLE_RATE_HZ]
     f64[at.APPLAUSE_NOW] = f64[slot + at.APPLAUSE] if is_fresh else 0.0
+    if i64[at.TAKEN] == slot:  # and never another message in it: what is fetched next lies elsewhere
+        return
+    i64[at.TAKEN] = slot
     for k in range(params.COUNT):
         value = f64[slot + at.SUGGESTED + k]
         value = value if value == value else _NEUTRAL[k]
@@ -75,17 +83,14 @@ def _aim(f64, controls):
 def _smooth(f64):
     """Two one-poles in a row per value; returns 1 if a parameter or the amount moved."""
     moved = 0
-    for k in range(at.SMOOTHED):
-        target, now = f64[at.TARGETS + k], f64[at.NOW + k]
-        if now == target and f64[at.HALFWAY + k] == target:
-            continue
-        f64[at.HALFWAY + k] += f64[at.STEPS + k] * (target - f64[at.HALFWAY + k])
-        f64[at.NOW + k] += f64[at.STEPS + k] * (f64[at.HALFWAY + k] - now)
-        if abs(target - f64[at.NOW + k]) < _ARRIVED and abs(target - f64[at.HALFWAY + k]) < _ARRIVED:
-            f64[at.HALFWAY + k] = target
-            f64[at.NOW + k] = target
-        if k <= at.S_AMOUNT:
-            moved = 1
+    for k in range(at.SMOOTHED):  # no way around what stands still: it stays as it is, and the loop becomes vectors
+        target, before, halfway = f64[at.TARGETS + k], f64[at.NOW + k], f64[at.HALFWAY + k]
+        moved |= np.int64((before != target) | (halfway != target)) & np.int64(k <= at.S_AMOUNT)
+        halfway += f64[at.STEPS + k] * (target - halfway)
+        now = before + f64[at.STEPS + k] * (halfway - before)
+        has_arrived = (abs(target - now) < _ARRIVED) & (abs(target - halfway) < _ARRIVED)
+        f64[at.HALFWAY + k] = target if has_arrived else halfway
+        f64[at.NOW + k] = target if has_arrived else now
     return moved
 
 
@@ -239,7 +244,7 @@ def _settle_finely(f64, i64, controls):
         i64[at.FINE_AWAKE] = 1
 
 
-@kernel("void(float64[::1], int64[::1])")
+@kernel("void(float64[::1], int64[::1])", door=True)
 def tick(f64, i64):
     """Once per TICK_SAMPLES: read messages, move every parameter a step, design what changed.
 
@@ -276,7 +281,7 @@ def tick(f64, i64):
     )
 
 
-@kernel("void(float64[::1], int64[::1])")
+@kernel("void(float64[::1], int64[::1])", door=True)
 def settle(f64, i64):
     """Put every smoothed value at its target, as if it had always been there.
 

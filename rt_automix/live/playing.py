@@ -101,7 +101,7 @@ def _ended_well(pipe: Any) -> Iterator[None]:
 
 def _get_ready(pipe: Any) -> None:
     """Compile what has not been, telling how far that is, and load all that the first session would wait for."""
-    for done, total in compile_missing():
+    for done, total in compile_missing(__name__):
         pipe.send(("compiling", done, total))
     choose(AUTO, lambda _: None)  # whoever decides in the end, this is what takes long
     Engine(analysis="off").prepare(FIRST_RATE_HZ, MAX_BLOCK_SAMPLES)

@@ -237,7 +237,36 @@ def wrapper(module: str, function: str, signature: Signature, inner: str, inner_
     returned = _extended(signature.returns) if signature.returns else "void"
     lines = "\n".join(f"  {line}" for line in body)
     head = f'declare void @"{RAISED}{function}"()\n'
-    return f"{head}define {_last_first(returned)} @{symbol(module, function)}({', '.join(takes)}) {{\n{lines}\n}}\n"
+    # Never inlined: whoever calls a door calls the one that there is.
+    outer = f"{_last_first(returned)} @{symbol(module, function)}({', '.join(takes)})"
+    return f"{head}define {outer} noinline {{\n{lines}\n}}\n"
+
+
+def stub(module: str, function: str, signature: Signature, inner: str, inner_types: Sequence[str]) -> str:
+    """LLVM's text of the opposite of `wrapper`: called in numba's way, it calls as C does."""
+    names = [f"%p{place}" for place in range(len(inner_types))]
+    body, given, place = [], [], 2  # behind the places of the result and of a failure
+    for kind in signature.takes:
+        if kind.dimensions:
+            shape = names[place + 5 : place + 5 + kind.dimensions]
+            given += [f"ptr {names[place + 4]}", *(f"i64 {length}" for length in shape)]
+            place += 5 + 2 * kind.dimensions
+            continue
+        name = names[place]
+        if inner_types[place] == "i1":
+            body.append(f"{name}.byte = zext i1 {name} to i8")
+            name = f"{name}.byte"
+        given.append(f"{_extended(kind.name)} {name}")
+        place += 1
+    returned = _last_first(_extended(signature.returns)) if signature.returns else "void"
+    outer = symbol(module, function)
+    call = f"call {returned} @{outer}({', '.join(given)})"
+    result = SCALARS[signature.returns][1] if signature.returns else ""
+    body += [f"%value = {call}", f"store {result} %value, ptr %p0"] if result else [call]
+    lines = "\n".join(f"  {line}" for line in [*body, "ret i32 0"])
+    taken = ", ".join(f"{kind} {name}" for kind, name in zip(inner_types, names, strict=True))
+    declared = f"declare {returned} @{outer}({', '.join(value.rpartition(' ')[0] for value in given)})\n"
+    return f'{declared}define i32 @"{inner}"({taken}) alwaysinline {{\n{lines}\n}}\n'
 
 
 def _extended(name: str) -> str:

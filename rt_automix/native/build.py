@@ -1,4 +1,4 @@
-"""Compiles what has not been, on all cores: first each module's kernels to IR, then modules to objects.
+"""Compiles what has not been, on all cores: first each module's kernels to IR, then units of them to objects.
 
 The processes that compile hold the compiler; this one never imports it.
 """
@@ -10,16 +10,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from rt_automix.errors import AutomixError
-from rt_automix.native import store
-from rt_automix.native.levels import SHIPPED, Level, host
-from rt_automix.native.sources import ROOT, Source, with_kernels
+from rt_automix.native import abi, store
+from rt_automix.native.levels import Level, host
+from rt_automix.native.sources import ROOT, Source, Unit, with_doors
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -54,27 +54,34 @@ class Task:
 
 def _ir_task(source: Source) -> Task:
     result = store.ir_of(source)
-    order = {"module": source.name, "source": str(source.path), "result": str(result)}
+    doors = str(store.ir_of(source, doors=True))
+    order = {"module": source.name, "source": str(source.path), "doors": doors, "result": str(result)}
     return Task(source.name, result, json.dumps(order), weight=len(source.text))
 
 
-def _object_task(source: Source, level: Level) -> Task:
+def _object_task(unit: Unit, level: Level) -> Task:
+    source = unit.source
     inside = [part for part in source.closure if part.has_kernels or part == source]
-    bitcodes = {part.name: str(store.ir_of(part)) for part in inside}
-    result = store.new_object_of(source, level)
-    order = {"module": source.name, "bitcodes": bitcodes, "level": asdict(level), "result": str(result)}
+    result = store.new_object_of(unit, level)
+    order = {
+        "bitcode": str(store.ir_of(source, unit.doors)),
+        "bitcodes": {part.name: str(store.ir_of(part)) for part in inside},
+        "doors": [abi.symbol(part.name, door) for part in inside for door in part.doors],
+        "level": asdict(level),
+        "result": str(result),
+    }
     needs = frozenset(map(store.ir_of, inside))
     return Task(source.name, result, json.dumps(order), needs, sum(len(part.text) for part in inside))
 
 
-def tasks(modules: Iterable[Source], levels: Iterable[Level]) -> list[Task]:
-    """What is to be done until each of these modules has an object for each level."""
-    objects = {
-        (source, level) for source in modules for level in levels if store.object_of(source, level) is None
-    }  # fmt: skip
-    parts = {part for source, _ in objects for part in (source, *source.closure) if part.has_kernels or part == source}
+def tasks(units: Iterable[Unit], levels: Iterable[Level]) -> list[Task]:
+    """What is to be done until each of these units, and all that it calls, has an object for each level."""
+    wanted = {called for unit in units for called in (unit, *unit.calls)}
+    objects = {(unit, level) for unit in wanted for level in levels if store.object_of(unit, level) is None}
+    sources = {unit.source for unit, _ in objects}
+    parts = {part for source in sources for part in source.closure if part.has_kernels or part == source}
     missing = [_ir_task(part) for part in parts if not store.ir_of(part).is_file()]
-    return missing + [_object_task(source, level) for source, level in objects]
+    return missing + [_object_task(unit, level) for unit, level in objects]
 
 
 class _Builder:
@@ -113,42 +120,42 @@ class _Builder:
         self._process.communicate()
 
 
-def is_warm() -> bool:
-    """Whether every kernel of the package has its object for this processor, or needs none.
+def is_warm(user: str | None = None) -> bool:
+    """Whether every door of the package, or every one that a module of it may call, has its object or needs none.
 
     Thread: main. Allocates: yes.
     """
-    return _runs_as_python() or all(store.object_of(source) for source in with_kernels())
+    return _runs_as_python() or all(map(store.object_of, with_doors(user)))
 
 
-def compile_missing() -> Iterator[tuple[int, int]]:
-    """Compile what the package lacks for this processor: `build`.
+def compile_missing(user: str | None = None) -> Iterator[tuple[int, int]]:
+    """Compile what the package, or a module of it and all that this imports, lacks for this processor: `build`.
 
     Thread: main. Allocates: yes.
     """
     if not _runs_as_python():
-        yield from build(with_kernels(), [host()])
+        yield from build(with_doors(user), [host()])
 
 
-def ship(folder: Path) -> Iterator[tuple[int, int]]:
-    """Compile every kernel for every level that is shipped, and put the objects into a folder; yields as `build`.
+def ship(folder: Path, levels: Sequence[Level]) -> Iterator[tuple[int, int]]:
+    """Compile every door for some levels, and put the objects into a folder; yields as `build`.
 
     Thread: main. Allocates: yes.
     """
-    modules = with_kernels()
-    yield from build(modules, SHIPPED)
-    for level in SHIPPED:
-        for source in modules:
-            made = store.object_of(source, level)
+    units = with_doors()
+    yield from build(units, levels)
+    for level in levels:
+        for unit in units:
+            made = store.object_of(unit, level)
             assert made is not None
-            store.keep(folder / level.name / made.name, made.read_bytes())
+            store.keep(folder / store.folder_of(level) / made.name, made.read_bytes())
 
 
 def _runs_as_python() -> bool:
     return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 
-def build(modules: Iterable[Source], levels: Iterable[Level]) -> Iterator[tuple[int, int]]:
+def build(units: Iterable[Unit], levels: Iterable[Level]) -> Iterator[tuple[int, int]]:
     """Compile what has not been; yields (done, total) after each step, nothing where all is there.
 
     Raises
@@ -158,7 +165,7 @@ def build(modules: Iterable[Source], levels: Iterable[Level]) -> Iterator[tuple[
 
     Thread: main. Allocates: yes.
     """
-    waiting = sorted(tasks(modules, levels), key=lambda task: task.weight)
+    waiting = sorted(tasks(units, levels), key=lambda task: task.weight)
     if not waiting:
         return
     total, failures = len(waiting), dict[str, str]()

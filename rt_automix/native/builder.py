@@ -31,11 +31,12 @@ def _done(task: dict[str, Any]) -> str | None:
             from rt_automix.native import emit
 
             places = {name: Path(path) for name, path in task["bitcodes"].items()}
-            content = emit.object_code(task["module"], places, Level(**task["level"]))
+            content = emit.object_code(Path(task["bitcode"]), places, Level(**task["level"]), set(task["doors"]))
         else:
             from rt_automix.native import frontend
 
-            content = frontend.module_ir(task["module"], Path(task["source"]))
+            doors, content = frontend.module_ir(task["module"], Path(task["source"]))
+            store.keep(Path(task["doors"]), doors)
         store.keep(Path(task["result"]), content)
     except Exception as error:
         return f"{type(error).__name__}: {error}"

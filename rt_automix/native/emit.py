@@ -1,9 +1,9 @@
-"""The IR of modules to the object of one of them, for a processor: linked, optimised once, checked."""
+"""The IR of modules to one object, for a processor: linked, optimised once, checked."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -66,14 +66,15 @@ class EmitError(Exception):
     """An object would need more than it may."""
 
 
-def object_code(module: str, bitcodes: Mapping[str, Path], level: Level) -> bytes:
-    """The object of a module's kernels, with all that they call in other modules inside.
+def object_code(bitcode: Path, bitcodes: Mapping[str, Path], level: Level, doors: Set[str]) -> bytes:
+    """The object of some kernels of a module, with all that they call inside, but for doors.
 
     Parameters
     ----------
-    module : dotted name
-    bitcodes : where the IR of it and of all modules that it may call lies, by name
+    bitcode : where their IR lies
+    bitcodes : where that of what they may call lies, by module
     level : Level
+    doors : what it may find in other objects
 
     Raises
     ------
@@ -82,7 +83,7 @@ def object_code(module: str, bitcodes: Mapping[str, Path], level: Level) -> byte
     Thread: main. Allocates: yes.
     """
     machine = _machine(level)
-    whole, mine = _linked(module, bitcodes)
+    whole, mine = _linked(bitcode, bitcodes)
     switch = llvm.parse_assembly(_SWITCHES.get(level.triple.partition("-")[0], _OTHER))
     whole.triple, whole.data_layout = level.triple, str(machine.target_data)
     switch.triple, switch.data_layout = level.triple, str(machine.target_data)
@@ -92,6 +93,9 @@ def object_code(module: str, bitcodes: Mapping[str, Path], level: Level) -> byte
             value.linkage = "internal"
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     builder = llvm.create_pass_builder(machine, options)
+    clean = llvm.create_new_module_pass_manager()
+    clean.add_global_dead_code_eliminate_pass()
+    clean.run(whole, builder)  # most of what was linked nobody calls here
     # Loops the right way round before they are judged: where the loop of one kernel comes into another as
     # it was written, fewer become vectors (a tenth of the chain's time).
     early = llvm.create_new_module_pass_manager()
@@ -100,20 +104,18 @@ def object_code(module: str, bitcodes: Mapping[str, Path], level: Level) -> byte
     early.add_jump_threading_pass()
     early.run(whole, builder)
     builder.getModulePassManager().run(whole, builder)
-    clean = llvm.create_new_module_pass_manager()
-    clean.add_global_dead_code_eliminate_pass()
     clean.run(whole, builder)
     content: bytes = machine.emit_object(whole)
-    _demand_plain(module, undefined(content))
+    _demand_plain(undefined(content) - doors)
     return content
 
 
-def _linked(module: str, bitcodes: Mapping[str, Path]) -> tuple[Any, set[str]]:
-    """Its IR and that of the modules whose kernels it calls, and so on; the names that C calls its own by."""
-    whole = llvm.parse_bitcode(bitcodes[module].read_bytes())
+def _linked(bitcode: Path, bitcodes: Mapping[str, Path]) -> tuple[Any, set[str]]:
+    """IR with that of the modules whose kernels it calls, and so on; the names that C calls its own by."""
+    whole = llvm.parse_bitcode(bitcode.read_bytes())
     defined = (value for value in whole.functions if not value.is_declaration)
     mine = {value.name for value in defined if value.linkage == llvm.Linkage.external and ":" not in value.name}
-    linked = {module}
+    linked: set[str] = set()
     while True:
         declared = (value.name for value in whole.functions if value.is_declaration)
         wanted = {name.partition(":")[0] for name in declared if ":" in name}
@@ -124,14 +126,14 @@ def _linked(module: str, bitcodes: Mapping[str, Path]) -> tuple[Any, set[str]]:
         linked |= wanted
 
 
-def _demand_plain(module: str, wanted: set[str]) -> None:
+def _demand_plain(wanted: set[str]) -> None:
     """Refuse an object that would need Python, or that could raise where C would never hear of it."""
     foreign = sorted(name for name in wanted if not ALLOWED.fullmatch(name))
     raising = [name.removeprefix(abi.RAISED) for name in foreign if name.startswith(abi.RAISED)]
     if raising:
-        raise EmitError(f"{module}: {', '.join(raising)} can raise an exception. Return a number that tells instead.")
+        raise EmitError(f"{', '.join(raising)} can raise an exception. Return a number that tells instead.")
     if foreign:
-        raise EmitError(f"{module}: a kernel needs {', '.join(foreign)}. Only C's mathematics may be called.")
+        raise EmitError(f"a kernel needs {', '.join(foreign)}. Only C's mathematics may be called.")
 
 
 @lru_cache(maxsize=8)

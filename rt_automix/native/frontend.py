@@ -21,7 +21,7 @@ from numba.core import sigutils
 from numba.core.codegen import CPUCodeLibrary, JITCPUCodegen
 from numba.core.funcdesc import FunctionDescriptor
 
-from rt_automix.native import abi
+from rt_automix.native import abi, access, passes
 
 # No `nnan`/`ninf`: under them `abs(x) <= limit` no longer catches a NaN. No `reassoc`: a loop's
 # remainder could then round differently from its body, and the sound would depend on the block size.
@@ -37,6 +37,7 @@ OPTIONS: dict[str, Any] = {
     "_nrt": False,
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
+    "pipeline_class": passes.Pipeline,
 }
 
 _KERNELS: dict[str, list[_Kernel]] = {}
@@ -81,14 +82,20 @@ class _Library(CPUCodeLibrary):  # type: ignore[misc]
 _CODEGEN: Any = JITCPUCodegen
 _CODEGEN._library_class = _Library
 _CODEGEN.set_env = lambda *_: None
+passes.remember()
+access.register()
 
 
 class _Kernel:
-    """A kernel as other kernels see it: a signature and a name."""
+    """A kernel as other kernels see it: a signature and a name.
 
-    def __init__(self, function: Callable[..., Any], signature: str) -> None:
-        self.function, self.signature = function, abi.parse(signature)
+    Where it is a door they find a stub there that calls it as C does, whatever object it is in.
+    """
+
+    def __init__(self, function: Callable[..., Any], signature: str, door: bool) -> None:
+        self.function, self.signature, self.door = function, abi.parse(signature), door
         self.symbol = f"{function.__module__}:{function.__name__}"
+        self.body = f"{self.symbol}.body" if door else self.symbol
         jit: Any = numba.njit
         self.dispatcher = jit(**OPTIONS)(function)
         self.dispatcher.compile = self._declare
@@ -124,18 +131,22 @@ class _Kernel:
         if result.signature.return_type != self._returns:
             raise CompileError(f"{self.symbol} returns {result.signature.return_type}, not {self._returns}.")
         for text in result.library.everything():
-            yield text.replace(f'@"{name}"', f'@"{self.symbol}"').replace(f"@{name}(", f'@"{self.symbol}"(')
+            yield text.replace(f'@"{name}"', f'@"{self.body}"').replace(f"@{name}(", f'@"{self.body}"(')
 
 
-def declare(function: Callable[..., Any], signature: str) -> Any:
+def declare(function: Callable[..., Any], signature: str, door: bool) -> Any:
     """Note a kernel of the module under way; what other kernels call it by."""
-    made = _Kernel(function, signature)
+    made = _Kernel(function, signature, door)
     _KERNELS.setdefault(function.__module__, []).append(made)
     return made.dispatcher
 
 
-def module_ir(name: str, path: Path) -> bytes:
+def module_ir(name: str, path: Path) -> tuple[bytes, bytes]:
     """The bitcode of a module's kernels, for any processor, with the functions that C calls them by.
+
+    Returns
+    -------
+    Doors, and what other kernels may take in: a door that came along would be there twice.
 
     Raises
     ------
@@ -144,19 +155,34 @@ def module_ir(name: str, path: Path) -> bytes:
     Thread: main. Allocates: yes.
     """
     _import(name, path)
+    kernels = _KERNELS.get(name, [])
+    doors, others = (_together(name, [kernel for kernel in kernels if kernel.door == door]) for door in (True, False))
+    return doors, others
+
+
+def _together(name: str, kernels: list[_Kernel]) -> bytes:
     whole = llvm.parse_assembly("")
     whole.name = name
-    kernels = _KERNELS.get(name, [])
     for kernel in kernels:
         whole.link_in(_alone(kernel))
-        inner = whole.get_function(kernel.symbol)
-        inner_types = [str(argument.type) for argument in inner.arguments]
-        text = abi.wrapper(name, kernel.function.__name__, kernel.signature, kernel.symbol, inner_types)
-        declared = f'declare i32 @"{kernel.symbol}"({", ".join(inner_types)})\n'
+        inner_types = [str(argument.type) for argument in whole.get_function(kernel.body).arguments]
+        text = abi.wrapper(name, kernel.function.__name__, kernel.signature, kernel.body, inner_types)
+        declared = f'declare i32 @"{kernel.body}"({", ".join(inner_types)})\n'
         whole.link_in(llvm.parse_assembly(declared + text))
+    _link_doors(whole)
     whole.verify()
     bitcode: bytes = whole.as_bitcode()
     return bitcode
+
+
+def _link_doors(whole: Any) -> None:
+    """Give it the stubs of the doors that it calls."""
+    doors = {kernel.symbol: kernel for kernels in _KERNELS.values() for kernel in kernels if kernel.door}
+    for value in [value for value in whole.functions if value.is_declaration and value.name in doors]:
+        door, types = doors[value.name], [str(argument.type) for argument in value.arguments]
+        module, name = door.function.__module__, door.function.__name__
+        whole.link_in(llvm.parse_assembly(abi.stub(module, name, door.signature, door.symbol, types)))
+        whole.get_function(door.symbol).linkage = "internal"
 
 
 def _alone(kernel: _Kernel) -> Any:
@@ -165,7 +191,7 @@ def _alone(kernel: _Kernel) -> Any:
     for text in kernel.texts():
         whole.link_in(llvm.parse_assembly(re.sub(r"^target (triple|datalayout).*$", "", text, flags=re.M)))
     for value in (*whole.functions, *whole.global_variables):
-        if not value.is_declaration and value.name != kernel.symbol:
+        if not value.is_declaration and value.name != kernel.body:
             value.linkage = "internal"
     return whole
 

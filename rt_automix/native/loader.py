@@ -39,12 +39,19 @@ def load(path: Path) -> None:
             machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine()
             _ENGINE = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         content = path.read_bytes()
-        missing = sorted(name for name in undefined(content) if llvm.address_of_symbol(name) is None)
+        missing = sorted(name for name in undefined(content) if not _is_here(name))
         if missing:
             raise LoadError(f"{path} needs {', '.join(missing)}, which this system does not have. Delete the file.")
         _ENGINE.add_object_file(llvm.ObjectFileRef.from_data(content))
         _ENGINE.finalize_object()
         _LOADED.add(path)
+
+
+def _is_here(name: str) -> bool:
+    """Whether this process has a function, or an object that was loaded."""
+    import llvmlite.binding as llvm
+
+    return llvm.address_of_symbol(name) is not None or _ENGINE.get_function_address(name) != 0
 
 
 def address_of(symbol: str) -> int:

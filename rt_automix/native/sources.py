@@ -17,8 +17,8 @@ PACKAGE = "rt_automix"
 ROOT = Path(__file__).resolve().parents[2]
 
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]*)|import[ \t]+([^\n#]*))", re.M)
-_KERNEL = re.compile(r"^[ \t]*@kernel\(", re.M)
-_COMPILER = ("native.abi", "native.frontend", "native.emit", "native.vectors")
+_KERNEL = re.compile(r"^[ \t]*@kernel\(((?:[^()]|\([^()]*\))*)\)[^\n]*\n(?:[ \t]*#[^\n]*\n)*[ \t]*def (\w+)", re.M)
+_COMPILER = ("native.abi", "native.frontend", "native.passes", "native.access", "native.emit")
 """Beside what a module imports: what its machine code is made by."""
 
 
@@ -34,9 +34,27 @@ class Source:
         return self.path.read_text(encoding="utf-8")
 
     @cached_property
+    def kernels(self) -> dict[str, bool]:
+        """The names of its kernels, and whether each is a door."""
+        if "@kernel(" not in self.text:
+            return {}
+        return {name: "door=True" in arguments for arguments, name in _KERNEL.findall(self.text)}
+
+    @property
     def has_kernels(self) -> bool:
         """Whether there is something to compile in it."""
-        return "@kernel(" in self.text and bool(_KERNEL.search(self.text))
+        return bool(self.kernels)
+
+    @property
+    def doors(self) -> tuple[str, ...]:
+        """The kernels that are called from outside of what they are compiled into."""
+        return tuple(name for name, is_door in self.kernels.items() if is_door)
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """All that it can be compiled into."""
+        kinds = dict.fromkeys(self.kernels.values())
+        return tuple(Unit(self, doors) for doors in kinds)
 
     @cached_property
     def imports(self) -> tuple[Source, ...]:
@@ -46,9 +64,9 @@ class Source:
             if base:
                 base = self._absolute(base)
                 listed = [name.split()[0] for name in names.strip("() \n\\").split(",") if name.strip(" \n()\\")]
-                wanted = [find(f"{base}.{name}", self.root) or find(base, self.root) for name in listed]
+                wanted = [self._find(f"{base}.{name}") or self._find(base) for name in listed]
             else:
-                wanted = [find(name.split()[0], self.root) for name in plain.split(",") if name.strip()]
+                wanted = [self._find(name.split()[0]) for name in plain.split(",") if name.strip()]
             found |= {source.name: source for source in wanted if source}
         return tuple(found.values())
 
@@ -56,6 +74,11 @@ class Source:
     def root(self) -> Path:
         """The folder that its name starts from."""
         return self.path.parents[self.name.count(".") + (self.path.stem == "__init__")]
+
+    def _find(self, name: str) -> Source | None:
+        # The package imports itself and what is installed: its hash is the same wherever it and they lie.
+        top = name.partition(".")[0]
+        return None if top != PACKAGE and self.name.partition(".")[0] == PACKAGE else find(name, self.root)
 
     def _absolute(self, base: str) -> str:
         level = len(base) - len(base.lstrip("."))
@@ -85,6 +108,28 @@ class Source:
     @cached_property
     def own_digest(self) -> bytes:
         return hashlib.sha256(f"{self.name}\0{self.text}".encode()).digest()
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What becomes one object: the doors of a module, or the rest of its kernels, each for a caller from Python.
+
+    A program needs doors only, and a kernel that is none lives inside of those; the rest is for tests and benchmarks.
+    """
+
+    source: Source
+    doors: bool = True
+
+    @property
+    def file_name(self) -> str:
+        """What its object is called: it changes with what it is made of."""
+        return f"{self.source.name}-{'' if self.doors else 'rest-'}{self.source.digest}"
+
+    @property
+    def calls(self) -> tuple[Unit, ...]:
+        """Units that it may call: the doors of all that it imports."""
+        parts = (part for part in self.source.closure if part.doors)
+        return tuple(unit for unit in (Unit(part) for part in parts) if unit != self)
 
 
 @cache
@@ -148,3 +193,12 @@ def with_kernels() -> list[Source]:
     """
     found = [at(name, path) for name, path in _own().items()]
     return [source for source in found if source.has_kernels]
+
+
+def with_doors(user: str | None = None) -> list[Unit]:
+    """All that the package's programs call, or what a module of it and all that this imports do.
+
+    Thread: main. Allocates: yes.
+    """
+    top = find(user) if user else None
+    return [Unit(source) for source in (top.closure if top else with_kernels()) if source.doors]

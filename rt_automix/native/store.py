@@ -1,4 +1,9 @@
-"""Where objects lie: shipped in the package, or compiled into a cache of the user's."""
+"""Where objects lie: shipped in the package, or compiled into a cache of the user's.
+
+An object is used where all that it depends on is the same: its sources and what made it of them (the hash in its
+name), and in its folder's name the processor's level, the system, and the LLVM whose loader reads what its
+assembler writes. Of numba nothing is left in it: kernels are called as C (`abi`), so any that is installed will do.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +18,12 @@ from pathlib import Path
 import platformdirs
 
 from rt_automix.native.levels import Level, host
-from rt_automix.native.sources import Source
+from rt_automix.native.sources import Source, Unit
 
 SHIPPED = Path(__file__).resolve().parent / "objects"
-"""What the building of a wheel fills."""
+"""What an installation fills."""
 
 _OLD_S = 30 * 86400.0
-_IR = "ir"
 
 
 @lru_cache(maxsize=1)
@@ -68,28 +72,47 @@ def _places() -> list[Path]:
     return places
 
 
-def file_name(source: Source) -> str:
-    """What a module's object is called: it changes with what it is made of."""
-    return f"{source.name}-{source.digest}"
-
-
-def object_of(source: Source, level: Level | None = None) -> Path | None:
-    """The object of a module's kernels, None where it has not been compiled.
+def object_of(unit: Unit, level: Level | None = None) -> Path | None:
+    """A unit's object, None where it has not been compiled.
 
     Thread: main. Allocates: yes.
     """
-    name = Path((level or host()).name, f"{file_name(source)}.o")
+    name = Path(folder_of(level or host()), f"{unit.file_name}.o")
     return next((place / name for place in _places() if (place / name).is_file()), None)
 
 
-def ir_of(source: Source) -> Path:
-    """Where the IR of a module's kernels lies, or shall."""
-    return cache() / _IR / f"{file_name(source)}.bc"
+def folder_of(level: Level) -> str:
+    """The name of the folder that objects for a level lie in.
+
+    Thread: main. Allocates: yes.
+    """
+    import llvmlite.binding as llvm
+
+    return f"{level.name}-llvm{llvm.llvm_version_info[0]}"
 
 
-def new_object_of(source: Source, level: Level) -> Path:
-    """Where a module's object for a level shall lie."""
-    return cache() / level.name / f"{file_name(source)}.o"
+def ir_of(source: Source, doors: bool = False) -> Path:
+    """Where the IR of a module's kernels lies, or shall: of doors, or of those that others take in.
+
+    Between kernels, numba's way of calling is its own affair.
+    """
+    made_by = f"ir-numba{_version('numba')}-llvmlite{_version('llvmlite')}"
+    return cache() / made_by / f"{Unit(source, doors).file_name}.bc"
+
+
+@lru_cache(maxsize=4)
+def _version(distribution: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "-missing"
+
+
+def new_object_of(unit: Unit, level: Level) -> Path:
+    """Where a unit's object for a level shall lie."""
+    return cache() / folder_of(level) / f"{unit.file_name}.o"
 
 
 def keep(path: Path, content: bytes) -> None:

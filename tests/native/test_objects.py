@@ -38,22 +38,26 @@ def all_compiled():
         pass
 
 
-@pytest.mark.parametrize("source", sources.with_kernels(), ids=lambda source: source.name)
-def test_an_object_needs_nothing_but_mathematics_memory_and_the_clock(source, all_compiled):
-    path = store.object_of(source)
-    assert path is not None and symbols.undefined(path.read_bytes()) <= HARMLESS
+def _doors() -> set[str]:
+    return {abi.symbol(unit.source.name, door) for unit in sources.with_doors() for door in unit.source.doors}
+
+
+@pytest.mark.parametrize("unit", sources.with_doors(), ids=lambda unit: unit.source.name)
+def test_an_object_needs_nothing_but_mathematics_memory_the_clock_and_doors(unit, all_compiled):
+    path = store.object_of(unit)
+    assert path is not None and symbols.undefined(path.read_bytes()) <= HARMLESS | _doors()
 
 
 @pytest.mark.parametrize("level", SHIPPED, ids=lambda level: level.name)
 @pytest.mark.parametrize("name", ["rt_automix.dsp.atomics", "rt_automix.io.devices.callbacks"])
 def test_objects_are_made_for_every_level(name, level):
     """The denormal switch differs from one architecture to the next; the rest is the same IR."""
-    source = sources.find(name)
-    list(build.build([source], [level]))
-    content = store.object_of(source, level).read_bytes()
+    unit = sources.Unit(sources.find(name))
+    list(build.build([unit], [level]))
+    content = store.object_of(unit, level).read_bytes()
     machine = int.from_bytes(content[18:20], "little")
     assert machine == {"x86_64": 62, "aarch64": 183}[level.triple.partition("-")[0]]
-    assert symbols.undefined(content) <= HARMLESS
+    assert symbols.undefined(content) <= HARMLESS | _doors()
 
 
 @pytest.mark.parametrize("triple", ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "arm64-apple-darwin"])
@@ -180,14 +184,14 @@ def test_what_cannot_leave_python_is_refused_with_the_reason(text, reason, tmp_p
     path = tmp_path / "refused.py"
     path.write_text(HEAD + text, encoding="utf-8")
     with pytest.raises(build.BuildError, match=f"(?s)refused: .*({reason})"):
-        list(build.build([sources.at("refused", path)], [host()]))
+        list(build.build(sources.at("refused", path).units, [host()]))
 
 
 def test_one_module_that_fails_stops_no_other(tmp_path):
     bad, good = tmp_path / "bad.py", tmp_path / f"good{os.getpid()}.py"
     bad.write_text(HEAD + REFUSED["raises"][0], encoding="utf-8")
     good.write_text(HEAD + '@kernel("int64()")\ndef f():\n    return 1\n', encoding="utf-8")
-    both = [sources.at("bad", bad), sources.at(good.stem, good)]
+    both = [sources.Unit(sources.at(path.stem, path), doors=False) for path in (bad, good)]
     with pytest.raises(build.BuildError) as raised:
         list(build.build(both, [host()]))
     assert "good" not in str(raised.value)
@@ -204,15 +208,15 @@ def test_a_process_that_cannot_be_had_or_dies_is_told_of(interpreter, said, tmp_
     path.write_text(HEAD + '@kernel("int64()")\ndef f():\n    return 2\n', encoding="utf-8")
     monkeypatch.setattr(sys, "executable", str(script))
     with pytest.raises(build.BuildError, match=said):
-        list(build.build([sources.at("module", path)], [host()]))
+        list(build.build(sources.at("module", path).units, [host()]))
 
 
 def test_progress_counts_every_step(tmp_path):
     path = tmp_path / "steps.py"
     path.write_text(HEAD + f'@kernel("int64()")\ndef f():\n    return {os.getpid()}\n', encoding="utf-8")
-    source = sources.at("steps", path)
-    assert list(build.build([source], [host()])) == [(1, 2), (2, 2)]
-    assert list(build.build([source], [host()])) == []
+    units = sources.at("steps", path).units
+    assert list(build.build(units, [host()])) == [(1, 2), (2, 2)]
+    assert list(build.build(units, [host()])) == []
 
 
 # What is compiled again ------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ JACK = "int32(uint32, int64)"
 """JackProcessCallback: frames, user data."""
 
 
-@kernel(PORTAUDIO)
+@kernel(PORTAUDIO, door=True)
 def portaudio_callback(source, sink, frames, times, flags, user):
     """PortAudio's stream callback for a device that both hears and plays; `user` is the wiring."""
     wiring = int64_at(user, WIRING_SIZE)
@@ -76,7 +76,7 @@ def portaudio_callback(source, sink, frames, times, flags, user):
     return 0
 
 
-@kernel(PORTAUDIO)
+@kernel(PORTAUDIO, door=True)
 def capture_callback(source, sink, frames, times, flags, user):
     """PortAudio's stream callback for a device that only hears; `user` is the wiring, with a bridge."""
     wiring = int64_at(user, WIRING_SIZE)
@@ -93,7 +93,7 @@ def capture_callback(source, sink, frames, times, flags, user):
     return 0
 
 
-@kernel(PORTAUDIO)
+@kernel(PORTAUDIO, door=True)
 def playback_callback(source, sink, frames, times, flags, user):
     """PortAudio's stream callback for a device that only plays; `user` is the wiring, with a bridge."""
     wiring = int64_at(user, WIRING_SIZE)
@@ -117,7 +117,7 @@ def playback_callback(source, sink, frames, times, flags, user):
     return 0
 
 
-@kernel(JACK)
+@kernel(JACK, door=True)
 def jack_callback(frames, user):
     """JACK's process callback; `user` is the wiring, with the client's ports plugged in."""
     wiring = int64_at(user, WIRING_SIZE)

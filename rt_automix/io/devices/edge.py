@@ -173,7 +173,7 @@ def end(stats, samples, fade, xrun):
     atomics.store_release(stats, CALLBACKS, stats[CALLBACKS] + 1)
 
 
-@kernel(f"void(float32[::1], float32[::1], int64, boolean, {_ARRAYS})")
+@kernel(f"void(float32[::1], float32[::1], int64, boolean, {_ARRAYS})", door=True)
 def duplex(interleaved_in, interleaved_out, samples, xrun, f64, f32, i64, stats, fade, scratch, takes, wiring):
     """One block of a device that plays what it hears: frames of all its channels in, frames out.
 
