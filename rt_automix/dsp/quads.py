@@ -123,6 +123,16 @@ if COMPILES:
         return _QUAD(ramp, index, types.float64), codegen
 
     @intrinsic
+    def leading(typing_context, array, index, x, s1):
+        """`b0 x + s1` of two bands whose b0 lie at `array[index]`."""
+
+        def codegen(context, builder, signature, args):
+            where, (x, s1) = (context, builder, signature.args[0], *args[:2]), args[2:]
+            return _fused(builder, _coefficient(*where, 0), x, s1)
+
+        return _QUAD(array, index, _QUAD, _QUAD), codegen
+
+    @intrinsic
     def first_memory(typing_context, array, index, x, s1, s2):
         """`s1'` of two bands whose c1 lie at `array[index]`."""
 
@@ -190,6 +200,10 @@ else:
     def along(ramp, index, steps):
         """Coefficients from `ramp[index]` on, after so many steps of those that lie a row behind."""
         return load(ramp, index) + steps * load(ramp, index + ROW)
+
+    def leading(array, index, x, s1):
+        """`b0 x + s1` of two bands whose b0 lie at `array[index]`."""
+        return load(array, index) * x + s1
 
     def first_memory(array, index, x, s1, s2):
         """`s1'` of two bands whose c1 lie at `array[index]`."""

@@ -1,6 +1,6 @@
 """The audio path: one compiled function that a callback can carry.
 
-    guard -> ring -> gain -> equalisers -> compressor -> width, drive -> limiter -> listen -> meters
+    guard -> ring -> gain -> subsonic -> equalisers -> compressor -> width, drive -> limiter -> listen -> meters
 
 Everything slower than a sample happens on a grid of TICK_SAMPLES counted from the start of the
 stream (parameters, in `steering`) or of 10 ms (loudness), never at the edge of a block: the output
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.dsp import atomics, cascade, compressor, direct, equalizer, fine, limiter, loudness, mix, rider
+from rt_automix.dsp import atomics, cascade, compressor, direct, equalizer, fine, limiter, loudness, mix, rider, subsonic
 from rt_automix.dsp.foreign import float32_at, float64_at, int64_at
 from rt_automix.dsp.jit import JIT_ENABLED, bound, kernel
 from rt_automix.engine import layout as at
@@ -36,25 +36,30 @@ def _db(level_lin):
 
 @kernel("void(float64[::1], int64[::1], int64, float32[::1], float32[::1])")
 def _filter(f64, i64, offset, left, right):
-    """Equalise up to a tick, `offset` samples into it: five bands, and behind them the fine ones unless they sleep.
+    """Filter up to a tick, `offset` samples into it: what nobody hears away, five bands, the fine ones; some may sleep.
 
     The last fine band runs in the five's sixth place (`steering.lend`).
     """
     broad = f64[at.EQ_RAMP : at.EQ_RAMP + equalizer.RAMP_SIZE]
     memory = f64[at.EQ_STATE : at.EQ_STATE + equalizer.CASCADE_STATE_SIZE]
     work = f64[at.CASCADE_WORK : at.CASCADE_WORK + cascade.WORK_SIZE]
+    gain, step = broad[_EQ_GAIN], broad[_EQ_GAIN + 1]
+    cascade.take_in(work, left, right)
+    if i64[at.SUBSONIC_AWAKE]:
+        design = f64[at.SUBSONIC_DESIGN : at.SUBSONIC_DESIGN + subsonic.DESIGN_SIZE]
+        subsonic_memory = f64[at.SUBSONIC_STATE : at.SUBSONIC_STATE + subsonic.STATE_SIZE]
+        subsonic.process(design, subsonic_memory, work, left.shape[0])
     if not i64[at.FINE_AWAKE]:
-        cascade.process(broad, memory, work, offset, left, right)
+        cascade.run(broad, memory, work, 1, i64[at.EQ_MOVING] != 0, offset, left.shape[0])
+        cascade.give_out(work, gain, step, offset, 1.0, 0.0, 0, left, right)
         return
     fine_ramp = f64[at.FINE_RAMP : at.FINE_RAMP + fine.RAMP_SIZE]
     fine_memory = f64[at.FINE_STATE : at.FINE_STATE + fine.STATE_SIZE]
     fine_offset = i64[at.SAMPLE_COUNT] & (fine.FRAME_SAMPLES - 1)
     fine_moves = i64[at.FINE_MOVING] != 0
-    cascade.take_in(work, left, right)
     moves = fine_moves or i64[at.EQ_MOVING] != 0
     cascade.run(broad, memory, work, 1, moves, offset, left.shape[0])
     cascade.run(fine_ramp, fine_memory, work, _FINE_GROUPS, fine_moves, fine_offset, left.shape[0])
-    gain, step = broad[_EQ_GAIN], broad[_EQ_GAIN + 1]
     fine_gain, fine_step = fine_ramp[_FINE_GAIN], fine_ramp[_FINE_GAIN + 1]
     cascade.give_out(work, gain, step, offset, fine_gain, fine_step, fine_offset, left, right)
 

@@ -6,7 +6,7 @@ Offsets are plain integers fixed at import: compiled code sees them as literals.
 from __future__ import annotations
 
 from rt_automix import params
-from rt_automix.dsp import cascade, compressor, equalizer, fine, limiter, loudness, rider
+from rt_automix.dsp import cascade, compressor, equalizer, fine, limiter, loudness, rider, subsonic
 
 DELAY_SAMPLES = limiter.LATENCY_SAMPLES
 TICK_SAMPLES = limiter.WIDTH
@@ -95,6 +95,13 @@ FINE_GOAL = _f64.take(fine.GOAL_SIZE)
 FINE_RAMP = _f64.take(fine.RAMP_SIZE)
 FINE_STATE = _f64.take(fine.STATE_SIZE)
 CASCADE_WORK = _f64.take(cascade.WORK_SIZE)
+# The subsonic filter: its whole design, what the amount makes of it, how much that is, and how much it is at most.
+SUBSONIC_TABLE, SUBSONIC_DESIGN = (_f64.take(subsonic.DESIGN_SIZE) for _ in range(2))
+SUBSONIC_STATE = _f64.take(subsonic.STATE_SIZE)
+SUBSONIC_SHARE = _f64.take(1)
+SUBSONIC_MOST = _f64.take(1)
+"""1, or 0 where it is turned off."""
+
 COMPRESSOR_SETTINGS = _f64.take(compressor.SETTINGS_SIZE)
 COMPRESSOR_STATE = _f64.take(compressor.STATE_SIZE)
 LIMITER_SETTINGS = _f64.take(limiter.SETTINGS_SIZE)
@@ -144,6 +151,9 @@ COMPARING = _i64.take(1)
 EQ_MOVING = _i64.take(1)
 FINE_AWAKE = _i64.take(1)
 """Whether the fine bands run: while all are flat and have rung out they cost nothing."""
+
+SUBSONIC_AWAKE = _i64.take(1)
+"""Whether the subsonic filter runs: once it is away and has rung out, every bit stays as it is."""
 
 FINE_MOVING = _i64.take(1)
 FINE_FLAT_FRAMES = _i64.take(1)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from rt_automix import params
-from rt_automix.dsp import atomics, cascade, compressor, equalizer, fine, rider
+from rt_automix.dsp import atomics, cascade, compressor, equalizer, fine, rider, subsonic
 from rt_automix.dsp.jit import kernel
 from rt_automix.engine import layout as at
 
@@ -21,6 +21,9 @@ _FINE_ARRIVED_DB = 1e-4
 _FINE_RINGS_FRAMES = 200
 """After more than a second the slowest fine band has rung out."""
 _MATCH_LIMIT_DB = 12.0
+_SUBSONIC_PER_AMOUNT = 4.0
+"""From a quarter of the amount on the subsonic filter is all there: nobody wants half of it."""
+
 _STALE_S = 2.0
 """A verdict of applause counts for so long: should the analysis die, the rider goes on."""
 _PER_TICK = 1.0 / at.TICK_SAMPLES
@@ -134,6 +137,23 @@ def _ride(f64, controls):
     f64[at.METERS + at.M_RIDE_DB] = rider.gain_db(state)
     _ramp(f64, _lin(amount * gain_db - drive_db), at.PRE)
     _ramp(f64, _lin(drive_db), at.DRIVE)
+
+
+@kernel("void(float64[::1], int64[::1])")
+def _blend_subsonic(f64, i64):
+    """Let the amount say how much of the subsonic filter there is; at none it rings out, and sleeps."""
+    share = f64[at.SUBSONIC_MOST] * min(_SUBSONIC_PER_AMOUNT * f64[at.NOW + at.S_AMOUNT], 1.0)
+    if share != f64[at.SUBSONIC_SHARE]:
+        f64[at.SUBSONIC_SHARE] = share
+        i64[at.SUBSONIC_AWAKE] = 1
+        subsonic.blend(
+            f64[at.SUBSONIC_TABLE : at.SUBSONIC_TABLE + subsonic.DESIGN_SIZE],
+            share,
+            f64[at.SUBSONIC_DESIGN : at.SUBSONIC_DESIGN + subsonic.DESIGN_SIZE],
+        )
+    elif share == 0.0 and i64[at.SUBSONIC_AWAKE]:
+        state = f64[at.SUBSONIC_STATE : at.SUBSONIC_STATE + subsonic.STATE_SIZE]
+        i64[at.SUBSONIC_AWAKE] = 0 if subsonic.has_rung_out(state) else 1
 
 
 @kernel("void(float64[::1], int64[::1], boolean)")
@@ -266,6 +286,7 @@ def tick(f64, i64):
     if i64[at.SAMPLE_COUNT] & (fine.FRAME_SAMPLES - 1) == 0:
         _frame(f64, i64, controls)
     _lend(f64, i64)
+    _blend_subsonic(f64, i64)
     _ride(f64, controls)
     f64[at.CEILING] = min(f64[at.APPLIED + _LEVEL], f64[at.NOW + at.S_CEILING])
     _ramp(f64, f64[at.APPLIED + _STEREO_WIDTH], at.WIDTH)
