@@ -20,6 +20,9 @@ from rt_automix.dsp.quads import PART, ROW, first_memory, handed_on, leading, lo
 
 ORDER = 4
 RIPPLE_DB = 0.1
+EDGE_HZ = 30.0
+"""From here up all is kept, where nothing else is asked for."""
+
 LEAST_EDGE_HZ = 1.0
 """Lower edges count as this: of poles much nearer to 1 double precision would make noise."""
 
@@ -51,6 +54,17 @@ def sections(edge_hz: float, sample_rate_hz: float) -> NDArray[np.float64]:
         lead = 0.25 * (1.0 - a1 + a2)  # 0 dB at Nyquist, and the ripple above it
         made.append([lead, -2.0 * lead, lead, a1, a2])
     return np.array(made)
+
+
+def power_response(frequencies_hz: NDArray[np.float64], edge_hz: float = EDGE_HZ) -> NDArray[np.float64]:
+    """Squared magnitude of the filter, as its analog original has it.
+
+    Thread: main. Allocates: yes.
+    """
+    ripple = 10.0 ** (RIPPLE_DB / 10.0) - 1.0
+    ratio = (edge_hz / np.maximum(frequencies_hz, 1e-3)) ** 2
+    polynomial = 8.0 * ratio * ratio - 8.0 * ratio + 1.0  # Chebyshev's, of fourth order
+    return (1.0 + ripple) / (1.0 + ripple * polynomial**2)
 
 
 def new_table(edge_hz: float, sample_rate_hz: float) -> NDArray[np.float64]:
