@@ -1,11 +1,11 @@
 """Subsonic high-pass: takes away what nobody hears before it eats headroom, at no delay.
 
-Chebyshev's of fourth order, minimum phase: flat to RIPPLE_DB from its edge up, and steeper below than any other of
-this order, with two zeros in each of its two biquads that lie on 0 Hz to the bit. They run as the last stage of
-a wavefront does (`quads`): both biquads and both channels in one register, the second a sample behind the first.
+Chebyshev's of fourth order, minimum phase: flat to RIPPLE_DB from its edge up, and steeper below than any other of this
+order. As a sum, H = 1 + A + B of two biquads without a say in the sample that comes in: neither waits for the other,
+and both of both channels share a register (`quads`).
 
-It is away to any share: a biquad H works as 1 + share (H - 1), which is a matter of its coefficients, so that a share
-that moves leaves the memories alone, and what they hold rings out below the edge. No share clicks.
+It is away to any share, as 1 + share (H - 1): a matter of coefficients, like its edge. Both may move while it plays;
+what the memories hold goes on from where it is, and rings out below the edge.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.dsp.jit import kernel
-from rt_automix.dsp.quads import PART, ROW, first_memory, handed_on, leading, load, only_a, only_b, second_memory, store
+from rt_automix.dsp.quads import SIZE, both_added, load, mul, mul_add, store, store_three, twice
 
 ORDER = 4
 RIPPLE_DB = 0.1
@@ -26,34 +26,32 @@ EDGE_HZ = 30.0
 LEAST_EDGE_HZ = 1.0
 """Lower edges count as this: of poles much nearer to 1 double precision would make noise."""
 
-LEAD = 4
-"""A design is laid out as `quads` has it, a band's five coefficients PART apart, and b0 in the room behind c1."""
+DESIGN_SIZE = 5 * SIZE
+"""The share of the sample itself, then c1, c2, -a1, -a2 of A and B, left and right: four of each."""
 
-DESIGN_SIZE = ROW
-STATE_SIZE = 8
+STATE_SIZE = 3 * SIZE
 _REST = 1e-12
-"""Memories that have rung out so far are forgotten: it is 150 dB under the last bit of 24."""
+"""Memories that have rung out so far are forgotten: it is 95 dB under the last bit of 24."""
 
 
-def sections(edge_hz: float, sample_rate_hz: float) -> NDArray[np.float64]:
-    """The two biquads as b0, b1, b2, a1, a2: float64, shape (2, 5).
+def _prototype() -> NDArray[np.float64]:
+    """A and B as (alpha s + beta) / (s^2 + b s + c) for an edge of 1: rows of alpha, beta, b, c, shape (2, 4).
 
-    Chebyshev filters of type I (A. V. Oppenheim and R. W. Schafer, "Discrete-Time Signal Processing", appendix B.2),
-    turned from low-pass to high-pass, by the bilinear transform with the edge held in place.
-
-    Thread: main. Allocates: yes.
+    Type I (A. V. Oppenheim and R. W. Schafer, "Discrete-Time Signal Processing", appendix B.2), turned from low-pass to
+    high-pass, with 0 dB far above the edge; then partial fractions.
     """
-    warped = 2.0 * sample_rate_hz * math.tan(math.pi * max(edge_hz, LEAST_EDGE_HZ) / sample_rate_hz)
     bend = math.asinh(1.0 / math.sqrt(10.0 ** (RIPPLE_DB / 10.0) - 1.0)) / ORDER
-    made = []
-    for k in range(ORDER // 2):
-        angle = math.pi * (2 * k + 1) / (2 * ORDER)
-        pole = complex(-math.sinh(bend) * math.sin(angle), math.cosh(bend) * math.cos(angle))
-        root = (2.0 * sample_rate_hz + warped / pole) / (2.0 * sample_rate_hz - warped / pole)
-        a1, a2 = -2.0 * root.real, abs(root) ** 2
-        lead = 0.25 * (1.0 - a1 + a2)  # 0 dB at Nyquist, and the ripple above it
-        made.append([lead, -2.0 * lead, lead, a1, a2])
-    return np.array(made)
+    angles = (math.pi * (2 * k + 1) / (2 * ORDER) for k in range(ORDER // 2))
+    poles = [1.0 / complex(-math.sinh(bend) * math.sin(x), math.cosh(bend) * math.cos(x)) for x in angles]
+    rows = []
+    for pole, other in (poles, poles[::-1]):
+        rest = (pole - pole.conjugate()) * (pole - other) * (pole - other.conjugate())
+        residue = pole**ORDER / rest
+        rows.append([2.0 * residue.real, -2.0 * (residue * pole.conjugate()).real, -2.0 * pole.real, abs(pole) ** 2])
+    return np.array(rows)
+
+
+_PROTOTYPE = _prototype()
 
 
 def power_response(frequencies_hz: NDArray[np.float64], edge_hz: float = EDGE_HZ) -> NDArray[np.float64]:
@@ -67,20 +65,6 @@ def power_response(frequencies_hz: NDArray[np.float64], edge_hz: float = EDGE_HZ
     return (1.0 + ripple) / (1.0 + ripple * polynomial**2)
 
 
-def new_table(edge_hz: float, sample_rate_hz: float) -> NDArray[np.float64]:
-    """The design in full, as `blend` takes it: float64, shape (DESIGN_SIZE,).
-
-    Thread: main. Allocates: yes.
-    """
-    table = np.zeros(DESIGN_SIZE)
-    for band, (b0, b1, b2, a1, a2) in enumerate(sections(edge_hz, sample_rate_hz)):
-        for lane in (band, band + 2):
-            for kind, value in enumerate((b1 - a1 * b0, b2 - a2 * b0, -a1, -a2)):
-                table[kind * PART + lane] = value
-            table[LEAD + lane] = b0
-    return table
-
-
 def new_state() -> NDArray[np.float64]:
     """Filter memories, zeroed: float64, shape (STATE_SIZE,).
 
@@ -89,23 +73,34 @@ def new_state() -> NDArray[np.float64]:
     return np.zeros(STATE_SIZE)
 
 
-@kernel("void(float64[::1], float64, float64[::1])")
-def blend(table, share, design):
-    """Write the design that takes so much away: 0 nothing, 1 all.
+@kernel("void(float64, float64, float64[::1])")
+def design(edge, share, coefficients):
+    """Write the coefficients of an edge and a share, by the bilinear transform.
 
     Parameters
     ----------
-    table : float64, shape (DESIGN_SIZE,), of `new_table`
+    edge : float64
+        Over the sample rate; so far down that the transform bends no frequency.
     share : float64, 0..1
-    design : float64, shape (DESIGN_SIZE,), written
+        How much of what lies below the edge is taken away.
+    coefficients : float64, shape (DESIGN_SIZE,), written
 
     Thread: audio. Allocates: no.
     """
-    for lane in range(LEAD):
-        for kind in range(2):
-            design[kind * PART + lane] = share * table[kind * PART + lane]
-            design[(kind + 2) * PART + lane] = table[(kind + 2) * PART + lane]
-        design[LEAD + lane] = 1.0 + share * (table[LEAD + lane] - 1.0)
+    e, itself = math.pi * edge, 1.0
+    for band in range(2):
+        alpha, beta = _PROTOTYPE[band, 0] * e, _PROTOTYPE[band, 1] * e * e
+        b, c = _PROTOTYPE[band, 2] * e, _PROTOTYPE[band, 3] * e * e
+        scale = 1.0 / (1.0 + b + c)
+        a1, a2, lead = 2.0 * (c - 1.0) * scale, (1.0 - b + c) * scale, (alpha + beta) * scale
+        itself += share * lead
+        for lane in range(band, SIZE, 2):
+            coefficients[SIZE + lane] = share * (2.0 * beta * scale - a1 * lead)
+            coefficients[2 * SIZE + lane] = share * ((beta - alpha) * scale - a2 * lead)
+            coefficients[3 * SIZE + lane] = -a1
+            coefficients[4 * SIZE + lane] = -a2
+    for lane in range(SIZE):
+        coefficients[lane] = itself
 
 
 @kernel("boolean(float64[::1])")
@@ -125,12 +120,15 @@ def has_rung_out(state):
 
 
 @kernel("void(float64[::1], float64[::1], float64[::1], int64)")
-def process(design, state, work, count):
-    """Both biquads on two channels, in place.
+def process(coefficients, state, work, count):
+    """Filter two channels, in place.
+
+    Of A and of B it is s' = c1 x + c2 x' - a1 s - a2 s' of what was before: from one s to the next there is one
+    multiply-add, which is all that anything waits for.
 
     Parameters
     ----------
-    design : float64, shape (DESIGN_SIZE,)
+    coefficients : float64, shape (DESIGN_SIZE,)
     state : float64, shape (STATE_SIZE,), updated
     work : float64, shape (4 count or more,), updated
         Samples as `cascade.take_in` lays them out, and `cascade.run` takes them on.
@@ -139,20 +137,11 @@ def process(design, state, work, count):
 
     Thread: audio. Allocates: no.
     """
-    if count == 0:
-        return
-    s, q = load(state, 0), load(state, LEAD)
-    u = handed_on(load(work, 0), s)
-    y = leading(design, LEAD, u, s)
-    s, q = only_a(first_memory(design, 0, u, s, q), s), only_a(second_memory(design, 0, u, s), q)
-    for t in range(1, count):
-        u = handed_on(load(work, 4 * t), y)
-        y = leading(design, LEAD, u, s)
-        s, q = first_memory(design, 0, u, s, q), second_memory(design, 0, u, s)
-        store(work, 4 * t - 4, y)
-    u = handed_on(y, y)
-    y = leading(design, LEAD, u, s)
-    s, q = only_b(first_memory(design, 0, u, s, q), s), only_b(second_memory(design, 0, u, s), q)
-    store(work, 4 * count - 4, y)
-    store(state, 0, s)
-    store(state, LEAD, q)
+    itself, c1, c2 = load(coefficients, 0), load(coefficients, SIZE), load(coefficients, 2 * SIZE)
+    a1, a2 = load(coefficients, 3 * SIZE), load(coefficients, 4 * SIZE)
+    s, before, v = load(state, 0), load(state, SIZE), load(state, 2 * SIZE)
+    for t in range(count):
+        x = twice(load(work, 4 * t))
+        store(work, 4 * t, mul_add(itself, x, both_added(s)))
+        before, s, v = s, mul_add(a1, s, mul_add(a2, before, mul_add(c1, x, v))), mul(c2, x)
+    store_three(state, 0, s, before, v)

@@ -59,9 +59,7 @@ def arrays(
     for meter in (at.M_MOMENTARY_LUFS, at.M_SHORT_TERM_LUFS):
         f64[at.METERS + meter] = loudness.FLOOR_DB
     if config.master.subsonic_hz > 0.0:
-        table = subsonic.new_table(config.master.subsonic_hz, sample_rate_hz)
-        f64[at.SUBSONIC_TABLE : at.SUBSONIC_TABLE + subsonic.DESIGN_SIZE] = table
-        f64[at.SUBSONIC_MOST] = 1.0
+        f64[at.SUBSONIC_HZ] = max(config.master.subsonic_hz, subsonic.LEAST_EDGE_HZ)
     f64[at.SAMPLE_RATE_HZ] = sample_rate_hz
     f64[at.FINE_STEP] = fine.smoothing_step(sample_rate_hz)
     f64[at.PEAK_KEEP] = lin_from_db(-_PEAK_FALL_DB_PER_S * 0.01)

@@ -95,12 +95,13 @@ FINE_GOAL = _f64.take(fine.GOAL_SIZE)
 FINE_RAMP = _f64.take(fine.RAMP_SIZE)
 FINE_STATE = _f64.take(fine.STATE_SIZE)
 CASCADE_WORK = _f64.take(cascade.WORK_SIZE)
-# The subsonic filter: its whole design, what the amount makes of it, how much that is, and how much it is at most.
-SUBSONIC_TABLE, SUBSONIC_DESIGN = (_f64.take(subsonic.DESIGN_SIZE) for _ in range(2))
+SUBSONIC_DESIGN = _f64.take(subsonic.DESIGN_SIZE)
 SUBSONIC_STATE = _f64.take(subsonic.STATE_SIZE)
-SUBSONIC_SHARE = _f64.take(1)
-SUBSONIC_MOST = _f64.take(1)
-"""1, or 0 where it is turned off."""
+SUBSONIC_HZ = _f64.take(1)
+"""Edge of the whole subsonic filter; 0 where it is turned off."""
+
+SUBSONIC_PART = _f64.take(1)
+"""How far the amount has turned it up, 0 to 1."""
 
 COMPRESSOR_SETTINGS = _f64.take(compressor.SETTINGS_SIZE)
 COMPRESSOR_STATE = _f64.take(compressor.STATE_SIZE)

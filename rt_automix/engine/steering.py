@@ -21,8 +21,9 @@ _FINE_ARRIVED_DB = 1e-4
 _FINE_RINGS_FRAMES = 200
 """After more than a second the slowest fine band has rung out."""
 _MATCH_LIMIT_DB = 12.0
-_SUBSONIC_PER_AMOUNT = 4.0
-"""From a quarter of the amount on the subsonic filter is all there: nobody wants half of it."""
+_SUBSONIC_PER_AMOUNT, _SUBSONIC_SHARE_PER_PART, _SUBSONIC_LOW_HZ = 4.0, 5.0, 15.0
+"""From a quarter of the amount on the subsonic filter is whole: nobody wants half of it. Below, its edge comes down;
+only the last fifth is a share of it, then below what is heard: shares of a filter cancel around its edge."""
 
 _STALE_S = 2.0
 """A verdict of applause counts for so long: should the analysis die, the rider goes on."""
@@ -140,18 +141,20 @@ def _ride(f64, controls):
 
 
 @kernel("void(float64[::1], int64[::1])")
-def _blend_subsonic(f64, i64):
+def _turn_subsonic(f64, i64):
     """Let the amount say how much of the subsonic filter there is; at none it rings out, and sleeps."""
-    share = f64[at.SUBSONIC_MOST] * min(_SUBSONIC_PER_AMOUNT * f64[at.NOW + at.S_AMOUNT], 1.0)
-    if share != f64[at.SUBSONIC_SHARE]:
-        f64[at.SUBSONIC_SHARE] = share
+    part = min(_SUBSONIC_PER_AMOUNT * f64[at.NOW + at.S_AMOUNT], 1.0) if f64[at.SUBSONIC_HZ] > 0.0 else 0.0
+    if part != f64[at.SUBSONIC_PART]:
+        f64[at.SUBSONIC_PART] = part
         i64[at.SUBSONIC_AWAKE] = 1
-        subsonic.blend(
-            f64[at.SUBSONIC_TABLE : at.SUBSONIC_TABLE + subsonic.DESIGN_SIZE],
-            share,
+        whole_hz, low_hz = f64[at.SUBSONIC_HZ], min(f64[at.SUBSONIC_HZ], _SUBSONIC_LOW_HZ)
+        edge_hz = low_hz + part * (whole_hz - low_hz) if part > 0.0 else whole_hz  # which rings out soonest
+        subsonic.design(
+            edge_hz / f64[at.SAMPLE_RATE_HZ],
+            min(_SUBSONIC_SHARE_PER_PART * part, 1.0),
             f64[at.SUBSONIC_DESIGN : at.SUBSONIC_DESIGN + subsonic.DESIGN_SIZE],
         )
-    elif share == 0.0 and i64[at.SUBSONIC_AWAKE]:
+    elif part == 0.0 and i64[at.SUBSONIC_AWAKE]:
         state = f64[at.SUBSONIC_STATE : at.SUBSONIC_STATE + subsonic.STATE_SIZE]
         i64[at.SUBSONIC_AWAKE] = 0 if subsonic.has_rung_out(state) else 1
 
@@ -286,7 +289,7 @@ def tick(f64, i64):
     if i64[at.SAMPLE_COUNT] & (fine.FRAME_SAMPLES - 1) == 0:
         _frame(f64, i64, controls)
     _lend(f64, i64)
-    _blend_subsonic(f64, i64)
+    _turn_subsonic(f64, i64)
     _ride(f64, controls)
     f64[at.CEILING] = min(f64[at.APPLIED + _LEVEL], f64[at.NOW + at.S_CEILING])
     _ramp(f64, f64[at.APPLIED + _STEREO_WIDTH], at.WIDTH)

@@ -89,7 +89,7 @@ def a_fine_equalizer() -> Processor:
 def a_subsonic_filter() -> Processor:
     """On what `cascade.take_in` lays out, as the chain runs it."""
     design, state = checked(np.zeros(subsonic.DESIGN_SIZE)), checked(subsonic.new_state())
-    subsonic.blend(checked(subsonic.new_table(30.0, 48000)), 1.0, design)
+    subsonic.design(30.0 / 48000, 1.0, design)
 
     def take(left: np.ndarray, right: np.ndarray) -> None:
         work = checked(np.zeros(4 * len(left)))
@@ -251,7 +251,7 @@ def kernels_and_arguments() -> dict[str, tuple[Any, list[Any]]]:
             [equalizer.design_table(48000), np.zeros(5), np.zeros(equalizer.COEFFICIENTS)],
         ),
         "fine.design": (fine.design, [fine.design_table(48000), np.zeros(31), np.zeros(fine.GOAL_SIZE)]),
-        "subsonic.blend": (subsonic.blend, [subsonic.new_table(30.0, 48000), 0.5, np.zeros(subsonic.DESIGN_SIZE)]),
+        "subsonic.design": (subsonic.design, [0.001, 0.5, np.zeros(subsonic.DESIGN_SIZE)]),
         "subsonic.has_rung_out": (subsonic.has_rung_out, [subsonic.new_state()]),
         "cascade.move": (cascade.move, [np.zeros(fine.RAMP_SIZE), *np.zeros((2, fine.GOAL_SIZE)), 512]),
         "cascade.rest": (cascade.rest, [np.zeros(fine.RAMP_SIZE), np.zeros(fine.GOAL_SIZE)]),

@@ -101,6 +101,9 @@ def test_an_amount_that_jumps_does_not_click(block):
 
     out = run(engine, audio, block, jump)
     steady = run(make(), audio, block)
+    largest = max(np.abs(audio).max(), np.abs(steady).max())
+    print(f"largest {np.abs(out).max():.2f} where it is {largest:.2f} at rest")
+    assert np.abs(out).max() < 1.2 * largest
     print(f"splatter {splatter_dbfs(out[:, 4096:]):.1f} dBFS, steady {splatter_dbfs(steady[:, 4096:]):.1f}")
     assert splatter_dbfs(out[:, 4096:]) < -85.0
     assert np.abs(np.diff(out)).max() < 1.3 * max(np.abs(np.diff(audio)).max(), np.abs(np.diff(steady)).max())
