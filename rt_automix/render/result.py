@@ -10,6 +10,7 @@ from typing import Any
 from rt_automix.analysis.measure import LoudnessCurve, Measurement
 from rt_automix.analysis.profile import Profile
 from rt_automix.engine.history import History
+from rt_automix.io.lossy.delivery import Delivered
 
 SETTLING_S = 10.0
 """How long the engine may take to settle: figures of the settled master leave this much out."""
@@ -23,7 +24,7 @@ class RenderResult:
     the engine may still settle, None for less than 15 s; the two profiles are None unless asked for,
     or where there is too little music; `faults` counts samples that were not sane audio; `missed`
     says why a target was not met, where the song was heard first; `suggester_notes` say why another
-    one decided than was asked for.
+    one decided than was asked for; `deliveries` are the lossy files that were made of it.
     """
 
     source: Path
@@ -51,6 +52,7 @@ class RenderResult:
     analysis_gaps: int
     tags_note: str
     missed: str = ""
+    deliveries: tuple[Delivered, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The figures by name, ready for JSON."""
@@ -65,6 +67,7 @@ class RenderResult:
             "input": asdict(self.input),
             "output": asdict(self.output),
             "settled": self.history.settled(SETTLING_S),
+            "deliveries": [asdict(one) for one in self.deliveries],
         }
 
     def to_json(self) -> str:

@@ -1,0 +1,149 @@
+"""Master a file for lossy delivery: find the ceiling at which what decodes stays within full scale.
+
+An encoder keeps no peaks. How far it lifts them depends on the music and the codec, so each ceiling
+is tried for real: mastered, encoded, decoded, measured.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rt_automix.config import Config
+from rt_automix.errors import AudioFileError
+from rt_automix.io.files.audio import AudioReader, AudioWriter
+from rt_automix.io.lossy import ffmpeg
+from rt_automix.io.lossy.codecs import Format
+from rt_automix.io.lossy.delivery import LIMIT_DBTP, Delivered, deliver
+from rt_automix.render import Progress, render
+from rt_automix.render.result import RenderResult
+
+MOST_PASSES = 6
+CLOSE_DB = 0.5
+"""A ceiling that is clean is taken when one that is not, or the limit itself, is as near as this."""
+
+MARGIN_DB = 0.1
+"""How much further than by its excess a ceiling is lowered: peaks do not follow it to the last tenth."""
+
+LOWEST_DBTP = -12.0
+
+
+def render_delivered(
+    source: str | Path,
+    target: str | Path,
+    formats: tuple[Format, ...],
+    *,
+    config: Config | None = None,
+    bits: int = 24,
+    force: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> RenderResult:
+    """Master a file into another and into lossy ones beside it, such as ``master-aac128.m4a``.
+
+    Parameters
+    ----------
+    source, target : path
+    formats : tuple of Format
+    config : Config, optional
+        Its ceiling is the highest that is tried.
+    bits, force, progress, **options
+        As for `render`.
+
+    Returns
+    -------
+    RenderResult
+        Of the master that was kept; `ceiling_dbtp` is the one that was found, `deliveries` what decodes.
+
+    Raises
+    ------
+    ConfigError, AudioFileError, UserError
+        As for `render`; a bit rate that does not fit the channels; ffmpeg or an encoder is missing. Nothing
+        is left then.
+
+    Thread: main. Allocates: yes.
+    """
+    config, progress = config or Config(), progress or (lambda doing, share: None)
+    source, target = Path(source), Path(target)
+    ffmpeg.check(formats)
+    with AudioReader(source) as reader:
+        for wanted in formats:
+            wanted.check(reader.channels)
+        AudioWriter(target, reader.sample_rate_hz, reader.channels, bits, force, not_over=source)  # looks only
+    lossy = [target.with_name(target.stem + wanted.ending) for wanted in formats]
+    for path in lossy:
+        _check_free(path, source, force)
+    with tempfile.TemporaryDirectory(prefix=".rt_automix-", dir=target.parent) as folder:
+        names = [target.name, *(path.name for path in lossy)]
+
+        def attempt(number: int, ceiling_dbtp: float) -> RenderResult:
+            here = Path(folder, str(number))
+            here.mkdir()
+            doing = f"pass {number}, ceiling {ceiling_dbtp:.2f} dBTP: "
+            told = lambda what, share: progress(doing + what, share)  # noqa: E731
+            at_ceiling = config.with_overrides(**{"limiter.ceiling_dbtp": ceiling_dbtp})
+            result = render(source, here / names[0], config=at_ceiling, bits=bits, progress=told, **options)
+            return replace(result, deliveries=_deliveries(result, formats, [here / name for name in names[1:]], told))
+
+        best = _search(attempt, config.limiter.ceiling_dbtp)
+        for path in (target, *lossy):
+            best.target.with_name(path.name).replace(path)
+    kept = tuple(replace(one, file=str(path)) for one, path in zip(best.deliveries, lossy, strict=True))
+    return replace(best, target=target, deliveries=kept)
+
+
+def _search(attempt: Callable[[int, float], RenderResult], highest_dbtp: float) -> RenderResult:
+    """The result at the highest ceiling found clean; where none is, the one whose peaks are lowest."""
+    ceiling_dbtp, lowest_unclean_dbtp = highest_dbtp, None
+    best: RenderResult | None = None
+    for number in range(1, MOST_PASSES + 1):
+        result = attempt(number, ceiling_dbtp)
+        peak_dbtp = _peak_dbtp(result)
+        if peak_dbtp <= LIMIT_DBTP:
+            best = result
+            if lowest_unclean_dbtp is None or peak_dbtp > LIMIT_DBTP - CLOSE_DB:
+                break
+        else:
+            if best is None or (_peak_dbtp(best) > LIMIT_DBTP and peak_dbtp < _peak_dbtp(best)):
+                best = result
+            lowest_unclean_dbtp = ceiling_dbtp
+        is_clean = _peak_dbtp(best) <= LIMIT_DBTP
+        if is_clean:
+            if lowest_unclean_dbtp - best.ceiling_dbtp <= CLOSE_DB:
+                break
+            ceiling_dbtp = round(0.5 * (lowest_unclean_dbtp + best.ceiling_dbtp), 2)
+        elif ceiling_dbtp <= LOWEST_DBTP:
+            break
+        else:
+            ceiling_dbtp = round(max(ceiling_dbtp - (peak_dbtp - LIMIT_DBTP) - MARGIN_DB, LOWEST_DBTP), 2)
+    assert best is not None
+    return best
+
+
+def _peak_dbtp(result: RenderResult) -> float:
+    return max(one.true_peak_dbtp for one in result.deliveries)
+
+
+def _deliveries(
+    result: RenderResult, formats: tuple[Format, ...], paths: list[Path], progress: Progress
+) -> tuple[Delivered, ...]:
+    found = []
+    for wanted, path in zip(formats, paths, strict=True):
+        with AudioReader(result.target) as master:
+            found.append(
+                deliver(
+                    master.blocks(), master.sample_rate_hz, master.channels, master.samples, wanted, path,
+                    tags_from=result.target, progress=lambda share, name=wanted: progress(f"{name}", share),
+                )
+            )  # fmt: skip
+    return tuple(found)
+
+
+def _check_free(path: Path, source: Path, force: bool) -> None:
+    if path.exists() and path.samefile(source):
+        raise AudioFileError(f"{path}: this is the input, which is never written over. Choose another name.")
+    if path.exists() and not (force and path.is_file()):
+        raise AudioFileError(f"{path}: exists already. Choose another name, or replace it with --force.")
