@@ -42,7 +42,7 @@ def render_delivered(
     progress: Progress | None = None,
     **options: Any,
 ) -> RenderResult:
-    """Master a file into another and into lossy ones beside it, such as ``master-aac128.m4a``.
+    """Master a file into another and into lossy ones beside it, such as ``master-aac-128.m4a``.
 
     Parameters
     ----------
@@ -83,8 +83,11 @@ def render_delivered(
             here = Path(folder, str(number))
             here.mkdir()
             doing = f"pass {number}, ceiling {ceiling_dbtp:.2f} dBTP: "
-            told = lambda what, share: progress(doing + what, share)  # noqa: E731
-            at_ceiling = config.with_overrides(**{"limiter.ceiling_dbtp": ceiling_dbtp})
+
+            def told(what: str, share: float) -> None:
+                progress(doing + what, share)
+
+            at_ceiling = config.with_overrides("--deliver", **{"limiter.ceiling_dbtp": ceiling_dbtp})
             result = render(source, here / names[0], config=at_ceiling, bits=bits, progress=told, **options)
             return replace(result, deliveries=_deliveries(result, formats, [here / name for name in names[1:]], told))
 
@@ -96,29 +99,28 @@ def render_delivered(
 
 
 def _search(attempt: Callable[[int, float], RenderResult], highest_dbtp: float) -> RenderResult:
-    """The result at the highest ceiling found clean; where none is, the one whose peaks are lowest."""
-    ceiling_dbtp, lowest_unclean_dbtp = highest_dbtp, None
-    best: RenderResult | None = None
+    """The result at about the highest ceiling that is clean; where none is, the one at the lowest that was tried."""
+    clean: RenderResult | None = None
+    unclean: RenderResult | None = None
+    ceiling_dbtp = highest_dbtp
     for number in range(1, MOST_PASSES + 1):
         result = attempt(number, ceiling_dbtp)
-        peak_dbtp = _peak_dbtp(result)
-        if peak_dbtp <= LIMIT_DBTP:
-            best = result
-            if lowest_unclean_dbtp is None or peak_dbtp > LIMIT_DBTP - CLOSE_DB:
-                break
+        excess_db = _peak_dbtp(result) - LIMIT_DBTP
+        if excess_db > 0.0:
+            unclean = result
         else:
-            if best is None or (_peak_dbtp(best) > LIMIT_DBTP and peak_dbtp < _peak_dbtp(best)):
-                best = result
-            lowest_unclean_dbtp = ceiling_dbtp
-        is_clean = _peak_dbtp(best) <= LIMIT_DBTP
-        if is_clean:
-            if lowest_unclean_dbtp - best.ceiling_dbtp <= CLOSE_DB:
+            clean = result
+        if clean is None:
+            if ceiling_dbtp == LOWEST_DBTP:
                 break
-            ceiling_dbtp = round(0.5 * (lowest_unclean_dbtp + best.ceiling_dbtp), 2)
-        elif ceiling_dbtp <= LOWEST_DBTP:
+            ceiling_dbtp = max(round(ceiling_dbtp - excess_db - MARGIN_DB, 2), LOWEST_DBTP)
+        elif unclean is None or -CLOSE_DB <= excess_db <= 0.0:
+            break
+        elif unclean.ceiling_dbtp - clean.ceiling_dbtp <= CLOSE_DB:
             break
         else:
-            ceiling_dbtp = round(max(ceiling_dbtp - (peak_dbtp - LIMIT_DBTP) - MARGIN_DB, LOWEST_DBTP), 2)
+            ceiling_dbtp = round(0.5 * (unclean.ceiling_dbtp + clean.ceiling_dbtp), 2)
+    best = clean or unclean
     assert best is not None
     return best
 
@@ -136,7 +138,7 @@ def _deliveries(
             found.append(
                 deliver(
                     master.blocks(), master.sample_rate_hz, master.channels, master.samples, wanted, path,
-                    tags_from=result.target, progress=lambda share, name=wanted: progress(f"{name}", share),
+                    sides=2 if result.mono == "dual" else None, tags_from=result.target, progress=lambda share, name=wanted: progress(f"{name}", share),
                 )
             )  # fmt: skip
     return tuple(found)

@@ -24,7 +24,8 @@ class RenderResult:
     the engine may still settle, None for less than 15 s; the two profiles are None unless asked for,
     or where there is too little music; `faults` counts samples that were not sane audio; `missed`
     says why a target was not met, where the song was heard first; `suggester_notes` say why another
-    one decided than was asked for; `deliveries` are the lossy files that were made of it.
+    one decided than was asked for; `mono` says for a mono file how it
+    was measured, "dual" or "single"; `deliveries` are the lossy files that were made of it.
     """
 
     source: Path
@@ -52,6 +53,7 @@ class RenderResult:
     analysis_gaps: int
     tags_note: str
     missed: str = ""
+    mono: str = ""
     deliveries: tuple[Delivered, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Format:
     @property
     def ending(self) -> str:
         """What a file of this format adds to the stem of the master's name."""
-        return f"-{self.name}{self.kbps}{self.codec.ending}"
+        return f"-{self.name}-{self.kbps}{self.codec.ending}"
 
     def rate_hz(self, sample_rate_hz: int) -> int:
         """The sample rate in which it holds music of another: of those it knows, the highest that divides it."""
