@@ -25,33 +25,29 @@ PLATFORMS = {
     "spotify": Platform(
         "Spotify", -14.0, -1.0, True,
         "https://support.spotify.com/artists/article/loudness-normalization/",
-        "Plays at -14 LUFS (loud: -11, quiet: -19). For masters louder than that it asks for -2 dBTP.",
+        "Plays at -14 LUFS. Of masters that are louder it asks for -2 dBTP, as encoding distorts them more.",
     ),
     "youtube": Platform(
         "YouTube", -14.0, -1.0, False,
         "https://productionadvice.co.uk/youtube-music/",
-        "Publishes no figure; seen in its \"Stats for nerds\". Turns down what is louder, turns nothing up.",
+        "Seen in its \"Stats for nerds\"; YouTube Music turns down what is over -7 LUFS only.",
     ),
     "apple": Platform(
         "Apple Music", -16.0, -1.0, False,
-        "https://www.apple.com/apple-music/apple-digital-masters/docs/apple-digital-masters.pdf",
-        "Apple's paper asks for headroom and names no loudness; -16 LUFS is what Sound Check is measured to play at.",
+        "https://apu.software/apple-music-loudness-target",
+        "What Sound Check, where it is on, is measured to play at.",
     ),
     "tidal": Platform(
         "TIDAL", -14.0, -1.0, False,
-        "https://productionadvice.co.uk/tidal-normalization-upgrade/",
-        "The loudest song of an album plays at -14 LUFS, the others as much below it as on the album.",
+        "https://www.meterplugs.com/blog/2016/10/07/tidal-adds-loudness-normalization.html",
+        "The loudness is TIDAL's own word to those who asked; nothing is turned up. The ceiling is customary.",
     ),
     "amazon": Platform(
         "Amazon Music", -14.0, -2.0, False,
-        "https://developer.amazon.com/docs/alexa/flashbriefing/normalizing-the-loudness-of-audio-content.html",
-        "Amazon publishes these figures for what Alexa plays; for music they are customary.",
+        "https://apu.software/amazon-music-loudness",
+        "What Amazon's developer pages ask of sound for Alexa.",
     ),
-    "deezer": Platform(
-        "Deezer", -15.0, -1.0, False,
-        "https://apu.software/deezer-loudness-target",
-        "Publishes no figure.",
-    ),
+    "deezer": Platform("Deezer", -15.0, -1.0, False, "https://apu.software/deezer-loudness-target", "-14 LUFS does no harm."),
     "r128": Platform(
         "EBU R 128", -23.0, -1.0, True,
         "https://tech.ebu.ch/publications/r128",
@@ -59,17 +55,17 @@ PLATFORMS = {
     ),
     "a85": Platform(
         "ATSC A/85", -24.0, -2.0, True,
-        "https://www.atsc.org/atsc-documents/a85-techniques-establishing-maintaining-audio-loudness-digital-television/",
-        "Television in North America; ±2 dB. It measures the dialogue where there is some.",
+        "ATSC A/85:2013, https://www.atsc.org",
+        "Television in North America; ±2 dB. Where people talk it means the loudness of the talk.",
     ),
     "podcast": Platform(
         "Apple Podcasts", -16.0, -1.0, True,
         "https://podcasters.apple.com/support/893-audio-requirements",
-        "±1 dB. Others follow it; for a mono file measured as one channel that is the customary -19 LUFS.",
+        "±1 dB. In mono, measured as one channel, that is the customary -19 LUFS.",
     ),
     "aes": Platform(
         "AES TD1008, music", -16.0, -1.0, True,
-        "https://www.aes.org/technical/documentDownloads.cfm?docID=731",
+        "AES TD1008.1.21-9, https://www.aes.org/technical",
         "What the Audio Engineering Society recommends to streaming services, song by song.",
     ),
 }  # fmt: skip

@@ -22,14 +22,14 @@ class Codec:
     kbps : range or tuple of int
         Bit rates there are; a range is per channel.
     rates_hz : tuple of int
-        Sample rates of music that it knows; empty for all.
+        Sample rates of music in which it has these bit rates; libvorbis fails at 88.2 and 96 kHz.
     """
 
     encoder: str
     container: str
     ending: str
     kbps: range | tuple[int, ...]
-    rates_hz: tuple[int, ...] = ()
+    rates_hz: tuple[int, ...]
 
 
 CODECS = {
@@ -39,7 +39,7 @@ CODECS = {
         (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320), rates_hz=(44_100, 48_000),
     ),
     "opus": Codec("libopus", "ogg", ".opus", range(6, 257), rates_hz=(48_000,)),
-    "vorbis": Codec("libvorbis", "ogg", ".ogg", range(32, 241)),
+    "vorbis": Codec("libvorbis", "ogg", ".ogg", range(32, 241), rates_hz=(44_100, 48_000)),
 }  # fmt: skip
 
 
@@ -63,9 +63,9 @@ class Format:
         return f"-{self.name}-{self.kbps}{self.codec.ending}"
 
     def rate_hz(self, sample_rate_hz: int) -> int:
-        """The sample rate in which it holds music of another: of those it knows, the highest that divides it."""
+        """The sample rate in which it holds music: its own, or the highest that divides it, or the highest."""
         rates_hz = self.codec.rates_hz
-        if not rates_hz or sample_rate_hz in rates_hz:
+        if sample_rate_hz in rates_hz:
             return sample_rate_hz
         return max(rates_hz, key=lambda rate_hz: (sample_rate_hz % rate_hz == 0, rate_hz))
 

@@ -101,7 +101,7 @@ def decode(path: Path, channels: int) -> Iterator[NDArray[np.float32]]:
     arguments = ["-i", path.absolute(), "-map", "0:a", "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"]
     with _Run(arguments, f"{path}: not decoded", stdout=subprocess.PIPE) as ffmpeg:
         while data := ffmpeg.stdout.read(4 * channels * BLOCK_SAMPLES):
-            yield np.ascontiguousarray(np.frombuffer(data, "<f4").reshape(-1, channels).T)
+            yield np.array(np.frombuffer(data, "<f4").reshape(-1, channels).T, order="C")
 
 
 class _Run:
