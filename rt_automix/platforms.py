@@ -47,7 +47,11 @@ PLATFORMS = {
         "https://apu.software/amazon-music-loudness",
         "What Amazon's developer pages ask of sound for Alexa.",
     ),
-    "deezer": Platform("Deezer", -15.0, -1.0, False, "https://apu.software/deezer-loudness-target", "-14 LUFS does no harm."),
+    "deezer": Platform(
+        "Deezer", -15.0, -1.0, False,
+        "https://apu.software/deezer-loudness-target",
+        "-14 LUFS does no harm.",
+    ),
     "r128": Platform(
         "EBU R 128", -23.0, -1.0, True,
         "https://tech.ebu.ch/publications/r128",
@@ -83,6 +87,8 @@ def named(name: str) -> Platform:
     """
     platform = PLATFORMS.get(name.lower())
     if platform is None:
-        known = ", ".join(f"{key} ({one.target_lufs:g} LUFS, {one.ceiling_dbtp:g} dBTP)" for key, one in PLATFORMS.items())
+        known = ", ".join(
+            f"{key} ({one.target_lufs:g} LUFS, {one.ceiling_dbtp:g} dBTP)" for key, one in PLATFORMS.items()
+        )
         raise ConfigError(f'platform "{name}" is unknown.{nearest(name.lower(), PLATFORMS)} Known: {known}.')
     return platform

@@ -30,15 +30,15 @@ _panel = click.option(
     click.option("--reference", type=settings.FILE, metavar="SONG", help="Master towards what a song measures like."),
     settings.amount,
     settings.fine_tone,
-    click.option("--for", "platform", metavar="NAME", help="Loudness and ceiling of a place: spotify, podcast, r128, ..."),
+    click.option("--for", "platform", metavar="NAME", help="Loudness and ceiling of a place: spotify, podcast, ..."),
     click.option("--target-lufs", type=float, metavar="X", help="Loudness to reach; otherwise the style's."),
     click.option("--ceiling-dbtp", type=float, metavar="X", help="True-peak ceiling."),
     settings.suggester,
     click.option("--lookahead", type=click.Choice(["live", "song"]), default="live", show_default=True,
                  help="live: what a live stream would get. song: hear it all first, then hold settled parameters."),
     settings.mono,
-    click.option("--deliver", metavar="CODEC:KBPS,...", help="Also write it as aac, mp3, opus or vorbis, with the ceiling "
-                 "as low as what decodes needs to stay within full scale."),
+    click.option("--deliver", metavar="CODEC:KBPS,...", help="Also write it as aac, mp3, opus or vorbis, "
+                 "with the ceiling as low as it takes for what decodes to stay within full scale."),
     click.option("--block", type=click.IntRange(1, 4096), metavar="N", help="Samples per block; changes no sound."),
     click.option("--bits", type=click.Choice(["16", "24", "32"]), default="24", show_default=True, help="32 is float."),
     click.option("--config", "config_path", type=settings.FILE, metavar="FILE", help="Settings to start from."),
@@ -52,7 +52,8 @@ def render(
     context: click.Context, source: Path, target: Path, profile: str | None, reference: Path | None,
     amount: float | None, fine_tone: float | None, platform: str | None, target_lufs: float | None,
     ceiling_dbtp: float | None, suggester: str | None, lookahead: Any, mono: Any, deliver: str | None,
-    block: int | None, bits: str, config_path: Path | None, report: Path | None, force: bool, as_json: bool, panel: bool,
+    block: int | None, bits: str, config_path: Path | None, report: Path | None, force: bool, as_json: bool,
+    panel: bool,
 ) -> None:  # fmt: skip
     """Master the file IN into OUT (.wav or .flac).
 

@@ -81,7 +81,16 @@ def loudness(value_lufs: float, more_lu: float) -> str:
 
 def show_deliveries(found: Sequence[tuple[str, dict[str, Any], dict[str, Any]]]) -> None:
     """What decodes from lossy files: of each the name of its source, its figures, those of its source."""
-    head = ["What decodes", "", "Loudness LUFS", "Change LU", "True peak dBTP", "Change dB", "Clipped samples", "kbit/s"]
+    head = [
+        "What decodes",
+        "",
+        "Loudness LUFS",
+        "Change LU",
+        "True peak dBTP",
+        "Change dB",
+        "Clipped samples",
+        "kbit/s",
+    ]
     rows = []
     for name, one, source in found:
         lufs, dbtp = one["integrated_lufs"], one["true_peak_dbtp"]

@@ -22,7 +22,17 @@ from rt_automix.render.song import GAIN_TOLERANCE_LU
 from rt_automix.render.stages import Ears, Job, Progress, Source
 from rt_automix.units import FLOOR_DB, db_from_power, lin_from_db, power_from_db
 
-__all__ = ["GAIN_TOLERANCE_LU", "SETTLING_S", "STEP_S", "History", "Lookahead", "Mono", "Progress", "RenderResult", "render"]
+__all__ = [
+    "GAIN_TOLERANCE_LU",
+    "SETTLING_S",
+    "STEP_S",
+    "History",
+    "Lookahead",
+    "Mono",
+    "Progress",
+    "RenderResult",
+    "render",
+]
 
 Lookahead = Literal["live", "song"]
 Mono = Literal["dual", "single"]

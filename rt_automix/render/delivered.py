@@ -6,6 +6,7 @@ is tried for real: mastered, encoded, decoded, measured.
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -76,7 +77,11 @@ def render_delivered(
     lossy = [target.with_name(target.stem + wanted.ending) for wanted in formats]
     for path in lossy:
         _check_free(path, source, force)
-    with tempfile.TemporaryDirectory(prefix=".rt_automix-", dir=target.parent) as folder:
+    try:
+        trials = tempfile.TemporaryDirectory(prefix=".rt_automix-", dir=target.parent)
+    except OSError as error:
+        raise AudioFileError(f"{target}: cannot be written: {error.strerror}. Choose another folder.") from error
+    with trials as folder:
         names = [target.name, *(path.name for path in lossy)]
 
         def attempt(number: int, ceiling_dbtp: float) -> RenderResult:
@@ -114,15 +119,18 @@ def _search(attempt: Callable[[int, float], RenderResult], highest_dbtp: float) 
             if ceiling_dbtp == LOWEST_DBTP:
                 break
             ceiling_dbtp = max(round(ceiling_dbtp - excess_db - MARGIN_DB, 2), LOWEST_DBTP)
-        elif unclean is None or -CLOSE_DB <= excess_db <= 0.0:
-            break
-        elif unclean.ceiling_dbtp - clean.ceiling_dbtp <= CLOSE_DB:
+        elif unclean is None or _is_close(clean, unclean):
             break
         else:
             ceiling_dbtp = round(0.5 * (unclean.ceiling_dbtp + clean.ceiling_dbtp), 2)
     best = clean or unclean
     assert best is not None
     return best
+
+
+def _is_close(clean: RenderResult, unclean: RenderResult) -> bool:
+    """Whether a higher ceiling would gain less than is worth a pass."""
+    return min(LIMIT_DBTP - _peak_dbtp(clean), unclean.ceiling_dbtp - clean.ceiling_dbtp) <= CLOSE_DB
 
 
 def _peak_dbtp(result: RenderResult) -> float:
@@ -132,15 +140,13 @@ def _peak_dbtp(result: RenderResult) -> float:
 def _deliveries(
     result: RenderResult, formats: tuple[Format, ...], paths: list[Path], progress: Progress
 ) -> tuple[Delivered, ...]:
+    sides = 2 if result.mono == "dual" else None
     found = []
     for wanted, path in zip(formats, paths, strict=True):
+        told = functools.partial(progress, str(wanted))
         with AudioReader(result.target) as master:
-            found.append(
-                deliver(
-                    master.blocks(), master.sample_rate_hz, master.channels, master.samples, wanted, path,
-                    sides=2 if result.mono == "dual" else None, tags_from=result.target, progress=lambda share, name=wanted: progress(f"{name}", share),
-                )
-            )  # fmt: skip
+            music = master.blocks(), master.sample_rate_hz, master.channels, master.samples
+            found.append(deliver(*music, wanted, path, sides=sides, tags_from=result.target, progress=told))
     return tuple(found)
 
 

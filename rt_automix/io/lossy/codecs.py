@@ -79,7 +79,9 @@ class Format:
             lowest, highest = kbps[0] * channels, kbps[-1] * channels
             if not lowest <= self.kbps <= highest:
                 sides = "mono" if channels == 1 else "stereo"
-                raise ConfigError(f"{self}: {self.name} in {sides} has {lowest} to {highest} kbit/s. Choose one of those.")
+                raise ConfigError(
+                    f"{self}: {self.name} in {sides} has {lowest} to {highest} kbit/s. Choose one of those."
+                )
         elif self.kbps not in kbps:
             raise ConfigError(f"{self}: {self.name} has only {', '.join(map(str, kbps))} kbit/s. Choose one of those.")
 

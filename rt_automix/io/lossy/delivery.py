@@ -72,7 +72,9 @@ def deliver(
     Thread: main. Allocates: yes; the same for music of any length.
     """
     wanted.check(channels)
-    ffmpeg.encode(_told(blocks, samples, lambda share: progress(0.5 * share)), sample_rate_hz, channels, wanted, path, tags_from)
+    ffmpeg.encode(
+        _told(blocks, samples, lambda share: progress(0.5 * share)), sample_rate_hz, channels, wanted, path, tags_from
+    )
     rate_hz = wanted.rate_hz(sample_rate_hz)
     expected = round(samples * rate_hz / sample_rate_hz)
     sides = sides or channels
@@ -83,9 +85,7 @@ def deliver(
         meter.push(block if sides == channels else np.repeat(block, sides, axis=0))
     measured = meter.result()
     kbps = 0.008 * path.stat().st_size * sample_rate_hz / samples
-    return Delivered(
-        str(wanted), str(path), kbps, rate_hz, measured.integrated_lufs, measured.true_peak_dbtp, clipped
-    )
+    return Delivered(str(wanted), str(path), kbps, rate_hz, measured.integrated_lufs, measured.true_peak_dbtp, clipped)
 
 
 def _told(blocks: Blocks, samples: int, progress: Callable[[float], None]) -> Iterator[NDArray[np.float32]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -133,7 +134,7 @@ def test_progress_goes_to_the_end(song, tmp_path):
 
 def test_a_missing_ffmpeg_is_told_with_the_cure(monkeypatch):
     monkeypatch.setenv("PATH", "nowhere")
-    with pytest.raises(UserError, match="ffmpeg, which encodes and decodes, is missing. Install it: .*apt install"):
+    with pytest.raises(UserError, match=r"ffmpeg, which encodes and decodes, is missing. Install it: .*apt install"):
         ffmpeg.check(parse("aac:128"))
 
 
@@ -144,7 +145,7 @@ def test_a_missing_encoder_is_told_with_the_cure(tmp_path, monkeypatch):
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     ffmpeg.check(parse("aac:128"))
-    with pytest.raises(UserError, match="opus:96: this ffmpeg .* lacks the encoder libopus. Install one that has it"):
+    with pytest.raises(UserError, match=r"opus:96: this ffmpeg .* lacks the encoder libopus. Install one that has it"):
         ffmpeg.check(parse("aac:128,opus:96"))
 
 
@@ -154,10 +155,10 @@ def test_the_ffmpeg_there_is_has_all():
 
 
 def test_what_ffmpeg_says_is_handed_on(song, tmp_path):
-    with pytest.raises(AudioFileError, match="not encoded as mp3:128: ffmpeg says: .*[Nn]o such file"):
+    with pytest.raises(AudioFileError, match=r"not encoded as mp3:128: ffmpeg says: .*[Nn]o such file"):
         _delivered(song, "mp3:128", tmp_path / "nowhere" / "out")
     (tmp_path / "text").write_text("no audio")
-    with pytest.raises(AudioFileError, match="not decoded: ffmpeg says: .*[Ii]nvalid data"):
+    with pytest.raises(AudioFileError, match=r"not decoded: ffmpeg says: .*[Ii]nvalid data"):
         list(ffmpeg.decode(tmp_path / "text", 2))
 
 
@@ -173,5 +174,5 @@ def test_who_leaves_early_ends_ffmpeg(song, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         ffmpeg.encode(breaks_off(), RATE_HZ, 2, parse("mp3:128")[0], tmp_path / "out")
-    children = Path("/proc/self/task") / str(__import__("os").getpid()) / "children"
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
     assert not [pid for pid in children.read_text().split() if "ffmpeg" in Path(f"/proc/{pid}/cmdline").read_text()]
