@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--deliver", metavar="CODEC:KBPS,...", help="Also measure what decodes from aac, mp3, opus or vorbis.")
 @settings.as_json
 def analyze(files: tuple[Path, ...], style_name: str, mono: str, deliver: str | None, as_json: bool) -> None:
-    """Measure files: loudness, range, peaks, and how far they are from a style.
+    """Measure files: loudness, range, peaks, how far they are from a style, and what is wrong with them.
 
     \b
     Examples:
@@ -60,18 +60,19 @@ def _analyze(
     """Figures of a file by name; the distances are None where there is too little music."""
     import numpy as np
 
+    from rt_automix.analysis.flaws import Flaws
     from rt_automix.analysis.listener import Listener
     from rt_automix.analysis.measure import Meter
     from rt_automix.analysis.profile import MIN_MUSIC_S
-    from rt_automix.dsp import mix
     from rt_automix.io.files.audio import AudioReader
 
     with AudioReader(path) as reader:
+        flaws = Flaws(reader.sample_rate_hz, reader.channels)
         sides = 2 if mono == "dual" else reader.channels
         meter = Meter(reader.sample_rate_hz, sides)
         listener = Listener(reader.sample_rate_hz, sides, math.inf)
         for block in settings.followed(reader, f"listening to {path.name}", progress):
-            mix.guard(block[0], block[-1])
+            block = flaws.push(block)
             if len(block) < sides:
                 block = np.repeat(block, sides, axis=0)
             meter.push(block)
@@ -83,6 +84,7 @@ def _analyze(
             "channels": reader.channels,
             "mono": mono if reader.channels == 1 else "",
             "duration_s": reader.duration_s,
+            "flaws": flaws.found(),
         }
         deliveries = [_delivered(reader, wanted, sides, progress) for wanted in formats]
     heard = listener.statistics
@@ -136,6 +138,8 @@ def _show(found: list[dict[str, Any]], style_name: str) -> None:
     if delivered := [(figures["file"], one, figures) for figures in found for one in figures["deliveries"]]:
         terminal.show_deliveries(delivered)
     for figures in found:
+        for flaw in figures["flaws"]:
+            click.echo(f"{figures['file']}: {flaw}.")
         if figures["mono"]:
             label, more_lu = OTHER_MONO[figures["mono"]]
             lufs = terminal.loudness(figures["integrated_lufs"], more_lu)

@@ -154,6 +154,20 @@ def test_analyze_measures_and_compares(run, mix):
     assert code == 0 and "44100" in out and "0:08.0" in out and f"{figures['integrated_lufs']:.1f}" in out
 
 
+def test_analyze_says_what_is_wrong_and_where(run, mix):
+    samples, rate = sf.read(mix, dtype="float32")
+    samples = samples * 0.5 + np.float32(0.03)
+    samples[3 * rate, 0] = np.nan
+    samples[4 * rate : 7 * rate, 1] = 0.0
+    sf.write("bad.wav", samples, rate, subtype="FLOAT")
+    (figures,) = json.loads(run("analyze", "bad.wav", "--json")[1])["files"]
+    assert [flaw.split(":")[0].split(" from")[0] for flaw in figures["flaws"][:3]] == [
+        "insane samples", "the right side is dead", "DC",
+    ]  # fmt: skip
+    code, out, err = run("analyze", "bad.wav")
+    assert (code, err) == (0, "") and "bad.wav: the right side is dead from 0:04.0 to 0:07.0.\n" in out
+
+
 def test_analyze_goes_on_after_a_bad_file(run, mix):
     code, out, err = run("analyze", "none.wav", mix, "--json")
     assert code == 2 and len(json.loads(out)["files"]) == 1
