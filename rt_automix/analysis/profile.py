@@ -102,7 +102,8 @@ class Profile:
             lines += [f"  {value:.3f},  # {hz:.0f} Hz" for value, hz in zip(self.fine_db, POINTS_HZ, strict=True)]
             lines.append("]")
         try:
-            Path(path).write_text("\n".join([*lines, ""]), encoding="utf-8")
+            text = "\n".join([*lines, ""])  # names of files may hold bytes that are no text
+            Path(path).write_text(text, encoding="utf-8", errors="replace")
         except OSError as error:
             raise ConfigError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from None
 

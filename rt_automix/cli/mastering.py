@@ -250,7 +250,7 @@ def _show_remarks(result: RenderResult) -> None:
                 f"{one.file}: decodes to {one.true_peak_dbtp:.2f} dBTP, and no ceiling down to "
                 f"{result.ceiling_dbtp:.2f} dBTP kept it under 0. Choose another codec or more kbit/s."
             )
-    for note in result.suggester_notes:
+    for note in (*result.source_notes, *result.suggester_notes):
         terminal.remark(note)
     if result.tags_note:
         terminal.remark(result.tags_note)

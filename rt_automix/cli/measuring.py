@@ -85,6 +85,7 @@ def _analyze(
             "mono": mono if reader.channels == 1 else "",
             "duration_s": reader.duration_s,
             "flaws": flaws.found(),
+            "notes": list(reader.notes),
         }
         deliveries = [_delivered(reader, wanted, sides, progress) for wanted in formats]
     heard = listener.statistics
@@ -145,6 +146,8 @@ def _show(found: list[dict[str, Any]], style_name: str) -> None:
             lufs = terminal.loudness(figures["integrated_lufs"], more_lu)
             how = "as it sounds from two loudspeakers" if figures["mono"] == "dual" else "as one channel"
             click.echo(f"{figures['file']}: mono, measured {how}; {label} it has {lufs}.")
+    for note in (note for figures in found for note in figures["notes"]):
+        terminal.remark(note)
 
 
 @click.group()

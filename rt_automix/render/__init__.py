@@ -97,7 +97,10 @@ def render(
         raise ConfigError(f"block_samples = {block_samples} is below 1. Use 1 or more, or None.")
     with AudioReader(Path(source)) as reader:
         rate, channels = reader.sample_rate_hz, reader.channels
-        writer = AudioWriter(Path(target), rate, channels, bits, force, not_over=reader.path, tags_from=reader.path)
+        writer = AudioWriter(
+            Path(target), rate, channels, bits, force,
+            not_over=reader.path, tags_from=reader.path, is_aligned=not reader.is_resampled,
+        )  # fmt: skip
         config, progress = config or Config(), progress or (lambda doing, share: None)
         notes: list[str] = []
         suggester = suggester or choose(config.master.suggester, notes.append, at_once=False)
@@ -119,6 +122,7 @@ def render(
                     progress("mastering", share)
                 if plan is not None and plan.is_to_be_played_again(mastered.meter.result().integrated_lufs):
                     raise _PlayAgainError  # so that the writer leaves nothing
+                writer.measured = mastered.meter.result()
                 is_done = True
     curve = mastered.meter.curve
     return RenderResult(
@@ -146,6 +150,7 @@ def render(
         faults=samples.faults,
         analysis_gaps=engine.analysis_gaps,
         tags_note=writer.tags_note,
+        source_notes=reader.notes,
         missed="" if plan is None else plan.missed,
         mono=mono if channels == 1 else "",
     )

@@ -24,8 +24,9 @@ class RenderResult:
     the engine may still settle, None for less than 15 s; the two profiles are None unless asked for,
     or where there is too little music; `faults` counts samples that were not sane audio; `missed`
     says why a target was not met, where the song was heard first; `suggester_notes` say why another
-    one decided than was asked for; `mono` says for a mono file how it
-    was measured, "dual" or "single"; `deliveries` are the lossy files that were made of it.
+    one decided than was asked for, `source_notes` what was not as it should be in the input; `mono`
+    says for a mono file how it was measured, "dual" or "single"; `deliveries` are the lossy files that
+    were made of it.
     """
 
     source: Path
@@ -52,6 +53,7 @@ class RenderResult:
     faults: int
     analysis_gaps: int
     tags_note: str
+    source_notes: tuple[str, ...] = ()
     missed: str = ""
     mono: str = ""
     deliveries: tuple[Delivered, ...] = ()
@@ -66,6 +68,7 @@ class RenderResult:
             "loudness_after_10_s_lufs": self.loudness_after_10_s_lufs,
             "profile": self.style.name,
             "suggester_notes": list(self.suggester_notes),
+            "source_notes": list(self.source_notes),
             "input": asdict(self.input),
             "output": asdict(self.output),
             "settled": self.history.settled(SETTLING_S),

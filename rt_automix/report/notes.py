@@ -96,6 +96,7 @@ def warnings(result: RenderResult) -> list[str]:
         )
     if result.analysis_gaps:
         found.append(f"The analysis fell behind and skipped music {_count(result.analysis_gaps, 'time')}.")
+    found += map(printable, result.source_notes)
     if result.tags_note:
         found.append(printable(result.tags_note))
     return found

@@ -292,7 +292,7 @@ def _bad_files(folder, mix):
     (folder / "text.wav").write_text("no audio here, only words")
     sf.write(folder / "none.wav", np.zeros((0, 2)), 48000)
     sf.write(folder / "eight.wav", np.zeros((4800, 8)), 48000)
-    sf.write(folder / "low.wav", np.zeros((800, 2)), 8000)
+    sf.write(folder / "low.wav", np.zeros((400, 2)), 4000)
     sf.write(folder / "silent.wav", np.zeros((48000, 2)), 48000)
     (folder / "taken.wav").write_bytes(whole)
     (folder / "broken.toml").write_text("[master]\namount = 7.0\n")
@@ -309,7 +309,7 @@ def _bad_files(folder, mix):
         ("text.wav out.wav", "not audio that can be read"),
         ("none.wav out.wav", "no audio found in it"),
         ("eight.wav out.wav", "8 channels; allowed are 1 and 2"),
-        ("low.wav out.wav", "8000 Hz; allowed are 44100 to 96000 Hz"),
+        ("low.wav out.wav", "4000 Hz; allowed are 8000 to 192000 Hz"),
         ("mix.wav taken.wav", "exists already. Choose another name, or replace it with --force."),
         ("mix.wav mix.wav --force", "this is the input, which is never written over"),
         ("mix.wav folder --force", "folder"),
@@ -328,7 +328,7 @@ def _bad_files(folder, mix):
         ("mix.wav out.wav --profile broken.toml", 'broken.toml: "master" is unknown.'),
         ("mix.wav out.wav --suggester network", 'suggester "network" is unknown. Known: auto, matcher, baseline'),
         ("mix.wav out.wav --reference silent.wav", "0.0 s of music above -60 LUFS found"),
-        ("mix.wav out.wav --reference low.wav", "8000 Hz"),
+        ("mix.wav out.wav --reference low.wav", "4000 Hz"),
         ("mix.wav out.wav --reference mix.wav --profile balanced", "give one of them"),
         ("mix.wav out.wav --config broken.toml", "broken.toml: master.amount = 7.0 is outside [0.0, 1.0]"),
         ("mix.wav out.wav --config nowhere.toml", "nowhere.toml: cannot be read"),

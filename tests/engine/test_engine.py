@@ -49,7 +49,7 @@ def extremes(high):
     return np.where(high, params.HIGH, params.LOW)
 
 
-@pytest.mark.parametrize("rate_hz", [44100, 48000, 88200, 96000])
+@pytest.mark.parametrize("rate_hz", [44100, 48000, 88200, 96000, 176400, 192000])
 @pytest.mark.parametrize("lookahead", [True, False])
 def test_amount_0_is_the_input_delayed_by_the_latency(rate_hz, lookahead):
     rng = np.random.default_rng(1)
@@ -294,7 +294,7 @@ def test_a_wrong_control_is_refused_and_nothing_changes(wrong):
 
 @pytest.mark.parametrize(
     ("rate_hz", "block", "channels"),
-    [(8000, 512, 2), (192000, 512, 2), (48000, 0, 2), (48000, 512, 8), (48000, 512, 0)],
+    [(8000, 512, 2), (192001, 512, 2), (48000, 0, 2), (48000, 512, 8), (48000, 512, 0)],
 )
 def test_a_stream_it_cannot_do_is_refused_at_prepare(rate_hz, block, channels):
     with pytest.raises(UserError):
