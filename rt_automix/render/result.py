@@ -10,6 +10,7 @@ from typing import Any
 from rt_automix.analysis.measure import LoudnessCurve, Measurement
 from rt_automix.analysis.profile import Profile
 from rt_automix.engine.history import History
+from rt_automix.io.lossy.delivery import Delivered
 
 SETTLING_S = 10.0
 """How long the engine may take to settle: figures of the settled master leave this much out."""
@@ -23,7 +24,9 @@ class RenderResult:
     the engine may still settle, None for less than 15 s; the two profiles are None unless asked for,
     or where there is too little music; `faults` counts samples that were not sane audio; `missed`
     says why a target was not met, where the song was heard first; `suggester_notes` say why another
-    one decided than was asked for, `source_notes` what was not as it should be in the input.
+    one decided than was asked for, `source_notes` what was not as it should be in the input; `mono`
+    says for a mono file how it was measured, "dual" or "single"; `deliveries` are the lossy files that
+    were made of it.
     """
 
     source: Path
@@ -52,6 +55,8 @@ class RenderResult:
     tags_note: str
     source_notes: tuple[str, ...] = ()
     missed: str = ""
+    mono: str = ""
+    deliveries: tuple[Delivered, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The figures by name, ready for JSON."""
@@ -67,6 +72,7 @@ class RenderResult:
             "input": asdict(self.input),
             "output": asdict(self.output),
             "settled": self.history.settled(SETTLING_S),
+            "deliveries": [asdict(one) for one in self.deliveries],
         }
 
     def to_json(self) -> str:
