@@ -15,6 +15,7 @@ demo: $(READY)
 
 test: $(CAN_TRAIN)
 	@command -v ffmpeg >/dev/null || { echo "ffmpeg is missing: it makes the test files and is a peer to measure against. Install it: sudo apt install ffmpeg"; exit 1; }
+	@for each in flac lame sox; do command -v $$each >/dev/null || { echo "$$each is missing: it makes test files, or reads them beside us. Install it: sudo apt install flac lame sox"; exit 1; }; done
 	@command -v jackd >/dev/null || echo "jackd is missing: the tests of live audio are skipped. Install it: sudo apt install jackd2 libportaudio2"
 	@command -v pipewire >/dev/null && command -v pw-jack >/dev/null && command -v wireplumber >/dev/null || echo "PipeWire is missing: the tests beside it are skipped. Install it: sudo apt install pipewire pipewire-bin pipewire-jack pipewire-alsa wireplumber dbus-daemon"
 	@command -v chromium >/dev/null || echo "chromium is missing: the tests of the panel in a browser are skipped. Install it: sudo apt install chromium"

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from bench import options
+from bench.files import commands as files
 from bench.live import commands as live
 from bench.quality import commands as quality
 from bench.speed import commands as speed
@@ -66,7 +67,7 @@ def compare(first: Path, second: Path, show_all: bool) -> None:
         raise click.UsageError(str(error)) from error
 
 
-for command in (*speed.COMMANDS, *quality.COMMANDS, *live.COMMANDS, *versus.COMMANDS):
+for command in (*speed.COMMANDS, *quality.COMMANDS, *live.COMMANDS, *files.COMMANDS, *versus.COMMANDS):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ PACKAGE = "rt_automix"
 # imports its own room (without circles) and the floors below. A new room needs a place here.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("units", "errors"),
-    ("params", "checked", "owncurve", "native"),
+    ("params", "checked", "owncurve", "native", "platforms"),
     ("dsp", "midimap", "demo"),
     ("config",),
     ("analysis",),
@@ -38,11 +38,13 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("panel", "report"),
     ("cli",),
 )
-NEVER = {"torch", "scipy", "soundfile"}
-ONE_FILE_EACH = ("onnxruntime", "sounddevice", "jack", "rtmidi", "pedalboard", "mutagen", "matplotlib")
+NEVER = {"torch", "scipy"}
+ONE_FILE_EACH = (
+    "onnxruntime", "sounddevice", "jack", "rtmidi", "pedalboard", "soundfile", "soxr", "av", "mutagen", "matplotlib",
+)  # fmt: skip
 DSP_MAY_IMPORT = {"numpy", "numba", "llvmlite"}
 LIGHT = ("config", "cli")  # what answers `--help` and `check` must not wait for a compiler
-HEAVY = ("numba", "onnxruntime", "pedalboard")
+HEAVY = ("numba", "onnxruntime", "pedalboard", "soundfile")
 MAY_PRINT = ("cli", "report")
 # Where a library is imported by another name than it is installed.
 DISTRIBUTION = {"_cffi_backend": "cffi", "rtmidi": "python-rtmidi", "jack": "JACK-Client"}
@@ -260,8 +262,8 @@ def test_light_modules_start_without_the_heavy_ones(name):
 
 
 LATER = (
-    "aiohttp", "rich.progress", "sounddevice", "rtmidi", "tomlkit", "segno", "matplotlib", "onnxruntime", "mutagen",
-    "numba", "numpy.ma", "multiprocessing", "concurrent.futures", "logging", "importlib.metadata",
+    "aiohttp", "av", "rich.progress", "sounddevice", "soxr", "rtmidi", "tomlkit", "segno", "matplotlib", "onnxruntime",
+    "mutagen", "numba", "numpy.ma", "multiprocessing", "concurrent.futures", "logging", "importlib.metadata",
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter
 
 from bench.common import report
 
-_COLOURS = (report.OURS_TOO, report.OURS, "#0f4c5c", "#94c9a9", "#c5e0b4", "#7a6fac", "#c3bce0")
+_COLOURS = (report.OURS_TOO, report.OURS, "#0f4c5c", "#94c9a9", "#c5e0b4", "#d9cf9a", "#7a6fac", "#c3bce0")
 
 
 def draw(results: dict[str, Any]) -> Figure:
@@ -31,7 +31,7 @@ def _ratios(axes: Axes, blocks: list[dict[str, Any]]) -> None:
         places = [index + (row - (len(rows) - 1) / 2) * height for index in range(len(blocks))]
         medians = [cell["median"] for cell in cells]
         spread = [[c["median"] - c["q1"] for c in cells], [c["q3"] - c["median"] for c in cells]]
-        against = " / the same of pedalboard" if "gain" in example["against"] else " / pedalboard's whole chain"
+        against = " / " + example["against"].replace("pedalboard, ", "pedalboard's ")
         name = example["system"].replace("ours, ", "")
         goal = f" (goal {example['goal']:.2f})" if example["goal"] else ""
         axes.barh(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from rt_automix import params
-from rt_automix.dsp import cascade, compressor, equalizer, fine, limiter, loudness, mix
+from rt_automix.dsp import cascade, compressor, equalizer, fine, limiter, loudness, mix, subsonic
 from rt_automix.dsp.jit import kernel
 from rt_automix.dsp.monotonic import now_ns
 from rt_automix.engine import chain
@@ -18,6 +18,7 @@ STAGES = (
     "guard",
     "peak meters (in, out)",
     "gain",
+    "subsonic filter",
     "equaliser",
     "compressor",
     "width and drive",
@@ -25,7 +26,7 @@ STAGES = (
     "loudness meter",
     "tick: parameters, designs",
 )
-(GUARD, PEAK, GAIN, EQUALISER, COMPRESSOR, WIDTH, LIMITER, LOUDNESS, TICK) = range(len(STAGES))
+(GUARD, PEAK, GAIN, SUBSONIC, EQUALISER, COMPRESSOR, WIDTH, LIMITER, LOUDNESS, TICK) = range(len(STAGES))
 FINE_STAGE, FINE = "fine equaliser, 31 bands", len(STAGES)
 """Not one of STAGES: it runs only while its bands are not flat."""
 
@@ -161,6 +162,13 @@ def one_stage(stage, blocks, f64, f32, i64):
             f64[at.METERS + at.M_OUT_PEAK] = max(f64[at.METERS + at.M_OUT_PEAK], np.float64(mix.peak(right, left)))
         elif stage == GAIN:
             mix.gain(left, right, 0, one, step)
+        elif stage == SUBSONIC:
+            subsonic.process(
+                f64[at.SUBSONIC_DESIGN : at.SUBSONIC_DESIGN + subsonic.DESIGN_SIZE],
+                f64[at.SUBSONIC_STATE : at.SUBSONIC_STATE + subsonic.STATE_SIZE],
+                f64[at.CASCADE_WORK : at.CASCADE_WORK + cascade.WORK_SIZE],
+                left.shape[0],
+            )
         elif stage == EQUALISER:
             _equalise(f64, left, right)
         elif stage == FINE:

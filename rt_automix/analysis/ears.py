@@ -84,7 +84,7 @@ def _tables(sample_rate_hz: int) -> tuple[list[tuple[int, NDArray[Any]]], ...]:
         [
             (at.HANN, 0.5 * window),
             (at.FFT_TABLE, fft.new_table(plan)),
-            (at.LOUDNESS_WEIGHTS, scale * features.k_weighting_power(frequencies)),
+            (at.LOUDNESS_WEIGHTS, scale * features.loudness_power(frequencies)),
             (at.MEL_WEIGHTS, mel),
             (at.FINE_WEIGHTS, fine),
             (at.APPLAUSE_BANK, flat),

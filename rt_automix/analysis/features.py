@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix.dsp import subsonic
+
 HOP_S = 0.093
 """Step between frames. A frame is two hops long, under a Hann window."""
 
@@ -15,7 +17,7 @@ MEL_BANDS = 64
 MEL_LOW_HZ, MEL_HIGH_HZ = 30.0, 20000.0
 LOUDNESS_ROW, MID_ROW, SIDE_ROW, PEAK_ROW = range(2 * MEL_BANDS, 2 * MEL_BANDS + 4)
 ROWS = 2 * MEL_BANDS + 4
-"""64 mel bands of mid, 64 of side, K-weighted loudness in LUFS, RMS of mid and side, sample peak, in dBFS."""
+"""64 mel bands of mid, 64 of side, loudness in LUFS, RMS of mid and side, sample peak, in dBFS."""
 
 ROW_FLOOR_DB = -100.0
 ROW_FLOOR_POWER = 10.0 ** (ROW_FLOOR_DB / 10.0)
@@ -55,3 +57,8 @@ def k_weighting_power(frequencies_hz: NDArray[np.float64]) -> NDArray[np.float64
     warped = np.tan(np.pi * 38.13547087602444 / 48000.0)
     high_pass = s * s / (s * s + s / q + 1.0) * (1.0 + warped / q + warped * warped)
     return np.abs(shelf * high_pass) ** 2
+
+
+def loudness_power(frequencies_hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What counts for a frame's loudness: K-weighting, less what the subsonic filter takes away: DC and rumble."""
+    return k_weighting_power(frequencies_hz) * np.minimum(subsonic.power_response(frequencies_hz), 1.0)

@@ -5,6 +5,7 @@ The same streaming kernels as in the chain, so a file of any length needs the me
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,15 @@ from numpy.typing import NDArray
 
 from rt_automix.dsp import loudness, meter, truepeak
 from rt_automix.units import db_from_lin
+
+OTHER_MONO = {
+    "dual": ("as one channel", -10.0 * math.log10(2.0)),
+    "single": ("from two loudspeakers", 10.0 * math.log10(2.0)),
+}
+"""How else a mono programme can be measured than in this way, and how much more LU it has then.
+
+BS.1770 sums over channels: the same signal twice is 3.01 LU more than once.
+"""
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,8 @@ class Profile:
             lines += [f"  {value:.3f},  # {hz:.0f} Hz" for value, hz in zip(self.fine_db, POINTS_HZ, strict=True)]
             lines.append("]")
         try:
-            Path(path).write_text("\n".join([*lines, ""]), encoding="utf-8")
+            text = "\n".join([*lines, ""])  # names of files may hold bytes that are no text
+            Path(path).write_text(text, encoding="utf-8", errors="replace")
         except OSError as error:
             raise ConfigError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from None
 
@@ -114,7 +115,7 @@ def _quoted(text: str) -> str:
 
 
 def measure(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, channels: int, name: str) -> Profile:
-    """Profile of a programme.
+    """Profile of a programme; that of a mono one as it sounds from two loudspeakers.
 
     Parameters
     ----------
@@ -130,12 +131,12 @@ def measure(blocks: Iterable[NDArray[np.float32]], sample_rate_hz: int, channels
     from rt_automix.analysis.listener import Listener
     from rt_automix.dsp import truepeak
 
-    listener = Listener(sample_rate_hz, channels, math.inf)
+    listener = Listener(sample_rate_hz, 2, math.inf)
     heard = listener.statistics
     peaks = truepeak.new_state()
     for block in blocks:
         clean = np.clip(np.nan_to_num(block), -SAMPLE_LIMIT, SAMPLE_LIMIT)
-        listener.push(clean)
+        listener.push(clean if channels == 2 else np.repeat(clean, 2, axis=0))
         truepeak.process(peaks, clean[0], clean[-1])
     if heard.seconds_heard < MIN_MUSIC_S:
         raise ConfigError(

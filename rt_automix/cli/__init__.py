@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -81,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Set RT_AUTOMIX_DEBUG=1 to see where an error comes from.
     """
+    _make_streams_patient()
     try:
         with _ended_by_sigterm():
             code = group.main(arguments, prog_name="rt-automix", standalone_mode=False)
@@ -96,6 +98,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message, code = _explain(error)
         click.echo(message, err=True)
         return code
+
+
+def _make_streams_patient() -> None:
+    """Let no character that a terminal or a file lacks end a finished job; nor that there is no output (pythonw)."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8", errors="replace"))  # noqa: SIM115  (open to the end)
+        elif getattr(stream, "errors", "") == "strict" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def _explain(error: BaseException) -> tuple[str, int]:

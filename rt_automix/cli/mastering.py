@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from rt_automix import platforms
 from rt_automix.cli import settings, terminal
 from rt_automix.cli.kernels import ensure_compiled
 from rt_automix.errors import AudioFileError
@@ -28,11 +30,15 @@ _panel = click.option(
     click.option("--reference", type=settings.FILE, metavar="SONG", help="Master towards what a song measures like."),
     settings.amount,
     settings.fine_tone,
+    click.option("--for", "platform", metavar="NAME", help="Loudness and ceiling of a place: spotify, podcast, ..."),
     click.option("--target-lufs", type=float, metavar="X", help="Loudness to reach; otherwise the style's."),
     click.option("--ceiling-dbtp", type=float, metavar="X", help="True-peak ceiling."),
     settings.suggester,
     click.option("--lookahead", type=click.Choice(["live", "song"]), default="live", show_default=True,
                  help="live: what a live stream would get. song: hear it all first, then hold settled parameters."),
+    settings.mono,
+    click.option("--deliver", metavar="CODEC:KBPS,...", help="Also write it as aac, mp3, opus or vorbis, "
+                 "with the ceiling as low as it takes for what decodes to stay within full scale."),
     click.option("--block", type=click.IntRange(1, 4096), metavar="N", help="Samples per block; changes no sound."),
     click.option("--bits", type=click.Choice(["16", "24", "32"]), default="24", show_default=True, help="32 is float."),
     click.option("--config", "config_path", type=settings.FILE, metavar="FILE", help="Settings to start from."),
@@ -44,9 +50,10 @@ _panel = click.option(
 @click.pass_context
 def render(
     context: click.Context, source: Path, target: Path, profile: str | None, reference: Path | None,
-    amount: float | None, fine_tone: float | None, target_lufs: float | None, ceiling_dbtp: float | None,
-    suggester: str | None, lookahead: Any, block: int | None, bits: str, config_path: Path | None,
-    report: Path | None, force: bool, as_json: bool, panel: bool,
+    amount: float | None, fine_tone: float | None, platform: str | None, target_lufs: float | None,
+    ceiling_dbtp: float | None, suggester: str | None, lookahead: Any, mono: Any, deliver: str | None,
+    block: int | None, bits: str, config_path: Path | None, report: Path | None, force: bool, as_json: bool,
+    panel: bool,
 ) -> None:  # fmt: skip
     """Master the file IN into OUT (.wav or .flac).
 
@@ -55,9 +62,15 @@ def render(
       rt-automix render mix.wav master.wav
       rt-automix render mix.flac master.flac --target-lufs -16 --amount 0.7
       rt-automix render mix.wav master.wav --reference favourite.mp3 --report master.html
+      rt-automix render mix.wav master.wav --for spotify
+      rt-automix render talk.wav talk-master.wav --for podcast --deliver mp3:128
     """
     if profile is not None and reference is not None:
         raise click.UsageError("--profile and --reference both name the style; give one of them.")
+    if platform is not None:
+        place = platforms.named(platform)
+        target_lufs = place.target_lufs if target_lufs is None else target_lufs
+        ceiling_dbtp = place.ceiling_dbtp if ceiling_dbtp is None else ceiling_dbtp
     config = settings.config_from(
         config_path,
         master__profile=profile,
@@ -69,22 +82,27 @@ def render(
     )
     if report is not None:
         _check_report(report, (source, target, reference), force)
+    formats = settings.formats_of(deliver)
     ensure_compiled("rt_automix.render")
     from rt_automix import render as rendering
+    from rt_automix.render.delivered import render_delivered
 
     with terminal.progress() as progress:
-        result = rendering.render(
-            source,
-            target,
-            config=config,
-            style=settings.style_of(config, reference, progress),
-            bits=int(bits),
-            block_samples=block,
-            lookahead=lookahead,
-            detail=report is not None,
-            force=force,
-            progress=progress,
-        )
+        how: dict[str, Any] = {
+            "config": config,
+            "style": settings.style_of(config, reference, progress),
+            "bits": int(bits),
+            "block_samples": block,
+            "lookahead": lookahead,
+            "mono": mono,
+            "detail": report is not None,
+            "force": force,
+            "progress": progress,
+        }
+        if formats:
+            result = render_delivered(source, target, formats, **how)
+        else:
+            result = rendering.render(source, target, **how)
     if report is not None:
         from rt_automix.report import write_html
 
@@ -93,7 +111,9 @@ def render(
         terminal.show_json(result.to_dict() | ({"report": str(report)} if report else {}))
     else:
         _show(result)
-        click.echo(f"Written: {target}" + (f", {report}" if report else ""))
+        _show_deliveries(result, config.limiter.ceiling_dbtp)
+        written = [target, *(one.file for one in result.deliveries), *([report] if report else [])]
+        click.echo(f"Written: {', '.join(map(str, written))}")
     _show_remarks(result)
     if panel:
         style = {"profile": profile, "reference": reference, "target_lufs": target_lufs, "ceiling_dbtp": ceiling_dbtp}
@@ -185,6 +205,7 @@ _FIGURES = (
 def _show(result: RenderResult) -> None:
     """Before and after, and what was done in between."""
     from rt_automix import params
+    from rt_automix.analysis.measure import OTHER_MONO
     from rt_automix.render import SETTLING_S
 
     if result.missed:
@@ -193,6 +214,10 @@ def _show(result: RenderResult) -> None:
         [label, *(terminal.level(getattr(side, name), unit) for side in (result.input, result.output))]
         for label, name, unit in _FIGURES
     ]
+    if result.mono:
+        label, more_lu = OTHER_MONO[result.mono]
+        loudness_lufs = (side.integrated_lufs for side in (result.input, result.output))
+        rows.insert(1, [f"  {label}", *(terminal.loudness(value, more_lu) for value in loudness_lufs)])
     if result.loudness_after_10_s_lufs is not None:
         rows.insert(1, ["  after the first 10 s", "", terminal.level(result.loudness_after_10_s_lufs, "LUFS")])
     goal = f"{result.style.name}, {result.target_lufs:.1f} LUFS"
@@ -205,11 +230,27 @@ def _show(result: RenderResult) -> None:
     click.echo(f"{terminal.clock(result.duration_s)} in {result.seconds_taken:.2f} s: {speed:.0f} times real time.")
 
 
+def _show_deliveries(result: RenderResult, asked_dbtp: float) -> None:
+    """What decodes from the lossy files, and at what price."""
+    if not result.deliveries:
+        return
+    output = asdict(result.output)
+    terminal.show_deliveries([(result.target.name, asdict(one), output) for one in result.deliveries])
+    if result.ceiling_dbtp < asked_dbtp:
+        click.echo(f"The ceiling is {result.ceiling_dbtp:.2f} dBTP instead of {asked_dbtp:.2f}, so that this is so.")
+
+
 def _show_remarks(result: RenderResult) -> None:
     """What is worth knowing but stopped nobody."""
     if result.faults:
         terminal.remark(f"{result.source}: {result.faults} samples were not sane audio; silence took their place.")
-    for note in result.suggester_notes:
+    for one in result.deliveries:
+        if not one.is_clean:
+            terminal.remark(
+                f"{one.file}: decodes to {one.true_peak_dbtp:.2f} dBTP, and no ceiling down to "
+                f"{result.ceiling_dbtp:.2f} dBTP kept it under 0. Choose another codec or more kbit/s."
+            )
+    for note in (*result.source_notes, *result.suggester_notes):
         terminal.remark(note)
     if result.tags_note:
         terminal.remark(result.tags_note)

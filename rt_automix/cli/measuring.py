@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,29 +14,36 @@ from rt_automix.cli import settings, terminal
 from rt_automix.cli.kernels import ensure_compiled
 from rt_automix.errors import AutomixError, ConfigError
 
+if TYPE_CHECKING:
+    from rt_automix.io.files.audio import AudioReader
+    from rt_automix.io.lossy.codecs import Format
+
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=settings.FILE, metavar="FILE...")
 @click.option("--profile", "style_name", default="balanced", show_default=True, metavar="NAME|FILE",
               help="Style to compare with.")  # fmt: skip
+@settings.mono
+@click.option("--deliver", metavar="CODEC:KBPS,...", help="Also measure what decodes from aac, mp3, opus or vorbis.")
 @settings.as_json
-def analyze(files: tuple[Path, ...], style_name: str, as_json: bool) -> None:
-    """Measure files: loudness, range, peaks, and how far they are from a style.
+def analyze(files: tuple[Path, ...], style_name: str, mono: str, deliver: str | None, as_json: bool) -> None:
+    """Measure files: loudness, range, peaks, how far they are from a style, and what is wrong with them.
 
     \b
     Examples:
       rt-automix analyze mix.wav master.wav
       rt-automix analyze *.flac --json
+      rt-automix analyze master.wav --deliver aac:128,mp3:320,opus:96
     """
     from rt_automix.analysis import profile
 
-    style = profile.load(style_name)
+    style, formats = profile.load(style_name), settings.formats_of(deliver)
     ensure_compiled(__name__)
     found, errors = [], []
     with terminal.progress() as progress:
         for path in files:
             try:
-                found.append(_analyze(path, style, progress))
+                found.append(_analyze(path, style, mono, formats, progress))
             except AutomixError as error:
                 errors.append(error)
     if as_json:
@@ -46,19 +54,27 @@ def analyze(files: tuple[Path, ...], style_name: str, as_json: bool) -> None:
         raise ConfigError("\n".join(map(str, errors)))
 
 
-def _analyze(path: Path, style: Any, progress: settings.Progress) -> dict[str, Any]:
+def _analyze(
+    path: Path, style: Any, mono: str, formats: tuple[Format, ...], progress: settings.Progress
+) -> dict[str, Any]:
     """Figures of a file by name; the distances are None where there is too little music."""
+    import numpy as np
+
+    from rt_automix.analysis.flaws import Flaws
     from rt_automix.analysis.listener import Listener
     from rt_automix.analysis.measure import Meter
     from rt_automix.analysis.profile import MIN_MUSIC_S
-    from rt_automix.dsp import mix
     from rt_automix.io.files.audio import AudioReader
 
     with AudioReader(path) as reader:
-        meter = Meter(reader.sample_rate_hz, reader.channels)
-        listener = Listener(reader.sample_rate_hz, reader.channels, math.inf)
+        flaws = Flaws(reader.sample_rate_hz, reader.channels)
+        sides = 2 if mono == "dual" else reader.channels
+        meter = Meter(reader.sample_rate_hz, sides)
+        listener = Listener(reader.sample_rate_hz, sides, math.inf)
         for block in settings.followed(reader, f"listening to {path.name}", progress):
-            mix.guard(block[0], block[-1])
+            block = flaws.push(block)
+            if len(block) < sides:
+                block = np.repeat(block, sides, axis=0)
             meter.push(block)
             listener.push(block)
         figures: dict[str, Any] = {
@@ -66,8 +82,12 @@ def _analyze(path: Path, style: Any, progress: settings.Progress) -> dict[str, A
             "format": reader.description,
             "sample_rate_hz": reader.sample_rate_hz,
             "channels": reader.channels,
+            "mono": mono if reader.channels == 1 else "",
             "duration_s": reader.duration_s,
+            "flaws": flaws.found(),
+            "notes": list(reader.notes),
         }
+        deliveries = [_delivered(reader, wanted, sides, progress) for wanted in formats]
     heard = listener.statistics
     distances: dict[str, float | None] = dict.fromkeys(("tone_rms_db", "side_mid_db", "dynamics_db"))
     if heard.seconds_heard >= MIN_MUSIC_S:
@@ -77,10 +97,35 @@ def _analyze(path: Path, style: Any, progress: settings.Progress) -> dict[str, A
             "side_mid_db": heard.side_mid_db - style.side_mid_db,
             "dynamics_db": heard.dynamics_db - style.dynamics_db,
         }
-    return {**figures, **(asdict(meter.result()) | {"duration_s": reader.duration_s}), "from_profile": distances}
+    measured = asdict(meter.result()) | {"duration_s": reader.duration_s}
+    return {**figures, **measured, "from_profile": distances, "deliveries": deliveries}
+
+
+def _delivered(reader: AudioReader, wanted: Format, sides: int, progress: settings.Progress) -> dict[str, Any]:
+    """Figures of what decodes from a lossy file, which is not kept."""
+    import tempfile
+
+    from rt_automix.dsp import mix
+    from rt_automix.io.lossy.delivery import deliver
+
+    def sane() -> Iterator[Any]:
+        for block in reader.blocks():
+            mix.guard(block[0], block[-1])
+            yield block
+
+    def told(share: float) -> None:
+        progress(f"{reader.path.name} as {wanted}", share)
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"delivered{wanted.ending}")
+        music = sane(), reader.sample_rate_hz, reader.channels, reader.samples
+        found = asdict(deliver(*music, wanted, path, sides=sides, progress=told))
+    return {name: value for name, value in found.items() if name != "file"}
 
 
 def _show(found: list[dict[str, Any]], style_name: str) -> None:
+    from rt_automix.analysis.measure import OTHER_MONO
+
     head = ["File", "Length", "Rate", "Loudness LUFS", "Range LU", "True peak dBTP", "Peak to loudness dB"]
     head += [f"Tone from {style_name} dB", "Width dB", "Dynamics dB"]
     rows = []
@@ -91,6 +136,18 @@ def _show(found: list[dict[str, Any]], style_name: str) -> None:
         row += ["" if value is None else f"{value:+.1f}" for value in figures["from_profile"].values()]
         rows.append(row)
     terminal.show_table("", head, rows)
+    if delivered := [(figures["file"], one, figures) for figures in found for one in figures["deliveries"]]:
+        terminal.show_deliveries(delivered)
+    for figures in found:
+        for flaw in figures["flaws"]:
+            click.echo(f"{figures['file']}: {flaw}.")
+        if figures["mono"]:
+            label, more_lu = OTHER_MONO[figures["mono"]]
+            lufs = terminal.loudness(figures["integrated_lufs"], more_lu)
+            how = "as it sounds from two loudspeakers" if figures["mono"] == "dual" else "as one channel"
+            click.echo(f"{figures['file']}: mono, measured {how}; {label} it has {lufs}.")
+    for note in (note for figures in found for note in figures["notes"]):
+        terminal.remark(note)
 
 
 @click.group()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rt_automix.analysis.profile import Profile
     from rt_automix.config import Config
     from rt_automix.io.files.audio import AudioReader
+    from rt_automix.io.lossy.codecs import Format
 
 Progress = Callable[[str, float], None]
 
@@ -42,6 +43,25 @@ suggester = click.option(
     metavar="NAME[:fp32]",
     help="Who decides: auto, matcher, or a model, such as baseline_cnn or weighted_ensemble.",
 )
+
+mono = click.option(
+    "--mono",
+    type=click.Choice(["dual", "single"]),
+    default="dual",
+    show_default=True,
+    help="A mono file's loudness: as it sounds from two loudspeakers, or as one channel, 3 LU less.",
+)
+
+
+def formats_of(deliver: str | None) -> tuple[Format, ...]:
+    """The lossy formats that `--deliver` names, once it is sure that they can be made; none without it."""
+    if deliver is None:
+        return ()
+    from rt_automix.io.lossy import codecs, ffmpeg
+
+    formats = codecs.parse(deliver)
+    ffmpeg.check(formats)
+    return formats
 
 
 def config_from(path: Path | None, **overrides: object) -> Config:

@@ -72,6 +72,34 @@ def level(value: float, unit: str = "") -> str:
     return "silence" if value <= FLOOR_DB + 1.0 else f"{value:.1f} {unit}".rstrip()
 
 
+def loudness(value_lufs: float, more_lu: float) -> str:
+    """A loudness that is measured in another way, by so much more; silence is silence in any."""
+    from rt_automix.units import FLOOR_DB
+
+    return level(value_lufs + more_lu if value_lufs > FLOOR_DB + 1.0 else FLOOR_DB, "LUFS")
+
+
+def show_deliveries(found: Sequence[tuple[str, dict[str, Any], dict[str, Any]]]) -> None:
+    """What decodes from lossy files: of each the name of its source, its figures, those of its source."""
+    head = [
+        "What decodes",
+        "",
+        "Loudness LUFS",
+        "Change LU",
+        "True peak dBTP",
+        "Change dB",
+        "Clipped samples",
+        "kbit/s",
+    ]
+    rows = []
+    for name, one, source in found:
+        lufs, dbtp = one["integrated_lufs"], one["true_peak_dbtp"]
+        row = [name, one["format"], level(lufs), f"{lufs - source['integrated_lufs']:+.2f}", f"{dbtp:.2f}"]
+        row += [f"{dbtp - source['true_peak_dbtp']:+.2f}", str(one["clipped_samples"]), f"{one['kbps']:.0f}"]
+        rows.append(row)
+    show_table("", head, rows)
+
+
 def clock(seconds: float) -> str:
     """A time as minutes and seconds."""
     minutes, rest = divmod(seconds, 60.0)

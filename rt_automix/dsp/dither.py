@@ -6,8 +6,9 @@ Method: non-subtractive TPDF dither of two quantisation steps peak to peak, no n
 from Marsaglia's xorshift64 ("Xorshift RNGs", J. Stat. Software 8(14), 2003), one generator per channel
 from a fixed seed, so a second run writes the same bits whatever the block size.
 
-Digital silence stays digital silence: after `BLANK_AFTER_MS` of exact zeros a channel is written
-without dither until its next sample that is not zero. Every channel starts in that condition.
+What fits is written as it is: after `BLANK_AFTER_MS` of samples that are whole quantisation steps, silence
+among them, a channel is written without dither until its next sample that is not. Every channel starts
+in that condition, so what comes untouched from a file of so many bits leaves with identical ones.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ def new_state(sample_rate_hz: float, channels: int) -> NDArray[np.uint64]:
     Parameters
     ----------
     sample_rate_hz : float
-        In Hz; sets how many zeros make `BLANK_AFTER_MS`.
+        In Hz; sets how many samples make `BLANK_AFTER_MS`.
     channels : int
         1 or 2.
 
     Returns
     -------
-    uint64 array (channels, 3): generator, zeros until dither stops, zeros that stop it.
+    uint64 array (channels, 3): generator, whole steps until dither stops, whole steps that stop it.
 
     Thread: main. Allocates: yes.
     """
@@ -70,23 +71,23 @@ def quantise(samples, quantised, state, bits):  # type: ignore[no-untyped-def]
     full_scale = float(1 << (bits - 1))
     step = float(1 << (32 - bits))
     noise = state[0]
-    zeros_left = np.int64(state[1])
+    exact_left = np.int64(state[1])
     blank_samples = np.int64(state[2])
     for i in range(samples.shape[0]):
         noise ^= noise << _SHIFT_LEFT_13
         noise ^= noise >> _SHIFT_RIGHT_7
         noise ^= noise << _SHIFT_LEFT_17
-        level = float(samples[i])
-        if level != 0.0:
-            zeros_left = blank_samples
-        elif zeros_left > 0:
-            zeros_left -= 1
-        value = 0.0
-        if zeros_left > 0 and level == level:
+        level = float(samples[i]) * full_scale
+        if level != np.floor(level) or not -full_scale <= level < full_scale:  # NaN is no whole step either
+            exact_left = blank_samples
+        elif exact_left > 0:
+            exact_left -= 1
+        value = level
+        if exact_left > 0:
             # Two independent uniforms of one step each: the halves of one draw.
             halves = np.int64(noise >> _HALF) + np.int64(noise & _LOW_HALF)
-            value = np.floor(level * full_scale + float(halves) * _UNIFORM - 0.5)
-            value = min(max(value, -full_scale), full_scale - 1.0)
+            value = np.floor(level + float(halves) * _UNIFORM - 0.5)
+            value = min(max(value, -full_scale), full_scale - 1.0) if level == level else 0.0
         quantised[i] = np.int32(value * step)
     state[0] = noise
-    state[1] = np.uint64(zeros_left)
+    state[1] = np.uint64(exact_left)

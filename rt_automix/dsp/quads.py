@@ -98,6 +98,24 @@ if COMPILES:
 
         return _QUAD(_QUAD, _QUAD), codegen
 
+    @intrinsic
+    def mul(typing_context, p, q):
+        """`p * q`."""
+
+        def codegen(context, builder, signature, args):
+            return builder.fmul(*args)
+
+        return _QUAD(_QUAD, _QUAD), codegen
+
+    @intrinsic
+    def mul_add(typing_context, factor, p, q):
+        """`factor * p + q`, rounded once where the processor can."""
+
+        def codegen(context, builder, signature, args):
+            return _fused(builder, *args)
+
+        return _QUAD(_QUAD, _QUAD, _QUAD), codegen
+
     def _fused(builder, factor, p, q):
         function_type = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
         function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.fmuladd.v4f64")
@@ -152,6 +170,24 @@ if COMPILES:
         return _QUAD(_QUAD, _QUAD), codegen
 
     @intrinsic
+    def twice(typing_context, p):
+        """What lies in place B of each channel, for A, too."""
+
+        def codegen(context, builder, signature, args):
+            return _shuffled(builder, args[0], args[0], [1, 1, 3, 3])
+
+        return _QUAD(_QUAD), codegen
+
+    @intrinsic
+    def both_added(typing_context, p):
+        """A and B of each channel added, in both places."""
+
+        def codegen(context, builder, signature, args):
+            return builder.fadd(args[0], _shuffled(builder, args[0], args[0], [1, 0, 3, 2]))
+
+        return _QUAD(_QUAD), codegen
+
+    @intrinsic
     def only_a(typing_context, p, q):
         """Band A of `p`, band B of `q`."""
 
@@ -187,6 +223,14 @@ else:
         """`p + q`."""
         return p + q
 
+    def mul(p, q):
+        """`p * q`."""
+        return p * q
+
+    def mul_add(factor, p, q):
+        """`factor * p + q`."""
+        return factor * p + q
+
     def along(ramp, index, steps):
         """Coefficients from `ramp[index]` on, after so many steps of those that lie a row behind."""
         return load(ramp, index) + steps * load(ramp, index + ROW)
@@ -202,6 +246,14 @@ else:
     def handed_on(before, p):
         """What the two bands of `p` hear next: what B of the pair before them said, and what A of `p` said."""
         return np.array([before[1], p[0], before[3], p[2]])
+
+    def twice(p):
+        """What lies in place B of each channel, for A, too."""
+        return p[[1, 1, 3, 3]]
+
+    def both_added(p):
+        """A and B of each channel added, in both places."""
+        return p + p[[1, 0, 3, 2]]
 
     def only_a(p, q):
         """Band A of `p`, band B of `q`."""

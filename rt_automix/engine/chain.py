@@ -1,6 +1,6 @@
 """The audio path: one compiled function that a callback can carry.
 
-    guard -> ring -> gain -> equalisers -> compressor -> width, drive -> limiter -> listen -> meters
+    guard -> ring -> gain -> subsonic -> equalisers -> compressor -> width, drive -> limiter -> listen -> meters
 
 Everything slower than a sample happens on a grid of TICK_SAMPLES counted from the start of the
 stream (parameters, in `steering`) or of 10 ms (loudness), never at the edge of a block: the output
@@ -17,9 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.dsp import atomics, cascade, compressor, equalizer, fine, limiter, loudness, mix, rider
+from rt_automix.dsp import (
+    atomics,
+    cascade,
+    compressor,
+    direct,
+    equalizer,
+    fine,
+    limiter,
+    loudness,
+    mix,
+    rider,
+    subsonic,
+)
 from rt_automix.dsp.foreign import float32_at, float64_at, int64_at
-from rt_automix.dsp.jit import bound, kernel
+from rt_automix.dsp.jit import JIT_ENABLED, bound, kernel
 from rt_automix.engine import layout as at
 from rt_automix.engine.steering import tick
 
@@ -36,26 +48,27 @@ def _db(level_lin):
 
 @kernel("void(float64[::1], int64[::1], int64, float32[::1], float32[::1])")
 def _filter(f64, i64, offset, left, right):
-    """Equalise up to a tick, `offset` samples into it: five bands, and behind them the fine ones unless they sleep.
+    """Filter up to a tick, `offset` samples into it: what nobody hears away, five bands, the fine ones; some may sleep.
 
     The last fine band runs in the five's sixth place (`steering.lend`).
     """
     broad = f64[at.EQ_RAMP : at.EQ_RAMP + equalizer.RAMP_SIZE]
     memory = f64[at.EQ_STATE : at.EQ_STATE + equalizer.CASCADE_STATE_SIZE]
     work = f64[at.CASCADE_WORK : at.CASCADE_WORK + cascade.WORK_SIZE]
-    if not i64[at.FINE_AWAKE]:
-        cascade.process(broad, memory, work, offset, left, right)
-        return
-    fine_ramp = f64[at.FINE_RAMP : at.FINE_RAMP + fine.RAMP_SIZE]
-    fine_memory = f64[at.FINE_STATE : at.FINE_STATE + fine.STATE_SIZE]
-    fine_offset = i64[at.SAMPLE_COUNT] & (fine.FRAME_SAMPLES - 1)
-    fine_moves = i64[at.FINE_MOVING] != 0
-    cascade.take_in(work, left, right)
-    moves = fine_moves or i64[at.EQ_MOVING] != 0
-    cascade.run(broad, memory, work, 1, moves, offset, left.shape[0])
-    cascade.run(fine_ramp, fine_memory, work, _FINE_GROUPS, fine_moves, fine_offset, left.shape[0])
     gain, step = broad[_EQ_GAIN], broad[_EQ_GAIN + 1]
-    fine_gain, fine_step = fine_ramp[_FINE_GAIN], fine_ramp[_FINE_GAIN + 1]
+    cascade.take_in(work, left, right)
+    if i64[at.SUBSONIC_AWAKE]:
+        design = f64[at.SUBSONIC_DESIGN : at.SUBSONIC_DESIGN + subsonic.DESIGN_SIZE]
+        subsonic_memory = f64[at.SUBSONIC_STATE : at.SUBSONIC_STATE + subsonic.STATE_SIZE]
+        subsonic.process(design, subsonic_memory, work, left.shape[0])
+    fine_moves = i64[at.FINE_MOVING] != 0
+    cascade.run(broad, memory, work, 1, fine_moves or i64[at.EQ_MOVING] != 0, offset, left.shape[0])
+    fine_gain, fine_step, fine_offset = 1.0, 0.0, i64[at.SAMPLE_COUNT] & (fine.FRAME_SAMPLES - 1)
+    if i64[at.FINE_AWAKE]:
+        fine_ramp = f64[at.FINE_RAMP : at.FINE_RAMP + fine.RAMP_SIZE]
+        fine_memory = f64[at.FINE_STATE : at.FINE_STATE + fine.STATE_SIZE]
+        cascade.run(fine_ramp, fine_memory, work, _FINE_GROUPS, fine_moves, fine_offset, left.shape[0])
+        fine_gain, fine_step = fine_ramp[_FINE_GAIN], fine_ramp[_FINE_GAIN + 1]
     cascade.give_out(work, gain, step, offset, fine_gain, fine_step, fine_offset, left, right)
 
 
@@ -245,7 +258,7 @@ def process_pair(left, right, f64, f32, i64):
     atomics.restore_denormals(word)
 
 
-@kernel("void(float32[:, ::1], float64[::1], float32[::1], int64[::1])")
+@kernel("void(float32[:, ::1], float64[::1], float32[::1], int64[::1])", door=True)
 def process_block(io, f64, f32, i64):
     """Master a block of shape (2, n) in place, as `process_pair` does.
 
@@ -254,21 +267,34 @@ def process_block(io, f64, f32, i64):
     process_pair(io[0], io[1], f64, f32, i64)
 
 
-@kernel("void(float32[:, ::1], int64[::1])", door=True)
-def process_lent(io, addresses):
-    """Master a block as `process_block` does, with the arrays of `layout` by their addresses: cheaper to call.
+@kernel("int64(int64, int64)", door=True)
+def process_object(held, io):
+    """Master a block as `process_block` does, called as a method of C: see `direct`.
 
     Parameters
     ----------
-    io : float32, shape (2, n), any n, replaced by the output
-    addresses : int64, shape (3,)
-        Of f64, f32 and i64, which somebody else keeps alive.
+    held : address of an array: int64, shape (3 + direct.PYTHON_SIZE,)
+        Where f64, f32 and i64 lie, which somebody else keeps alive; then what `direct.python` says.
+    io : address of an object
 
-    Thread: audio. Allocates: no.
+    Returns
+    -------
+    None, or `held` where `io` is no float32 of shape (2, n): then it is as it was.
+
+    Thread: audio (from Python). Allocates: no.
     """
+    all_held = int64_at(direct.data_of(held), 3 + direct.PYTHON_SIZE)
+    addresses, python = all_held[:3], all_held[3:]
+    if not direct.is_stereo(io, python):
+        return direct.itself(python, held)
+    data, count = direct.data_of(io), direct.samples_of(io)
+    thread = direct.let_go(python)
     f64 = float64_at(addresses[0], at.F64_SIZE)
     f32 = float32_at(addresses[1], at.F32_SIZE)
-    process_pair(io[0], io[1], f64, f32, int64_at(addresses[2], at.I64_SIZE))
+    left, right = float32_at(data, count), float32_at(data + 4 * count, count)
+    process_pair(left, right, f64, f32, int64_at(addresses[2], at.I64_SIZE))
+    direct.take_back(python, thread)
+    return direct.none(python)
 
 
 def lent(arrays: tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]]) -> Callable[[Any], None]:
@@ -277,8 +303,18 @@ def lent(arrays: tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int6
     Parameters
     ----------
     arrays : those of `layout`
-        Whoever has the function keeps them alive.
+        Kept as long as the function is.
 
     Thread: main. Allocates: yes.
     """
-    return bound(process_lent, np.array([array.ctypes.data for array in arrays]))
+    by_array = bound(process_block, *arrays)
+    if not (JIT_ENABLED and direct.is_possible()):
+        return by_array
+    addresses = [array.ctypes.data for array in arrays]
+    by_object = direct.method(process_object, np.array([*addresses, *direct.python()]))
+
+    def process(io: Any) -> None:
+        if by_object(io) is not None:
+            by_array(io)  # which says what is wrong
+
+    return process

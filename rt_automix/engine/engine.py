@@ -21,7 +21,7 @@ from rt_automix.engine import layout as at
 from rt_automix.engine.worker import Worker
 from rt_automix.errors import UserError
 
-SAMPLE_RATES_HZ = (44_100, 96_000)
+SAMPLE_RATES_HZ = (44_100, 192_000)
 """Lowest and highest sample rate the engine runs at."""
 
 Analysis = Literal["inline", "thread", "off"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rt_automix import params
 from rt_automix.config import Config
-from rt_automix.dsp import atomics, compressor, equalizer, fine, limiter, loudness, rider
+from rt_automix.dsp import atomics, compressor, equalizer, fine, limiter, loudness, rider, subsonic
 from rt_automix.engine import layout as at
 from rt_automix.units import lin_from_db
 
@@ -58,6 +58,8 @@ def arrays(
         f32[start : start + limiter.STATE_SIZE] = limiter.new_state()
     for meter in (at.M_MOMENTARY_LUFS, at.M_SHORT_TERM_LUFS):
         f64[at.METERS + meter] = loudness.FLOOR_DB
+    if config.master.subsonic_hz > 0.0:
+        f64[at.SUBSONIC_HZ] = max(config.master.subsonic_hz, subsonic.LEAST_EDGE_HZ)
     f64[at.SAMPLE_RATE_HZ] = sample_rate_hz
     f64[at.FINE_STEP] = fine.smoothing_step(sample_rate_hz)
     f64[at.PEAK_KEEP] = lin_from_db(-_PEAK_FALL_DB_PER_S * 0.01)

@@ -6,7 +6,7 @@ Offsets are plain integers fixed at import: compiled code sees them as literals.
 from __future__ import annotations
 
 from rt_automix import params
-from rt_automix.dsp import cascade, compressor, equalizer, fine, limiter, loudness, rider
+from rt_automix.dsp import cascade, compressor, equalizer, fine, limiter, loudness, rider, subsonic
 
 DELAY_SAMPLES = limiter.LATENCY_SAMPLES
 TICK_SAMPLES = limiter.WIDTH
@@ -95,6 +95,14 @@ FINE_GOAL = _f64.take(fine.GOAL_SIZE)
 FINE_RAMP = _f64.take(fine.RAMP_SIZE)
 FINE_STATE = _f64.take(fine.STATE_SIZE)
 CASCADE_WORK = _f64.take(cascade.WORK_SIZE)
+SUBSONIC_DESIGN = _f64.take(subsonic.DESIGN_SIZE)
+SUBSONIC_STATE = _f64.take(subsonic.STATE_SIZE)
+SUBSONIC_HZ = _f64.take(1)
+"""Edge of the whole subsonic filter; 0 where it is turned off."""
+
+SUBSONIC_PART = _f64.take(1)
+"""How far the amount has turned it up, 0 to 1."""
+
 COMPRESSOR_SETTINGS = _f64.take(compressor.SETTINGS_SIZE)
 COMPRESSOR_STATE = _f64.take(compressor.STATE_SIZE)
 LIMITER_SETTINGS = _f64.take(limiter.SETTINGS_SIZE)
@@ -145,7 +153,13 @@ EQ_MOVING = _i64.take(1)
 FINE_AWAKE = _i64.take(1)
 """Whether the fine bands run: while all are flat and have rung out they cost nothing."""
 
+SUBSONIC_AWAKE = _i64.take(1)
+"""Whether the subsonic filter runs: once it is away and has rung out, every bit stays as it is."""
+
 FINE_MOVING = _i64.take(1)
 FINE_FLAT_FRAMES = _i64.take(1)
 LOOK_AHEAD = _i64.take(1)
+TAKEN = _i64.take(1)
+"""Where in f64 the suggestion lies that was last taken over."""
+
 I64_SIZE = _i64.size

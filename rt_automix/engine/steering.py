@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from rt_automix import params
-from rt_automix.dsp import atomics, cascade, compressor, equalizer, fine, rider
+from rt_automix.dsp import atomics, cascade, compressor, equalizer, fine, rider, subsonic
 from rt_automix.dsp.jit import kernel
 from rt_automix.engine import layout as at
 
@@ -11,11 +15,16 @@ _NEUTRAL, _LOW, _HIGH = params.NEUTRAL.copy(), params.LOW.copy(), params.HIGH.co
 _INPUT_GAIN, _LOW_SHELF = params.INDEX["input_gain_db"], params.INDEX["low_shelf_db"]
 _COMPRESSION, _STEREO_WIDTH = params.INDEX["compression"], params.INDEX["stereo_width"]
 _DRIVE, _LEVEL = params.INDEX["limiter_drive_db"], params.INDEX["output_level"]
+_NEPERS_PER_DB = math.log(10.0) / 20.0
 _ARRIVED = 1e-6
 _FINE_ARRIVED_DB = 1e-4
 _FINE_RINGS_FRAMES = 200
 """After more than a second the slowest fine band has rung out."""
 _MATCH_LIMIT_DB = 12.0
+_SUBSONIC_PER_AMOUNT, _SUBSONIC_SHARE_PER_PART, _SUBSONIC_LOW_HZ = 4.0, 5.0, 15.0
+"""From a quarter of the amount on the subsonic filter is whole: nobody wants half of it. Below, its edge comes down;
+only the last fifth is a share of it, then below what is heard: shares of a filter cancel around its edge."""
+
 _STALE_S = 2.0
 """A verdict of applause counts for so long: should the analysis die, the rider goes on."""
 _PER_TICK = 1.0 / at.TICK_SAMPLES
@@ -23,7 +32,7 @@ _PER_TICK = 1.0 / at.TICK_SAMPLES
 
 @kernel("float64(float64)")
 def _lin(level_db):
-    return 10.0 ** (0.05 * level_db)
+    return math.exp(_NEPERS_PER_DB * level_db)
 
 
 @kernel("int64(float64[::1], int64[::1])")
@@ -52,6 +61,9 @@ def _read_suggestion(f64, i64):
         return
     is_fresh = age_samples < _STALE_S * f64[at.SAMPLE_RATE_HZ]
     f64[at.APPLAUSE_NOW] = f64[slot + at.APPLAUSE] if is_fresh else 0.0
+    if i64[at.TAKEN] == slot:  # and never another message in it: what is fetched next lies elsewhere
+        return
+    i64[at.TAKEN] = slot
     for k in range(params.COUNT):
         value = f64[slot + at.SUGGESTED + k]
         value = value if value == value else _NEUTRAL[k]
@@ -75,17 +87,14 @@ def _aim(f64, controls):
 def _smooth(f64):
     """Two one-poles in a row per value; returns 1 if a parameter or the amount moved."""
     moved = 0
-    for k in range(at.SMOOTHED):
-        target, now = f64[at.TARGETS + k], f64[at.NOW + k]
-        if now == target and f64[at.HALFWAY + k] == target:
-            continue
-        f64[at.HALFWAY + k] += f64[at.STEPS + k] * (target - f64[at.HALFWAY + k])
-        f64[at.NOW + k] += f64[at.STEPS + k] * (f64[at.HALFWAY + k] - now)
-        if abs(target - f64[at.NOW + k]) < _ARRIVED and abs(target - f64[at.HALFWAY + k]) < _ARRIVED:
-            f64[at.HALFWAY + k] = target
-            f64[at.NOW + k] = target
-        if k <= at.S_AMOUNT:
-            moved = 1
+    for k in range(at.SMOOTHED):  # no way around what stands still: it stays as it is, and the loop becomes vectors
+        target, before, halfway = f64[at.TARGETS + k], f64[at.NOW + k], f64[at.HALFWAY + k]
+        moved |= np.int64((before != target) | (halfway != target)) & np.int64(k <= at.S_AMOUNT)
+        halfway += f64[at.STEPS + k] * (target - halfway)
+        now = before + f64[at.STEPS + k] * (halfway - before)
+        has_arrived = (abs(target - now) < _ARRIVED) & (abs(target - halfway) < _ARRIVED)
+        f64[at.HALFWAY + k] = target if has_arrived else halfway
+        f64[at.NOW + k] = target if has_arrived else now
     return moved
 
 
@@ -129,6 +138,25 @@ def _ride(f64, controls):
     f64[at.METERS + at.M_RIDE_DB] = rider.gain_db(state)
     _ramp(f64, _lin(amount * gain_db - drive_db), at.PRE)
     _ramp(f64, _lin(drive_db), at.DRIVE)
+
+
+@kernel("void(float64[::1], int64[::1])")
+def _turn_subsonic(f64, i64):
+    """Let the amount say how much of the subsonic filter there is; at none it rings out, and sleeps."""
+    part = min(_SUBSONIC_PER_AMOUNT * f64[at.NOW + at.S_AMOUNT], 1.0) if f64[at.SUBSONIC_HZ] > 0.0 else 0.0
+    if part != f64[at.SUBSONIC_PART]:
+        f64[at.SUBSONIC_PART] = part
+        i64[at.SUBSONIC_AWAKE] = 1
+        whole_hz, low_hz = f64[at.SUBSONIC_HZ], min(f64[at.SUBSONIC_HZ], _SUBSONIC_LOW_HZ)
+        edge_hz = low_hz + part * (whole_hz - low_hz) if part > 0.0 else whole_hz  # which rings out soonest
+        subsonic.design(
+            edge_hz / f64[at.SAMPLE_RATE_HZ],
+            min(_SUBSONIC_SHARE_PER_PART * part, 1.0),
+            f64[at.SUBSONIC_DESIGN : at.SUBSONIC_DESIGN + subsonic.DESIGN_SIZE],
+        )
+    elif part == 0.0 and i64[at.SUBSONIC_AWAKE]:
+        state = f64[at.SUBSONIC_STATE : at.SUBSONIC_STATE + subsonic.STATE_SIZE]
+        i64[at.SUBSONIC_AWAKE] = 0 if subsonic.has_rung_out(state) else 1
 
 
 @kernel("void(float64[::1], int64[::1], boolean)")
@@ -261,6 +289,7 @@ def tick(f64, i64):
     if i64[at.SAMPLE_COUNT] & (fine.FRAME_SAMPLES - 1) == 0:
         _frame(f64, i64, controls)
     _lend(f64, i64)
+    _turn_subsonic(f64, i64)
     _ride(f64, controls)
     f64[at.CEILING] = min(f64[at.APPLIED + _LEVEL], f64[at.NOW + at.S_CEILING])
     _ramp(f64, f64[at.APPLIED + _STEREO_WIDTH], at.WIDTH)

@@ -22,8 +22,8 @@ from rt_automix.errors import AudioFileError, AutomixError
 if TYPE_CHECKING:
     from rt_automix.analysis.profile import Profile
 
-SUFFIXES = (".wav", ".flac", ".aif", ".aiff", ".mp3", ".ogg")
-TYPES = ("audio/", "application/ogg", "application/octet-stream", "video/ogg")
+SUFFIXES = (".wav", ".flac", ".aif", ".aiff", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".wv", ".wma")
+TYPES = ("audio/", "application/ogg", "application/octet-stream", "video/ogg", "video/mp4")
 LIMIT_S = 90.0
 """Until the profile must be there, the start of an interpreter included."""
 

@@ -22,9 +22,20 @@ from rt_automix.render.song import GAIN_TOLERANCE_LU
 from rt_automix.render.stages import Ears, Job, Progress, Source
 from rt_automix.units import FLOOR_DB, db_from_power, lin_from_db, power_from_db
 
-__all__ = ["GAIN_TOLERANCE_LU", "SETTLING_S", "STEP_S", "History", "Lookahead", "Progress", "RenderResult", "render"]
+__all__ = [
+    "GAIN_TOLERANCE_LU",
+    "SETTLING_S",
+    "STEP_S",
+    "History",
+    "Lookahead",
+    "Mono",
+    "Progress",
+    "RenderResult",
+    "render",
+]
 
 Lookahead = Literal["live", "song"]
+Mono = Literal["dual", "single"]
 
 
 class _PlayAgainError(Exception):
@@ -41,6 +52,7 @@ def render(
     bits: int = 24,
     block_samples: int | None = None,
     lookahead: Lookahead = "live",
+    mono: Mono = "dual",
     detail: bool = False,
     force: bool = False,
     progress: Progress | None = None,
@@ -62,6 +74,9 @@ def render(
     lookahead : "live" or "song"
         Exactly what live would do; or listen to the whole first, then master it with settled
         parameters and one gain that meets the target. `amount` scales that gain like the rest.
+    mono : "dual" or "single"
+        How a mono file is heard and measured: as it sounds from two loudspeakers, as live and like a stereo
+        file of two equal channels, or as one channel, which is 3.01 LU less.
     detail : bool
         Also measure the profiles of input and output.
     force : bool
@@ -82,27 +97,32 @@ def render(
         raise ConfigError(f"block_samples = {block_samples} is below 1. Use 1 or more, or None.")
     with AudioReader(Path(source)) as reader:
         rate, channels = reader.sample_rate_hz, reader.channels
-        writer = AudioWriter(Path(target), rate, channels, bits, force, not_over=reader.path, tags_from=reader.path)
+        writer = AudioWriter(
+            Path(target), rate, channels, bits, force,
+            not_over=reader.path, tags_from=reader.path, is_aligned=not reader.is_resampled,
+        )  # fmt: skip
         config, progress = config or Config(), progress or (lambda doing, share: None)
         notes: list[str] = []
         suggester = suggester or choose(config.master.suggester, notes.append, at_once=False)
-        samples = Source(reader, keep=lookahead == "song")
+        sides = 2 if mono == "dual" else channels
+        samples = Source(reader, lookahead == "song", sides)
         job = Job(samples, config, style, suggester, block_samples, progress)
-        heard = Ears(rate, channels, detail)
+        heard = Ears(rate, sides, detail)
         plan = song.listen(job, heard) if lookahead == "song" else None
         is_done = False
         while not is_done:
             engine, trim_db = (job.engine(config), 0.0) if plan is None else plan.engine()
-            mastered, recorder = Ears(rate, channels, detail), Recorder(engine, block_samples)
+            mastered, recorder = Ears(rate, sides, detail), Recorder(engine, block_samples)
             hear = heard.push if plan is None else None
             played = job.played(recorder, job.stretches(engine, hear, plan is None, lin_from_db(trim_db)))
             with suppress(_PlayAgainError), writer, Ahead(played) as coming:
                 for block, share in coming:
                     mastered.push(block)
-                    writer.write(block)
+                    writer.write(block[:channels])
                     progress("mastering", share)
                 if plan is not None and plan.is_to_be_played_again(mastered.meter.result().integrated_lufs):
                     raise _PlayAgainError  # so that the writer leaves nothing
+                writer.measured = mastered.meter.result()
                 is_done = True
     curve = mastered.meter.curve
     return RenderResult(
@@ -130,7 +150,9 @@ def render(
         faults=samples.faults,
         analysis_gaps=engine.analysis_gaps,
         tags_note=writer.tags_note,
+        source_notes=reader.notes,
         missed="" if plan is None else plan.missed,
+        mono=mono if channels == 1 else "",
     )
 
 

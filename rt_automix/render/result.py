@@ -10,6 +10,7 @@ from typing import Any
 from rt_automix.analysis.measure import LoudnessCurve, Measurement
 from rt_automix.analysis.profile import Profile
 from rt_automix.engine.history import History
+from rt_automix.io.lossy.delivery import Delivered
 
 SETTLING_S = 10.0
 """How long the engine may take to settle: figures of the settled master leave this much out."""
@@ -23,7 +24,9 @@ class RenderResult:
     the engine may still settle, None for less than 15 s; the two profiles are None unless asked for,
     or where there is too little music; `faults` counts samples that were not sane audio; `missed`
     says why a target was not met, where the song was heard first; `suggester_notes` say why another
-    one decided than was asked for.
+    one decided than was asked for, `source_notes` what was not as it should be in the input; `mono`
+    says for a mono file how it was measured, "dual" or "single"; `deliveries` are the lossy files that
+    were made of it.
     """
 
     source: Path
@@ -50,7 +53,10 @@ class RenderResult:
     faults: int
     analysis_gaps: int
     tags_note: str
+    source_notes: tuple[str, ...] = ()
     missed: str = ""
+    mono: str = ""
+    deliveries: tuple[Delivered, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The figures by name, ready for JSON."""
@@ -62,9 +68,11 @@ class RenderResult:
             "loudness_after_10_s_lufs": self.loudness_after_10_s_lufs,
             "profile": self.style.name,
             "suggester_notes": list(self.suggester_notes),
+            "source_notes": list(self.source_notes),
             "input": asdict(self.input),
             "output": asdict(self.output),
             "settled": self.history.settled(SETTLING_S),
+            "deliveries": [asdict(one) for one in self.deliveries],
         }
 
     def to_json(self) -> str:

@@ -60,10 +60,13 @@ class Source:
     reader : AudioReader
     keep : bool
         Whether there will be more than one pass.
+    sides : int, optional
+        2 plays a mono file on both; by default there are as many channels as in the file.
     """
 
-    def __init__(self, reader: AudioReader, keep: bool) -> None:
-        self.sample_rate_hz, self.channels, self.samples = reader.sample_rate_hz, reader.channels, reader.samples
+    def __init__(self, reader: AudioReader, keep: bool, sides: int | None = None) -> None:
+        self.sample_rate_hz, self.samples = reader.sample_rate_hz, reader.samples
+        self.channels = sides or reader.channels
         self.faults = 0
         self._reader = reader
         is_short = 4 * self.channels * self.samples <= KEPT_BYTES
@@ -84,6 +87,8 @@ class Source:
         faults = done = 0
         for block in self._reader.blocks(block_samples):
             faults += _mend(block)
+            if len(block) < self.channels:
+                block = np.repeat(block, self.channels, axis=0)
             if self._kept is not None:
                 self._kept[:, done : done + block.shape[1]] = block
             done += block.shape[1]

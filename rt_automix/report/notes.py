@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from rt_automix import params
+from rt_automix.analysis.measure import OTHER_MONO
 from rt_automix.dsp import thirds
+from rt_automix.io.lossy.delivery import Delivered
 from rt_automix.render import RenderResult
 from rt_automix.report import curves
 from rt_automix.report.words import (
@@ -32,7 +34,7 @@ FLAT_DB = 0.05
 def run_facts(result: RenderResult) -> list[tuple[str, str]]:
     """How the render was made: name and value of each fact."""
     speed = number(result.duration_s / max(result.seconds_taken, 1e-3), 0)
-    return [
+    facts = [
         ("Style", printable(result.style.name)),
         ("Amount", f"{number(100.0 * result.amount, 0)} %"),
         ("Largest fine gain", fine_words(result)),
@@ -43,6 +45,18 @@ def run_facts(result: RenderResult) -> list[tuple[str, str]]:
         ("Latency when live", f"{result.latency_samples} samples ({_latency_ms(result)} ms)"),
         ("Speed", f"{speed} × real time"),
     ]
+    if result.mono:
+        label, more_lu = OTHER_MONO[result.mono]
+        how = "as it sounds from two loudspeakers" if result.mono == "dual" else "as one channel"
+        other = level(result.output.integrated_lufs + more_lu, "LUFS", nothing=no_loudness(result))
+        facts.append(("Loudness measured", f"{how}; {label} {other}"))
+    return facts + [(f"As {one.format}", _decoded_words(one)) for one in result.deliveries]
+
+
+def _decoded_words(one: Delivered) -> str:
+    """What decodes from a lossy file."""
+    peak = f"{level(one.integrated_lufs, 'LUFS')}, {level(one.true_peak_dbtp, 'dBTP', 2)}"
+    return f"{peak}, {_count(one.clipped_samples, 'sample')} clipped"
 
 
 def fine_words(result: RenderResult) -> str:
@@ -69,6 +83,12 @@ def warnings(result: RenderResult) -> list[str]:
             f"{number(result.ceiling_dbtp, 2)} dBTP."
         )
     found += _target_warning(result)
+    for one in result.deliveries:
+        if not one.is_clean:
+            found.append(
+                f"As {one.format} it decodes to {number(one.true_peak_dbtp, 2)} dBTP, which players clip. "
+                "Choose another codec or more kbit/s."
+            )
     if result.faults:
         found.append(
             f"{_count(result.faults, 'sample')} of the input could not be audio (not a number, or beyond +30 dBFS) "
@@ -76,6 +96,7 @@ def warnings(result: RenderResult) -> list[str]:
         )
     if result.analysis_gaps:
         found.append(f"The analysis fell behind and skipped music {_count(result.analysis_gaps, 'time')}.")
+    found += map(printable, result.source_notes)
     if result.tags_note:
         found.append(printable(result.tags_note))
     return found

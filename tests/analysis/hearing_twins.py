@@ -22,6 +22,7 @@ from rt_automix.analysis.features import (
     SIDE_ROW,
     hop_samples,
     k_weighting_power,
+    loudness_power,
     mel_edges_hz,
 )
 from rt_automix.analysis.layout import APPLAUSE_FRAMES, CLIPPING_FRAMES, UNDO_FRAMES
@@ -67,7 +68,7 @@ class FeatureStream:
 
         self._window = window.astype(np.float32)
         self._rms_scale = 1.0 / float(np.sum(window**2))
-        self._loudness_weights = (scale * channels * k_weighting_power(frequencies)).astype(np.float32)
+        self._loudness_weights = (scale * channels * loudness_power(frequencies)).astype(np.float32)
         self._design_mel(frequencies, scale)
 
         # Work space: fresh arrays of this size cost more in page faults than the arithmetic on them.

@@ -64,6 +64,8 @@ def test_too_little_to_measure_is_an_error(audio):
 def test_mono_is_measured_too():
     measured = profile.measure([noise()[:1]], SAMPLE_RATE_HZ, 1, "mono")
     assert measured.side_mid_db < -100.0 and np.isfinite(measured.vector()).all()
+    # As loud as it sounds from two loudspeakers, which is how it is played and how the demand on a master is meant.
+    assert measured == profile.measure([np.repeat(noise()[:1], 2, axis=0)], SAMPLE_RATE_HZ, 2, "mono")
 
 
 def test_save_and_load_agree(tmp_path):

@@ -154,10 +154,84 @@ def test_analyze_measures_and_compares(run, mix):
     assert code == 0 and "44100" in out and "0:08.0" in out and f"{figures['integrated_lufs']:.1f}" in out
 
 
+def test_analyze_says_what_is_wrong_and_where(run, mix):
+    samples, rate = sf.read(mix, dtype="float32")
+    samples = samples * 0.5 + np.float32(0.03)
+    samples[3 * rate, 0] = np.nan
+    samples[4 * rate : 7 * rate, 1] = 0.0
+    sf.write("bad.wav", samples, rate, subtype="FLOAT")
+    (figures,) = json.loads(run("analyze", "bad.wav", "--json")[1])["files"]
+    assert [flaw.split(":")[0].split(" from")[0] for flaw in figures["flaws"][:3]] == [
+        "insane samples", "the right side is dead", "DC",
+    ]  # fmt: skip
+    code, out, err = run("analyze", "bad.wav")
+    assert (code, err) == (0, "") and "bad.wav: the right side is dead from 0:04.0 to 0:07.0.\n" in out
+
+
 def test_analyze_goes_on_after_a_bad_file(run, mix):
     code, out, err = run("analyze", "none.wav", mix, "--json")
     assert code == 2 and len(json.loads(out)["files"]) == 1
     assert err == "Error: none.wav: no such file. Check the name and the folder.\n"
+
+
+def test_analyze_says_what_decodes(run, mix):
+    code, out, err = run("analyze", mix, "--deliver", "aac:128,mp3:320", "--json")
+    (figures,) = json.loads(out)["files"]
+    assert (code, err) == (0, "") and [one["format"] for one in figures["deliveries"]] == ["aac:128", "mp3:320"]
+    for one in figures["deliveries"]:
+        assert one["integrated_lufs"] == pytest.approx(figures["integrated_lufs"], abs=0.2)
+        assert one["true_peak_dbtp"] == pytest.approx(figures["true_peak_dbtp"], abs=2.0)
+        assert one["clipped_samples"] == 0 and "file" not in one
+    code, out, err = run("analyze", mix, "--deliver", "opus:96")
+    assert (code, err) == (0, "") and "What decodes" in out and "opus:96" in out
+    assert list(Path().iterdir()) == []
+
+
+def test_analyze_measures_mono_as_asked_and_says_so(run, mix):
+    samples, rate = sf.read(mix)
+    sf.write("mono.wav", samples[:, 0], rate)
+    lufs = {}
+    for mono in ("dual", "single"):
+        (figures,) = json.loads(run("analyze", "mono.wav", "--json", "--mono", mono)[1])["files"]
+        lufs[mono] = figures["integrated_lufs"]
+        assert (figures["channels"], figures["mono"]) == (1, mono)
+    assert lufs["dual"] - lufs["single"] == pytest.approx(3.01, abs=0.01)
+    said = f"mono, measured as it sounds from two loudspeakers; as one channel it has {lufs['single']:.1f} LUFS."
+    assert said in run("analyze", "mono.wav")[1]
+    said = f"mono, measured as one channel; from two loudspeakers it has {lufs['dual']:.1f} LUFS."
+    assert said in run("analyze", "mono.wav", "--mono", "single")[1]
+    assert "measured as" not in run("analyze", mix)[1]
+
+
+def test_render_delivers_and_says_at_which_ceiling(run, mix):
+    loud = ("--target-lufs", "-8", "--deliver", "aac:64,mp3:192")
+    code, out, err = run("render", mix, "out.wav", "--report", "page.html", *loud)
+    assert (code, err) == (0, "") and "What decodes" in out
+    assert "Written: out.wav, out-aac-64.m4a, out-mp3-192.mp3, page.html" in out
+    assert {path.name for path in Path().iterdir()} == {"out.wav", "out-aac-64.m4a", "out-mp3-192.mp3", "page.html"}
+    assert "As aac:64" in Path("page.html").read_text(encoding="utf-8")
+    document = json.loads(run("render", mix, "out.wav", "--force", "--json", *loud)[1])
+    assert all(one["true_peak_dbtp"] <= 0.0 for one in document["deliveries"])
+    assert ("The ceiling is" in out) == (document["ceiling_dbtp"] < -1.0)
+
+
+def test_a_mono_render_shows_both_loudnesses(run, mix):
+    samples, rate = sf.read(mix)
+    sf.write("mono.wav", samples[:, 0], rate)
+    assert "as one channel" in run("render", "mono.wav", "a.wav")[1]
+    assert "from two loudspeakers" in run("render", "mono.wav", "b.wav", "--mono", "single")[1]
+
+
+def test_a_platform_sets_loudness_and_ceiling_and_what_is_said_beside_it_wins(run, mix):
+    document = json.loads(run("render", mix, "a.wav", "--json", "--for", "A85")[1])
+    assert (document["target_lufs"], document["ceiling_dbtp"]) == (-24.0, -2.0)
+    document = json.loads(run("render", mix, "b.wav", "--json", "--for", "a85", "--target-lufs", "-20")[1])
+    assert (document["target_lufs"], document["ceiling_dbtp"]) == (-20.0, -2.0)
+    document = json.loads(run("render", mix, "c.wav", "--json", "--for", "a85", "--ceiling-dbtp", "-3")[1])
+    assert (document["target_lufs"], document["ceiling_dbtp"]) == (-24.0, -3.0)
+    Path("my.toml").write_text("[master]\ntarget_lufs = -9.0\n[limiter]\nceiling_dbtp = -6.0\n")
+    document = json.loads(run("render", mix, "d.wav", "--json", "--for", "r128", "--config", "my.toml")[1])
+    assert (document["target_lufs"], document["ceiling_dbtp"]) == (-23.0, -1.0)
 
 
 def test_a_profile_is_made_listed_and_used(run, mix):
@@ -218,7 +292,7 @@ def _bad_files(folder, mix):
     (folder / "text.wav").write_text("no audio here, only words")
     sf.write(folder / "none.wav", np.zeros((0, 2)), 48000)
     sf.write(folder / "eight.wav", np.zeros((4800, 8)), 48000)
-    sf.write(folder / "low.wav", np.zeros((800, 2)), 8000)
+    sf.write(folder / "low.wav", np.zeros((400, 2)), 4000)
     sf.write(folder / "silent.wav", np.zeros((48000, 2)), 48000)
     (folder / "taken.wav").write_bytes(whole)
     (folder / "broken.toml").write_text("[master]\namount = 7.0\n")
@@ -235,7 +309,7 @@ def _bad_files(folder, mix):
         ("text.wav out.wav", "not audio that can be read"),
         ("none.wav out.wav", "no audio found in it"),
         ("eight.wav out.wav", "8 channels; allowed are 1 and 2"),
-        ("low.wav out.wav", "8000 Hz; allowed are 44100 to 96000 Hz"),
+        ("low.wav out.wav", "4000 Hz; allowed are 8000 to 192000 Hz"),
         ("mix.wav taken.wav", "exists already. Choose another name, or replace it with --force."),
         ("mix.wav mix.wav --force", "this is the input, which is never written over"),
         ("mix.wav folder --force", "folder"),
@@ -254,13 +328,22 @@ def _bad_files(folder, mix):
         ("mix.wav out.wav --profile broken.toml", 'broken.toml: "master" is unknown.'),
         ("mix.wav out.wav --suggester network", 'suggester "network" is unknown. Known: auto, matcher, baseline'),
         ("mix.wav out.wav --reference silent.wav", "0.0 s of music above -60 LUFS found"),
-        ("mix.wav out.wav --reference low.wav", "8000 Hz"),
+        ("mix.wav out.wav --reference low.wav", "4000 Hz"),
         ("mix.wav out.wav --reference mix.wav --profile balanced", "give one of them"),
         ("mix.wav out.wav --config broken.toml", "broken.toml: master.amount = 7.0 is outside [0.0, 1.0]"),
         ("mix.wav out.wav --config nowhere.toml", "nowhere.toml: cannot be read"),
         ("mix.wav out.wav --report taken.wav", "taken.wav: exists already"),
         ("mix.wav out.wav --report out.wav", "take the place of the audio"),
         ("mix.wav out.wav --report nowhere/page.html", "the folder nowhere does not exist"),
+        (
+            "mix.wav out.wav --for spotfy",
+            'platform "spotfy" is unknown. Did you mean "spotify"? Known: spotify (-14 LUFS',
+        ),
+        ("mix.wav out.wav --deliver acc:128", 'codec "acc" is unknown. Did you mean "aac"?'),
+        ("mix.wav out.wav --deliver mp3:300", "mp3 has only 32, 40"),
+        ("mix.wav out.wav --deliver aac", '"aac" lacks its kbit/s'),
+        ("mix.wav taken.wav --deliver aac:128", "taken.wav: exists already"),
+        ("mix.wav out.wav --mono both", "Invalid value for '--mono'"),
         ("mix.wav out.wav --louder", "No such option"),
         ("mix.wav", "Missing argument 'OUT'"),
     ],
@@ -282,6 +365,7 @@ def test_bad_input_gives_one_clear_line_and_nothing_else(run, mix, arguments, me
     ("arguments", "message"),
     [
         ("analyze", "Missing argument 'FILE...'"),
+        ("analyze mix.wav --deliver opus", '"opus" lacks its kbit/s'),
         ("profile make -o x.toml", "Missing argument 'FILE...'"),
         ("profile make silent.wav -o x.toml", "at least 1 s needed"),
         ("profile make mix.wav -o x.txt", 'profiles end in ".toml"'),

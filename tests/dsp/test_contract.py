@@ -24,6 +24,7 @@ from rt_automix.dsp import (
     resampler,
     rider,
     ring,
+    subsonic,
     truepeak,
 )
 from rt_automix.dsp.jit import JIT_ENABLED
@@ -83,6 +84,20 @@ def a_fine_equalizer() -> Processor:
             done = stop
 
     return Processor(cascade.process, (ramp, state, work, 0), take)
+
+
+def a_subsonic_filter() -> Processor:
+    """On what `cascade.take_in` lays out, as the chain runs it."""
+    design, state = checked(np.zeros(subsonic.DESIGN_SIZE)), checked(subsonic.new_state())
+    subsonic.design(30.0 / 48000, 1.0, design)
+
+    def take(left: np.ndarray, right: np.ndarray) -> None:
+        work = checked(np.zeros(4 * len(left)))
+        cascade.take_in(work, checked(left), checked(right))
+        subsonic.process(design, state, work, len(left))
+        left[:], right[:] = np.asarray(work).reshape(-1, 4)[:, 1::2].T
+
+    return Processor(subsonic.process, (design, state), take)
 
 
 def a_compressor() -> Processor:
@@ -147,6 +162,7 @@ def a_mix() -> Processor:
 PROCESSORS: dict[str, Callable[[], Processor]] = {
     "equalizer": an_equalizer,
     "fine equalizer": a_fine_equalizer,
+    "subsonic filter": a_subsonic_filter,
     "compressor": a_compressor,
     "limiter": lambda: a_limiter(48000),
     "limiter at 44.1 kHz": lambda: a_limiter(44100),
@@ -228,12 +244,15 @@ def kernels_and_arguments() -> dict[str, tuple[Any, list[Any]]]:
     share = np.float32(0.5)
     made = {name: make() for name, make in PROCESSORS.items()}
     calls = {name: (one.kernel, [*one.arguments, left, right]) for name, one in made.items()}
+    calls["subsonic filter"] = (subsonic.process, [*made["subsonic filter"].arguments, np.zeros(256), 64])
     return calls | {
         "equalizer.design": (
             equalizer.design,
             [equalizer.design_table(48000), np.zeros(5), np.zeros(equalizer.COEFFICIENTS)],
         ),
         "fine.design": (fine.design, [fine.design_table(48000), np.zeros(31), np.zeros(fine.GOAL_SIZE)]),
+        "subsonic.design": (subsonic.design, [0.001, 0.5, np.zeros(subsonic.DESIGN_SIZE)]),
+        "subsonic.has_rung_out": (subsonic.has_rung_out, [subsonic.new_state()]),
         "cascade.move": (cascade.move, [np.zeros(fine.RAMP_SIZE), *np.zeros((2, fine.GOAL_SIZE)), 512]),
         "cascade.rest": (cascade.rest, [np.zeros(fine.RAMP_SIZE), np.zeros(fine.GOAL_SIZE)]),
         "compressor.tick": (compressor.tick, [compressor.new_state(), compressor.new_settings(48000), 0.3, 1.0]),

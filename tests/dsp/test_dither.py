@@ -27,16 +27,19 @@ def quantise(samples: np.ndarray, bits: int, state: np.ndarray | None = None) ->
 def twin(samples: np.ndarray, bits: int) -> list[int]:
     """The same, with Python's whole numbers for the noise."""
     noise, _, blank_samples = (int(value) for value in dither.new_state(RATE_HZ, 1)[0])
-    zeros = blank_samples
+    exact = blank_samples
     steps = []
     for level in samples.astype(np.float32).tolist():
         noise ^= noise << 13 & (1 << 64) - 1
         noise ^= noise >> 7
         noise ^= noise << 17 & (1 << 64) - 1
-        zeros = zeros + 1 if level == 0.0 else 0
+        whole = level * 2 ** (bits - 1)
+        exact = exact + 1 if whole.is_integer() and -(2 ** (bits - 1)) <= whole < 2 ** (bits - 1) else 0
         first, second = (noise >> 32) / 2**32, (noise & (1 << 32) - 1) / 2**32
         rounded = math.floor(level * 2 ** (bits - 1) + (first + second - 1.0) + 0.5)
-        steps.append(0 if zeros >= blank_samples else max(-(2 ** (bits - 1)), min(2 ** (bits - 1) - 1, rounded)))
+        steps.append(
+            int(whole) if exact >= blank_samples else max(-(2 ** (bits - 1)), min(2 ** (bits - 1) - 1, rounded))
+        )
     return steps
 
 
@@ -47,7 +50,7 @@ def test_agrees_with_the_twin_bit_for_bit(bits: int) -> None:
     np.testing.assert_array_equal(quantise(samples, bits), twin(samples, bits))
 
 
-@pytest.mark.parametrize("offset_steps", [0.0, 0.25, 0.5, 0.9])
+@pytest.mark.parametrize("offset_steps", [0.1, 0.25, 0.5, 0.9])
 def test_error_has_mean_zero_and_variance_a_quarter_whatever_the_level(offset_steps: float) -> None:
     # Two uniforms of one step and the rounding: 3 x 1/12 = 1/4.
     level_steps = 100.0 + offset_steps
@@ -98,9 +101,24 @@ def test_clips_at_the_rails_and_turns_nan_into_zero() -> None:
 
 def test_silence_is_blank_from_the_start_and_again_after_100_ms() -> None:
     sound, blank_after = 480, round(0.1 * RATE_HZ)
-    samples = np.concatenate([np.zeros(2000), np.full(sound, 0.5), np.zeros(2 * blank_after)])
+    samples = np.concatenate([np.zeros(2000), np.full(sound, 0.50001), np.zeros(2 * blank_after)])
     steps = quantise(samples, 16)
     tail = steps[2000 + sound :]
     assert not steps[:2000].any()
     assert np.count_nonzero(tail[: blank_after - 1]) > blank_after // 10
     assert not tail[blank_after - 1 :].any()
+
+
+@pytest.mark.parametrize("bits", [16, 24])
+def test_whole_steps_are_exact_from_the_start_and_again_after_100_ms(bits: int) -> None:
+    top, after = 2 ** (bits - 1), round(0.1 * RATE_HZ)
+    steps = np.random.default_rng(4).integers(-top, top, 3 * after)
+    steps[:4] = (-top, top - 1, -1, 1)
+    np.testing.assert_array_equal(quantise(steps / top, bits), steps)
+    disturbed = steps / top
+    disturbed[after] += 0.25 / top if bits == 16 else 0.0
+    disturbed[after] = disturbed[after] if bits == 16 else 1.0  # no whole step below full scale
+    written = quantise(disturbed, bits)
+    np.testing.assert_array_equal(written[:after], steps[:after])
+    assert np.any(written[after + 1 : 2 * after] != steps[after + 1 : 2 * after])
+    np.testing.assert_array_equal(written[2 * after :], steps[2 * after :])

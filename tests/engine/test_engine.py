@@ -2,6 +2,9 @@
 
 import dataclasses
 import itertools
+import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from demosong import demo_song
 
 from rt_automix import params
 from rt_automix.config import Config
+from rt_automix.dsp import direct
 from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.engine import chain, exchange, layout
 from rt_automix.engine.engine import Engine
@@ -45,7 +49,7 @@ def extremes(high):
     return np.where(high, params.HIGH, params.LOW)
 
 
-@pytest.mark.parametrize("rate_hz", [44100, 48000, 88200, 96000])
+@pytest.mark.parametrize("rate_hz", [44100, 48000, 88200, 96000, 176400, 192000])
 @pytest.mark.parametrize("lookahead", [True, False])
 def test_amount_0_is_the_input_delayed_by_the_latency(rate_hz, lookahead):
     rng = np.random.default_rng(1)
@@ -290,7 +294,7 @@ def test_a_wrong_control_is_refused_and_nothing_changes(wrong):
 
 @pytest.mark.parametrize(
     ("rate_hz", "block", "channels"),
-    [(8000, 512, 2), (192000, 512, 2), (48000, 0, 2), (48000, 512, 8), (48000, 512, 0)],
+    [(8000, 512, 2), (192001, 512, 2), (48000, 0, 2), (48000, 512, 8), (48000, 512, 0)],
 )
 def test_a_stream_it_cannot_do_is_refused_at_prepare(rate_hz, block, channels):
     with pytest.raises(UserError):
@@ -377,3 +381,40 @@ def test_lent_arrays_sound_the_same(count):
     chain.process_block(io, *first.arrays)
     chain.lent(second.arrays)(again)
     assert np.array_equal(io, again)
+
+
+@pytest.mark.parametrize("by_object", [True, False])
+def test_what_is_lent_takes_blocks_of_two_channels_and_says_what_else_it_was_given(by_object, monkeypatch):
+    monkeypatch.setattr(direct, "is_possible", lambda: by_object)
+    process = chain.lent(make(block=64).arrays)
+    read_only = np.zeros((2, 64), np.float32)
+    read_only.flags.writeable = False
+    wrong = [np.zeros((2, 64)), np.zeros((2, 64, 1), np.float32), np.zeros((2, 8), np.float32)[:, ::2], read_only]
+    references = [sys.getrefcount(thing) for thing in wrong]
+    for thing in (*wrong, None, 1):
+        with pytest.raises(TypeError, match="io is float32"):
+            process(thing)
+    assert [sys.getrefcount(thing) for thing in wrong] == references
+    assert process(np.zeros((2, 0), np.float32)) is None and process(np.zeros((2, 64), np.float32)) is None
+
+
+def test_this_python_lets_a_kernel_look_at_its_arrays():
+    assert direct.is_possible()
+
+
+def test_while_a_block_is_mastered_other_threads_run():
+    io, ran, is_done = np.zeros((2, 1 << 22), np.float32), [], threading.Event()
+    process = chain.lent(make(block=64).arrays)
+
+    def note() -> None:
+        while not is_done.wait(1e-3):
+            ran.append(time.perf_counter())
+
+    thread = threading.Thread(target=note)
+    thread.start()
+    start = time.perf_counter()
+    process(io)
+    end = time.perf_counter()
+    is_done.set()
+    thread.join()
+    assert sum(start < moment < end for moment in ran) > 3

@@ -69,3 +69,23 @@ def test_a_source_is_decoded_once_where_it_is_kept(song, tmp_path, monkeypatch):
     np.testing.assert_array_equal(first, again)
     again[:] = 1.0
     np.testing.assert_array_equal(source.whole, first)
+
+
+@pytest.mark.parametrize(("frequency_hz", "level"), [(0.0, 0.03), (12.0, 0.05), (12.0, 0.3), (18.0, 0.05)])
+def test_what_nobody_hears_keeps_nobody_from_the_target(song, tmp_path, frequency_hz, level):
+    """DC and rumble under quiet music: without the subsonic filter 1 to 8 LU of the target are missed."""
+    quiet = song * lin_from_db(-12.0)
+    rumble = level * np.cos(2 * np.pi * frequency_hz * np.arange(song.shape[1]) / RATE_HZ)
+    source = _write(tmp_path / "in.wav", quiet + rumble)
+    result = _heard_first(source, -14.0)
+    assert result.output.integrated_lufs == pytest.approx(-14.0, abs=GAIN_TOLERANCE_LU) and result.missed == ""
+    without = _heard_first(source, -14.0, master__subsonic_hz=0.0)
+    assert without.output.integrated_lufs < -14.9
+
+
+def test_a_file_with_dc_ends_without_a_step(song, tmp_path):
+    faded = song * np.linspace(1.0, 0.0, song.shape[1]) * lin_from_db(-12.0)
+    result = _heard_first(_write(tmp_path / "in.wav", faded + 0.03), -14.0)
+    with AudioReader(result.target) as reader:
+        played = np.concatenate(list(reader.blocks(65536)), axis=1)
+    assert np.abs(played[:, -1]).max() < 0.01 and np.abs(played[:, -RATE_HZ:].mean(axis=1)).max() < 0.002

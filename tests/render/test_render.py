@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 from demosong import demo_song
+from oversampled import band_limited, true_peak_dbtp
 
 import rt_automix
 from rt_automix import params
@@ -113,7 +114,9 @@ def rendered(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("rendered")
     mix = 0.5 * demo_song(rate)[:channels, 12 * rate : 18 * rate + 321]
     config = _config(master__suggester=who)
-    result = render(_write(folder / "in.wav", mix, rate), folder / "out.wav", config=config, bits=32)
+    source = _write(folder / "in.wav", mix, rate)
+    # An engine of one channel measures one; what dual gives is in test_mono.py.
+    result = render(source, folder / "out.wav", config=config, bits=32, mono="single")
     return mix, rate, config, result
 
 
@@ -171,6 +174,22 @@ def test_other_rates_and_mono_meet_the_target_too(tmp_path, rate, channels):
     assert (info.samplerate, info.channels, info.frames) == (rate, channels, sf.info(source).frames)
     # In 46 s the rider has heard few of the song's contrasts; how close it comes on songs is judged on songs.
     assert result.loudness_after_10_s_lufs == pytest.approx(result.target_lufs, abs=1.0)
+    assert result.output.true_peak_dbtp <= result.ceiling_dbtp + 0.02
+
+
+@pytest.mark.parametrize("rate", [88200, 176400, 192000])
+def test_the_ceiling_holds_at_high_rates(tmp_path, rate):
+    """Read at 32x of the file's own rate, for what can be heard."""
+    count = 6 * rate
+    bursts = 0.1 + 1.5 * (np.sin(2 * np.pi * 3 * np.arange(count) / rate) > 0.9)
+    noise = 0.4 * np.random.default_rng(0).standard_normal((2, count)) * bursts
+    noise[:, : rate // 10] = noise[:, -rate // 10 :] = 0.0
+    source = tmp_path / "in.wav"
+    sf.write(source, band_limited(noise, rate).T, rate, "FLOAT")
+    result = render(source, tmp_path / "out.wav", bits=32)
+    written, found = sf.read(result.target)
+    assert found == rate
+    assert true_peak_dbtp(written.T) <= result.ceiling_dbtp + 0.02
     assert result.output.true_peak_dbtp <= result.ceiling_dbtp + 0.02
 
 

@@ -21,6 +21,7 @@ from rt_automix import params, report
 from rt_automix.analysis.measure import LoudnessCurve
 from rt_automix.dsp import thirds
 from rt_automix.errors import UserError
+from rt_automix.io.lossy.delivery import Delivered
 from rt_automix.render import RenderResult
 from rt_automix.report import curves, figures, notes, page, words
 
@@ -292,6 +293,16 @@ def test_warnings_say_what_is_wrong(song):
     assert len(over) == 1 and "0.8 LU over the target" in over[0]
     assert notes.warnings(_missed(song, song.target_lufs + 0.4)) == []
     assert notes.warnings(replace(_missed(song, -30.0), amount=0.5)) == []
+
+
+def test_what_decodes_is_told_and_warned_of(song):
+    clean = Delivered("aac:128", "mix-aac-128.m4a", 130.0, 48000, -14.1, -0.31, 0)
+    clipped = replace(clean, format="opus:96", true_peak_dbtp=0.42, clipped_samples=1)
+    facts = dict(notes.run_facts(replace(song, deliveries=(clean, clipped))))
+    assert facts["As aac:128"] == "−14.1 LUFS, −0.31 dBTP, 0 samples clipped"
+    assert facts["As opus:96"] == "−14.1 LUFS, 0.42 dBTP, 1 sample clipped"
+    (warning,) = notes.warnings(replace(song, deliveries=(clean, clipped)))
+    assert warning.startswith("As opus:96 it decodes to 0.42 dBTP, which players clip.")
 
 
 def _missed(result: RenderResult, loudness_lufs: float) -> RenderResult:

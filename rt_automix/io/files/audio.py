@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rt_automix.dsp import dither
 from rt_automix.errors import AudioFileError
-from rt_automix.io.files import codec, containers
+from rt_automix.io.files import codec, containers, foreign, resampled, riff
+from rt_automix.io.files.codec import Block, Decoder, DecodingError, SoundFile
+from rt_automix.io.files.foreign import NotAudioError
+from rt_automix.io.files.pieces import Container
+from rt_automix.io.files.resampled import Resampled
 
-Block = NDArray[np.float32]
-"""Audio of shape (channels, samples), C-contiguous, full scale 1."""
+if TYPE_CHECKING:
+    from rt_automix.analysis.measure import Measurement
 
 BLOCK_SAMPLES = 16384
 """A good block to read and write: longer ones are no faster, 512 samples take up to four times as long."""
 
-LOWEST_RATE_HZ = 44100
-HIGHEST_RATE_HZ = 96000
 MOST_CHANNELS = 2
 
 UNDECODED_S = 0.1
-"""How much less than what it holds a file may announce (an odd frame at the end of an MP3)."""
-
-# The decoder hands out an integer n of b bits as n / (2**(b-1) - 1); depths that float32 holds exactly.
-_INTEGER_BITS = {"int8": 8, "int16": 16, "int24": 24}
+"""How much less than what it holds a file may announce."""
 
 
 class AudioReader:
-    """A WAV, FLAC, AIFF, MP3 or OGG file, open for reading.
+    """An audio file of any kind, open for reading.
+
+    WAV, FLAC, AIFF, MP3 and OGG (Vorbis, Opus, FLAC); others, such as M4A, where PyAV or an ffmpeg is there.
 
     Parameters
     ----------
     path : Path
+        Whatever bytes its name is made of.
 
     Attributes
     ----------
@@ -50,6 +50,10 @@ class AudioReader:
     duration_s : float
     description : str
         Such as ``"WAV int16"``.
+    is_resampled : bool
+        The rate is not the file's own.
+    notes : tuple of str
+        What was not as it should be and was read all the same, such as a rate that was changed.
 
     Raises
     ------
@@ -59,50 +63,57 @@ class AudioReader:
 
     Notes
     -----
-    Samples of 8, 16 and 24 bit integers arrive exactly: n / 2**(bits - 1). Float files pass
-    unchanged, NaN and values beyond full scale included.
+    Samples of up to 24 bit integers arrive exactly: n / 2**(bits - 1); of 32 bits and of 64 bit
+    floats as the nearest float32. Float files pass unchanged, NaN and values beyond full scale included.
 
     Thread: main. Allocates: yes.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self._file = _open_decoder(self.path)
+        _check_source(self.path)
+        container = containers.inspect(self.path)
+        self._decoder = _open_decoder(self.path, container)
         try:
-            self._check_and_describe()
+            self._check_and_describe(container)
         except BaseException:
-            self._file.close()
+            self._decoder.close()
             raise
 
-    def _check_and_describe(self) -> None:
-        file, path = self._file, self.path
-        self.sample_rate_hz, self.channels = int(file.samplerate), int(file.num_channels)
-        if not LOWEST_RATE_HZ <= file.samplerate <= HIGHEST_RATE_HZ:
+    def _check_and_describe(self, container: Container) -> None:
+        path, decoder = self.path, self._decoder
+        self.channels, own_rate_hz = decoder.channels, decoder.sample_rate_hz
+        if not resampled.LOWEST_HZ <= own_rate_hz <= resampled.HIGHEST_HZ:
             raise AudioFileError(
-                f"{path}: the sample rate is {file.samplerate:g} Hz; allowed are {LOWEST_RATE_HZ} to "
-                f"{HIGHEST_RATE_HZ} Hz. Resample it: {containers.ffmpeg(path, '-ar 48000 resampled.wav')}."
+                f"{path}: the sample rate is {own_rate_hz} Hz; allowed are {resampled.LOWEST_HZ} to "
+                f"{resampled.HIGHEST_HZ} Hz. Resample it: {containers.ffmpeg(path, '-ar 48000 resampled.wav')}."
             )
         if self.channels > MOST_CHANNELS:
             raise AudioFileError(
                 f"{path}: {self.channels} channels; allowed are 1 and 2. "
                 f"Mix it down: {containers.ffmpeg(path, '-ac 2 stereo.wav')}."
             )
-        container = containers.inspect(path, file.frames, self.sample_rate_hz)
-        held_samples = file.frames if container.samples is None else container.samples
-        self.samples = min(held_samples, file.frames)
-        if self.samples <= 0 or self.channels == 0:
+        held = decoder.samples if container.samples is None else container.samples
+        decoded = min(held, decoder.samples)
+        if decoded <= 0 or self.channels == 0:
             raise AudioFileError(
                 f"{path}: no audio found in it. Try {containers.ffmpeg(path, 'new.wav')}, or another file."
             )
-        if held_samples - self.samples > UNDECODED_S * self.sample_rate_hz:
+        if held - decoded > UNDECODED_S * own_rate_hz:
             raise AudioFileError(
-                f"{path}: it holds {held_samples / self.sample_rate_hz:.2f} s, but only {self.duration_s:.2f} s "
+                f"{path}: it holds {held / own_rate_hz:.2f} s, but only {decoded / own_rate_hz:.2f} s "
                 f"can be decoded. Rewrite it: {containers.ffmpeg(path, 'rewritten.wav')}."
             )
-        self._md5 = container.md5
-        self._bits = _INTEGER_BITS.get(file.file_dtype, 0)
-        lossless = container.name in ("WAV", "AIFF", "FLAC")
-        self.description = f"{container.name} {file.file_dtype}" if lossless else container.name
+        decoder.samples = decoded
+        notes = [f"{path}: {note}." for note in container.notes]
+        self.sample_rate_hz = resampled.rate_for(own_rate_hz)
+        self.is_resampled = self.sample_rate_hz != own_rate_hz
+        if self.is_resampled:
+            self._decoder = Resampled(decoder, self.sample_rate_hz)
+            notes.append(f"{path}: resampled from {own_rate_hz} to {self.sample_rate_hz} Hz.")
+        self.samples, self.notes = self._decoder.samples, tuple(notes)
+        lossless = container.name in ("WAV", "W64", "AIFF", "FLAC", "OGG FLAC")
+        self.description = f"{container.name} {decoder.encoding}".strip() if lossless else container.name
 
     @property
     def duration_s(self) -> float:
@@ -112,42 +123,40 @@ class AudioReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._decoder.close()
 
     def blocks(self, block_samples: int = BLOCK_SAMPLES) -> Iterator[Block]:
         """The whole file from its start, in blocks; the last one may be shorter.
 
         Each call starts over, so a file can be read in several passes, one after the other.
         """
-        file = self._file
-        file.seek(0)
-        checksum = hashlib.md5(usedforsecurity=False)
-        done = 0
-        while done < self.samples:
-            try:
-                block = file.read(min(block_samples, self.samples - done))
-            except Exception as error:
-                raise self._damaged(f"cannot be decoded at {done / self.sample_rate_hz:.2f} s ({error})") from error
-            if block.shape[1] == 0:
-                raise self._damaged(f"breaks off at {done / self.sample_rate_hz:.2f} s of {self.duration_s:.2f} s")
-            done += block.shape[1]
-            if self._bits:
-                integers = _integers(block, self._bits)
-                if self._md5:
-                    checksum.update(_flac_bytes(integers, self._bits))
-                block = (integers * 0.5 ** (self._bits - 1)).astype(np.float32, copy=False)
-            yield block
-        if self._md5 and checksum.digest() != self._md5:
-            raise self._damaged("somewhere inside, the audio does not match its checksum")
+        done, kept = 0, np.empty((self.channels, 0), np.float32)
+        try:
+            for block in self._decoder.blocks(block_samples):
+                kept = np.concatenate((kept, block), axis=1) if kept.size else block
+                while kept.shape[1] >= block_samples and done + block_samples <= self.samples:
+                    yield np.ascontiguousarray(kept[:, :block_samples])
+                    done, kept = done + block_samples, kept[:, block_samples:]
+        except DecodingError as error:
+            raise self._damaged(str(error)) from error
+        rest = kept[:, : self.samples - done]
+        done += rest.shape[1]
+        if rest.size:
+            yield np.ascontiguousarray(rest)
+        if done < self.samples:
+            raise self._damaged(f"breaks off at {done / self.sample_rate_hz:.2f} s of {self.duration_s:.2f} s")
 
     def _damaged(self, what: str) -> AudioFileError:
-        return AudioFileError(
-            f"{self.path}: {what}. Copy it again; or keep what can be saved of it with "
-            f"{containers.ffmpeg(self.path, 'saved.wav')}."
-        )
+        return _damaged(self.path, what)
 
 
-def _open_decoder(path: Path) -> Any:
+def _damaged(path: Path, what: str) -> AudioFileError:
+    return AudioFileError(
+        f"{path}: {what}. Copy it again; or keep what can be saved of it with {containers.ffmpeg(path, 'saved.wav')}."
+    )
+
+
+def _check_source(path: Path) -> None:
     if not path.exists():
         raise AudioFileError(f"{path}: no such file. Check the name and the folder.")
     if not path.is_file():
@@ -156,29 +165,37 @@ def _open_decoder(path: Path) -> Any:
         raise AudioFileError(f"{path}: the file is empty. Choose another, or copy it again.")
     if not os.access(path, os.R_OK):
         raise AudioFileError(f"{path}: no permission to read it. Change its permissions, or copy it elsewhere.")
+
+
+def _open_decoder(path: Path, container: Container) -> Decoder:
+    """libsndfile for what `containers` knows; what neither knows goes to PyAV or ffmpeg."""
+    if not container.is_foreign:
+        try:
+            return SoundFile(path, container)
+        except DecodingError as error:
+            raise _damaged(path, str(error)) from error
+        except OSError as error:
+            raise AudioFileError(
+                f"{path}: cannot be unpacked: {error.strerror}. Free some space in the folder for temporary files."
+            ) from error
+        except Exception:
+            if not foreign.is_possible():
+                raise _not_audio(path) from None
     try:
-        return codec.open_decoder(path)
-    except Exception as error:
-        raise AudioFileError(
-            f"{path}: not audio that can be read here; WAV, FLAC, AIFF, MP3 and OGG Vorbis can. "
-            f"Convert it: {containers.ffmpeg(path, 'converted.wav')}."
-        ) from error
+        return foreign.Foreign(path)
+    except DecodingError as error:
+        raise _damaged(path, str(error)) from error
+    except NotAudioError as error:
+        raise _not_audio(path) from error
 
 
-def _integers(block: Block, bits: int) -> NDArray[np.floating]:
-    """The integers a file holds, as floats, from the decoder's scaled ones."""
-    wide = np.float32 if bits <= 16 else np.float64
-    return np.rint(block * wide(2 ** (bits - 1) - 1))
-
-
-def _flac_bytes(integers: NDArray[np.floating], bits: int) -> bytes:
-    """Samples as FLAC's MD5 wants them: interleaved, little-endian, no padding (RFC 9639, section 8.2)."""
-    interleaved = np.empty(integers.shape[::-1], dtype="<i4")
-    for channel, row in enumerate(integers):  # a transposed copy in one go is ten times slower
-        interleaved[:, channel] = row
-    if bits == 16:
-        return interleaved.astype("<i2").tobytes()
-    return interleaved.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+def _not_audio(path: Path) -> AudioFileError:
+    cure = '; others where ffmpeg is installed, or PyAV: pip install "rt-automix[formats]"'
+    more = "" if foreign.is_possible() else cure
+    return AudioFileError(
+        f"{path}: not audio that can be read here; WAV, FLAC, AIFF, MP3 and OGG can{more}. "
+        f"Convert it: {containers.ffmpeg(path, 'converted.wav')}."
+    )
 
 
 class AudioWriter:
@@ -196,7 +213,14 @@ class AudioWriter:
     not_over : Path, optional
         The input, which is never written over, not even with `force` or through a link.
     tags_from : Path, optional
-        Copy this file's tags; `tags_note` says afterwards what could not be kept.
+        Copy this file's tags and markers; `tags_note` says afterwards what could not be kept.
+    is_aligned : bool
+        A sample here is one of that file's: not if the rate is another.
+
+    Attributes
+    ----------
+    measured : Measurement, optional
+        Of what was written, for the tags that speak of loudness; whoever knows it sets it.
 
     Raises
     ------
@@ -216,10 +240,12 @@ class AudioWriter:
         force: bool = False,
         not_over: Path | None = None,
         tags_from: Path | None = None,
+        is_aligned: bool = True,
     ) -> None:
         self.path = Path(path)
         self.sample_rate_hz, self.channels, self.bits = sample_rate_hz, channels, bits
-        self.tags_from, self.tags_note = tags_from, ""
+        self.tags_from, self.tags_note, self._is_aligned = tags_from, "", is_aligned
+        self.measured: Measurement | None = None
         _check_target(self.path, bits, force, not_over)
         self._unfinished = self.path.with_name(f".rt_automix-{secrets.token_hex(6)}.part")
 
@@ -260,14 +286,13 @@ class AudioWriter:
             self._abandon()
 
     def _finish(self) -> None:
-        samples = self._encoder.frames
         self._encode(self._encoder.close)
         self._sink.close()
-        if self.tags_from is not None and containers.may_have_tags(self.tags_from):
+        if self.tags_from is not None and riff.may_have_tags(self.tags_from):
             from rt_automix.io.files import tags
 
-            self.tags_note = tags.copy(self.tags_from, self._unfinished)
-        containers.inspect(self._unfinished, samples, self.sample_rate_hz)
+            self.tags_note = tags.copy(self.tags_from, self._unfinished, self.measured, self._is_aligned)
+        containers.inspect(self._unfinished)
         try:
             with self._unfinished.open("rb+") as whole:
                 os.fsync(whole.fileno())

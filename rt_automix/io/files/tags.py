@@ -1,6 +1,7 @@
-"""Tags (title, artist, ...) carried from one audio file to another.
+"""Tags (title, artist, ...) and markers carried from one audio file to another.
 
-Only what stays true of a remastered song is copied: ReplayGain and the like measure the old audio.
+Only what stays true of a remastered song is copied. ReplayGain and the like measure the old audio: where
+a file has them they are written afresh. What is lost is named.
 """
 
 from __future__ import annotations
@@ -11,35 +12,56 @@ from typing import Any
 
 import mutagen
 from mutagen.flac import FLAC, Picture
-from mutagen.id3 import APIC, ID3, Encoding, Frames
+from mutagen.id3 import APIC, ID3, TXXX, Encoding, Frames
+from mutagen.mp4 import MP4Cover, MP4Tags
 from mutagen.wave import WAVE
 
-from rt_automix.io.files import containers
+from rt_automix.analysis.measure import Measurement
+from rt_automix.dsp import loudness
+from rt_automix.io.files import chunks
+from rt_automix.units import lin_from_db
 
-# Vorbis comment, ID3v2.4 frame, RIFF INFO chunk.
-_FIELDS = (
-    ("title", "TIT2", b"INAM"),
-    ("artist", "TPE1", b"IART"),
-    ("album", "TALB", b"IPRD"),
-    ("albumartist", "TPE2", b""),
-    ("composer", "TCOM", b""),
-    ("date", "TDRC", b"ICRD"),
-    ("tracknumber", "TRCK", b"IPRT"),
-    ("discnumber", "TPOS", b""),
-    ("genre", "TCON", b"IGNR"),
-    ("comment", "COMM", b"ICMT"),
-    ("copyright", "TCOP", b"ICOP"),
-    ("isrc", "TSRC", b""),
+# Vorbis comment, ID3v2.4 frame, RIFF INFO chunks.
+_FIELDS: tuple[tuple[str, str, tuple[bytes, ...]], ...] = (
+    ("title", "TIT2", (b"INAM",)),
+    ("artist", "TPE1", (b"IART",)),
+    ("album", "TALB", (b"IPRD",)),
+    ("albumartist", "TPE2", ()),
+    ("composer", "TCOM", (b"IMUS",)),
+    ("date", "TDRC", (b"ICRD",)),
+    ("tracknumber", "TRCK", (b"ITRK", b"IPRT")),
+    ("discnumber", "TPOS", ()),
+    ("genre", "TCON", (b"IGNR",)),
+    ("comment", "COMM", (b"ICMT",)),
+    ("copyright", "TCOP", (b"ICOP",)),
+    ("isrc", "TSRC", ()),
 )
+_MP4 = (
+    ("title", "\xa9nam"), ("artist", "\xa9ART"), ("album", "\xa9alb"), ("albumartist", "aART"), ("composer", "\xa9wrt"),
+    ("date", "\xa9day"), ("genre", "\xa9gen"), ("comment", "\xa9cmt"), ("copyright", "cprt"),
+)  # fmt: skip
+_MP4_NUMBERS = (("tracknumber", "trkn"), ("discnumber", "disk"))
+_NAMES = {name for name, _, _ in _FIELDS}
+_FRAMES = {frame for _, frame, _ in _FIELDS}
+_INFO_CHUNKS = {chunk for _, _, names in _FIELDS for chunk in names}
+_NO_LOSS = ("encoder", "description", "metadata_block_picture", "year", "TSSE", "TENC", "TLEN", "APIC", "covr", "ISFT")
+"""What is of the file and not of the song, or carried under another name."""
+
+REPLAYGAIN_LUFS = -18.0
+"""ReplayGain 2.0's reference level."""
 
 
-def copy(source: Path, target: Path) -> str:
-    """Copy text and pictures of any readable audio file into a WAV (ID3 chunk) or FLAC (Vorbis comment).
+def copy(source: Path, target: Path, measured: Measurement | None = None, is_aligned: bool = True) -> str:
+    """Copy text, pictures and markers of any readable audio file into a WAV (ID3 chunk) or FLAC (Vorbis comment).
 
     Parameters
     ----------
     source, target : Path
         `target` is changed in place.
+    measured : Measurement, optional
+        Of the target: what the source's loudness tags say anew.
+    is_aligned : bool
+        A sample of the target is one of the source; else markers are lost.
 
     Returns
     -------
@@ -48,36 +70,65 @@ def copy(source: Path, target: Path) -> str:
     Thread: main. Allocates: yes.
     """
     try:
-        file = mutagen.File(source)
-        texts, pictures = _read_texts(file, source), _read_pictures(file)
-        if texts or pictures:
-            _write(target, texts, pictures)
+        file = None if _starts(source, b"RF64", b"BW64") else mutagen.File(source)  # it knows RIFF alone
+        found = file.tags if file is not None else None
+        carried = chunks.read(source, keeps_chunks=is_aligned and not _starts(target, b"fLaC"))
+        texts, pictures = _from_info(carried.texts) | _read_texts(found), _read_pictures(file)
+        gains = _gains(measured) if _has_gain(found) else {}
+        if texts or pictures or gains:
+            _write(target, texts, pictures, gains)
+        if carried.kept:
+            chunks.insert(target, carried.kept, measured)
+        lost = [*carried.lost, *_lost(found, carried.texts)]
     except Exception as error:
         return f"{source}: the tags could not be copied ({error})."
-    return ""
+    return f"{source}: not kept, as it may not be true of the master: {', '.join(sorted(set(lost)))}." if lost else ""
 
 
-def _read_texts(file: Any, path: Path) -> dict[str, list[str]]:
+def _starts(path: Path, *magic: bytes) -> bool:
+    with path.open("rb") as handle:
+        return handle.read(4) in magic
+
+
+def _read_texts(found: Any) -> dict[str, list[str]]:
     """Values by Vorbis comment name."""
-    found = file.tags if file is not None else None
     if isinstance(found, ID3):
         # A comment with a description belongs to a program; some programs put the user's own in TXXX.
         frames = {name: [f for f in found.getall(frame) if not getattr(f, "desc", "")] for name, frame, _ in _FIELDS}
         frames["comment"] += found.getall("TXXX:comment")
         return {name: [str(text) for text in same[0].text] for name, same in frames.items() if same}
-    if found:
-        comment = {"comment": list(found["description"])} if "description" in found else {}
-        return comment | {name: list(found[name]) for name, _, _ in _FIELDS if name in found}
-    return _read_info(path)
+    if isinstance(found, MP4Tags):
+        numbers = {
+            name: ["/".join(str(n) for n in found[atom][0] if n)] for name, atom in _MP4_NUMBERS if atom in found
+        }
+        return numbers | {name: list(map(str, found[atom])) for name, atom in _MP4 if atom in found}
+    aliases = {"comment": "description", "date": "year", "tracknumber": "track"}
+    values = {name: (found or {}).get(name) or (found or {}).get(aliases.get(name, name)) for name in _NAMES}
+    return {name: [str(text) for text in texts] for name, texts in values.items() if texts}
+
+
+def _from_info(texts: dict[bytes, str]) -> dict[str, list[str]]:
+    """The INFO list of a WAV file, which many programs write in place of ID3."""
+    values = {name: [texts[chunk] for chunk in names if texts.get(chunk)][:1] for name, _, names in _FIELDS}
+    return {name: value for name, value in values.items() if value}
 
 
 def _read_pictures(file: Any) -> list[Picture]:
     found = file.tags if file is not None else None
     if isinstance(found, ID3):
         return [_convert(frame, Picture()) for frame in found.getall("APIC")]
+    if isinstance(found, MP4Tags):
+        return [_cover(cover) for cover in found.get("covr", [])]
     if isinstance(file, FLAC):
         return list(file.pictures)
     return [Picture(base64.b64decode(text)) for text in (found or {}).get("metadata_block_picture", [])]
+
+
+def _cover(cover: Any) -> Picture:
+    picture = Picture()
+    picture.data, picture.type = bytes(cover), 3
+    picture.mime = "image/png" if cover.imageformat == MP4Cover.FORMAT_PNG else "image/jpeg"
+    return picture
 
 
 def _convert(picture: Any, into: Any) -> Any:
@@ -86,39 +137,60 @@ def _convert(picture: Any, into: Any) -> Any:
     return into
 
 
-def _read_info(path: Path) -> dict[str, list[str]]:
-    """The INFO list of a WAV file, which many programs write in place of ID3."""
-    names = {chunk: name for name, _, chunk in _FIELDS if chunk}
-    found = {}
-    with path.open("rb") as handle:
-        if handle.read(12)[8:] != b"WAVE":
-            return {}
-        lists = [handle.read(length) for name, length in containers.riff_chunks(handle) if name == b"LIST"]
-    for chunk in lists:
-        at = 4
-        while chunk[:4] == b"INFO" and at + 8 <= len(chunk):
-            length = int.from_bytes(chunk[at + 4 : at + 8], "little")
-            name = names.get(chunk[at : at + 4])
-            if name:
-                text = chunk[at + 8 : at + 8 + length].rstrip(b"\0")
-                found[name] = [text.decode("utf-8", errors="replace")]
-            at += 8 + length + length % 2
-    return found
+def _measured_name(key: str) -> bool:
+    return "replaygain" in key.lower() or "r128_" in key.lower() or key.startswith(("RVA2", "RGAD", "iTunNORM"))
 
 
-def _write(path: Path, texts: dict[str, list[str]], pictures: list[Picture]) -> None:
+def _has_gain(found: Any) -> bool:
+    return any(_measured_name(key) for key in _keys(found))
+
+
+def _keys(found: Any) -> list[str]:
+    return [str(key) for key in found.keys()] if found else []  # noqa: SIM118  (an ID3 iterates over nothing else)
+
+
+def _gains(measured: Measurement | None) -> dict[str, str]:
+    """ReplayGain of the master; none where nothing can be heard."""
+    if measured is None or measured.integrated_lufs <= loudness.GATE_LUFS:
+        return {}
+    return {
+        "REPLAYGAIN_TRACK_GAIN": f"{REPLAYGAIN_LUFS - measured.integrated_lufs:.2f} dB",
+        "REPLAYGAIN_TRACK_PEAK": f"{lin_from_db(measured.true_peak_dbtp):.6f}",
+    }
+
+
+def _lost(found: Any, info: dict[bytes, str]) -> list[str]:
+    """Names of tags that are in none of the fields."""
+    known = {*_NAMES, *_NO_LOSS, "track"}
+    keys = [key.split(":")[0] if isinstance(found, ID3) else key for key in _keys(found)]
+    if isinstance(found, MP4Tags):
+        known |= {atom for _, atom in (*_MP4, *_MP4_NUMBERS)} | {"\xa9too"}
+    other = [key for key in keys if key not in _FRAMES and key.lower() not in known and key not in known]
+    other = [key for key in other if key != "TXXX" and not _measured_name(key)]
+    if isinstance(found, ID3):
+        other += [f"TXXX {f.desc}" for f in found.getall("TXXX") if f.desc != "comment" and not _measured_name(f.desc)]
+    other += [chunk.decode("latin-1") for chunk in info if chunk not in _INFO_CHUNKS and chunk != b"ISFT"]
+    albums = any("album" in key.lower() and _measured_name(key) for key in _keys(found))
+    return other + (["the album's gain"] if albums else [])
+
+
+def _write(path: Path, texts: dict[str, list[str]], pictures: list[Picture], gains: dict[str, str]) -> None:
     file: Any = mutagen.File(path, options=[FLAC, WAVE])
     if file.tags is None:
         file.add_tags()
     if isinstance(file, FLAC):
         for name, values in texts.items():
             file[name] = values
+        for name, gain in gains.items():
+            file[name] = gain
         for picture in pictures:
             file.add_picture(picture)
     else:
         for name, frame, _ in _FIELDS:
             if name in texts:
                 file.tags.add(Frames[frame](encoding=Encoding.UTF8, text=texts[name]))
+        for name, gain in gains.items():
+            file.tags.add(TXXX(encoding=Encoding.UTF8, desc=name, text=gain))
         for picture in pictures:
             file.tags.add(_convert(picture, APIC(encoding=Encoding.UTF8)))
     file.save()

@@ -15,7 +15,7 @@ import soundfile
 
 from rt_automix.dsp import dither
 from rt_automix.errors import AudioFileError
-from rt_automix.io.files.audio import LOWEST_RATE_HZ, AudioReader, AudioWriter
+from rt_automix.io.files.audio import AudioReader, AudioWriter
 
 RATE_HZ = 48000
 RNG = np.random.default_rng(1)
@@ -179,7 +179,7 @@ def test_empty_text_and_noise(tmp_path: Path, ending: str) -> None:
     assert "empty" in refused(path)
     for content in (b"Dear diary, today I mastered a song.\n" * 99, RNG.bytes(20_000)):
         path.write_bytes(content)
-        assert "WAV, FLAC, AIFF, MP3 and OGG Vorbis can" in refused(path)
+        assert "WAV, FLAC, AIFF, MP3 and OGG can" in refused(path)
 
 
 def test_a_header_alone(folder: Path, tmp_path: Path) -> None:
@@ -194,11 +194,11 @@ def test_no_samples(tmp_path: Path) -> None:
     assert "no audio" in refused(tmp_path / "none.wav")
 
 
-@pytest.mark.parametrize("rate_hz", [8000, 44099, 96001, 192000])
-def test_other_rates(tmp_path: Path, rate_hz: int) -> None:
+@pytest.mark.parametrize("rate_hz", [1000, 7999, 192001, 352800])
+def test_rates_beyond_all_use(tmp_path: Path, rate_hz: int) -> None:
     soundfile.write(tmp_path / "rate.wav", SAW, rate_hz)
     message = refused(tmp_path / "rate.wav")
-    assert f"{rate_hz} Hz" in message and "44100 to 96000" in message and "-ar 48000" in message
+    assert f"{rate_hz} Hz" in message and "8000 to 192000" in message and "-ar 48000" in message
 
 
 def test_eight_channels(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_cut_is_found_before_decoding(folder: Path, tmp_path: Path, name: str)
     assert second == pytest.approx(1.8, abs=0.1 if name != "ogg.ogg" else 1.0), "an OGG page may hold a second"
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [name for name in KINDS if "wav" not in name and "aiff" not in name])
 def test_the_last_byte_counts(folder: Path, tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes((folder / name).read_bytes()[:-1])
@@ -232,7 +232,14 @@ def test_a_hole_in_the_middle_is_found(folder: Path, tmp_path: Path, name: str) 
     path = tmp_path / name
     path.write_bytes(content)
     message = refused(path)
-    assert "does not match its checksum" in message if name.startswith("flac") else "damaged" in message
+    assert "cannot be decoded at 1." in message if name.startswith("flac") else "damaged" in message
+
+
+def test_a_changed_checksum_is_found(folder: Path, tmp_path: Path) -> None:
+    content = bytearray((folder / "flac24.flac").read_bytes())
+    content[26] ^= 1
+    (tmp_path / "changed.flac").write_bytes(content)
+    assert "does not match its checksum" in refused(tmp_path / "changed.flac")
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -248,13 +255,12 @@ def test_a_damaged_header_is_an_error_or_harmless(folder: Path, tmp_path: Path, 
             audio = read_all(tmp_path / name)
         except AudioFileError:
             continue
-        assert audio.shape[1] / LOWEST_RATE_HZ < 10.0, "no more comes out than could be in it"
+        assert audio.shape[1] / 44100 < 10.0, "no more comes out than could be in it"
 
 
-@pytest.mark.parametrize("ending", ["mp3", "ogg"])
-def test_what_the_decoder_would_leave_out_is_refused(folder: Path, tmp_path: Path, ending: str) -> None:
-    chained = tmp_path / f"chained.{ending}"
-    chained.write_bytes(2 * (folder / f"{ending}.{ending}").read_bytes())
+def test_what_the_decoder_would_leave_out_is_refused(folder: Path, tmp_path: Path) -> None:
+    chained = tmp_path / "chained.mp3"
+    chained.write_bytes(2 * (folder / "mp3.mp3").read_bytes())
     assert "ffmpeg" in refused(chained)
 
 
