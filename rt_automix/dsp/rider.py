@@ -32,13 +32,13 @@ HURRY_RATE = 12.0
 HURRY_UP_STEPS = 40
 """After a jump up it is quick to come up again for so long only."""
 JUMP_UP_DB, JUMP_UP_STEPS = 3.0, 13
-JUMP_DOWN_DB, JUMP_DOWN_STEPS = 6.0, 17
+JUMP_DOWN_DB, JUMP_DOWN_STEPS = 5.5, 17
 """A jump up shows less than it is: the limiter takes some of it until the gain follows."""
-FALL_STEPS, ABRUPT_DB, EVEN_SHARE = 8, 4.5, 0.45
+FALL_STEPS, ABRUPT_DB, EVEN_SHARE = 8, 4.5, 0.4
 """A jump down is abrupt: what falls by less at once, or by this share of it before or after, is a fade."""
 HUSH_DB = 8.0
 """So far under the window nothing is raised: a pause, until it is a jump or the window has come down."""
-FADE_STEPS, SLOW_FADE_STEPS, FADE_DB, FADE_SHARE, FADE_HOLD_STEPS = 15, 30, 0.3, 0.2, 30
+FADE_STEPS, SLOW_FADE_STEPS, FADE_DB, FADE_SHARE, FADE_HOLD_STEPS = 15, 30, 0.3, 0.25, 30
 """Four stretches in a row of the first or the second length, each quieter by this than the one before it, and no fall
 less than this share of the largest, are a fade: a drop makes no more than two. It is over when there has been none for
 so long."""
@@ -162,8 +162,8 @@ def _has_dropped(state):
     """Whether the level fell at once about as long ago as a jump down takes, and has stayed where it fell to."""
     now, landed = _level_db(state, 0, FALL_STEPS), _level_db(state, FALL_STEPS, FALL_STEPS)
     before, earlier = _level_db(state, JUMP_DOWN_STEPS, FALL_STEPS), _level_db(state, 2 * JUMP_DOWN_STEPS, FALL_STEPS)
-    fell_db = before - landed
-    return fell_db > ABRUPT_DB and max(landed - now, earlier - before) < EVEN_SHARE * fell_db
+    fell_db, even = before - landed, 0.5 * EVEN_SHARE if state[_FADING] > 1.0 else EVEN_SHARE
+    return fell_db > ABRUPT_DB and max(landed - now, earlier - before) < even * fell_db
 
 
 @kernel("float64(float64)")
@@ -194,6 +194,7 @@ def _window(state):
         is_down = jumped == JUMP_DOWN_STEPS
         state[_HURRY_UP] = HURRY_STEPS if is_down else max(state[_HURRY_UP], HURRY_UP_STEPS)
         state[_FADING] = 0.0 if is_down else state[_FADING]
+        state[_HEARD] = jumped
     elif steps > LEAP_STEPS and _mean_above(state, LEAP_STEPS, 0.0) < window * 10.0 ** (-0.1 * HUSH_DB):
         state[_FADING] = max(state[_FADING], 1.0)
     state[_STEPS] = steps
