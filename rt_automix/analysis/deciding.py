@@ -132,8 +132,9 @@ def _aim_loudness(statistics, passing):
     """Move what is wanted from the aim's own loudness to the one asked for; what no parameter can do, in dB."""
     wanted, target_lufs = passing[at.WANTED : at.WANTED + _COUNT], passing[at.TARGET_LUFS]
     shift_db = target_lufs - passing[at.AIM + at.AIM_LOUDNESS]
-    matching.split_gain(wanted, wanted[_INPUT_GAIN] + wanted[_DRIVE] + shift_db)
-    matching.clamp(wanted)
+    if shift_db != 0.0:
+        matching.split_gain(wanted, wanted[_INPUT_GAIN] + wanted[_DRIVE] + shift_db)
+        matching.clamp(wanted)
     needed_db = target_lufs - means.loudness_lufs(statistics)
     return needed_db - min(max(needed_db, _LOW[_INPUT_GAIN]), _HIGH[_INPUT_GAIN] + _HIGH[_DRIVE])
 

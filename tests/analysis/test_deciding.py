@@ -155,6 +155,7 @@ def test_the_step(heard):
     decision, passing = np.zeros(at.DECISION_SIZE), np.zeros(at.PASSING_SIZE)
     decision[at.SUGGESTED : at.SUGGESTED + params.COUNT] = params.NEUTRAL
     wanted, styles = auto_style.numbers(AUTO), auto_style.shipped_styles()
+    passing[at.TARGET_LUFS] = AUTO.loudness_lufs
     for statistics in heard:
         for _ in range(4):
             deciding.decide(statistics.values, wanted, styles, matrix, step_s, decision, passing, work)
