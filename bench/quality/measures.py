@@ -42,6 +42,9 @@ LIMITER_MEASURES = {
 }
 
 GAIN_RATE_HZ = 32
+FILTER_SAMPLES = 1 << 15
+"""Length of the filter that stands for what does not move; long enough for a third of an octave at 25 Hz."""
+FILTER_STEP = FILTER_SAMPLES // 4
 PUMPING_HZ = (1.0, 8.0)
 QUIET_DB = -50.0
 """Where the input is this far under its mean, the ratio of output to input says nothing."""
@@ -103,25 +106,45 @@ def harm(before: Audio, after: Audio, rate_hz: int, from_s: float) -> Figures:
 # Movement of the gain ---------------------------------------------------------------------------------
 
 
-def _powers(audio: Audio, rate_hz: int) -> Values:
-    """Power spectra of frames of two steps under a Hann window, GAIN_RATE_HZ of them a second: (frames, bins)."""
+def _powers(signal: Values, rate_hz: int) -> Values:
+    """Power of frames of two steps under a Hann window, GAIN_RATE_HZ of them a second, over all channels."""
     step = round(rate_hz / GAIN_RATE_HZ)
-    window = np.hanning(2 * step + 1)[:-1].astype(np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(audio, 2 * step, axis=1)[:, ::step]
-    return sum(np.abs(np.fft.rfft(channel * window)).astype(np.float64) ** 2 for channel in frames)
+    window = np.hanning(2 * step + 1)[:-1]
+    frames = np.lib.stride_tricks.sliding_window_view(signal, 2 * step, axis=1)[:, ::step]
+    return np.sum((frames * window) ** 2, axis=(0, 2))
+
+
+def _held_still(before: Values, after: Values) -> Values:
+    """The input through the filter that holds still and comes nearest to what was done: Wiener's, of long frames."""
+    window = np.hanning(FILTER_SAMPLES + 1)[:-1]
+    pad = (FILTER_SAMPLES // 2, FILTER_SAMPLES // 2)
+    spectra = [
+        np.fft.rfft(window * np.lib.stride_tricks.sliding_window_view(np.pad(side, pad), FILTER_SAMPLES)[::FILTER_STEP])
+        for side in (before, after)
+    ]
+    power = np.sum(np.abs(spectra[0]) ** 2, axis=0)
+    response = np.sum(spectra[0].conj() * spectra[1], axis=0) / np.maximum(power, max(1e-9 * power.max(), 1e-20))
+    taps = np.roll(np.fft.irfft(response), FILTER_SAMPLES // 2)
+    size = 1 << (before.size + FILTER_SAMPLES - 1).bit_length()
+    filtered = np.fft.irfft(np.fft.rfft(before, size) * np.fft.rfft(taps, size), size)
+    return filtered[FILTER_SAMPLES // 2 :][: before.size]
 
 
 def gain_curve_db(before: Audio, after: Audio, rate_hz: int) -> Values:
     """Level of the output against the input over time, GAIN_RATE_HZ values a second, in dB.
 
-    The input is first given the output's long-term spectrum, bin by bin: an equaliser that holds
-    still is no movement, whatever the music does under it.
+    Mid and side of the input first go through the filter, each its own, that holds still and comes
+    nearest to what was done: an equaliser or a width that holds still is no movement, whatever the music
+    does under it. (Bins of short frames cannot tell: a third of an octave at 40 Hz is narrower than one.)
     """
     count = min(before.shape[1], after.shape[1])
-    old, new = (_powers(audio[:, :count], rate_hz) for audio in (before, after))
-    expected = old @ (new.mean(axis=0) / np.maximum(old.mean(axis=0), 1e-20))
+    old, new = (
+        0.5 * np.stack([audio[0] + audio[-1], audio[0] - audio[-1]]).astype(np.float64)
+        for audio in (before[:, :count], after[:, :count])
+    )
+    expected = _powers(np.stack([_held_still(*sides) for sides in zip(old, new, strict=True)]), rate_hz)
     heard = db_from_power(expected / expected.mean()) > QUIET_DB
-    gains_db = db_from_power(new.sum(axis=1)) - db_from_power(expected)
+    gains_db = db_from_power(_powers(new, rate_hz)) - db_from_power(expected)
     index = np.arange(gains_db.size)
     return np.interp(index, index[heard], gains_db[heard])
 

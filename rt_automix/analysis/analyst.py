@@ -29,11 +29,6 @@ SHORT_TERM_S = 3.0
 _SHORT_TERM_FRAMES = round(SHORT_TERM_S / features.HOP_S)
 
 
-Publish = Callable[[params.Values, int, float, bool, NDArray[np.float64]], None]
-"""Takes a suggestion, the sample from which it holds, the input's short-term loudness in LUFS, whether
-there is applause, and the gains of the fine bands in dB."""
-
-
 @dataclass(frozen=True)
 class Ring:
     """What came in last, as somebody else goes on writing it.
@@ -74,13 +69,34 @@ class Heard:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A suggestion, ready for whoever applies it; the fields are what `Publish` takes."""
+    """A suggestion, ready for whoever applies it.
+
+    Parameters
+    ----------
+    values : float64, shape (params.COUNT,)
+    fine_gains_db : float64, shape (fine.BAND_COUNT,)
+        Of the fine bands, before `fine_tone` and the amount.
+    louder_lu : float64, shape (2,)
+        What the steps of five bands and width, and those of the fine bands, have added to the loudness so far.
+    beyond_db : float
+        What the loudness that is asked for needs of gain beyond what the parameters reach.
+    effective_at_samples : int
+        The sample from which it holds.
+    input_lufs : float
+        Short-term loudness of the input.
+    applause : bool
+    """
 
     values: params.Values
-    effective_at_samples: int
-    input_lufs: float
-    applause: bool
     fine_gains_db: NDArray[np.float64]
+    louder_lu: NDArray[np.float64]
+    beyond_db: float = 0.0
+    effective_at_samples: int = -1
+    input_lufs: float = -200.0
+    applause: bool = False
+
+
+Publish = Callable[[Suggestion], None]
 
 
 class Analyst:
@@ -113,6 +129,7 @@ class Analyst:
         self.interval_samples = features.hop_samples(sample_rate_hz) * hops
         self.decision = Decision(sample_rate_hz, self.interval_samples / sample_rate_hz)
         self.heard_samples = 0
+        self._was_applause = False
         self.gaps = self.late = 0
         self._sample_rate_hz = sample_rate_hz
         self._delay_samples = round(DELAY_S * sample_rate_hz)
@@ -139,7 +156,7 @@ class Analyst:
             self.listener.hear_hop(self._ring.channels, position)
         heard = self._consider(before_s)
         (made,) = self.decide([heard])
-        self._publish(made.values, made.effective_at_samples, made.input_lufs, made.applause, made.fine_gains_db)
+        self._publish(made)
         self.late += int(self._ring.written[0]) > made.effective_at_samples
         self.heard_samples = heard.at_samples
         return True
@@ -176,14 +193,22 @@ class Analyst:
         answers = iter(answered(questions, self.suggester))
         suggestions = []
         for one in heard:
+            if one.applause and not self._was_applause:
+                self.decision.undo()
+            self._was_applause = one.applause
             if one.question is not None:
                 answer = next(answers)
                 if one.is_music or self._is_new_profile:
                     self._move(one.question, answer)
             effective_at = one.at_samples + self._delay_samples
-            ten, fine_db = self.suggestion.copy(), self.fine_gains_db.copy()
-            suggestions.append(Suggestion(ten, effective_at, one.short_term_lufs, one.applause, fine_db))
+            suggestions.append(self.ready(effective_at, one.short_term_lufs, one.applause))
         return suggestions
+
+    def ready(self, effective_at_samples: int = -1, input_lufs: float = -200.0, applause: bool = False) -> Suggestion:
+        """What is suggested now, for somebody to apply; by default at once. Thread: worker. Allocates: yes."""
+        ten, fine_db, louder_lu = self.suggestion.copy(), self.fine_gains_db.copy(), self.decision.louder_lu.copy()
+        beyond_db = float(self.decision.beyond_db[0])
+        return Suggestion(ten, fine_db, louder_lu, beyond_db, effective_at_samples, input_lufs, applause)
 
     def short_term_lufs(self) -> float:
         """Loudness of the last three seconds of input."""
@@ -229,6 +254,7 @@ class Analyst:
             "listener": self.listener.state(),
             "decision": self.decision.state(),
             "is_new_profile": self._is_new_profile,
+            "was_applause": self._was_applause,
             "heard_samples": self.heard_samples,
         }
 
@@ -237,4 +263,5 @@ class Analyst:
         self.listener.restore(state["listener"])
         self.decision.restore(state["decision"])
         self._is_new_profile = state["is_new_profile"]
+        self._was_applause = state["was_applause"]
         self.heard_samples = state["heard_samples"]

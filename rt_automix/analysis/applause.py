@@ -1,10 +1,13 @@
-"""Is this applause or another noise, that breaks into the music and is none of it?
+"""Is this applause or another noise, that breaks into the music or lies under it, and is none of it?
 
 The power spectra of the last frames, each scaled to one loudness, are added up. Noise, whatever its
 colour and whether of claps, a crowd, a room or an amplifier, comes out flat within every narrow band
 (spectral flatness: the geometric over the arithmetic mean, which is 1 for the expected spectrum of
 noise); tones stick out. Where there is no bass at all, as in a hall full of people and hardly ever
 in music, whistles and shouts may stick out too.
+
+What hums or whines in a pause has tones, but it stands still: no band's level moves by more than that of
+noise as wide would. Music that is so still is rare, and it counts only far under the programme.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix.analysis import features, means
 from rt_automix.analysis import layout as at
-from rt_automix.analysis.features import HOP_S
+from rt_automix.analysis.features import HOP_S, LOUDNESS_ROW, MEL_BANDS, ROWS
+from rt_automix.analysis.numbers import power_of_db
 from rt_automix.analysis.spectrum import bank
 from rt_automix.dsp import eight, logexp
 from rt_automix.dsp.eight import load, mul, plus, store
@@ -35,8 +40,16 @@ ENOUGH_FRAMES = 3
 LONGEST_S = 20.0
 """What goes on for longer is the programme."""
 
+QUIET_LU, STILL = 8.0, 0.86
+"""A pause is this far under the programme, and its levels deviate by no more than this, where noise gives 1."""
+_MOST_MOVEMENT = 8.0
+
 SILENCE_LUFS = -80.0
 
+_BAND_HZ = 0.5 * (features.mel_edges_hz()[2:] - features.mel_edges_hz()[:-2])
+# Of noise in a band over a frame of two hops under a Hann window: a chi-squared level has so many degrees of freedom.
+_NOISE_MOVES_DB = np.maximum(10.0 / math.log(10.0) * np.sqrt(2.0 / np.maximum(2.66 * _BAND_HZ * HOP_S, 2.0)), 0.5)
+_HEARD = features.k_weighting_power(features.mel_edges_hz()[1:-1])
 _LEAST_POWER, _SHARE = np.float32(1e-12), np.float32(1.0 / at.APPLAUSE_FRAMES)
 
 
@@ -109,12 +122,41 @@ def is_noise(f64, f32, i64):
     return tonal / said < NOISE_DB[0] + part * (NOISE_DB[1] - NOISE_DB[0])
 
 
-@kernel("void(float64[::1], int64[::1], boolean)")
-def _count(f64, i64, noise):
+@kernel("boolean(float64[::1], float32[::1], int64[::1])")
+def is_still(f64, f32, i64):
+    """Whether the last frames lie far under the programme and stand still: a pause, whatever hums in it.
+
+    Thread: worker. Allocates: no.
+    """
+    newest = (i64[at.FRAMES] - 1) % at.WINDOW_FRAMES + at.WINDOW_FRAMES
+    rows = f32[at.WINDOW + (newest + 1 - at.APPLAUSE_FRAMES) * ROWS : at.WINDOW + (newest + 1) * ROWS]
+    power = 0.0
+    for k in range(at.APPLAUSE_FRAMES):
+        power += power_of_db(float(rows[k * ROWS + LOUDNESS_ROW])) / at.APPLAUSE_FRAMES
+    programme_lufs = means.loudness_lufs(f64[at.STATISTICS : at.STATISTICS + at.STATISTICS_SIZE])
+    if 10.0 * math.log10(max(power, 1e-20)) > programme_lufs - QUIET_LU:
+        return False
+    said, moved = 0.0, 0.0
+    for m in range(MEL_BANDS):
+        power, mean_db, square = 0.0, 0.0, 0.0
+        for k in range(at.APPLAUSE_FRAMES):
+            level_db = float(rows[k * ROWS + m])
+            power += power_of_db(level_db)
+            mean_db += level_db / at.APPLAUSE_FRAMES
+            square += level_db * level_db / at.APPLAUSE_FRAMES
+        say = math.sqrt(_HEARD[m] * power)
+        said += say
+        deviation_db = math.sqrt(max(square - mean_db * mean_db, 0.0))
+        moved += say * min(deviation_db / _NOISE_MOVES_DB[m], _MOST_MOVEMENT)
+    return moved < STILL * said
+
+
+@kernel("void(float64[::1], int64[::1], boolean, boolean)")
+def _count(f64, i64, noise, still):
     """Begin, go on or end: by what comes before, how long it lasts, how long it has been over."""
     i64[at.TONAL_FRAMES] = 0 if noise else i64[at.TONAL_FRAMES] + 1
     if i64[at.IS_APPLAUSE]:
-        f64[at.APPLAUSE_S] += HOP_S
+        f64[at.APPLAUSE_S] += 0.0 if still else HOP_S
         if f64[at.APPLAUSE_S] >= LONGEST_S:
             f64[at.MUSIC_S] = 0.0
         goes_on = i64[at.TONAL_FRAMES] < ENOUGH_FRAMES and f64[at.MUSIC_S] > 0.0
@@ -144,4 +186,5 @@ def judge(f64, f32, i64, level_lufs):
         return
     _keep_spectrum(f64, f32, i64)
     if i64[at.SPECTRUM_COUNT] >= at.APPLAUSE_FRAMES:
-        _count(f64, i64, is_noise(f64, f32, i64))
+        still = is_still(f64, f32, i64)
+        _count(f64, i64, still or is_noise(f64, f32, i64), still)

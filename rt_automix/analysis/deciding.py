@@ -30,7 +30,7 @@ SLOWEST = 0.25
 DEAD_BAND_NORM = 0.01
 """Once arrived, a parameter stays until this share of its range is missing; then it goes all the way."""
 
-FINE_SLEW_DB_PER_S = 1.5
+FINE_SLEW_DB_PER_S = 0.5
 FINE_DEAD_BAND_DB = 0.25
 """The same for a band of the fine layer."""
 FLAT_DB = 0.5
@@ -38,6 +38,9 @@ FLAT_DB = 0.5
 
 STYLE_SHARE = 0.5
 """A style is a direction: the fine layer goes half of the way there; to a reference it goes all of it."""
+
+FORGET_LOUDER_S = 300.0
+"""So slowly is forgotten what the equalisers have added to the loudness: only that it changes is of use."""
 
 ROUNDING_NORM = 1e-3
 """Answers this far outside 0..1 are rounding, as of int8; more is a fault."""
@@ -56,7 +59,7 @@ _COUNT = params.COUNT
 _NEUTRAL, _LOW, _HIGH = params.NEUTRAL.copy(), params.LOW.copy(), params.HIGH.copy()
 _SLEW_PER_S, _DEAD_BAND = params.SLEW_PER_S.copy(), DEAD_BAND_NORM * (params.HIGH - params.LOW)
 _INPUT_GAIN, _DRIVE, _LEVEL = (params.INDEX[name] for name in ("input_gain_db", "limiter_drive_db", "output_level"))
-_LOW_SHELF = params.INDEX["low_shelf_db"]
+_LOW_SHELF, _WIDTH = params.INDEX["low_shelf_db"], params.INDEX["stereo_width"]
 _IS_TONE = np.array([name not in ("input_gain_db", "limiter_drive_db", "output_level") for name in params.NAMES])
 
 
@@ -124,6 +127,18 @@ def combine(answer, full_norm, none_norm, matched, confidence, values, sure):
     return 1
 
 
+@kernel("float64(float64[::1], float64[::1])")
+def _aim_loudness(statistics, passing):
+    """Move what is wanted from the aim's own loudness to the one asked for; what no parameter can do, in dB."""
+    wanted, target_lufs = passing[at.WANTED : at.WANTED + _COUNT], passing[at.TARGET_LUFS]
+    shift_db = target_lufs - passing[at.AIM + at.AIM_LOUDNESS]
+    if shift_db != 0.0:
+        matching.split_gain(wanted, wanted[_INPUT_GAIN] + wanted[_DRIVE] + shift_db)
+        matching.clamp(wanted)
+    needed_db = target_lufs - means.loudness_lufs(statistics)
+    return needed_db - min(max(needed_db, _LOW[_INPUT_GAIN]), _HIGH[_INPUT_GAIN] + _HIGH[_DRIVE])
+
+
 # The step ---------------------------------------------------------------------------------------------
 
 
@@ -162,18 +177,20 @@ def _want_fine(statistics, matrix, share, passing, work):
     """Solve the fine layer behind the ten, which is none where it is not worth it, and account for its loudness."""
     aim, wanted = passing[at.AIM : at.AIM + at.AIM_SIZE], passing[at.WANTED : at.WANTED + _COUNT]
     gains = passing[at.FINE_WANTED : at.FINE_WANTED + at.FINE_BANDS]
-    most_db, change_lu = 0.0, 0.0
+    most_db, change_lu, width = 0.0, 0.0, wanted[_WIDTH]
     for b in range(at.FINE_BANDS):
         gains[b] = 0.0
     if statistics[at.HEARD_FRAMES] * HOP_S >= matching.MIN_MUSIC_S and aim[at.AIM_IS_AUTO] == 0.0 and share > 0.0:
         reach = share if aim[at.AIM_HAS_FINE] != 0.0 else STYLE_SHARE * share
         change_lu = fine_tone.solve(statistics, aim, wanted, matrix, work, reach, gains)
+        width = fine_tone.keep_width(statistics, wanted, work)
     for b in range(at.FINE_BANDS):
         most_db = max(most_db, abs(gains[b]))
     if most_db < FLAT_DB:
         for b in range(at.FINE_BANDS):
             gains[b] = 0.0
     else:
+        wanted[_WIDTH] = width
         matching.split_gain(wanted, wanted[_INPUT_GAIN] + wanted[_DRIVE] - change_lu)
         matching.clamp(wanted)
 
@@ -200,6 +217,8 @@ def take(statistics, matrix, fine_share, elapsed_s, decision, passing, work):
     """
     heard_s = statistics[at.HEARD_FRAMES] * HOP_S
     matching.clamp(passing[at.WANTED : at.WANTED + _COUNT])
+    if heard_s >= matching.MIN_MUSIC_S:
+        decision[at.BEYOND_DB] = _aim_loudness(statistics, passing)
     sure = fine_tone.sureness(statistics, passing[at.AIM : at.AIM + at.AIM_SIZE], work)
     for k in range(_COUNT):
         confidence = passing[at.CONFIDENCE + k]
@@ -210,8 +229,16 @@ def take(statistics, matrix, fine_share, elapsed_s, decision, passing, work):
     share = fine_share * sure * min(heard_s / TRUST_S, 1.0)
     _want_fine(statistics, matrix, share, passing, work)
     hurried_s = elapsed_s * (HURRY if heard_s < HURRY_S else 1.0)
+    suggested = decision[at.SUGGESTED : at.SUGGESTED + _COUNT]
+    fine_db = decision[at.FINE_SUGGESTED : at.FINE_SUGGESTED + at.FINE_BANDS]
+    before_db = fine_tone.loudness_db(statistics, suggested, fine_db, work)
     _step(passing, hurried_s, decision)
+    between_db = fine_tone.loudness_db(statistics, suggested, fine_db, work)
     _step_fine(passing, FINE_SLEW_DB_PER_S * hurried_s * max(share, SLOWEST), decision)
+    kept = max(1.0 - elapsed_s / FORGET_LOUDER_S, 0.0)
+    decision[at.TONE_LU] = kept * decision[at.TONE_LU] + between_db - before_db
+    after_db = fine_tone.loudness_db(statistics, suggested, fine_db, work)
+    decision[at.FINE_LU] = kept * decision[at.FINE_LU] + after_db - between_db
 
 
 @kernel("void(float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1])", door=True)

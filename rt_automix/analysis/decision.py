@@ -67,6 +67,10 @@ class Decision:
     suggested : float64, shape (params.COUNT,), a view
     fine_db : float64, shape (fine.BAND_COUNT,), a view
         Gains of the fine layer.
+    louder_lu : float64, shape (2,), a view
+        What the steps of five bands and width, and those of the fine layer, have added to the loudness.
+    beyond_db : float64, shape (1,), a view
+        What the loudness that is asked for needs of gain beyond what the parameters reach.
     """
 
     def __init__(self, sample_rate_hz: float, step_s: float) -> None:
@@ -76,7 +80,11 @@ class Decision:
         self._work, self._styles = np.zeros(deciding.WORK_SIZE), auto_style.shipped_styles()
         self.suggested = self._values[at.SUGGESTED : at.SUGGESTED + params.COUNT]
         self.fine_db = self._values[at.FINE_SUGGESTED : at.FINE_SUGGESTED + at.FINE_BANDS]
+        self.louder_lu = self._values[at.TONE_LU : at.FINE_LU + 1]
+        self.beyond_db = self._values[at.BEYOND_DB : at.BEYOND_DB + 1]
         self.suggested[:] = params.NEUTRAL
+        self.target_lufs: float | None = None
+        """The loudness that is asked for; None is the profile's own."""
         self._profile: Profile | None = None
         self._wanted = np.zeros(at.AIM_SIZE)
 
@@ -112,6 +120,7 @@ class Decision:
         if is_new:
             self._profile, self._wanted = profile, auto_style.numbers(profile)
         heard, passing = listener.statistics.values.copy(), np.zeros(at.PASSING_SIZE)
+        passing[at.TARGET_LUFS] = profile.loudness_lufs if self.target_lufs is None else self.target_lufs
         where = (self._wanted, self._styles, self._values, passing, self._work)
         if isinstance(suggester, Network) and listener.statistics.seconds_heard >= MIN_MUSIC_S:
             if not self._is_to_be_asked(listener.statistics.seconds_heard, is_new):
@@ -146,6 +155,7 @@ class Decision:
 
         Thread: worker. Allocates: yes.
         """
+        self._remember()
         where = (self._matrix, self._step_s, self._values, question.passing, self._work)
         said = self._values[at.SAID : at.SAID + deciding.ANSWER_SIZE].reshape(-1, params.COUNT)
         matched_norm = (question.passing[at.MATCHED : at.MATCHED + params.COUNT] - params.LOW) / _SPANS
@@ -165,6 +175,24 @@ class Decision:
         self._values[at.HAS_ANSWER] = float(is_answer)
         if not is_answer:
             suggester.reject()
+
+    def _remember(self) -> None:
+        """Keep what the step that comes now will change."""
+        past = self._values[at.PAST_STEPS : at.PAST_STEP_COUNT].reshape(at.UNDO_DECISIONS, at.STEP_SIZE)
+        past[1:] = past[:-1].copy()
+        past[0] = self._values[at.SUGGESTED : at.SUGGESTED + at.STEP_SIZE]
+        self._values[at.PAST_STEP_COUNT] = min(self._values[at.PAST_STEP_COUNT] + 1, at.UNDO_DECISIONS)
+
+    def undo(self) -> None:
+        """Take the last steps back: what they were made of has turned out to be none of the music.
+
+        Thread: worker. Allocates: no.
+        """
+        count = int(self._values[at.PAST_STEP_COUNT])
+        if count > 0:
+            start = at.PAST_STEPS + (count - 1) * at.STEP_SIZE
+            self._values[at.SUGGESTED : at.SUGGESTED + at.STEP_SIZE] = self._values[start : start + at.STEP_SIZE]
+            self._values[at.PAST_STEP_COUNT] = 0.0
 
     @staticmethod
     def _fine_share(suggester: Suggester) -> float:

@@ -19,11 +19,12 @@ from rt_automix.analysis import features, means
 from rt_automix.analysis import layout as at
 from rt_automix.analysis.features import HOP_S
 from rt_automix.analysis.fine_spectrum import POINTS_HZ
-from rt_automix.analysis.matching import EMPTY_DB, EMPTY_SLOPE_DB, TONE_REACH_DB, centre, ratio_db, tone_weights
+from rt_automix.analysis.matching import EMPTY_DB, EMPTY_SLOPE_DB, TONE_REACH_DB, centre, ratio_db, tone_weights, wider
 from rt_automix.analysis.numbers import db_of_power, power_of_db
-from rt_automix.analysis.tone import TONE_BANDS, tone_edges_hz
+from rt_automix.analysis.tone import TONE_BANDS, WIDTH_HIGH_HZ, WIDTH_LOW_HZ, tone_edges_hz
 from rt_automix.dsp import equalizer
 from rt_automix.dsp.jit import kernel
+from rt_automix.dsp.thirds import shapes
 
 FULL_FROM_HZ, LEAST_FROM_HZ = 60.0, 20.0
 FULL_TO_HZ, LEAST_TO_HZ = 16000.0, 26000.0
@@ -51,6 +52,7 @@ _CURVE = _work.take(_POINTS)
 _REST = _work.take(_POINTS)
 _WEIGHTS = _work.take(_POINTS)
 _SAY = _work.take(_POINTS)
+_GAIN = _work.take(_POINTS)
 _HEARD_BANDS = _work.take(_BANDS)
 _BAND_WEIGHTS = _work.take(_BANDS)
 _DIFFERENCE = _work.take(_BANDS)
@@ -60,6 +62,8 @@ _SHAPE_DB = 4.0
 _SHAPES = np.array(
     [equalizer.analog_magnitude_db(one, POINTS_HZ) / _SHAPE_DB for one in _SHAPE_DB * np.eye(equalizer.BAND_COUNT)]
 )
+_FINE_SHAPES = shapes()
+_COUNTS_FOR_WIDTH = (POINTS_HZ >= WIDTH_LOW_HZ) & (POINTS_HZ <= WIDTH_HIGH_HZ)
 _LOUDNESS_WEIGHTS = features.k_weighting_power(POINTS_HZ)
 _P_LOW_SHELF, _P_WIDTH = params.INDEX["low_shelf_db"], params.INDEX["stereo_width"]
 
@@ -219,14 +223,79 @@ def solve(statistics, aim, values, matrix, work, share, gains_db):
 @kernel("float64(float64[::1], float64[::1], float64[::1], float64[::1])")
 def _louder(statistics, values, curve, work):
     """What a curve behind the five and the width adds to the K-weighted energy, in LU."""
-    power, width = statistics[at.FINE_POWER : at.FINE_POWER + 2 * _POINTS], values[_P_WIDTH]
+    _five_gains(values, work)
     before, after = 0.0, 0.0
+    for j in range(_POINTS):
+        energy = _energy(statistics, values, j) * work[_GAIN + j]
+        before += energy
+        after += energy * power_of_db(min(max(curve[j], -GAIN_LIMIT_DB), GAIN_LIMIT_DB))
+    return ratio_db(after, before)
+
+
+@kernel("float64(float64[::1], float64[::1], float64[::1])")
+def keep_width(statistics, values, work):
+    """The stereo width with which the curve that was solved last leaves the side/mid ratio as it was before it.
+
+    Parameters
+    ----------
+    statistics : float64, shape (layout.STATISTICS_SIZE,)
+    values : float64, shape (params.COUNT,)
+    work : float64, shape (WORK_SIZE,), as `solve` left it
+
+    Thread: worker. Allocates: no.
+    """
+    power, curve = statistics[at.FINE_POWER : at.FINE_POWER + 2 * _POINTS], work[_CURVE : _CURVE + _POINTS]
+    mid, side, mid_after, side_after = 0.0, 0.0, 0.0, 0.0
+    for j in range(_POINTS):
+        if _COUNTS_FOR_WIDTH[j]:
+            gain, more = work[_GAIN + j], power_of_db(min(max(curve[j], -GAIN_LIMIT_DB), GAIN_LIMIT_DB))
+            mid += gain * power[j]
+            side += gain * power[_POINTS + j]
+            mid_after += gain * more * power[j]
+            side_after += gain * more * power[_POINTS + j]
+    before_db = ratio_db(side, mid)
+    return wider(values[_P_WIDTH], before_db, before_db - ratio_db(side_after, mid_after))
+
+
+@kernel("void(float64[::1], float64[::1])")
+def _five_gains(values, work):
+    """Power gain of the five bands at each point, into the work's _GAIN."""
     for j in range(_POINTS):
         equalised_db = 0.0
         for b in range(_EQ):
             equalised_db += values[_P_LOW_SHELF + b] * _SHAPES[b, j]
-        energy = power[j] + width * width * power[_POINTS + j]
-        energy *= _LOUDNESS_WEIGHTS[j] * power_of_db(equalised_db)
-        before += energy
-        after += energy * power_of_db(min(max(curve[j], -GAIN_LIMIT_DB), GAIN_LIMIT_DB))
-    return ratio_db(after, before)
+        work[_GAIN + j] = power_of_db(equalised_db)
+
+
+@kernel("float64(float64[::1], float64[::1], int64)")
+def _energy(statistics, values, point):
+    """K-weighted energy at a point behind the width."""
+    width = values[_P_WIDTH]
+    power = statistics[at.FINE_POWER + point] + width * width * statistics[at.FINE_POWER + _POINTS + point]
+    return _LOUDNESS_WEIGHTS[point] * power
+
+
+@kernel("float64(float64[::1], float64[::1], float64[::1], float64[::1])")
+def loudness_db(statistics, values, gains_db, work):
+    """K-weighted level of what has been heard, behind five bands, width and fine bands; its zero is arbitrary.
+
+    Parameters
+    ----------
+    statistics : float64, shape (layout.STATISTICS_SIZE,)
+    values : float64, shape (params.COUNT,)
+    gains_db : float64, shape (FINE_BANDS,)
+    work : float64, shape (WORK_SIZE,), scratch
+
+    Thread: worker. Allocates: no.
+    """
+    curve = work[_CURVE : _CURVE + _POINTS]
+    for j in range(_POINTS):
+        curve[j] = 0.0
+    for b in range(at.FINE_BANDS):
+        for j in range(_POINTS):
+            curve[j] += gains_db[b] * _FINE_SHAPES[b, j]
+    _five_gains(values, work)
+    energy = 0.0
+    for j in range(_POINTS):
+        energy += _energy(statistics, values, j) * work[_GAIN + j] * power_of_db(curve[j])
+    return db_of_power(energy)

@@ -79,6 +79,9 @@ APPLAUSE_FRAMES = 7
 UNDO_FRAMES = APPLAUSE_FRAMES + 2
 """So many frames back there was none yet."""
 
+UNDO_DECISIONS = 3
+"""So many decisions may have been made of what turns out to be none of the music."""
+
 _MOST_LENGTH = fft.length_of(2 * hop_samples(MOST_RATE_HZ))
 _MOST_SIZE = _MOST_LENGTH + _MOST_LENGTH // 8
 _MOST_BINS = _MOST_LENGTH // 2 + 1
@@ -192,8 +195,16 @@ MOVING = _decision.take(params.COUNT)
 """1 for a parameter on its way."""
 FINE_SUGGESTED = _decision.take(FINE_BANDS)
 FINE_MOVING = _decision.take(FINE_BANDS)
+TONE_LU, FINE_LU = _decision.take(1), _decision.take(1)
+"""What the steps of five bands and width, and those of the fine bands, have added to the loudness; slowly forgotten."""
+STEP_SIZE = _decision.size - SUGGESTED
+"""Of all that a step changes, from SUGGESTED on."""
+PAST_STEPS, PAST_STEP_COUNT = _decision.take(UNDO_DECISIONS * STEP_SIZE), _decision.take(1)
+"""The same before each of the last decisions, the newest first."""
 SAID = _decision.take(3 * params.COUNT)
 """What a network said last: its two answers less the closed form's of that moment, and the expected error."""
+BEYOND_DB = _decision.take(1)
+"""What the loudness that is asked for needs of gain beyond what the parameters reach."""
 HAS_ANSWER, ANSWER_AGE = _decision.take(1), _decision.take(1)
 """Whether it said something, and how many decisions ago it was asked."""
 DECISION_SIZE = _decision.size
@@ -205,6 +216,8 @@ MATCHED = _passing.take(params.COUNT)
 """The closed form's parameters."""
 WANTED = _passing.take(params.COUNT)
 FINE_WANTED = _passing.take(FINE_BANDS)
+TARGET_LUFS = _passing.take(1)
+"""The loudness that is asked for, whatever the aim's own is."""
 CONFIDENCE = _passing.take(params.COUNT)
 """How far to go with each of the ten, 0 to 1."""
 PASSING_SIZE = _passing.size

@@ -188,11 +188,20 @@ def _solve_gains(gains, work):
 
 
 @kernel("float64(float64, float64, float64)")
-def _match_width(heard_db, equalised_db, target_db):
-    """Side gain that gives the wanted side/mid ratio; 1 for what is mono, with a soft passage."""
+def wider(width, heard_db, missing_db):
+    """A side gain changed by what is missing of the side/mid ratio; not for what is mono, with a soft passage.
+
+    Parameters
+    ----------
+    width : float
+    heard_db : float
+        Side/mid ratio of what is heard.
+    missing_db : float
+
+    Thread: worker. Allocates: no.
+    """
     trust = min(max((heard_db - MONO_DB) / (STEREO_DB - MONO_DB), 0.0), 1.0)
-    width = 10.0 ** (0.05 * trust * (target_db - equalised_db))
-    return min(max(width, _LOW[_P_WIDTH]), _HIGH[_P_WIDTH])
+    return min(max(width * 10.0 ** (0.05 * trust * missing_db), _LOW[_P_WIDTH]), _HIGH[_P_WIDTH])
 
 
 @kernel("void(float64[::1], float64[::1], float64[::1], float64[::1])", door=True)
@@ -239,7 +248,7 @@ def match_tone(statistics, aim, work, tone):
             spectra[m] = gain * power[m]
             spectra[MEL_BANDS + m] = gain * power[MEL_BANDS + m]
         _meter(spectra, meters)
-        width = _match_width(heard_side_mid_db, ratio_db(meters[1], meters[0]), aim[at.AIM_SIDE_MID])
+        width = wider(1.0, heard_side_mid_db, aim[at.AIM_SIDE_MID] - ratio_db(meters[1], meters[0]))
     tone[WIDTH] = width
     tone[CHANGE_LU] = ratio_db(meters[2] + width * width * meters[3], energy_before)
 

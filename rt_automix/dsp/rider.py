@@ -4,9 +4,10 @@ It looks at what came out, after the limiter, in steps of 100 ms, and at the gai
 Their ratio is how loud the music would be without any gain, including what the limiter takes, so
 one division closes the loop. The mean over a gated window (BS.1770's gates) gives the gain to go to:
 
-- a start or a jump in level makes it hurry: for eight seconds the window is short and the gain quick;
+- a start or a jump in level makes it hurry: for eight seconds the window is short and the gain quick,
+  after a jump up it is quick to come up again for half of that;
 - then the window grows to six seconds and the gain is calm, so that a song keeps its own dynamics;
-- up it goes half as fast as down;
+- up it goes half as fast as down, and not at all while the music gets steadily quieter: a fade-out stays one;
 - silence changes nothing, and applause nothing either: once somebody says that it is some, the rider
   takes back what it has heard of it and holds still. Until then it waits with jumps that may be it.
 
@@ -28,9 +29,19 @@ WINDOW_STEPS = 60
 HURRY_STEPS = 80
 HURRY_WINDOW_STEPS = 12
 HURRY_RATE = 12.0
+HURRY_UP_STEPS = 40
+"""After a jump up it is quick to come up again for so long only."""
 JUMP_UP_DB, JUMP_UP_STEPS = 3.0, 13
-JUMP_DOWN_DB, JUMP_DOWN_STEPS = 6.0, 17
+JUMP_DOWN_DB, JUMP_DOWN_STEPS = 5.5, 17
 """A jump up shows less than it is: the limiter takes some of it until the gain follows."""
+FALL_STEPS, ABRUPT_DB, EVEN_SHARE = 8, 4.5, 0.4
+"""A jump down is abrupt: what falls by less at once, or by this share of it before or after, is a fade."""
+HUSH_DB = 8.0
+"""So far under the window nothing is raised: a pause, until it is a jump or the window has come down."""
+FADE_STEPS, SLOW_FADE_STEPS, FADE_DB, FADE_SHARE, FADE_HOLD_STEPS = 15, 30, 0.3, 0.25, 30
+"""Four stretches in a row of the first or the second length, each quieter by this than the one before it, and no fall
+less than this share of the largest, are a fade: a drop makes no more than two. It is over when there has been none for
+so long."""
 LEAP_DB, HURRY_LEAP_DB, LEAP_STEPS = 5.0, 3.5, 3
 """What leaps up so far is followed at once: nobody could say so soon whether it is applause."""
 TOO_LOUD_DB = 7.0
@@ -39,7 +50,7 @@ UNDO_STEPS = 10
 """So much of the applause has been heard before anybody says so."""
 
 RISE_RATE = 0.5
-GAIN_LIMIT_DB = 40.0
+GAIN_LIMIT_DB = 48.0
 LONG_STEPS = 400
 LONG_AFTER_STEPS = 50
 LONG_SHARE = 0.7
@@ -47,10 +58,12 @@ LONG_LIMIT_LU = 0.6
 """What came out over the last 40 s, gated, against the target: this share of the error is aimed off."""
 
 
-_RING_STEPS = WINDOW_STEPS + UNDO_STEPS
+_RING_STEPS = 4 * SLOW_FADE_STEPS + UNDO_STEPS
 _RING, _GAINS, _AT = 0, _RING_STEPS, 2 * _RING_STEPS
-_STEPS, _GOAL, _GAIN, _HURRY, _LONG_ENERGY, _LONG_COUNT, _HOLDING, _LOUD = (_AT + 1 + k for k in range(8))
-STATE_SIZE = _AT + 9
+_STEPS, _GOAL, _GAIN, _HURRY, _HURRY_UP, _LONG_ENERGY, _LONG_COUNT, _HOLDING, _LOUD, _HEARD, _FADING = (
+    _AT + 1 + k for k in range(11)
+)
+STATE_SIZE = _AT + 12
 
 SETTINGS_SIZE = 3
 RESPONSE_S, MAX_DB_PER_S, GATE_LUFS = range(SETTINGS_SIZE)
@@ -62,7 +75,7 @@ def new_state() -> NDArray[np.float64]:
     Thread: main. Allocates: yes.
     """
     state = np.zeros(STATE_SIZE)
-    state[_HURRY] = HURRY_STEPS
+    state[_HURRY] = state[_HURRY_UP] = HURRY_STEPS
     return state
 
 
@@ -114,6 +127,45 @@ def _gated_mean(state, steps):
     return _mean_above(state, steps, 0.1 * _mean_above(state, steps, 0.0))
 
 
+@kernel("float64(float64[::1], int64, int64)")
+def _level_db(state, newest, steps):
+    """Level of `steps` steps that are followed by `newest` newer ones, in dB."""
+    total = 0.0
+    for k in range(newest, newest + steps):
+        total += state[_RING + (int(state[_AT]) - 1 - k + 2 * _RING_STEPS) % _RING_STEPS]
+    return 10.0 * math.log10(total / steps + 1e-20)
+
+
+@kernel("boolean(float64[::1], int64)")
+def _fades(state, steps):
+    """Whether of the last four stretches of so many steps each is quieter than the one before it, and evenly so."""
+    least_db, most_db, later_db = 100.0, 0.0, _level_db(state, 0, steps)
+    for k in range(1, 4):
+        level_db = _level_db(state, k * steps, steps)
+        least_db, most_db = min(least_db, level_db - later_db), max(most_db, level_db - later_db)
+        later_db = level_db
+    return least_db > max(FADE_DB, FADE_SHARE * most_db)
+
+
+@kernel("void(float64[::1])")
+def _watch_fade(state):
+    """Whether the music gets steadily quieter."""
+    state[_HEARD] = min(state[_HEARD] + 1.0, 4.0 * SLOW_FADE_STEPS)
+    state[_FADING] = max(state[_FADING] - 1.0, 0.0)
+    fades = state[_HEARD] >= 4.0 * FADE_STEPS and _fades(state, FADE_STEPS)
+    if fades or (state[_HEARD] >= 4.0 * SLOW_FADE_STEPS and _fades(state, SLOW_FADE_STEPS)):
+        state[_FADING] = FADE_HOLD_STEPS
+
+
+@kernel("boolean(float64[::1])")
+def _has_dropped(state):
+    """Whether the level fell at once about as long ago as a jump down takes, and has stayed where it fell to."""
+    now, landed = _level_db(state, 0, FALL_STEPS), _level_db(state, FALL_STEPS, FALL_STEPS)
+    before, earlier = _level_db(state, JUMP_DOWN_STEPS, FALL_STEPS), _level_db(state, 2 * JUMP_DOWN_STEPS, FALL_STEPS)
+    fell_db, even = before - landed, 0.5 * EVEN_SHARE if state[_FADING] > 1.0 else EVEN_SHARE
+    return fell_db > ABRUPT_DB and max(landed - now, earlier - before) < even * fell_db
+
+
 @kernel("float64(float64)")
 def _lufs(energy):
     return LUFS_OFFSET_DB + 10.0 * math.log10(energy + 1e-20)
@@ -125,6 +177,7 @@ def _window(state):
     hurrying = state[_HURRY] > 0.0
     steps = min(int(state[_STEPS]) + 1, HURRY_WINDOW_STEPS if hurrying else WINDOW_STEPS)
     state[_HURRY] = max(state[_HURRY] - 1.0, 0.0)
+    state[_HURRY_UP] = max(state[_HURRY_UP] - 1.0, 0.0)
     window = _gated_mean(state, steps)
     jumped = 0
     leap_db = HURRY_LEAP_DB if hurrying else LEAP_DB
@@ -133,11 +186,17 @@ def _window(state):
     elif steps > JUMP_UP_STEPS and _mean_above(state, JUMP_UP_STEPS, 0.0) > window * 10.0 ** (0.1 * JUMP_UP_DB):
         jumped = JUMP_UP_STEPS
     elif steps > JUMP_DOWN_STEPS and _mean_above(state, JUMP_DOWN_STEPS, 0.0) < window * 10.0 ** (-0.1 * JUMP_DOWN_DB):
-        jumped = JUMP_DOWN_STEPS
+        jumped = JUMP_DOWN_STEPS if _has_dropped(state) else 0
     if jumped > 0:
         steps = jumped
         window = _mean_above(state, steps, 0.0)
         state[_HURRY] = HURRY_STEPS
+        is_down = jumped == JUMP_DOWN_STEPS
+        state[_HURRY_UP] = HURRY_STEPS if is_down else max(state[_HURRY_UP], HURRY_UP_STEPS)
+        state[_FADING] = 0.0 if is_down else state[_FADING]
+        state[_HEARD] = jumped
+    elif steps > LEAP_STEPS and _mean_above(state, LEAP_STEPS, 0.0) < window * 10.0 ** (-0.1 * HUSH_DB):
+        state[_FADING] = max(state[_FADING], 1.0)
     state[_STEPS] = steps
     return window
 
@@ -200,6 +259,7 @@ def hear(state, settings, energy, gain_db, target_lufs, applause):
     state[_RING + at] = bare
     state[_GAINS + at] = gain_db
     state[_AT] = (at + 1) % _RING_STEPS
+    _watch_fade(state)
     window = _window(state)
     goal = target_lufs + _aim_off(state, energy, target_lufs) - _lufs(window)
     state[_GOAL] = min(max(goal, -GAIN_LIMIT_DB), GAIN_LIMIT_DB)
@@ -222,7 +282,10 @@ def move(state, settings, low_db, high_db, elapsed_s):
     """
     goal = min(max(state[_GOAL], low_db), high_db)
     error = goal - state[_GAIN]
-    rate_hz = (HURRY_RATE if state[_HURRY] > 0.0 else 1.0) * (1.0 if error < 0.0 else RISE_RATE) / settings[RESPONSE_S]
+    if state[_FADING] > 0.0:
+        error = min(error, 0.0)
+    hurries = state[_HURRY if error < 0.0 else _HURRY_UP] > 0.0
+    rate_hz = (HURRY_RATE if hurries else 1.0) * (1.0 if error < 0.0 else RISE_RATE) / settings[RESPONSE_S]
     step = error * (1.0 - math.exp(-rate_hz * elapsed_s))
     limit = settings[MAX_DB_PER_S] * elapsed_s
     state[_GAIN] += min(max(step, -limit), limit)

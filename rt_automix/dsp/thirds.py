@@ -28,6 +28,7 @@ POINTS_HZ = 1000.0 * 2.0 ** (np.arange(-35, 27) / 6.0)
 SHARE = 0.48
 """Wider bands than the .4 of the literature: they ripple less between their centres."""
 
+_SHAPES_RATE_HZ = 48_000.0
 _FLAT_DB = 1e-6
 _NEIGHBOUR = 2.0 ** (1.0 / 3.0)
 _SOLVED_AT_DB = 6.0
@@ -97,6 +98,14 @@ def _magnitudes_db(bands: NDArray[np.float64], frequencies_hz: ArrayLike, rate_h
     b0, b1, b2, a1, a2 = bands.T[:, :, None]
     magnitudes: NDArray[np.float64] = 20.0 * np.log10(np.abs((b0 + (b1 + b2 * z) * z) / (1.0 + (a1 + a2 * z) * z)))
     return magnitudes
+
+
+def shapes() -> NDArray[np.float64]:
+    """What a dB of each band does at POINTS_HZ, near enough at any sample rate: float64, shape (31, 62).
+
+    Thread: main. Allocates: yes.
+    """
+    return _magnitudes_db(design_bands(_SOLVED_AT_DB, _SHAPES_RATE_HZ), POINTS_HZ, _SHAPES_RATE_HZ) / _SOLVED_AT_DB
 
 
 def solve_matrix(sample_rate_hz: float) -> NDArray[np.float64]:

@@ -178,7 +178,7 @@ class Engine:
         gains_db = np.zeros(fine.BAND_COUNT) if fine_gains_db is None else np.nan_to_num(fine_gains_db)
         self.analyst.suggestion = params.clamp(values)
         self.analyst.fine_gains_db = np.clip(gains_db, -fine.GAIN_LIMIT_DB, fine.GAIN_LIMIT_DB)
-        exchange.publish(self._f64, self._i64, values, -1, -200.0, fine_gains_db=self.analyst.fine_gains_db)
+        exchange.publish(self._f64, self._i64, self.analyst.ready())
 
     def settle(self) -> None:
         """Put parameters and controls where they were last set, at once, as if they had always been.
@@ -233,6 +233,7 @@ class Engine:
     def _publish_controls(self) -> None:
         slots = self._f64[at.CONTROL_SLOTS : at.CONTROL_SLOTS + 3 * at.CONTROL_SIZE]
         index = self._i64[at.CONTROL_INDEX : at.CONTROL_INDEX + 3]
+        self.analyst.decision.target_lufs = self._controls["target_lufs"]
         atomics.triple_publish(index, slots, controls.message(self._controls, self._solve_fine))
 
     @property
@@ -325,4 +326,5 @@ class Engine:
         for mine, saved in ((self._f64, state["f64"]), (self._f32, state["f32"]), (self._i64, state["i64"])):
             mine[:] = saved
         self.analyst.restore(state["analyst"])
+        self.analyst.decision.target_lufs = self._controls["target_lufs"]
         self._start_worker()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import params
-from rt_automix.analysis.analyst import Ring
+from rt_automix.analysis.analyst import Ring, Suggestion
 from rt_automix.dsp import atomics
 from rt_automix.engine import layout as at
 
@@ -17,43 +16,27 @@ def ring(f32: NDArray[np.float32], i64: NDArray[np.int64], channels: int) -> Rin
     return Ring(sides[:channels], i64[at.SAMPLE_COUNT : at.SAMPLE_COUNT + 1])
 
 
-def message(
-    values: params.Values,
-    effective_at_samples: int,
-    input_lufs: float,
-    applause: bool = False,
-    fine_gains_db: NDArray[np.float64] | None = None,
-) -> NDArray[np.float64]:
+def message(suggestion: Suggestion) -> NDArray[np.float64]:
     """A suggestion as the chain reads it: float64, shape (layout.SUGGESTION_SIZE,).
-
-    It holds from `effective_at_samples` on. `fine_gains_db`, shape (31,), are the fine bands' before
-    `fine_tone` and amount; None is flat.
 
     Thread: worker. Allocates: yes.
     """
     filled = np.empty(at.SUGGESTION_SIZE)
-    filled[at.EFFECTIVE_AT] = effective_at_samples
-    filled[at.INPUT_LUFS] = input_lufs
-    filled[at.APPLAUSE] = applause
-    filled[at.SUGGESTED : at.FINE_SUGGESTED] = values
-    filled[at.FINE_SUGGESTED :] = 0.0 if fine_gains_db is None else fine_gains_db
+    filled[at.EFFECTIVE_AT] = suggestion.effective_at_samples
+    filled[at.INPUT_LUFS] = suggestion.input_lufs
+    filled[at.APPLAUSE] = suggestion.applause
+    filled[at.BEYOND_DB] = suggestion.beyond_db
+    filled[at.TONE_LU : at.FINE_LU + 1] = suggestion.louder_lu
+    filled[at.SUGGESTED : at.FINE_SUGGESTED] = suggestion.values
+    filled[at.FINE_SUGGESTED :] = suggestion.fine_gains_db
     return filled
 
 
-def publish(
-    f64: NDArray[np.float64],
-    i64: NDArray[np.int64],
-    values: params.Values,
-    effective_at_samples: int,
-    input_lufs: float,
-    applause: bool = False,
-    fine_gains_db: NDArray[np.float64] | None = None,
-) -> None:
+def publish(f64: NDArray[np.float64], i64: NDArray[np.int64], suggestion: Suggestion) -> None:
     """Hand a suggestion to the chain; see `message`.
 
     Thread: worker, one at a time. Allocates: yes.
     """
     slots = f64[at.SUGGESTION_SLOTS : at.SUGGESTION_SLOTS + 3 * at.SUGGESTION_SIZE]
     index = i64[at.SUGGESTION_INDEX : at.SUGGESTION_INDEX + 3]
-    filled = message(values, effective_at_samples, input_lufs, applause, fine_gains_db)
-    atomics.triple_publish(index, slots, filled)
+    atomics.triple_publish(index, slots, message(suggestion))

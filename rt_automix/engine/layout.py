@@ -16,7 +16,7 @@ RING_SAMPLES = 1 << 17
 """Input kept for the analysis, per channel: 1.4 s at 96 kHz."""
 
 # What a message from the analysis holds.
-(EFFECTIVE_AT, INPUT_LUFS, APPLAUSE, SUGGESTED) = range(4)
+(EFFECTIVE_AT, INPUT_LUFS, APPLAUSE, TONE_LU, FINE_LU, BEYOND_DB, SUGGESTED) = range(7)
 FINE_SUGGESTED = SUGGESTED + params.COUNT
 """Gains in dB of the fine bands, before the control `fine_tone` and the amount."""
 
@@ -31,8 +31,8 @@ CONTROL_SIZE = OWN_FINE + fine.BAND_COUNT
 LISTEN_MASTER, LISTEN_BYPASS, LISTEN_COMPARE = range(3)
 
 # Values that the chain smooths: the parameters, then these.
-(S_AMOUNT, S_CEILING, S_RIDE, S_DRY, S_MATCHED, S_MATCH_DB, S_TRIM) = range(params.COUNT, params.COUNT + 7)
-SMOOTHED = params.COUNT + 7
+(S_AMOUNT, S_CEILING, S_RIDE, S_DRY, S_MATCHED, S_MATCH_DB, S_TRIM, S_LOUDER_LU) = range(params.COUNT, params.COUNT + 8)
+SMOOTHED = params.COUNT + 8
 
 # What the chain tells about itself.
 (
@@ -76,6 +76,8 @@ SUGGESTION_SLOTS = _f64.take(3 * SUGGESTION_SIZE)
 METER_SLOTS = _f64.take(3 * METER_SIZE)
 METERS = _f64.take(METER_SIZE)
 BASE = _f64.take(params.COUNT)
+LOUDER_LU = _f64.take(2)
+"""What five bands and width, and what the fine bands have added to the loudness, as last suggested."""
 TARGETS = _f64.take(SMOOTHED)
 HALFWAY = _f64.take(SMOOTHED)
 NOW = _f64.take(SMOOTHED)
@@ -119,10 +121,13 @@ CEILING = _f64.take(1)
 SAMPLE_RATE_HZ = _f64.take(1)
 PEAK_KEEP = _f64.take(1)
 GAIN_DB = _f64.take(1)
+"""The gain before the limiter, and what the equalisers add to it, in the rider's eyes."""
 STEP_ENERGY = _f64.take(1)
 STEP_GAIN_DB = _f64.take(1)
 INPUT_LUFS_NOW = _f64.take(1)
 APPLAUSE_NOW = _f64.take(1)
+BEYOND_NOW = _f64.take(1)
+"""What the loudness that is asked for needs of gain beyond what the parameters reach."""
 F64_SIZE = _f64.size
 
 _f32 = _Region(4)

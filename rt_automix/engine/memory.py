@@ -30,7 +30,8 @@ def learned(engine: Engine) -> dict[str, Any]:
         "controls": engine.controls,
         "suggestion": params.to_dict(f64[at.BASE : at.BASE + params.COUNT]),  # of a frozen engine, the frozen
         "fine_gains_db": f64[at.FINE_BASE : at.FINE_BASE + fine.BAND_COUNT].tolist(),
-        "ride_db": rider.gain_db(f64[at.RIDER_STATE : at.RIDER_STATE + rider.STATE_SIZE]),  # meters wait for audio
+        "ride_db": rider.gain_db(f64[at.RIDER_STATE : at.RIDER_STATE + rider.STATE_SIZE])
+        - f64[at.NOW + at.S_LOUDER_LU],  # meters wait for audio
         "statistics": engine.analyst.listener.statistics.plain(),
     }
 

@@ -72,6 +72,12 @@ def _read_suggestion(f64, i64):
         gain_db = f64[slot + at.FINE_SUGGESTED + k]
         gain_db = gain_db if gain_db == gain_db else 0.0
         f64[at.FINE_BASE + k] = min(max(gain_db, -fine.GAIN_LIMIT_DB), fine.GAIN_LIMIT_DB)
+    for k in range(2):
+        louder_lu = f64[slot + at.TONE_LU + k]
+        if abs(louder_lu) < 200.0:
+            f64[at.LOUDER_LU + k] = louder_lu
+    beyond_db = f64[slot + at.BEYOND_DB]
+    f64[at.BEYOND_NOW] = beyond_db if abs(beyond_db) < 200.0 else 0.0
     heard = f64[slot + at.INPUT_LUFS]
     f64[at.INPUT_LUFS_NOW] = heard if abs(heard) < 200.0 else -200.0
 
@@ -81,6 +87,7 @@ def _aim(f64, controls):
     """What parameters go to: what was suggested, and the performer's own offset to it."""
     for k in range(params.COUNT):
         f64[at.TARGETS + k] = min(max(f64[at.BASE + k] + f64[controls + at.TRIMS + k], _LOW[k]), _HIGH[k])
+    f64[at.TARGETS + at.S_LOUDER_LU] = f64[at.LOUDER_LU] + f64[controls + at.FINE_TONE] * f64[at.LOUDER_LU + 1]
 
 
 @kernel("int64(float64[::1])")
@@ -121,21 +128,27 @@ def _match(f64, i64):
 
 @kernel("void(float64[::1], int64)")
 def _ride(f64, controls):
-    """Move the rider and set the gain before the equaliser and the drive behind the width."""
-    amount = f64[at.NOW + at.S_AMOUNT]
+    """Move the rider and set the gain before the equaliser and the drive behind the width.
+
+    The rider's gain is that of equalisers and gain together: what the ones add the other takes off at once,
+    so that the loudness stays where it is while the tone moves.
+    """
+    amount, louder_lu = f64[at.NOW + at.S_AMOUNT], f64[at.NOW + at.S_LOUDER_LU]
     wanted = f64[at.NOW + _INPUT_GAIN] + f64[at.NOW + _DRIVE]
     trim_db = f64[controls + at.MAX_TRIM_DB]
     state = f64[at.RIDER_STATE : at.RIDER_STATE + rider.STATE_SIZE]
     if f64[controls + at.FREEZE] == 0.0:
         settings = f64[at.RIDER_SETTINGS : at.RIDER_SETTINGS + rider.SETTINGS_SIZE]
         elapsed_s = at.TICK_SAMPLES / f64[at.SAMPLE_RATE_HZ]
-        rider.move(state, settings, wanted - trim_db, wanted + trim_db, elapsed_s)
-    gain_db = wanted + f64[at.NOW + at.S_RIDE] * (rider.gain_db(state) - wanted)
+        middle_db = wanted + f64[at.BEYOND_NOW] + louder_lu
+        rider.move(state, settings, middle_db - trim_db, middle_db + trim_db, elapsed_s)
+    ride_db = rider.gain_db(state) - louder_lu
+    gain_db = wanted + f64[at.NOW + at.S_RIDE] * (ride_db - wanted)
     drive_db = f64[at.APPLIED + _DRIVE]
-    f64[at.GAIN_DB] = amount * gain_db
+    f64[at.GAIN_DB] = amount * (gain_db + louder_lu)
     f64[at.METERS + at.M_GAIN_DB] = amount * gain_db
     f64[at.METERS + at.M_TRIM_DB] = amount * (gain_db - wanted)
-    f64[at.METERS + at.M_RIDE_DB] = rider.gain_db(state)
+    f64[at.METERS + at.M_RIDE_DB] = ride_db
     _ramp(f64, _lin(amount * gain_db - drive_db), at.PRE)
     _ramp(f64, _lin(drive_db), at.DRIVE)
 

@@ -158,10 +158,7 @@ def _decided(analyst: Analyst, block: Block) -> NDArray[np.float64]:
     size = analyst.interval_samples
     starts = range(0, block.shape[1] - size + 1, size)
     decisions = analyst.decide([analyst.hear(block[:, start : start + size]) for start in starts])
-    messages = [
-        exchange.message(one.values, one.effective_at_samples, one.input_lufs, one.applause, one.fine_gains_db)
-        for one in decisions
-    ]
+    messages = [exchange.message(one) for one in decisions]
     return np.array(messages) if messages else _NO_MESSAGES
 
 

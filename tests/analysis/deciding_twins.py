@@ -20,6 +20,8 @@ from rt_automix.analysis.tone import (
     SILENCE_LUFS,
     TONE_BANDS,
     TONE_MATRIX,
+    WIDTH_HIGH_HZ,
+    WIDTH_LOW_HZ,
     WIDTH_WEIGHTS,
     tone_edges_hz,
 )
@@ -338,6 +340,27 @@ def fine(
 
 def _say(heard_db: NDArray[np.float64], wanted_db: NDArray[np.float64]) -> NDArray[np.float64]:
     return 1.0 / (1.0 + np.exp((-40.0 - np.minimum(heard_db, wanted_db)) / 4.0))
+
+
+def behind(heard: Statistics, values: params.Values, curve_db: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Power of mid and side at each point behind five bands, width and a curve: shape (2, points)."""
+    gains_db = values[params.INDEX["low_shelf_db"] : params.INDEX["air_db"] + 1]
+    five_db = gains_db @ [equalizer.analog_magnitude_db(4.0 * one, POINTS_HZ) / 4.0 for one in np.eye(5)]
+    width = values[params.INDEX["stereo_width"]]
+    return heard.fine_power * power_from_db(five_db + curve_db) * [[1.0], [width**2]]
+
+
+def kept_width(heard: Statistics, values: params.Values, curve_db: NDArray[np.float64]) -> float:
+    """As `fine_tone.keep_width`."""
+    counts = (POINTS_HZ >= WIDTH_LOW_HZ) & (POINTS_HZ <= WIDTH_HIGH_HZ)
+    plain = values.copy()
+    plain[params.INDEX["stereo_width"]] = 1.0
+    before_db, after_db = (
+        float(db_from_power(side[counts].sum()) - db_from_power(mid[counts].sum()))
+        for mid, side in (behind(heard, plain, curve) for curve in (0.0 * curve_db, np.clip(curve_db, -12.0, 12.0)))
+    )
+    trust = min(max((before_db - MONO_DB) / (STEREO_DB - MONO_DB), 0.0), 1.0)
+    return float(np.clip(values[params.INDEX["stereo_width"]] * lin_from_db(trust * (before_db - after_db)), 0.5, 1.5))
 
 
 def sureness(heard: Statistics, wanted: Profile) -> float:

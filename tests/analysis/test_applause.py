@@ -85,6 +85,59 @@ def test_noise_without_an_end_becomes_the_programme(song):
     assert not verdicts[-1]
 
 
+def hum(seconds, hertz):
+    """The mains and its harmonics, falling as 1 / k."""
+    times_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    wave = sum(np.sin(2.0 * np.pi * hertz * k * times_s + k) / k for k in range(1, 20))
+    return np.tile(wave / wave.std(), (2, 1)).astype(np.float32)
+
+
+PAUSES = {
+    "hum at 50 Hz": lambda seconds: hum(seconds, 50.0),
+    "hum at 60 Hz": lambda seconds: hum(seconds, 60.0),
+    "a whine": lambda seconds: np.tile(np.sin(np.arange(round(seconds * RATE_HZ)) * 0.41), (2, 1)).astype(np.float32),
+    "a fan": lambda seconds: noise(RATE_HZ, seconds, 2, -1.0) + 0.02 * hum(seconds, 240.0),
+    "a room": lambda seconds: noise(RATE_HZ, seconds, 2, -0.7),
+}
+
+
+@pytest.mark.skipif(not JIT_ENABLED, reason="seconds of audio: too slow in plain Python")
+@pytest.mark.parametrize(("level_lu", "seconds"), [(-12.0, 3.0), (-20.0, 25.0), (-40.0, 8.0)])
+@pytest.mark.parametrize("name", PAUSES)
+def test_a_pause_is_a_pause_whatever_hums_in_it(song, name, level_lu, seconds):
+    """Neither gain nor tone goes after it, however long it is, and what comes then is where it was."""
+    chorus, pause = song[:, RATE_HZ : 11 * RATE_HZ], PAUSES[name](seconds)
+    music = np.concatenate([chorus, chorus, chorus], axis=1)
+    music, rest = music[:, : 24 * RATE_HZ], music[:, 24 * RATE_HZ :]
+    pause = pause * np.float32(10.0 ** ((integrated_lufs(music) + level_lu - integrated_lufs(pause)) / 20.0))
+    audio = np.concatenate([music, pause, rest], axis=1)
+    engine = Engine(Config(master=Master(target_lufs=-16.0)), analysis="inline")
+    engine.prepare(RATE_HZ, 4800, 2)
+    gains_db, fine_db, out = [], [], []
+    for start in range(0, audio.shape[1], 4800):
+        out.append(engine.process(np.ascontiguousarray(audio[:, start : start + 4800])))
+        gains_db.append(engine.meters().gain_db)
+        fine_db.append(engine.fine_suggestion)
+    first, last = 240, 240 + round(10 * seconds)
+    assert np.abs(np.array(gains_db[first:last]) - gains_db[first - 1]).max() < 0.5
+    assert np.abs(np.array(fine_db[first + 15 : last]) - fine_db[first + 14]).max() < 0.5
+    now, then = (integrated_lufs(np.concatenate(out[k : k + 10], axis=1)) for k in (last, 140))
+    assert abs(now - then) < 1.0, "the first second after it against the same second of the chorus before"
+
+
+@pytest.mark.skipif(not JIT_ENABLED, reason="seconds of audio: too slow in plain Python")
+@pytest.mark.parametrize("falls_db", [-12.0, -15.0])
+def test_a_quiet_passage_still_comes_up(song, falls_db):
+    quiet = song[:, 8 * RATE_HZ : 24 * RATE_HZ] * np.float32(10.0 ** (falls_db / 20.0))
+    engine = Engine(Config(master=Master(target_lufs=-16.0)), analysis="inline")
+    engine.prepare(RATE_HZ, 4800, 2)
+    gains_db = []
+    for block in np.split(np.concatenate([song[:, : 24 * RATE_HZ], quiet], axis=1), 400, axis=1):
+        engine.process(np.ascontiguousarray(block))
+        gains_db.append(engine.meters().gain_db)
+    assert gains_db[-1] > gains_db[239] - falls_db - 3.0
+
+
 def test_silence_decides_nothing(song):
     silence = np.zeros((2, 2 * RATE_HZ), np.float32)
     assert not heard(np.concatenate([song[:, : 3 * RATE_HZ], silence], axis=1)).any()

@@ -12,7 +12,7 @@ from demosong import demo_song
 from scipy.optimize import lsq_linear
 
 from rt_automix import params
-from rt_automix.analysis import auto_style, context, deciding, dynamics, fine_tone, numbers, profile
+from rt_automix.analysis import auto_style, context, deciding, dynamics, features, fine_tone, numbers, profile
 from rt_automix.analysis import layout as at
 from rt_automix.analysis.auto_style import AutoStyle
 from rt_automix.analysis.listener import FeatureStream
@@ -20,7 +20,9 @@ from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.statistics import Statistics
 from rt_automix.dsp import compressor
 from rt_automix.dsp.jit import JIT_ENABLED
+from rt_automix.dsp.thirds import POINTS_HZ, magnitude_db, solve_matrix
 from rt_automix.io.files.audio import AudioReader
+from rt_automix.units import db_from_power
 
 if not JIT_ENABLED:
     pytest.skip("takes minutes in plain Python; the kernels have their own tests", allow_module_level=True)
@@ -129,6 +131,23 @@ def test_the_fine_layer(heard):
             assert sure == pytest.approx(twins.sureness(statistics, wanted), abs=1e-9)
 
 
+def test_what_the_equalisers_do_to_loudness_and_width(heard):
+    rng, work, gains_db = np.random.default_rng(6), np.zeros(fine_tone.WORK_SIZE), np.empty(at.FINE_BANDS)
+    weights = features.k_weighting_power(POINTS_HZ)
+    for statistics in heard[1::7]:
+        values, reference = params.denormalise(rng.uniform(0.0, 1.0, params.COUNT)), _reference(heard[-1])
+        fine_tone.solve(
+            statistics.values, reference.numbers(), values, solve_matrix(48_000.0).reshape(-1), work, 1.0, gains_db
+        )
+        curve_db = work[fine_tone._CURVE : fine_tone._CURVE + at.FINE_POINTS].copy()
+        width = fine_tone.keep_width(statistics.values, values, work)
+        assert width == pytest.approx(twins.kept_width(statistics, values, curve_db), abs=1e-9)
+        found_db = fine_tone.loudness_db(statistics.values, values, gains_db, work)
+        power = twins.behind(statistics, values, magnitude_db(gains_db, POINTS_HZ, 48_000.0)).sum(axis=0)
+        # Bands of many dB are not quite as much wider as they are higher.
+        assert found_db == pytest.approx(float(db_from_power(weights @ power)), abs=0.3)
+
+
 def test_the_step(heard):
     """The ten move as they always have, where the fine layer has nothing to do."""
     twin, matcher, lean, step_s = twins.Steps(), twins.Matcher(), twins.AutoStyle(), 0.372
@@ -136,6 +155,7 @@ def test_the_step(heard):
     decision, passing = np.zeros(at.DECISION_SIZE), np.zeros(at.PASSING_SIZE)
     decision[at.SUGGESTED : at.SUGGESTED + params.COUNT] = params.NEUTRAL
     wanted, styles = auto_style.numbers(AUTO), auto_style.shipped_styles()
+    passing[at.TARGET_LUFS] = AUTO.loudness_lufs
     for statistics in heard:
         for _ in range(4):
             deciding.decide(statistics.values, wanted, styles, matrix, step_s, decision, passing, work)

@@ -92,7 +92,7 @@ def test_a_song_matched_to_itself_is_left_alone():
 
 def test_a_mono_song_is_left_alone_and_never_widened():
     mono = CLEAN[:1]
-    values = MATCHER.suggest(heard(mono), measured(mono))
+    values = MATCHER.suggest(heard(np.concatenate([mono, mono])), measured(mono))  # as it sounds: from two sides
     np.testing.assert_allclose(deviation_norm(values)[ALL_BUT_CEILING], 0.0, atol=1e-4)
     for quiet in (1.0, 0.01):
         assert suggestion(mono * np.float32(quiet), BALANCED)["stereo_width"] == 1.0

@@ -137,6 +137,27 @@ def test_resume_still_follows_other_music():
     assert ridden(steady(-26.0, 10.0), state)[-1] == pytest.approx(12.0, abs=NEAR_DB)
 
 
+def beating(seconds, seed=3):
+    """Music's ups and downs, per 100 ms."""
+    return -20.0 + np.random.default_rng(seed).normal(0.0, 2.0, round(seconds / rider.STEP_S))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seconds", [8.0, 20.0, 40.0])
+@pytest.mark.parametrize("is_linear", [True, False], ids=["straight in amplitude", "straight in dB"])
+def test_a_fade_out_stays_a_fade_out(seconds, is_linear, seed):
+    steps = np.linspace(0.0, 1.0, round(seconds / rider.STEP_S), endpoint=False)
+    fade_db = 20.0 * np.log10(1.0 - steps) if is_linear else -60.0 * steps
+    gains_db = ridden(np.concatenate([beating(20.0, seed), beating(seconds, seed + 9) + fade_db]))
+    assert gains_db[200 * TICKS_PER_STEP :].max() < gains_db[200 * TICKS_PER_STEP - 1] + 3.0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_drops_at_once_is_no_fade(seed):
+    gains_db = ridden(np.concatenate([beating(20.0, seed), beating(12.0, seed + 9) - 12.0]))
+    assert gains_db[-1] == pytest.approx(TARGET_LUFS + 32.0, abs=2.0)
+
+
 VERDICT_STEPS = 10
 """How late it is said that there is applause, or none any more."""
 

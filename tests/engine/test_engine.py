@@ -96,13 +96,8 @@ def test_a_frozen_analysis_is_the_same_as_held_parameters(song):
     run(stuck, audio[:, :half], 512)
     held._analysis = stuck._analysis = "off"
     # The stuck worker's last message is still there; the holder publishes the same again.
-    exchange.publish(
-        held._f64,
-        held._i64,
-        held.analyst.suggestion,
-        held.analyst.heard_samples + 2400,
-        held.analyst.short_term_lufs(),
-    )
+    again = held.analyst.ready(held.analyst.heard_samples + 2400, held.analyst.short_term_lufs())
+    exchange.publish(held._f64, held._i64, again)
     assert np.array_equal(run(held, audio[:, half:], 512), run(stuck, audio[:, half:], 512))
 
 

@@ -169,14 +169,35 @@ def test_insane_audio_and_insane_gains_are_contained(bad):
     assert np.isfinite(engine.arrays[0][at.FINE_STATE : at.FINE_STATE + fine.STATE_SIZE]).all()
 
 
+def test_what_the_equalisers_add_is_taken_off_at_once():
+    """A rider that is told of it holds the loudness while the tone moves; one that is not has to hear it first."""
+    from rt_automix.analysis.analyst import Suggestion
+    from rt_automix.engine import exchange
+    from rt_automix.units import db_from_power
+
+    louder_db, off_lu = fine.solve_matrix(RATE_HZ) @ np.where(fine.POINTS_HZ > 200.0, 6.0, 0.0), {}
+    for told in (True, False):
+        engine = make(**{"rider.enabled": True, "master.target_lufs": -23.0})
+        audio = noise(20.0)
+        before = np.mean(np.abs(run(engine, audio[:, : 10 * RATE_HZ])[:, 9 * RATE_HZ :]) ** 2)
+        f64, _, i64 = engine.arrays
+        louder_lu = np.array([0.0, 6.0 if told else 0.0])
+        exchange.publish(f64, i64, Suggestion(params.NEUTRAL, louder_db, louder_lu))
+        after = run(engine, audio[:, 10 * RATE_HZ :])
+        levels = [np.mean(part**2) for part in np.split(after, 100, axis=1)]
+        off_lu[told] = np.abs(db_from_power(np.array(levels) / before)).max()
+    assert off_lu[True] < 0.7 and off_lu[False] > 2.5, off_lu
+
+
 def test_insane_messages_are_contained():
     """Past the engine's own clamp: straight into the message that the chain reads."""
+    from rt_automix.analysis.analyst import Suggestion
     from rt_automix.engine import exchange
 
     engine = make()
     for bad in (np.nan, np.inf, -1e30):
         f64, _, i64 = engine.arrays
-        exchange.publish(f64, i64, params.NEUTRAL, -1, -200.0, fine_gains_db=np.full(fine.BAND_COUNT, bad))
+        exchange.publish(f64, i64, Suggestion(params.NEUTRAL, np.full(fine.BAND_COUNT, bad), np.full(2, bad)))
         out = run(engine, noise(0.5))
         assert np.isfinite(out).all() and np.abs(engine.meters().fine_gains_db).max() <= 12.0
 
