@@ -42,7 +42,7 @@ def _commands(folder: Path) -> dict[str, list[str]]:
     return {
         "--help": ["--help"],
         "check CONFIG": ["check", str(settings)],
-        "render, 1 s of audio": ["render", str(source), str(folder / "mastered.wav"), "--force"],
+        "render, 1 s of audio": ["render", str(source), str(folder / "mastered.wav"), "--lookahead", "live", "--force"],
     }
 
 

@@ -59,7 +59,7 @@ def _compile(old: trees.Tree, new: trees.Tree, second: Path, progress: Progress)
     """Run both once, so that what is compiled at a first run is compiled."""
     task = progress.add_task("compiling", total=2)
     for tree in (old, new):
-        tree.automix("render", str(second), str(tree.home / "first.wav"))
+        tree.automix("render", str(second), str(tree.home / "first.wav"), "--lookahead", "live")
         progress.advance(task)
 
 

@@ -34,8 +34,8 @@ _panel = click.option(
     click.option("--target-lufs", type=float, metavar="X", help="Loudness to reach; otherwise the style's."),
     click.option("--ceiling-dbtp", type=float, metavar="X", help="True-peak ceiling."),
     settings.suggester,
-    click.option("--lookahead", type=click.Choice(["live", "song"]), default="live", show_default=True,
-                 help="live: what a live stream would get. song: hear it all first, then hold settled parameters."),
+    click.option("--lookahead", type=click.Choice(["live", "song"]), default="song", show_default=True,
+                 help="song: hear it all first, then hold settled parameters. live: what a live stream would get."),
     settings.mono,
     click.option("--deliver", metavar="CODEC:KBPS,...", help="Also write it as aac, mp3, opus or vorbis, "
                  "with the ceiling as low as it takes for what decodes to stay within full scale."),
