@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -76,10 +77,18 @@ def files(made: Sequence[tuple[str, bytes]], count: int, seed: int) -> Iterator[
         yield name, mutated(content, rng)
 
 
-def _read_all(pipe: Connection) -> None:
-    """The reading process: a path comes in, what became of it goes out."""
+def _most_memory_mb() -> float:
+    """The most memory this process has held. On Linux `ru_maxrss` will not do: it begins with the parent's."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return float(re.findall(r"VmHWM:\s*(\d+)", status.read_text())[0]) / 1024.0
     import resource
 
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+
+
+def _read_all(pipe: Connection) -> None:
+    """The reading process: a path comes in, what became of it goes out."""
     from rt_automix.analysis.listener import Listener
     from rt_automix.analysis.measure import Meter
     from rt_automix.dsp import mix
@@ -103,7 +112,7 @@ def _read_all(pipe: Connection) -> None:
             said = "refused" if is_clear else f"not one line: {error}"
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
-        pipe.send((said, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0))
+        pipe.send((said, _most_memory_mb()))
 
 
 class _Reader:

@@ -42,6 +42,8 @@ FADE_STEPS, SLOW_FADE_STEPS, FADE_DB, FADE_SHARE, FADE_HOLD_STEPS = 15, 30, 0.3,
 """Four stretches in a row of the first or the second length, each quieter by this than the one before it, and no fall
 less than this share of the largest, are a fade: a drop makes no more than two. It is over when there has been none for
 so long."""
+FADE_RISE_DB = 1.5
+"""A fade is followed so far: it may be a song that goes on quieter."""
 LEAP_DB, HURRY_LEAP_DB, LEAP_STEPS = 5.0, 3.5, 3
 """What leaps up so far is followed at once: nobody could say so soon whether it is applause."""
 TOO_LOUD_DB = 7.0
@@ -60,10 +62,10 @@ LONG_LIMIT_LU = 0.6
 
 _RING_STEPS = 4 * SLOW_FADE_STEPS + UNDO_STEPS
 _RING, _GAINS, _AT = 0, _RING_STEPS, 2 * _RING_STEPS
-_STEPS, _GOAL, _GAIN, _HURRY, _HURRY_UP, _LONG_ENERGY, _LONG_COUNT, _HOLDING, _LOUD, _HEARD, _FADING = (
-    _AT + 1 + k for k in range(11)
+_STEPS, _GOAL, _GAIN, _HURRY, _HURRY_UP, _LONG_ENERGY, _LONG_COUNT, _HOLDING, _LOUD, _HEARD, _FADING, _HIGHEST = (
+    _AT + 1 + k for k in range(12)
 )
-STATE_SIZE = _AT + 12
+STATE_SIZE = _AT + 13
 
 SETTINGS_SIZE = 3
 RESPONSE_S, MAX_DB_PER_S, GATE_LUFS = range(SETTINGS_SIZE)
@@ -154,6 +156,8 @@ def _watch_fade(state):
     state[_FADING] = max(state[_FADING] - 1.0, 0.0)
     fades = state[_HEARD] >= 4.0 * FADE_STEPS and _fades(state, FADE_STEPS)
     if fades or (state[_HEARD] >= 4.0 * SLOW_FADE_STEPS and _fades(state, SLOW_FADE_STEPS)):
+        if state[_FADING] == 0.0:
+            state[_HIGHEST] = state[_GAIN] + FADE_RISE_DB
         state[_FADING] = FADE_HOLD_STEPS
 
 
@@ -196,6 +200,7 @@ def _window(state):
         state[_FADING] = 0.0 if is_down else state[_FADING]
         state[_HEARD] = jumped
     elif steps > LEAP_STEPS and _mean_above(state, LEAP_STEPS, 0.0) < window * 10.0 ** (-0.1 * HUSH_DB):
+        state[_HIGHEST] = state[_GAIN] if state[_FADING] <= 1.0 else state[_HIGHEST]
         state[_FADING] = max(state[_FADING], 1.0)
     state[_STEPS] = steps
     return window
@@ -283,7 +288,7 @@ def move(state, settings, low_db, high_db, elapsed_s):
     goal = min(max(state[_GOAL], low_db), high_db)
     error = goal - state[_GAIN]
     if state[_FADING] > 0.0:
-        error = min(error, 0.0)
+        error = min(error, max(state[_HIGHEST] - state[_GAIN], 0.0))
     hurries = state[_HURRY if error < 0.0 else _HURRY_UP] > 0.0
     rate_hz = (HURRY_RATE if hurries else 1.0) * (1.0 if error < 0.0 else RISE_RATE) / settings[RESPONSE_S]
     step = error * (1.0 - math.exp(-rate_hz * elapsed_s))

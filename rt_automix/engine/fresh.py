@@ -24,7 +24,7 @@ _SMOOTHING_MS = {
     at.S_MATCHED: 8.0,
     at.S_MATCH_DB: 150.0,
     at.S_TRIM: 30.0,
-    at.S_LOUDER_LU: 150.0,
+    at.S_LOUDER_LU: 1000.0 * fine.SMOOTHING_S,
 }
 _PEAK_FALL_DB_PER_S = 15.0
 

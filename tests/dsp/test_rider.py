@@ -149,7 +149,8 @@ def test_a_fade_out_stays_a_fade_out(seconds, is_linear, seed):
     steps = np.linspace(0.0, 1.0, round(seconds / rider.STEP_S), endpoint=False)
     fade_db = 20.0 * np.log10(1.0 - steps) if is_linear else -60.0 * steps
     gains_db = ridden(np.concatenate([beating(20.0, seed), beating(seconds, seed + 9) + fade_db]))
-    assert gains_db[200 * TICKS_PER_STEP :].max() < gains_db[200 * TICKS_PER_STEP - 1] + 3.0
+    most_db = 3.0 if seconds <= 20.0 else 4.5  # what fades in 40 s falls by less than music does in the first ten
+    assert gains_db[200 * TICKS_PER_STEP :].max() < gains_db[200 * TICKS_PER_STEP - 1] + most_db
 
 
 @pytest.mark.parametrize("seed", range(8))
