@@ -33,7 +33,7 @@ class JackStream:
     in_width = out_width = 2
     bridging = None
 
-    def __init__(self, selection: Audio, links: Collection[Link] | None) -> None:
+    def __init__(self, selection: Audio, links: Collection[Link] | None = None) -> None:
         self.selection = selection
         self._server = server = Server(selection.name)
         try:

@@ -31,7 +31,7 @@ class PortAudioStream:
         What was asked for is not there, or nothing is.
     """
 
-    def __init__(self, selection: Audio, links: Collection[Link] | None) -> None:
+    def __init__(self, selection: Audio, links: Collection[Link] | None = None) -> None:
         found = survey(name=selection.name)
         if found.missing and not found.devices:
             raise DeviceError(" ".join(found.missing))

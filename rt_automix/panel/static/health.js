@@ -7,7 +7,7 @@ const BUSY = 0.5;
 
 // Each: label, what it says, and whether that is bad.
 const FACTS = [
-  ["Latency", ({ session }) => `${fixed(session.latency_ms, 2)} ms in to out · ${session.latency_samples} samples, ${session.engine_latency_samples} ours`],
+  ["Latency", ({ session }) => `${fixed(session.latency_ms, 2)} ms in to out · ours ${session.engine_latency_samples}`],
   ["Audio", ({ session }) => `${session.sample_rate_hz} Hz · blocks of ${session.timing.block_samples}`],
   ["Block load", ({ session }) => load(session), ({ session }) => session.timing.share > BUSY],
   ["Xruns", ({ session }) => session.timing.xruns, ({ session }) => session.timing.xruns > 0],
