@@ -6,7 +6,7 @@ READY := $(VENV)/ready
 CAN_TRAIN := $(VENV)/can-train
 MUSIC ?= $(HOME)/.cache/rt_automix/music
 # Tests in two processes; those of one file in the same, as they share what was made for them.
-IN_TWO := -n 2 --dist loadfile
+IN_TWO := -n 2 --dist loadfile --durations 8
 
 .PHONY: demo test lint music bench pictures wheel clean
 
@@ -21,7 +21,8 @@ test: $(CAN_TRAIN)
 	@command -v chromium >/dev/null || echo "chromium is missing: the tests of the panel in a browser are skipped. Install it: sudo apt install chromium"
 	@test -d "$(MUSIC)" || echo "No music in $(MUSIC): tests on real songs are skipped. Fetch it (Debian, 200 MB): make music"
 	@command -v valgrind >/dev/null && command -v gcc >/dev/null || echo "valgrind or gcc is missing: instructions are not counted. Install them: sudo apt install valgrind gcc libc6-dev"
-	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -m "not alone"
+	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -m "not live and not alone"
+	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -m live
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest -m alone
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(IN_TWO) tests/dsp tests/analysis/test_hearing.py
 

@@ -21,7 +21,7 @@ from rt_automix.config import Config, load
 from rt_automix.errors import ConfigError, DeviceError
 from rt_automix.midimap import DEFAULT, MidiMapping
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.live
 
 KNOB = MidiMapping(control="amount", number=21, kind="7bit", channel=1)
 BUTTON = MidiMapping(control="bypass", number=36, kind="toggle", source="note", channel=10)

@@ -27,7 +27,7 @@ from rt_automix.cli import frame, gauges
 from rt_automix.cli.keys import decode
 from rt_automix.cli.screen import ACTIONS, HOLD_S, QUIT_S, Screen
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.live
 
 SIZES = [(80, 24), (120, 40), (60, 15)]
 LIMIT_S = 60.0

@@ -14,7 +14,7 @@ from pipewireserver import needs_pipewire, pipewire_server
 from rt_automix.cli.devices import survey_within
 from rt_automix.errors import DeviceError
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.live
 
 LIMIT_S = 30.0
 NO_SERVER = "automix-nobody"

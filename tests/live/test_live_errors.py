@@ -10,7 +10,7 @@ import sys
 import pytest
 from jackserver import jack_server, needs_jack
 
-pytestmark = [needs_jack, pytest.mark.alone]
+pytestmark = [needs_jack, pytest.mark.live]
 
 NOBODY = {"JACK_DEFAULT_SERVER": "automix-nobody", "JACK_NO_START_SERVER": "1"}
 

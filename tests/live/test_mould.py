@@ -19,7 +19,7 @@ from rt_automix.live import mould
 from rt_automix.live.setup import Setup
 
 IMPOSSIBLE = "processes are not copied on this system"
-pytestmark = [pytest.mark.alone, pytest.mark.skipif(not mould.is_possible(), reason=IMPOSSIBLE)]
+pytestmark = [pytest.mark.live, pytest.mark.skipif(not mould.is_possible(), reason=IMPOSSIBLE)]
 
 RATE_HZ = 48_000
 LIMIT_S = 90.0

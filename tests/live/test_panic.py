@@ -10,7 +10,7 @@ from liverun import LiveRun, kill
 
 from rt_automix.live.desk import TWICE_S
 
-pytestmark = [needs_jack, pytest.mark.alone]
+pytestmark = [needs_jack, pytest.mark.live]
 
 LIMIT_S = 10.0
 

@@ -17,7 +17,7 @@ from jackclient import TONE_HZ, Other
 from liverun import LiveRun, kill
 from pipewireserver import needs_pipewire, pipewire_server, wait_for
 
-pytestmark = [needs_pipewire, pytest.mark.alone]
+pytestmark = [needs_pipewire, pytest.mark.live]
 
 REPEATS = int(os.environ.get("RT_AUTOMIX_REPEATS", "1"))
 FEWEST = 3

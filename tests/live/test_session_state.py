@@ -11,7 +11,7 @@ from liverun import LiveRun
 
 from rt_automix.live import keeper
 
-pytestmark = [needs_jack, pytest.mark.alone]
+pytestmark = [needs_jack, pytest.mark.live]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from browser_house import FINE_REST_S, HANDHELD, LAPTOP, LIMIT_S, PHONE, House, 
 from rt_automix import owncurve
 from rt_automix.panel.scope import BANDS_HZ
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.live
 
 NUMBERS = ("short-term", "momentary", "peak-in", "peak-out")
 CANVASES = ("bar-in", "bar-out", "spectrum", "history", "reduction")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from browser_house import HANDHELD, PHONE, House, Visit, spot, until
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.live
 
 FRAME_MS = 16
 

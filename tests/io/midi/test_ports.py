@@ -17,7 +17,7 @@ from rt_automix.io.midi.ports import MidiPorts, survey
 from rt_automix.live.mapping import Router
 from rt_automix.midimap import MidiMapping
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.live
 
 LIMIT_S = 10.0  # generous: what is asserted is that it happens, how fast is measured and printed
 
