@@ -32,6 +32,7 @@ _COMMANDS = {
     "devices": "devices",
     "live": "live",
     "midi": "midi",
+    "pipe": "piping",
     "profile": "measuring",
     "render": "mastering",
 }

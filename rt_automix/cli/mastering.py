@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rt_automix import platforms
 from rt_automix.cli import settings, terminal
 from rt_automix.cli.kernels import ensure_compiled
 from rt_automix.errors import AudioFileError
@@ -67,10 +66,7 @@ def render(
     """
     if profile is not None and reference is not None:
         raise click.UsageError("--profile and --reference both name the style; give one of them.")
-    if platform is not None:
-        place = platforms.named(platform)
-        target_lufs = place.target_lufs if target_lufs is None else target_lufs
-        ceiling_dbtp = place.ceiling_dbtp if ceiling_dbtp is None else ceiling_dbtp
+    target_lufs, ceiling_dbtp = settings.asked_for(platform, target_lufs, ceiling_dbtp)
     config = settings.config_from(
         config_path,
         master__profile=profile,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rt_automix import platforms
+
 if TYPE_CHECKING:
     from rt_automix.analysis.profile import Profile
     from rt_automix.config import Config
@@ -51,6 +53,19 @@ mono = click.option(
     show_default=True,
     help="A mono file's loudness: as it sounds from two loudspeakers, or as one channel, 3 LU less.",
 )
+
+
+def asked_for(
+    platform: str | None, target_lufs: float | None, ceiling_dbtp: float | None
+) -> tuple[float | None, float | None]:
+    """Loudness and ceiling of the place that `--for` names, under what is said of each."""
+    if platform is None:
+        return target_lufs, ceiling_dbtp
+    place = platforms.named(platform)
+    return (
+        place.target_lufs if target_lufs is None else target_lufs,
+        place.ceiling_dbtp if ceiling_dbtp is None else ceiling_dbtp,
+    )
 
 
 def formats_of(deliver: str | None) -> tuple[Format, ...]:

@@ -82,7 +82,8 @@ class _Format:
         return max(self.frame_bytes * self.rate_hz, 1)
 
 
-def _read_format(data: bytes, order: str) -> _Format:
+def read_format(data: bytes, order: str) -> _Format:
+    """A WAV's fmt chunk, whose numbers are in this order of bytes."""
     encoding, channels, rate_hz, _, frame_bytes = struct.unpack_from(order + "HHIIH", data)
     if encoding == _EXTENSIBLE and len(data) >= 26:
         encoding = struct.unpack_from(order + "H", data, 24)[0]
@@ -97,7 +98,7 @@ def inspect_wav(handle: BinaryIO, file_bytes: int, magic: bytes) -> Container:
         if name == b"ds64":
             wide_length = struct.unpack(order + "8xQ", handle.read(16))[0]
         elif name == b"fmt ":
-            sound = _read_format(handle.read(min(length, 40)), order)
+            sound = read_format(handle.read(min(length, 40)), order)
         elif name == b"fact" and length >= 4:
             samples_said = struct.unpack(order + "I", handle.read(4))[0]
         elif name == b"data":
@@ -121,11 +122,16 @@ def inspect_wav(handle: BinaryIO, file_bytes: int, magic: bytes) -> Container:
     return Container("WAV", samples=samples, raw=raw, notes=notes)
 
 
-def _can_be_true(promised: int, present: int) -> bool:
-    """False for what programs write that do not know the length: all ones, or the most that 31 or 32 bits hold."""
+def is_length(promised: int) -> bool:
+    """False for what programs write that do not know the length: about the most that 31 or 32 bits hold."""
     below, above = 0x01010000, 1 << 16  # sox ends 16 MB early for AIFF, others by the header's length
-    nearly = any(limit - below <= promised < limit + above for limit in (1 << 31, 1 << 32))
-    return promised <= present or (not nearly and promised < 1 << 62)
+    limits = 1 << 31, 0xF0000000, 1 << 32  # the second is Liquidsoap's (2.1)
+    nearly = any(limit - below <= promised < limit + above for limit in limits)
+    return not nearly and promised < 1 << 62
+
+
+def _can_be_true(promised: int, present: int) -> bool:
+    return promised <= present or is_length(promised)
 
 
 def _are_chunks(handle: BinaryIO, start: int, file_bytes: int, order: str) -> bool:
@@ -155,7 +161,7 @@ def inspect_w64(handle: BinaryIO, file_bytes: int) -> Container:
         handle.seek(start)
         name, length = struct.unpack("<4s12xQ", handle.read(24))
         if name == b"fmt ":
-            bytes_per_s = _read_format(handle.read(16), "<").bytes_per_s
+            bytes_per_s = read_format(handle.read(16), "<").bytes_per_s
         elif name == b"data":
             present, promised = file_bytes - handle.tell(), length - 24
             return Container("W64", notes=_lacking(present, promised, bytes_per_s))

@@ -1,0 +1,216 @@
+"""`rt-automix pipe` among the programs it is made for: the bits of a render, and an end whatever ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from demosong import demo_song
+
+from rt_automix.render import render
+
+PIPE = [sys.executable, "-m", "rt_automix", "pipe"]
+RAW = ["--format", "s16le", "--rate", "44100"]
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory):
+    """A song of 12 s, as files of several kinds, and what a render makes of them."""
+    folder = tmp_path_factory.mktemp("songs")
+    song = demo_song()[:, : 12 * 48_000].T
+    kinds = {
+        "stereo": (song, 48_000, "PCM_24"),
+        "float": (song, 96_000, "FLOAT"),
+        "mono": (song[:, :1], 44_100, "PCM_16"),
+    }
+    for name, (samples, rate_hz, subtype) in kinds.items():
+        soundfile.write(folder / f"{name}.wav", samples, rate_hz, subtype)
+        bits = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}[subtype]
+        render(folder / f"{name}.wav", folder / f"{name}-render.wav", bits=bits)
+    return folder
+
+
+def sound(path):
+    return soundfile.read(path, dtype="int32" if "float" not in path.name else "float32", always_2d=True)[0]
+
+
+def start(*words, **how):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([*PIPE, *words], **(pipes | how))
+
+
+@pytest.mark.parametrize(("name", "words"), [("stereo", []), ("float", ["--low-delay"]), ("mono", [])])
+def test_the_bits_are_those_of_a_render(name, words, songs, tmp_path):
+    path = tmp_path / f"{name}.wav"
+    with (songs / f"{name}.wav").open("rb") as source, path.open("wb") as target:
+        done = subprocess.run([*PIPE, *words], stdin=source, stdout=target, stderr=subprocess.PIPE, check=True)
+    assert b"LUFS" in done.stderr
+    assert np.array_equal(sound(path), sound(songs / f"{name}-render.wav"))
+
+
+def test_input_in_odd_pieces_changes_no_bit(songs):
+    data, _ = soundfile.read(songs / "stereo.wav", dtype="int32", always_2d=True)
+    data = data[: 3 * 48_000].astype("<i4").tobytes()
+    whole = subprocess.run([*PIPE, "--format", "s32le"], input=data, capture_output=True, check=True).stdout
+    assert len(whole) == len(data)
+    run, heard = start("--format", "s32le", "--low-delay"), []
+    reader = threading.Thread(target=lambda: heard.append(run.stdout.read()))
+    reader.start()
+    starts = np.cumsum(np.random.default_rng(2).integers(1, 60_000, 100))
+    for piece in np.split(np.frombuffer(data, np.uint8), starts[starts < len(data)]):
+        run.stdin.write(piece.tobytes())
+        run.stdin.flush()
+    run.stdin.close()
+    reader.join(60)
+    assert heard == [whole] and run.wait(60) == 0
+
+
+def test_a_latency_that_is_kept_comes_first_and_nothing_is_lost(songs):
+    data = soundfile.read(songs / "stereo.wav", dtype="float32")[0][:96_000].tobytes()
+    words = [*PIPE, "--format", "f32le"]
+    cut, kept = (
+        np.frombuffer(subprocess.run([*words, *more], input=data, capture_output=True, check=True).stdout, "<f4")
+        for more in ([], ["--latency", "keep"])
+    )
+    assert cut.size == 2 * 96_000 and kept.size == cut.size + 2 * 64
+    assert not kept[: 2 * 64].any() and np.array_equal(kept[2 * 64 :], cut)
+
+
+def test_commands_act_between_blocks_and_what_is_no_command_is_said(songs):
+    inside, outside = os.pipe()
+    run = start(*RAW, "--json-lines", "--json-fd", str(inside), pass_fds=[inside])
+    os.close(inside)
+    second = np.random.default_rng(4).normal(0, 3000, (44_100, 2)).astype("<i2").tobytes()
+    reader = subprocess.Popen(["cat"], stdin=run.stdout, stdout=subprocess.DEVNULL)
+    run.stdin.write(second + second)
+    run.stdin.flush()
+    assert json.loads(run.stderr.readline())["amount"] == 1.0
+    lines = '{"set": {"amount": 0.25}}', '{"nudge": {"target_lufs": -2}}', "louder!", '{"set": {"amount": 7}}'
+    os.write(outside, ("\n".join(lines) + "\n").encode())
+    time.sleep(0.5)  # until they have been read: what follows could be faster
+    run.stdin.write(second + second)
+    run.stdin.close()
+    said = run.stderr.read().decode().splitlines()
+    states = [json.loads(line) for line in said if line.startswith('{"type"')]
+    assert states[-1]["amount"] == 0.25 and states[-1]["target_lufs"] == -15.0 and states[-1]["seconds"] == 4.0
+    assert any("louder!: not a command" in line for line in said) and any("outside [0.0, 1.0]" in line for line in said)
+    assert run.wait(30) == 0 and reader.wait(30) == 0
+    os.close(outside)
+
+
+def test_who_stops_reading_ends_it_and_who_only_waits_loses_nothing():
+    second = bytes(4 * 44_100)
+    endless = subprocess.Popen(["cat", "/dev/zero"], stdout=subprocess.PIPE)
+    run = start(*RAW, stdin=endless.stdout)
+    endless.stdout.close()
+    assert len(run.stdout.read(1000)) == 1000
+    run.stdout.close()
+    assert run.wait(30) == 1 and b"Error" not in run.stderr.read()
+    assert endless.wait(30) == -signal.SIGPIPE
+    run = start(*RAW)
+    feeder = subprocess.Popen(["head", "-c", str(10 * len(second)), "/dev/zero"], stdout=run.stdin)
+    run.stdin.close()
+    time.sleep(2.0)
+    assert run.poll() is None
+    assert len(run.stdout.read()) == 10 * len(second)
+    assert feeder.wait(10) == 0 and run.wait(10) == 0
+
+
+def test_half_a_frame_is_left_out_and_said():
+    done = subprocess.run([*PIPE, *RAW], input=bytes(4 * 5000 + 3), capture_output=True)
+    assert done.returncode == 0 and len(done.stdout) == 4 * 5000 and b"last 3 bytes" in done.stderr
+
+
+def test_nothing_comes_and_nothing_goes():
+    done = subprocess.run([*PIPE, *RAW], input=b"", capture_output=True)
+    assert done.returncode == 0 and done.stdout == b""
+    done = subprocess.run(PIPE, input=b"", capture_output=True)
+    assert done.returncode == 2 and b"ends before any sound" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_can_be_stopped(number):
+    run = start(*RAW)
+    run.stdin.write(bytes(4 * 5000))
+    run.stdin.flush()
+    run.stdout.read(1000)
+    run.send_signal(number)
+    _, said = run.communicate(timeout=30)
+    assert run.returncode == 1 and said.strip() == b"Stopped."
+
+
+@pytest.mark.parametrize(("words", "cure"), [
+    (["--format", "s16le", "--rate", "22050"], "-ar 48000"),
+    (["--json-fd", "77"], "77< FIFO"),
+    (["--profile", "warm", "--reference", "x.wav"], "give one of them"),
+    ([], "--format s16le"),
+])  # fmt: skip
+def test_what_cannot_be_is_one_sentence_with_a_cure(words, cure):
+    done = subprocess.run([*PIPE, *words], input=bytes(1000), capture_output=True)
+    said = done.stderr.decode()
+    assert done.returncode == 2 and cure in said and said.count("\n") == 1 and not done.stdout
+
+
+def test_sound_is_not_written_to_a_terminal():
+    own, theirs = os.openpty()
+    done = subprocess.run(PIPE, stdin=theirs, capture_output=True, text=True)
+    assert done.returncode == 2 and "not a terminal" in done.stderr
+    os.close(own)
+    os.close(theirs)
+
+
+def test_between_two_ffmpegs_and_behind_sox(songs, tmp_path):
+    expected = sound(songs / "stereo-render.wav")
+    ours = f"{sys.executable} -m rt_automix pipe"
+    for number, line in enumerate(
+        (
+            f"ffmpeg -v error -i stereo.wav -c:a pcm_s24le -f wav - | {ours} | ffmpeg -v error -i - {{}}",
+            f"ffmpeg -v error -i stereo.wav -f s24le - | {ours} --format s24le"
+            " | ffmpeg -v error -f s24le -ar 48000 -ac 2 -i - {}",
+            f"sox stereo.wav -t wav - | {ours} | sox -D --ignore-length -t wav - -b 24 {{}}",
+        )
+    ):
+        path = tmp_path / f"{number}.flac"
+        subprocess.run(line.format(path), shell=True, cwd=songs, check=True)
+        assert np.array_equal(sound(path), expected), line
+
+
+LIQUIDSOAP = """
+settings.log.stdout.set(true)
+settings.init.allow_root.set(true)
+song = playlist(mode="normal", loop=false, "{folder}/songs.m3u")
+mastered = pipe(replay_delay=0., process="{command}", song)
+output.file(%wav, fallible=true, on_stop=shutdown, "{folder}/out.wav", mastered)
+"""
+
+
+@pytest.mark.skipif(shutil.which("liquidsoap") is None, reason="needs Liquidsoap: sudo apt install liquidsoap")
+def test_in_liquidsoap_a_station_sounds_as_a_render(songs, tmp_path):
+    tmp_path.chmod(0o777)
+    song = soundfile.read(songs / "mono.wav", dtype="int16")[0]
+    soundfile.write(tmp_path / "song.wav", np.stack([song, song], axis=1), 44_100, "PCM_16")
+    (tmp_path / "songs.m3u").write_text(f"{tmp_path}/song.wav\n")
+    # What it hands over is not quite the song: it counts in floats and rounds to 16 bits by itself.
+    command = f"tee {tmp_path}/handed.wav | {sys.executable} -m rt_automix pipe --low-delay; exec cat"
+    (tmp_path / "station.liq").write_text(LIQUIDSOAP.format(folder=tmp_path, command=command))
+    surroundings = {**os.environ, "PYTHONPATH": str(Path.cwd()), "HOME": str(tmp_path)}
+    surroundings.setdefault("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+    done = subprocess.run(
+        ["liquidsoap", str(tmp_path / "station.liq")], env=surroundings, capture_output=True, text=True, timeout=240
+    )
+    assert (tmp_path / "out.wav").exists(), done.stdout[-2000:]
+    out = soundfile.read(tmp_path / "out.wav", dtype="int32", always_2d=True)[0]
+    render(tmp_path / "handed.wav", tmp_path / "render.wav", bits=16)
+    expected = sound(tmp_path / "render.wav")
+    assert 0 <= len(expected) - len(out) < 3 * 1764  # it plays whole frames of 40 ms
+    assert np.array_equal(out, expected[: len(out)])
