@@ -310,8 +310,8 @@ def test_the_path_rule_tells_machine_paths_from_others():
     assert not MACHINE_PATH.search("https://example.org/home/page src/tmp/x ~/home/x /usr/share/x a /work b")
 
 
-def test_what_plays_in_real_time_has_the_machine_for_itself():
-    """Two of them at once would disturb each other: `make test` runs what is not marked in two processes."""
+def test_what_plays_in_real_time_is_marked():
+    """What computes would disturb it: `make test` runs what is marked behind what is not."""
     helpers = re.compile(
         r"^from (jackserver|pipewireserver|jackclient|liverun|browser_house|midi_controller) import", re.M
     )
