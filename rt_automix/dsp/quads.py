@@ -29,6 +29,7 @@ if COMPILES:
     from numba.extending import intrinsic, models, register_model
 
     _VECTOR = ir.VectorType(ir.DoubleType(), SIZE)
+    _SINGLE = ir.VectorType(ir.FloatType(), SIZE)
 
     class _Quad(types.Type):
         def __init__(self):
@@ -45,9 +46,9 @@ if COMPILES:
         mask = ir.Constant(ir.VectorType(ir.IntType(32), SIZE), lanes)
         return builder.shuffle_vector(p, q, mask)
 
-    def _address(context, builder, array_type, array, index):
+    def _address(context, builder, array_type, array, index, vector=_VECTOR):
         data = context.make_array(array_type)(context, builder, array).data
-        return builder.bitcast(builder.gep(data, [index]), _VECTOR.as_pointer())
+        return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
 
     def _loaded(context, builder, array_type, array, index):
         loaded = builder.load(_address(context, builder, array_type, array, index))
@@ -90,11 +91,97 @@ if COMPILES:
         return types.void(array, index, _QUAD, _QUAD, _QUAD), codegen
 
     @intrinsic
+    def load_single(typing_context, array, index):
+        """Four float32 neighbours from `array[index]` on."""
+
+        def codegen(context, builder, signature, args):
+            loaded = builder.load(_address(context, builder, signature.args[0], *args, _SINGLE))
+            loaded.align = 4
+            return builder.fpext(loaded, _VECTOR)
+
+        return _QUAD(array, types.intp), codegen
+
+    @intrinsic
+    def store_single(typing_context, array, index, p):
+        """Lanes as float32 to `array[index : index + 4]`."""
+
+        def codegen(context, builder, signature, args):
+            rounded = builder.fptrunc(args[2], _SINGLE)
+            builder.store(rounded, _address(context, builder, signature.args[0], *args[:2], _SINGLE)).align = 4
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp, _QUAD), codegen
+
+    def _made(builder, *numbers):
+        lanes = ir.Constant(_VECTOR, ir.Undefined)
+        for lane, number in enumerate(numbers):
+            lanes = builder.insert_element(lanes, number, ir.Constant(ir.IntType(32), lane))
+        return lanes
+
+    @intrinsic
+    def made(typing_context, a, b, c, d):
+        """Four numbers as lanes."""
+
+        def codegen(context, builder, signature, args):
+            return _made(builder, *args)
+
+        return _QUAD(*[types.float64] * SIZE), codegen
+
+    @intrinsic
+    def counted(typing_context, first):
+        """`first`, and on in steps of 1."""
+
+        def codegen(context, builder, signature, args):
+            steps = ir.Constant(_VECTOR, [float(lane) for lane in range(SIZE)])
+            return builder.fadd(_made(builder, *args * SIZE), steps)
+
+        return _QUAD(types.float64), codegen
+
+    @intrinsic
+    def laid_out(typing_context, left, right):
+        """Four samples of each channel as they come, one after another: each in both places of its channel."""
+
+        def codegen(context, builder, signature, args):
+            quads = [_shuffled(builder, *args, [k, k, SIZE + k, SIZE + k]) for k in range(SIZE)]
+            return context.make_tuple(builder, signature.return_type, quads)
+
+        return types.UniTuple(_QUAD, SIZE)(_QUAD, _QUAD), codegen
+
+    @intrinsic
+    def by_channel(typing_context, a, b, c, d):
+        """What lies in place B of four samples one after another: that of the left channel, that of the right."""
+
+        def codegen(context, builder, signature, args):
+            early, late = (_shuffled(builder, *args[k : k + 2], [1, 5, 3, 7]) for k in (0, 2))
+            quads = [_shuffled(builder, early, late, lanes) for lanes in ([0, 1, 4, 5], [2, 3, 6, 7])]
+            return context.make_tuple(builder, signature.return_type, quads)
+
+        return types.UniTuple(_QUAD, 2)(*[_QUAD] * SIZE), codegen
+
+    @intrinsic
+    def lane(typing_context, p, number):
+        """What lies in one lane."""
+
+        def codegen(context, builder, signature, args):
+            return builder.extract_element(*args)
+
+        return types.float64(_QUAD, types.intp), codegen
+
+    @intrinsic
     def add(typing_context, p, q):
         """`p + q`."""
 
         def codegen(context, builder, signature, args):
             return builder.fadd(*args)
+
+        return _QUAD(_QUAD, _QUAD), codegen
+
+    @intrinsic
+    def minus(typing_context, p, q):
+        """`p - q`."""
+
+        def codegen(context, builder, signature, args):
+            return builder.fsub(*args)
 
         return _QUAD(_QUAD, _QUAD), codegen
 
@@ -170,15 +257,6 @@ if COMPILES:
         return _QUAD(_QUAD, _QUAD), codegen
 
     @intrinsic
-    def twice(typing_context, p):
-        """What lies in place B of each channel, for A, too."""
-
-        def codegen(context, builder, signature, args):
-            return _shuffled(builder, args[0], args[0], [1, 1, 3, 3])
-
-        return _QUAD(_QUAD), codegen
-
-    @intrinsic
     def both_added(typing_context, p):
         """A and B of each channel added, in both places."""
 
@@ -219,9 +297,44 @@ else:
         """Lanes to `array[index : index + 12]`."""
         array[index : index + 3 * SIZE] = np.concatenate((p, q, r))
 
+    def load_single(array, index):
+        """Four float32 neighbours from `array[index]` on."""
+        assert index >= 0 and index + SIZE <= array.size
+        return np.array(array[index : index + SIZE], np.float64)
+
+    def store_single(array, index, p):
+        """Lanes as float32 to `array[index : index + 4]`."""
+        assert index >= 0 and index + SIZE <= array.size
+        array[index : index + SIZE] = p
+
+    def made(a, b, c, d):
+        """Four numbers as lanes."""
+        return np.array([a, b, c, d], np.float64)
+
+    def counted(first):
+        """`first`, and on in steps of 1."""
+        return first + np.arange(float(SIZE))
+
+    def laid_out(left, right):
+        """Four samples of each channel as they come, one after another: each in both places of its channel."""
+        return tuple(np.array([a, a, b, b]) for a, b in zip(left, right, strict=True))
+
+    def by_channel(a, b, c, d):
+        """What lies in place B of four samples one after another: that of the left channel, that of the right."""
+        together = np.stack([a, b, c, d])
+        return together[:, 1], together[:, 3]
+
+    def lane(p, number):
+        """What lies in one lane."""
+        return p[number]
+
     def add(p, q):
         """`p + q`."""
         return p + q
+
+    def minus(p, q):
+        """`p - q`."""
+        return p - q
 
     def mul(p, q):
         """`p * q`."""
@@ -246,10 +359,6 @@ else:
     def handed_on(before, p):
         """What the two bands of `p` hear next: what B of the pair before them said, and what A of `p` said."""
         return np.array([before[1], p[0], before[3], p[2]])
-
-    def twice(p):
-        """What lies in place B of each channel, for A, too."""
-        return p[[1, 1, 3, 3]]
 
     def both_added(p):
         """A and B of each channel added, in both places."""

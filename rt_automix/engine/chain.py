@@ -48,7 +48,7 @@ def _db(level_lin):
 
 @kernel("void(float64[::1], int64[::1], int64, float32[::1], float32[::1])")
 def _filter(f64, i64, offset, left, right):
-    """Filter up to a tick, `offset` samples into it: what nobody hears away, five bands, the fine ones; some may sleep.
+    """Gain and filters up to a tick, `offset` samples into it: subsonic, five bands, the fine ones; some may sleep.
 
     The last fine band runs in the five's sixth place (`steering.lend`).
     """
@@ -56,7 +56,7 @@ def _filter(f64, i64, offset, left, right):
     memory = f64[at.EQ_STATE : at.EQ_STATE + equalizer.CASCADE_STATE_SIZE]
     work = f64[at.CASCADE_WORK : at.CASCADE_WORK + cascade.WORK_SIZE]
     gain, step = broad[_EQ_GAIN], broad[_EQ_GAIN + 1]
-    cascade.take_in(work, left, right)
+    cascade.take_in(work, f64[at.PRE], f64[at.PRE_STEP], offset, left, right)
     if i64[at.SUBSONIC_AWAKE]:
         design = f64[at.SUBSONIC_DESIGN : at.SUBSONIC_DESIGN + subsonic.DESIGN_SIZE]
         subsonic_memory = f64[at.SUBSONIC_STATE : at.SUBSONIC_STATE + subsonic.STATE_SIZE]
@@ -75,7 +75,6 @@ def _filter(f64, i64, offset, left, right):
 @kernel("void(float64[::1], float32[::1], int64[::1], int64, float32[::1], float32[::1])", door=True)
 def shape(f64, f32, i64, offset, left, right):
     """The mastering path up to the limiter, over up to TICK_SAMPLES, `offset` samples into the tick."""
-    mix.gain(left, right, offset, np.float32(f64[at.PRE]), np.float32(f64[at.PRE_STEP]))
     _filter(f64, i64, offset, left, right)
     compressor.process(
         f64[at.COMPRESSOR_STATE : at.COMPRESSOR_STATE + compressor.STATE_SIZE],
