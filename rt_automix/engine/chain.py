@@ -62,14 +62,15 @@ def _filter(f64, i64, offset, left, right):
         subsonic_memory = f64[at.SUBSONIC_STATE : at.SUBSONIC_STATE + subsonic.STATE_SIZE]
         subsonic.process(design, subsonic_memory, work, left.shape[0])
     fine_moves = i64[at.FINE_MOVING] != 0
-    cascade.run(broad, memory, work, 1, fine_moves or i64[at.EQ_MOVING] != 0, offset, left.shape[0])
+    broad_offset = i64[at.SAMPLE_COUNT] & (equalizer.FRAME_SAMPLES - 1)
+    cascade.run(broad, memory, work, 1, fine_moves or i64[at.EQ_MOVING] != 0, broad_offset, left.shape[0])
     fine_gain, fine_step, fine_offset = 1.0, 0.0, i64[at.SAMPLE_COUNT] & (fine.FRAME_SAMPLES - 1)
     if i64[at.FINE_AWAKE]:
         fine_ramp = f64[at.FINE_RAMP : at.FINE_RAMP + fine.RAMP_SIZE]
         fine_memory = f64[at.FINE_STATE : at.FINE_STATE + fine.STATE_SIZE]
         cascade.run(fine_ramp, fine_memory, work, _FINE_GROUPS, fine_moves, fine_offset, left.shape[0])
         fine_gain, fine_step = fine_ramp[_FINE_GAIN], fine_ramp[_FINE_GAIN + 1]
-    cascade.give_out(work, gain, step, offset, fine_gain, fine_step, fine_offset, left, right)
+    cascade.give_out(work, gain, step, broad_offset, fine_gain, fine_step, fine_offset, left, right)
 
 
 @kernel("void(float64[::1], float32[::1], int64[::1], int64, float32[::1], float32[::1])", door=True)
