@@ -16,24 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.dsp import quads, wavefront
+from rt_automix.dsp.interleaved import by_channel, counted, laid_out, load_single, store_single
 from rt_automix.dsp.jit import kernel
-from rt_automix.dsp.quads import (
-    PART,
-    SIZE,
-    along,
-    by_channel,
-    counted,
-    laid_out,
-    lane,
-    load,
-    load_single,
-    made,
-    minus,
-    mul,
-    mul_add,
-    store,
-    store_single,
-)
+from rt_automix.dsp.quads import PART, SIZE, along, lane, load, made, minus, mul, mul_add, store
 from rt_automix.dsp.wavefront import BANDS, DRAIN, ROW, ROWS, STEP_BITS, WIDTH
 
 ENTRIES = 5

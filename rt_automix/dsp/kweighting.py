@@ -12,9 +12,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix.dsp.interleaved import laid_out, load_single
 from rt_automix.dsp.jit import kernel
 from rt_automix.dsp.quads import SIZE as LANES
-from rt_automix.dsp.quads import both_added, laid_out, lane, load, load_single, made, mul, mul_add, store_three
+from rt_automix.dsp.quads import both_added, lane, load, made, mul, mul_add, store_three
 
 # What the state holds.
 COEFFICIENTS = 0  # the share of the sample itself, then c1, c2, -a1, -a2 of both biquads, left and right: four of each

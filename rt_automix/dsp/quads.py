@@ -28,8 +28,7 @@ if COMPILES:
     from numba.core import cgutils
     from numba.extending import intrinsic, models, register_model
 
-    _VECTOR = ir.VectorType(ir.DoubleType(), SIZE)
-    _SINGLE = ir.VectorType(ir.FloatType(), SIZE)
+    VECTOR = ir.VectorType(ir.DoubleType(), SIZE)
 
     class _Quad(types.Type):
         def __init__(self):
@@ -38,20 +37,20 @@ if COMPILES:
     @register_model(_Quad)
     class _QuadModel(models.PrimitiveModel):
         def __init__(self, manager, quad_type):
-            super().__init__(manager, quad_type, _VECTOR)
+            super().__init__(manager, quad_type, VECTOR)
 
-    _QUAD = _Quad()
+    QUAD = _Quad()
 
-    def _shuffled(builder, p, q, lanes):
+    def shuffled(builder, p, q, lanes):
         mask = ir.Constant(ir.VectorType(ir.IntType(32), SIZE), lanes)
         return builder.shuffle_vector(p, q, mask)
 
-    def _address(context, builder, array_type, array, index, vector=_VECTOR):
+    def address(context, builder, array_type, array, index, vector=VECTOR):
         data = context.make_array(array_type)(context, builder, array).data
         return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
 
     def _loaded(context, builder, array_type, array, index):
-        loaded = builder.load(_address(context, builder, array_type, array, index))
+        loaded = builder.load(address(context, builder, array_type, array, index))
         loaded.align = 8
         return loaded
 
@@ -62,10 +61,10 @@ if COMPILES:
         def codegen(context, builder, signature, args):
             return _loaded(context, builder, signature.args[0], *args)
 
-        return _QUAD(array, index), codegen
+        return QUAD(array, index), codegen
 
     def _store(context, builder, array_type, array, index, p):
-        stored = builder.store(p, _address(context, builder, array_type, array, index))
+        stored = builder.store(p, address(context, builder, array_type, array, index))
         stored.align = 8
 
     @intrinsic
@@ -76,7 +75,7 @@ if COMPILES:
             _store(context, builder, signature.args[0], *args)
             return context.get_dummy_value()
 
-        return types.void(array, index, _QUAD), codegen
+        return types.void(array, index, QUAD), codegen
 
     @intrinsic
     def store_three(typing_context, array, index, p, q, r):
@@ -88,32 +87,10 @@ if COMPILES:
                 _store(context, builder, signature.args[0], args[0], offset, lanes)
             return context.get_dummy_value()
 
-        return types.void(array, index, _QUAD, _QUAD, _QUAD), codegen
+        return types.void(array, index, QUAD, QUAD, QUAD), codegen
 
-    @intrinsic
-    def load_single(typing_context, array, index):
-        """Four float32 neighbours from `array[index]` on."""
-
-        def codegen(context, builder, signature, args):
-            loaded = builder.load(_address(context, builder, signature.args[0], *args, _SINGLE))
-            loaded.align = 4
-            return builder.fpext(loaded, _VECTOR)
-
-        return _QUAD(array, types.intp), codegen
-
-    @intrinsic
-    def store_single(typing_context, array, index, p):
-        """Lanes as float32 to `array[index : index + 4]`."""
-
-        def codegen(context, builder, signature, args):
-            rounded = builder.fptrunc(args[2], _SINGLE)
-            builder.store(rounded, _address(context, builder, signature.args[0], *args[:2], _SINGLE)).align = 4
-            return context.get_dummy_value()
-
-        return types.void(array, types.intp, _QUAD), codegen
-
-    def _made(builder, *numbers):
-        lanes = ir.Constant(_VECTOR, ir.Undefined)
+    def made_of(builder, *numbers):
+        lanes = ir.Constant(VECTOR, ir.Undefined)
         for lane, number in enumerate(numbers):
             lanes = builder.insert_element(lanes, number, ir.Constant(ir.IntType(32), lane))
         return lanes
@@ -123,40 +100,9 @@ if COMPILES:
         """Four numbers as lanes."""
 
         def codegen(context, builder, signature, args):
-            return _made(builder, *args)
+            return made_of(builder, *args)
 
-        return _QUAD(*[types.float64] * SIZE), codegen
-
-    @intrinsic
-    def counted(typing_context, first):
-        """`first`, and on in steps of 1."""
-
-        def codegen(context, builder, signature, args):
-            steps = ir.Constant(_VECTOR, [float(lane) for lane in range(SIZE)])
-            return builder.fadd(_made(builder, *args * SIZE), steps)
-
-        return _QUAD(types.float64), codegen
-
-    @intrinsic
-    def laid_out(typing_context, left, right):
-        """Four samples of each channel as they come, one after another: each in both places of its channel."""
-
-        def codegen(context, builder, signature, args):
-            quads = [_shuffled(builder, *args, [k, k, SIZE + k, SIZE + k]) for k in range(SIZE)]
-            return context.make_tuple(builder, signature.return_type, quads)
-
-        return types.UniTuple(_QUAD, SIZE)(_QUAD, _QUAD), codegen
-
-    @intrinsic
-    def by_channel(typing_context, a, b, c, d):
-        """What lies in place B of four samples one after another: that of the left channel, that of the right."""
-
-        def codegen(context, builder, signature, args):
-            early, late = (_shuffled(builder, *args[k : k + 2], [1, 5, 3, 7]) for k in (0, 2))
-            quads = [_shuffled(builder, early, late, lanes) for lanes in ([0, 1, 4, 5], [2, 3, 6, 7])]
-            return context.make_tuple(builder, signature.return_type, quads)
-
-        return types.UniTuple(_QUAD, 2)(*[_QUAD] * SIZE), codegen
+        return QUAD(*[types.float64] * SIZE), codegen
 
     @intrinsic
     def lane(typing_context, p, number):
@@ -165,7 +111,7 @@ if COMPILES:
         def codegen(context, builder, signature, args):
             return builder.extract_element(*args)
 
-        return types.float64(_QUAD, types.intp), codegen
+        return types.float64(QUAD, types.intp), codegen
 
     @intrinsic
     def add(typing_context, p, q):
@@ -174,7 +120,7 @@ if COMPILES:
         def codegen(context, builder, signature, args):
             return builder.fadd(*args)
 
-        return _QUAD(_QUAD, _QUAD), codegen
+        return QUAD(QUAD, QUAD), codegen
 
     @intrinsic
     def minus(typing_context, p, q):
@@ -183,7 +129,7 @@ if COMPILES:
         def codegen(context, builder, signature, args):
             return builder.fsub(*args)
 
-        return _QUAD(_QUAD, _QUAD), codegen
+        return QUAD(QUAD, QUAD), codegen
 
     @intrinsic
     def mul(typing_context, p, q):
@@ -192,7 +138,7 @@ if COMPILES:
         def codegen(context, builder, signature, args):
             return builder.fmul(*args)
 
-        return _QUAD(_QUAD, _QUAD), codegen
+        return QUAD(QUAD, QUAD), codegen
 
     @intrinsic
     def mul_add(typing_context, factor, p, q):
@@ -201,10 +147,10 @@ if COMPILES:
         def codegen(context, builder, signature, args):
             return _fused(builder, *args)
 
-        return _QUAD(_QUAD, _QUAD, _QUAD), codegen
+        return QUAD(QUAD, QUAD, QUAD), codegen
 
     def _fused(builder, factor, p, q):
-        function_type = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+        function_type = ir.FunctionType(VECTOR, [VECTOR] * 3)
         function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.fmuladd.v4f64")
         return builder.call(function, [factor, p, q])
 
@@ -220,12 +166,12 @@ if COMPILES:
             start = _loaded(context, builder, signature.args[0], *args[:2])
             behind = builder.add(args[1], ir.Constant(args[1].type, ROW))
             step = _loaded(context, builder, signature.args[0], args[0], behind)
-            factor = _VECTOR(ir.Undefined)
+            factor = VECTOR(ir.Undefined)
             for lane in range(SIZE):
                 factor = builder.insert_element(factor, args[2], ir.Constant(ir.IntType(32), lane))
             return _fused(builder, factor, step, start)
 
-        return _QUAD(ramp, index, types.float64), codegen
+        return QUAD(ramp, index, types.float64), codegen
 
     @intrinsic
     def first_memory(typing_context, array, index, x, s1, s2):
@@ -235,7 +181,7 @@ if COMPILES:
             where, (x, s1, s2) = (context, builder, signature.args[0], *args[:2]), args[2:]
             return _fused(builder, _coefficient(*where, 2), s1, _fused(builder, _coefficient(*where, 0), x, s2))
 
-        return _QUAD(array, index, _QUAD, _QUAD, _QUAD), codegen
+        return QUAD(array, index, QUAD, QUAD, QUAD), codegen
 
     @intrinsic
     def second_memory(typing_context, array, index, x, s1):
@@ -245,43 +191,43 @@ if COMPILES:
             where, (x, s1) = (context, builder, signature.args[0], *args[:2]), args[2:]
             return _fused(builder, _coefficient(*where, 3), s1, builder.fmul(_coefficient(*where, 1), x))
 
-        return _QUAD(array, index, _QUAD, _QUAD), codegen
+        return QUAD(array, index, QUAD, QUAD), codegen
 
     @intrinsic
     def handed_on(typing_context, before, p):
         """What the two bands of `p` hear next: what B of the pair before them said, and what A of `p` said."""
 
         def codegen(context, builder, signature, args):
-            return _shuffled(builder, *args, [1, 4, 3, 6])
+            return shuffled(builder, *args, [1, 4, 3, 6])
 
-        return _QUAD(_QUAD, _QUAD), codegen
+        return QUAD(QUAD, QUAD), codegen
 
     @intrinsic
     def both_added(typing_context, p):
         """A and B of each channel added, in both places."""
 
         def codegen(context, builder, signature, args):
-            return builder.fadd(args[0], _shuffled(builder, args[0], args[0], [1, 0, 3, 2]))
+            return builder.fadd(args[0], shuffled(builder, args[0], args[0], [1, 0, 3, 2]))
 
-        return _QUAD(_QUAD), codegen
+        return QUAD(QUAD), codegen
 
     @intrinsic
     def only_a(typing_context, p, q):
         """Band A of `p`, band B of `q`."""
 
         def codegen(context, builder, signature, args):
-            return _shuffled(builder, *args, [0, 5, 2, 7])
+            return shuffled(builder, *args, [0, 5, 2, 7])
 
-        return _QUAD(_QUAD, _QUAD), codegen
+        return QUAD(QUAD, QUAD), codegen
 
     @intrinsic
     def only_b(typing_context, p, q):
         """Band B of `p`, band A of `q`."""
 
         def codegen(context, builder, signature, args):
-            return _shuffled(builder, *args, [4, 1, 6, 3])
+            return shuffled(builder, *args, [4, 1, 6, 3])
 
-        return _QUAD(_QUAD, _QUAD), codegen
+        return QUAD(QUAD, QUAD), codegen
 
 else:
     # Plain Python for reading and testing.
@@ -297,32 +243,9 @@ else:
         """Lanes to `array[index : index + 12]`."""
         array[index : index + 3 * SIZE] = np.concatenate((p, q, r))
 
-    def load_single(array, index):
-        """Four float32 neighbours from `array[index]` on."""
-        assert index >= 0 and index + SIZE <= array.size
-        return np.array(array[index : index + SIZE], np.float64)
-
-    def store_single(array, index, p):
-        """Lanes as float32 to `array[index : index + 4]`."""
-        assert index >= 0 and index + SIZE <= array.size
-        array[index : index + SIZE] = p
-
     def made(a, b, c, d):
         """Four numbers as lanes."""
         return np.array([a, b, c, d], np.float64)
-
-    def counted(first):
-        """`first`, and on in steps of 1."""
-        return first + np.arange(float(SIZE))
-
-    def laid_out(left, right):
-        """Four samples of each channel as they come, one after another: each in both places of its channel."""
-        return tuple(np.array([a, a, b, b]) for a, b in zip(left, right, strict=True))
-
-    def by_channel(a, b, c, d):
-        """What lies in place B of four samples one after another: that of the left channel, that of the right."""
-        together = np.stack([a, b, c, d])
-        return together[:, 1], together[:, 3]
 
     def lane(p, number):
         """What lies in one lane."""
