@@ -17,7 +17,6 @@ from rt_automix.engine import layout as at
 STAGES = (
     "guard",
     "peak meters (in, out)",
-    "gain",
     "subsonic filter",
     "equaliser",
     "compressor",
@@ -26,7 +25,7 @@ STAGES = (
     "loudness meter",
     "tick: parameters, designs",
 )
-(GUARD, PEAK, GAIN, SUBSONIC, EQUALISER, COMPRESSOR, WIDTH, LIMITER, LOUDNESS, TICK) = range(len(STAGES))
+(GUARD, PEAK, SUBSONIC, EQUALISER, COMPRESSOR, WIDTH, LIMITER, LOUDNESS, TICK) = range(len(STAGES))
 FINE_STAGE, FINE = "fine equaliser, 31 bands", len(STAGES)
 """Not one of STAGES: it runs only while its bands are not flat."""
 
@@ -160,8 +159,6 @@ def one_stage(stage, blocks, f64, f32, i64):
         elif stage == PEAK:
             f64[at.METERS + at.M_IN_PEAK] = max(f64[at.METERS + at.M_IN_PEAK], np.float64(mix.peak(left, right)))
             f64[at.METERS + at.M_OUT_PEAK] = max(f64[at.METERS + at.M_OUT_PEAK], np.float64(mix.peak(right, left)))
-        elif stage == GAIN:
-            mix.gain(left, right, 0, one, step)
         elif stage == SUBSONIC:
             subsonic.process(
                 f64[at.SUBSONIC_DESIGN : at.SUBSONIC_DESIGN + subsonic.DESIGN_SIZE],

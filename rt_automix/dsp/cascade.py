@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.dsp import quads, wavefront
+from rt_automix.dsp.interleaved import by_channel, counted, laid_out, load_single, store_single
 from rt_automix.dsp.jit import kernel
-from rt_automix.dsp.quads import PART, along, store
+from rt_automix.dsp.quads import PART, SIZE, along, lane, load, made, minus, mul, mul_add, store
 from rt_automix.dsp.wavefront import BANDS, DRAIN, ROW, ROWS, STEP_BITS, WIDTH
 
 ENTRIES = 5
@@ -114,16 +115,16 @@ def design(table, limit_db, steps_per_db, gains_db, goal):
         position = (min(max(gains_db[band], -limit_db), limit_db) + limit_db) * steps_per_db
         row = min(np.int64(position), last)
         fraction = position - row
-        low = table[(row * bands + band) * ENTRIES : (row * bands + band) * ENTRIES + ENTRIES]
-        high = table[((row + 1) * bands + band) * ENTRIES : ((row + 1) * bands + band) * ENTRIES + ENTRIES]
+        low = (row * bands + band) * ENTRIES
+        high = low + bands * ENTRIES
         within = band % BANDS
         first = band // BANDS * ROW + within // 2 * 4 + within % 2
         place = goal[first : first + 3 * PART + 3]
+        between, start = made(fraction, fraction, fraction, fraction), load(table, low)
+        four = mul_add(between, minus(load(table, high), start), start)
         for k in range(ENTRIES - 1):
-            value = low[k] + fraction * (high[k] - low[k])
-            place[k * PART] = value
-            place[k * PART + 2] = value
-        gain *= low[4] + fraction * (high[4] - low[4])
+            place[k * PART] = place[k * PART + 2] = lane(four, k)
+        gain *= table[low + 4] + fraction * (table[high + 4] - table[low + 4])
     goal[goal.shape[0] - 1] = gain
 
 
@@ -141,13 +142,13 @@ def move(ramp, start, goal, samples):
     Thread: audio. Allocates: no.
     """
     per_step, last = STEP_SAMPLES / samples, goal.shape[0] - 1
+    share = made(per_step, per_step, per_step, per_step)
     for group in range(last // ROW):
-        base = ramp[2 * ROW * group : 2 * ROW * group + ROW]
-        step = ramp[2 * ROW * group + ROW : 2 * ROW * group + 2 * ROW]
-        begin, end = start[ROW * group : ROW * group + ROW], goal[ROW * group : ROW * group + ROW]
-        for k in range(ROW):
-            base[k] = begin[k]
-            step[k] = per_step * (end[k] - begin[k])
+        base, from_row = 2 * ROW * group, ROW * group
+        for k in range(0, ROW, SIZE):
+            begin = load(start, from_row + k)
+            store(ramp, base + k, begin)
+            store(ramp, base + ROW + k, mul(share, minus(load(goal, from_row + k), begin)))
     ramp[2 * last] = start[last]
     ramp[2 * last + 1] = (goal[last] - start[last]) / samples
     ramp[2 * last + MOVES] = 1.0
@@ -214,15 +215,34 @@ def forget(state, band):
     memory[0], memory[2], memory[PART], memory[PART + 2] = 0.0, 0.0, 0.0, 0.0
 
 
-@kernel("void(float64[::1], float32[::1], float32[::1])")
-def take_in(work, left, right):
-    """Lay up to WIDTH samples out for the bands.
+@kernel("void(float64[::1], float64, float64, int64, float32[::1], float32[::1])")
+def take_in(work, gain, step, offset, left, right):
+    """Lay samples out for the bands, times a gain: each in both places of its channel.
+
+    Parameters
+    ----------
+    work : float64, shape (4 n or more,), written
+    gain, step : float64
+        Where the gain's line began, and how far it goes per sample.
+    offset : int64
+        Samples since then.
+    left, right : float32, shape (n,)
 
     Thread: audio. Allocates: no.
     """
-    for i in range(left.shape[0]):
-        work[4 * i + 1] = np.float64(left[i])
-        work[4 * i + 3] = np.float64(right[i])
+    start, slope = made(gain, gain, gain, gain), made(step, step, step, step)
+    whole = left.shape[0] & -SIZE
+    for i in range(0, whole, SIZE):
+        factor = mul_add(slope, counted(np.float64(offset + i + 1)), start)
+        a, b, c, d = laid_out(mul(factor, load_single(left, i)), mul(factor, load_single(right, i)))
+        store(work, 4 * i, a)
+        store(work, 4 * i + 4, b)
+        store(work, 4 * i + 8, c)
+        store(work, 4 * i + 12, d)
+    for i in range(whole, left.shape[0]):
+        place, one, other = np.float64(offset + i + 1), np.float64(left[i]), np.float64(right[i])
+        factor = mul_add(slope, made(place, place, place, place), start)
+        store(work, 4 * i, mul(factor, made(one, one, other, other)))
 
 
 @kernel("void(float64[::1], float64[::1], float64[::1], int64, boolean, int64, int64)")
@@ -253,9 +273,7 @@ def run(ramp, state, work, groups, moves, offset, count):
         if count < DRAIN:
             wavefront.few(work, stride, phase, memory, count)
         else:
-            wavefront.begin(work, stride, phase, memory)
             wavefront.run(work, stride, phase, memory, count)
-            wavefront.finish(work, stride, phase, memory, count)
 
 
 @kernel("void(float64[::1], float64, float64, int64, float64, float64, int64, float32[::1], float32[::1])")
@@ -269,15 +287,27 @@ def give_out(work, gain, step, offset, further_gain, further_step, further_offse
         Where a gain's line began, and how far it goes per sample: the end of a ramp.
     offset, further_offset : int64
         Samples since then.
-    left, right : float32, shape (n,), n <= WIDTH, written
+    left, right : float32, shape (n,), written
 
     Thread: audio. Allocates: no.
     """
-    for i in range(left.shape[0]):
-        factor = gain + step * np.float64(np.int32(offset + i + 1))
-        factor *= further_gain + further_step * np.float64(np.int32(further_offset + i + 1))
-        left[i] = np.float32(factor * work[4 * i + 1])
-        right[i] = np.float32(factor * work[4 * i + 3])
+    start, slope = made(gain, gain, gain, gain), made(step, step, step, step)
+    further_start = made(further_gain, further_gain, further_gain, further_gain)
+    further_slope = made(further_step, further_step, further_step, further_step)
+    whole = left.shape[0] & -SIZE
+    for i in range(0, whole, SIZE):
+        factor = mul_add(slope, counted(np.float64(offset + i + 1)), start)
+        factor = mul(factor, mul_add(further_slope, counted(np.float64(further_offset + i + 1)), further_start))
+        quads = load(work, 4 * i), load(work, 4 * i + 4), load(work, 4 * i + 8), load(work, 4 * i + 12)
+        some_left, some_right = by_channel(*quads)
+        store_single(left, i, mul(factor, some_left))
+        store_single(right, i, mul(factor, some_right))
+    for i in range(whole, left.shape[0]):
+        place, further = np.float64(offset + i + 1), np.float64(further_offset + i + 1)
+        factor = mul_add(slope, made(place, place, place, place), start)
+        factor = mul(factor, mul_add(further_slope, made(further, further, further, further), further_start))
+        both = mul(factor, load(work, 4 * i))
+        left[i], right[i] = np.float32(lane(both, 1)), np.float32(lane(both, 3))
 
 
 @kernel("void(float64[::1], float64[::1], float64[::1], int64, float32[::1], float32[::1])")
@@ -300,7 +330,7 @@ def process(ramp, state, work, offset, left, right):
     while start < left.shape[0]:
         stop = min(start + WIDTH, left.shape[0])
         some_left, some_right = left[start:stop], right[start:stop]
-        take_in(work, some_left, some_right)
+        take_in(work, 1.0, 0.0, 0, some_left, some_right)
         run(ramp, state, work, last // (2 * ROW), ramp[last + MOVES] != 0.0, offset + start, stop - start)
         give_out(work, ramp[last], ramp[last + 1], offset + start, 1.0, 0.0, 0, some_left, some_right)
         start = stop

@@ -41,7 +41,7 @@ _QUIET = np.float32(1e-20)
 _SMOOTHED, _ENERGY, _WEIGHTED, _COUNT = 0, 1, 2, 3
 _PROGRAMME, _MEAN, _HEARD, _THRESHOLD, _SLOPE, _REDUCTION, _RECENT, _AVERAGED = 4, 5, 6, 7, 8, 9, 10, 11
 STATE_SIZE = 12
-SCRATCH_SIZE = WIDTH
+SCRATCH_SIZE = 2 * WIDTH
 SETTINGS_SIZE = 4
 _ATTACK_KEEP, _RELEASE_KEEP, _MEMORY_SAMPLES, _RECENT_SAMPLES = range(SETTINGS_SIZE)
 
@@ -161,6 +161,7 @@ def process(state, scratch, settings, left, right):
     energy = state[_ENERGY]
     for i in range(count):
         power = half * (left[i] * left[i] + right[i] * right[i])
+        scratch[WIDTH + i] = power
         over = half * log2(power + _QUIET) - threshold
         bend = min(max(over + half_knee, zero), knee)
         scratch[i] = bend * bend * per_knee + max(over - half_knee, zero)
@@ -174,7 +175,7 @@ def process(state, scratch, settings, left, right):
         smoothed = max(attack * smoothed + rise * wanted, release * smoothed + fall * wanted)
         scratch[i] = smoothed
         largest = max(largest, smoothed)
-        power = np.float64(half * (left[i] * left[i] + right[i] * right[i]))
+        power = np.float64(scratch[WIDTH + i])
         energy += power
         weighted += power * np.float64(smoothed)
     slope, mean = np.float32(state[_SLOPE]), np.float32(state[_MEAN])

@@ -30,6 +30,9 @@ BANDS: tuple[tuple[int, float], ...] = (
 
 Q = math.sqrt(0.5)
 BAND_COUNT = 5
+FRAME_SAMPLES = 256
+"""In the chain, gains move on a grid of so many samples."""
+
 GAIN_LIMIT_DB = 6.0
 TABLE_STEP_DB = 0.1
 TABLE_ROWS = 121

@@ -1,4 +1,9 @@
-"""BS.1770's K-weighting of two channels, and the running sums of their squares."""
+"""BS.1770's K-weighting of two channels, and the running sums of their squares.
+
+Shelf and high-pass in series, as the standard has them, are the same as a part of the sample itself and two biquads
+side by side, which have no say in the sample that comes in: neither waits for the other, and both of both channels
+share a register (`quads`).
+"""
 
 from __future__ import annotations
 
@@ -7,14 +12,20 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix.dsp.interleaved import laid_out, load_single
 from rt_automix.dsp.jit import kernel
-from rt_automix.dsp.lanes import first, minus, minus_mul, mul, mul_add, pair, second
+from rt_automix.dsp.quads import SIZE as LANES
+from rt_automix.dsp.quads import both_added, lane, load, made, mul, mul_add, store_three
 
 # What the state holds.
-COEFFICIENTS = 0  # shelf b0 b1 b2 a1 a2, high-pass a1 a2
-MEMORY = 7  # per channel: input x1 x2, shelf y1 y2, output z1 z2
-SQUARES = 19  # running sums of squares, left and right
-SIZE = 21
+COEFFICIENTS = 0  # the share of the sample itself, then c1, c2, -a1, -a2 of both biquads, left and right: four of each
+MEMORY = 5 * LANES  # s, s before that, and what the last sample adds to the next s
+SQUARES = MEMORY + 3 * LANES  # running sums of squares, left and right
+SIZE = SQUARES + 2
+
+_SHELF_HZ, _SHELF_Q = 1681.974450955533, 0.7071752369554196
+_SHELF_DB, _SHELF_BEND = 3.999843853973347, 0.4996667741545416
+_HIGH_PASS_HZ, _HIGH_PASS_Q = 38.13547087602444, 0.5003270373238773
 
 
 def design(sample_rate_hz: float) -> NDArray[np.float64]:
@@ -26,9 +37,9 @@ def design(sample_rate_hz: float) -> NDArray[np.float64]:
 
     Thread: main. Allocates: yes.
     """
-    k, q = math.tan(math.pi * 1681.974450955533 / sample_rate_hz), 0.7071752369554196
-    high = 10.0 ** (3.999843853973347 / 20.0)
-    band = high**0.4996667741545416
+    k, q = math.tan(math.pi * _SHELF_HZ / sample_rate_hz), _SHELF_Q
+    high = 10.0 ** (_SHELF_DB / 20.0)
+    band = high**_SHELF_BEND
     a0 = 1.0 + k / q + k * k
     shelf = (
         (high + band * k / q + k * k) / a0,
@@ -37,9 +48,35 @@ def design(sample_rate_hz: float) -> NDArray[np.float64]:
         2.0 * (k * k - 1.0) / a0,
         (1.0 - k / q + k * k) / a0,
     )
-    k, q = math.tan(math.pi * 38.13547087602444 / sample_rate_hz), 0.5003270373238773
+    k, q = math.tan(math.pi * _HIGH_PASS_HZ / sample_rate_hz), _HIGH_PASS_Q
     a0 = 1.0 + k / q + k * k
     return np.array((*shelf, 2.0 * (k * k - 1.0) / a0, (1.0 - k / q + k * k) / a0))
+
+
+def side_by_side(sample_rate_hz: float) -> NDArray[np.float64]:
+    """The same filter as a sum: the share of the sample itself, then c1, c2, -a1, -a2 of two biquads, shape (5, 2).
+
+    Partial fractions of the analog form, where they are exact even far below the sample rate; then the bilinear
+    transform of each. A biquad is s' = c1 x + c2 x' - a1 s - a2 s' of what was before.
+
+    Thread: main. Allocates: yes.
+    """
+    high = 10.0 ** (_SHELF_DB / 20.0)
+    k, width = (math.tan(math.pi * hz / sample_rate_hz) for hz in (_SHELF_HZ, _HIGH_PASS_HZ))
+    shelf, high_pass = (k / _SHELF_Q, k * k), (width / _HIGH_PASS_Q, width * width)
+    numerator = np.array([high, high**_SHELF_BEND * shelf[0], shelf[1]])
+    scale = 1.0 + high_pass[0] + high_pass[1]  # the table's high-pass is not normalised
+    rows, itself = [], scale * high
+    for (b, c), (other_b, other_c) in ((shelf, high_pass), (high_pass, shelf)):
+        pole = complex(-0.5 * b, math.sqrt(c - 0.25 * b * b))
+        rest = (pole - pole.conjugate()) * (pole * pole + other_b * pole + other_c)
+        residue = scale * np.polyval(numerator, pole) * pole * pole / rest
+        alpha, beta = 2.0 * residue.real, -2.0 * (residue * pole.conjugate()).real
+        norm = 1.0 / (1.0 + b + c)
+        a1, a2, lead = 2.0 * (c - 1.0) * norm, (1.0 - b + c) * norm, (alpha + beta) * norm
+        itself += lead
+        rows.append([2.0 * beta * norm - a1 * lead, (beta - alpha) * norm - a2 * lead, -a1, -a2])
+    return np.vstack([[itself, itself], np.array(rows).T])
 
 
 def new_state(sample_rate_hz: float) -> NDArray[np.float64]:
@@ -48,7 +85,7 @@ def new_state(sample_rate_hz: float) -> NDArray[np.float64]:
     Thread: main. Allocates: yes.
     """
     state = np.zeros(SIZE)
-    state[COEFFICIENTS:MEMORY] = design(sample_rate_hz)
+    state[COEFFICIENTS:MEMORY] = np.tile(side_by_side(sample_rate_hz), 2).ravel()
     return state
 
 
@@ -56,9 +93,7 @@ def new_state(sample_rate_hz: float) -> NDArray[np.float64]:
 def accumulate(state, left, right):
     """Filter both channels and add up their squares.
 
-    Direct form I: one multiply-add between successive outputs, the shortest of the biquad forms,
-    and the high-pass's double zero is two plain differences. The oldest output enters late in each
-    sum: what enters first waits for every product behind it.
+    From one s to the next there is one multiply-add, which is all that anything waits for.
 
     Parameters
     ----------
@@ -67,21 +102,21 @@ def accumulate(state, left, right):
 
     Thread: audio. Allocates: no.
     """
-    b0, b1, b2 = state[COEFFICIENTS], state[COEFFICIENTS + 1], state[COEFFICIENTS + 2]
-    a1, a2 = state[COEFFICIENTS + 3], state[COEFFICIENTS + 4]
-    h1, h2 = state[COEFFICIENTS + 5], state[COEFFICIENTS + 6]
-    x1, x2 = pair(state[MEMORY], state[MEMORY + 6]), pair(state[MEMORY + 1], state[MEMORY + 7])
-    y1, y2 = pair(state[MEMORY + 2], state[MEMORY + 8]), pair(state[MEMORY + 3], state[MEMORY + 9])
-    z1, z2 = pair(state[MEMORY + 4], state[MEMORY + 10]), pair(state[MEMORY + 5], state[MEMORY + 11])
-    squares = pair(state[SQUARES], state[SQUARES + 1])
-    for i in range(left.shape[0]):
-        x = pair(np.float64(left[i]), np.float64(right[i]))
-        y = minus_mul(a1, y1, minus_mul(a2, y2, mul_add(b0, x, mul_add(b1, x1, mul(b2, x2)))))
-        z = minus_mul(h1, z1, minus_mul(h2, z2, minus(minus(y, y1), minus(y1, y2))))
+    itself, c1, c2 = load(state, COEFFICIENTS), load(state, COEFFICIENTS + LANES), load(state, COEFFICIENTS + 2 * LANES)
+    a1, a2 = load(state, COEFFICIENTS + 3 * LANES), load(state, COEFFICIENTS + 4 * LANES)
+    s, before, v = load(state, MEMORY), load(state, MEMORY + LANES), load(state, MEMORY + 2 * LANES)
+    squares = made(state[SQUARES], state[SQUARES], state[SQUARES + 1], state[SQUARES + 1])
+    whole = left.shape[0] & -LANES
+    for i in range(0, whole, LANES):
+        for x in laid_out(load_single(left, i), load_single(right, i)):
+            z = mul_add(itself, x, both_added(s))
+            squares = mul_add(z, z, squares)
+            before, s, v = s, mul_add(a1, s, mul_add(a2, before, mul_add(c1, x, v))), mul(c2, x)
+    for i in range(whole, left.shape[0]):
+        one, other = np.float64(left[i]), np.float64(right[i])
+        x = made(one, one, other, other)
+        z = mul_add(itself, x, both_added(s))
         squares = mul_add(z, z, squares)
-        x2, x1, y2, y1, z2, z1 = x1, x, y1, y, z1, z
-    state[MEMORY], state[MEMORY + 1], state[MEMORY + 2] = first(x1), first(x2), first(y1)
-    state[MEMORY + 3], state[MEMORY + 4], state[MEMORY + 5] = first(y2), first(z1), first(z2)
-    state[MEMORY + 6], state[MEMORY + 7], state[MEMORY + 8] = second(x1), second(x2), second(y1)
-    state[MEMORY + 9], state[MEMORY + 10], state[MEMORY + 11] = second(y2), second(z1), second(z2)
-    state[SQUARES], state[SQUARES + 1] = first(squares), second(squares)
+        before, s, v = s, mul_add(a1, s, mul_add(a2, before, mul_add(c1, x, v))), mul(c2, x)
+    store_three(state, MEMORY, s, before, v)
+    state[SQUARES], state[SQUARES + 1] = lane(squares, 0), lane(squares, 2)

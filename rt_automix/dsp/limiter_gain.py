@@ -137,9 +137,9 @@ def release(state, settings, count, at):
         released = min(needed, keep * fast + (step * needed + ARRIVE))
         # A peak within 0.002 dB of the held gain holds it on: two crests of one tone are never
         # sampled quite alike, and a gain that let go between them would distort it.
-        again = (needed < ONE) and (needed * ALIKE <= fast)
+        again = (needed < ONE) & (needed * ALIKE <= fast)
         held = min(fast, needed)
-        fast = held if again or hold > ZERO else released
+        fast = held if again | (hold > ZERO) else released
         hold = hold_samples if again else max(hold - ONE, ZERO)
         risen = min(keep_release * slow + (slow_release * fast + ARRIVE), ONE)
         slow = keep_attack * slow + slow_attack * fast if fast < slow else risen

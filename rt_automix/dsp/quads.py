@@ -28,7 +28,7 @@ if COMPILES:
     from numba.core import cgutils
     from numba.extending import intrinsic, models, register_model
 
-    _VECTOR = ir.VectorType(ir.DoubleType(), SIZE)
+    VECTOR = ir.VectorType(ir.DoubleType(), SIZE)
 
     class _Quad(types.Type):
         def __init__(self):
@@ -37,20 +37,20 @@ if COMPILES:
     @register_model(_Quad)
     class _QuadModel(models.PrimitiveModel):
         def __init__(self, manager, quad_type):
-            super().__init__(manager, quad_type, _VECTOR)
+            super().__init__(manager, quad_type, VECTOR)
 
-    _QUAD = _Quad()
+    QUAD = _Quad()
 
-    def _shuffled(builder, p, q, lanes):
+    def shuffled(builder, p, q, lanes):
         mask = ir.Constant(ir.VectorType(ir.IntType(32), SIZE), lanes)
         return builder.shuffle_vector(p, q, mask)
 
-    def _address(context, builder, array_type, array, index):
+    def address(context, builder, array_type, array, index, vector=VECTOR):
         data = context.make_array(array_type)(context, builder, array).data
-        return builder.bitcast(builder.gep(data, [index]), _VECTOR.as_pointer())
+        return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
 
     def _loaded(context, builder, array_type, array, index):
-        loaded = builder.load(_address(context, builder, array_type, array, index))
+        loaded = builder.load(address(context, builder, array_type, array, index))
         loaded.align = 8
         return loaded
 
@@ -61,10 +61,10 @@ if COMPILES:
         def codegen(context, builder, signature, args):
             return _loaded(context, builder, signature.args[0], *args)
 
-        return _QUAD(array, index), codegen
+        return QUAD(array, index), codegen
 
     def _store(context, builder, array_type, array, index, p):
-        stored = builder.store(p, _address(context, builder, array_type, array, index))
+        stored = builder.store(p, address(context, builder, array_type, array, index))
         stored.align = 8
 
     @intrinsic
@@ -75,7 +75,7 @@ if COMPILES:
             _store(context, builder, signature.args[0], *args)
             return context.get_dummy_value()
 
-        return types.void(array, index, _QUAD), codegen
+        return types.void(array, index, QUAD), codegen
 
     @intrinsic
     def store_three(typing_context, array, index, p, q, r):
@@ -87,7 +87,31 @@ if COMPILES:
                 _store(context, builder, signature.args[0], args[0], offset, lanes)
             return context.get_dummy_value()
 
-        return types.void(array, index, _QUAD, _QUAD, _QUAD), codegen
+        return types.void(array, index, QUAD, QUAD, QUAD), codegen
+
+    def made_of(builder, *numbers):
+        lanes = ir.Constant(VECTOR, ir.Undefined)
+        for lane, number in enumerate(numbers):
+            lanes = builder.insert_element(lanes, number, ir.Constant(ir.IntType(32), lane))
+        return lanes
+
+    @intrinsic
+    def made(typing_context, a, b, c, d):
+        """Four numbers as lanes."""
+
+        def codegen(context, builder, signature, args):
+            return made_of(builder, *args)
+
+        return QUAD(*[types.float64] * SIZE), codegen
+
+    @intrinsic
+    def lane(typing_context, p, number):
+        """What lies in one lane."""
+
+        def codegen(context, builder, signature, args):
+            return builder.extract_element(*args)
+
+        return types.float64(QUAD, types.intp), codegen
 
     @intrinsic
     def add(typing_context, p, q):
@@ -96,7 +120,16 @@ if COMPILES:
         def codegen(context, builder, signature, args):
             return builder.fadd(*args)
 
-        return _QUAD(_QUAD, _QUAD), codegen
+        return QUAD(QUAD, QUAD), codegen
+
+    @intrinsic
+    def minus(typing_context, p, q):
+        """`p - q`."""
+
+        def codegen(context, builder, signature, args):
+            return builder.fsub(*args)
+
+        return QUAD(QUAD, QUAD), codegen
 
     @intrinsic
     def mul(typing_context, p, q):
@@ -105,7 +138,7 @@ if COMPILES:
         def codegen(context, builder, signature, args):
             return builder.fmul(*args)
 
-        return _QUAD(_QUAD, _QUAD), codegen
+        return QUAD(QUAD, QUAD), codegen
 
     @intrinsic
     def mul_add(typing_context, factor, p, q):
@@ -114,10 +147,10 @@ if COMPILES:
         def codegen(context, builder, signature, args):
             return _fused(builder, *args)
 
-        return _QUAD(_QUAD, _QUAD, _QUAD), codegen
+        return QUAD(QUAD, QUAD, QUAD), codegen
 
     def _fused(builder, factor, p, q):
-        function_type = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+        function_type = ir.FunctionType(VECTOR, [VECTOR] * 3)
         function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.fmuladd.v4f64")
         return builder.call(function, [factor, p, q])
 
@@ -133,12 +166,12 @@ if COMPILES:
             start = _loaded(context, builder, signature.args[0], *args[:2])
             behind = builder.add(args[1], ir.Constant(args[1].type, ROW))
             step = _loaded(context, builder, signature.args[0], args[0], behind)
-            factor = _VECTOR(ir.Undefined)
+            factor = VECTOR(ir.Undefined)
             for lane in range(SIZE):
                 factor = builder.insert_element(factor, args[2], ir.Constant(ir.IntType(32), lane))
             return _fused(builder, factor, step, start)
 
-        return _QUAD(ramp, index, types.float64), codegen
+        return QUAD(ramp, index, types.float64), codegen
 
     @intrinsic
     def first_memory(typing_context, array, index, x, s1, s2):
@@ -148,7 +181,7 @@ if COMPILES:
             where, (x, s1, s2) = (context, builder, signature.args[0], *args[:2]), args[2:]
             return _fused(builder, _coefficient(*where, 2), s1, _fused(builder, _coefficient(*where, 0), x, s2))
 
-        return _QUAD(array, index, _QUAD, _QUAD, _QUAD), codegen
+        return QUAD(array, index, QUAD, QUAD, QUAD), codegen
 
     @intrinsic
     def second_memory(typing_context, array, index, x, s1):
@@ -158,52 +191,43 @@ if COMPILES:
             where, (x, s1) = (context, builder, signature.args[0], *args[:2]), args[2:]
             return _fused(builder, _coefficient(*where, 3), s1, builder.fmul(_coefficient(*where, 1), x))
 
-        return _QUAD(array, index, _QUAD, _QUAD), codegen
+        return QUAD(array, index, QUAD, QUAD), codegen
 
     @intrinsic
     def handed_on(typing_context, before, p):
         """What the two bands of `p` hear next: what B of the pair before them said, and what A of `p` said."""
 
         def codegen(context, builder, signature, args):
-            return _shuffled(builder, *args, [1, 4, 3, 6])
+            return shuffled(builder, *args, [1, 4, 3, 6])
 
-        return _QUAD(_QUAD, _QUAD), codegen
-
-    @intrinsic
-    def twice(typing_context, p):
-        """What lies in place B of each channel, for A, too."""
-
-        def codegen(context, builder, signature, args):
-            return _shuffled(builder, args[0], args[0], [1, 1, 3, 3])
-
-        return _QUAD(_QUAD), codegen
+        return QUAD(QUAD, QUAD), codegen
 
     @intrinsic
     def both_added(typing_context, p):
         """A and B of each channel added, in both places."""
 
         def codegen(context, builder, signature, args):
-            return builder.fadd(args[0], _shuffled(builder, args[0], args[0], [1, 0, 3, 2]))
+            return builder.fadd(args[0], shuffled(builder, args[0], args[0], [1, 0, 3, 2]))
 
-        return _QUAD(_QUAD), codegen
+        return QUAD(QUAD), codegen
 
     @intrinsic
     def only_a(typing_context, p, q):
         """Band A of `p`, band B of `q`."""
 
         def codegen(context, builder, signature, args):
-            return _shuffled(builder, *args, [0, 5, 2, 7])
+            return shuffled(builder, *args, [0, 5, 2, 7])
 
-        return _QUAD(_QUAD, _QUAD), codegen
+        return QUAD(QUAD, QUAD), codegen
 
     @intrinsic
     def only_b(typing_context, p, q):
         """Band B of `p`, band A of `q`."""
 
         def codegen(context, builder, signature, args):
-            return _shuffled(builder, *args, [4, 1, 6, 3])
+            return shuffled(builder, *args, [4, 1, 6, 3])
 
-        return _QUAD(_QUAD, _QUAD), codegen
+        return QUAD(QUAD, QUAD), codegen
 
 else:
     # Plain Python for reading and testing.
@@ -219,9 +243,21 @@ else:
         """Lanes to `array[index : index + 12]`."""
         array[index : index + 3 * SIZE] = np.concatenate((p, q, r))
 
+    def made(a, b, c, d):
+        """Four numbers as lanes."""
+        return np.array([a, b, c, d], np.float64)
+
+    def lane(p, number):
+        """What lies in one lane."""
+        return p[number]
+
     def add(p, q):
         """`p + q`."""
         return p + q
+
+    def minus(p, q):
+        """`p - q`."""
+        return p - q
 
     def mul(p, q):
         """`p * q`."""
@@ -246,10 +282,6 @@ else:
     def handed_on(before, p):
         """What the two bands of `p` hear next: what B of the pair before them said, and what A of `p` said."""
         return np.array([before[1], p[0], before[3], p[2]])
-
-    def twice(p):
-        """What lies in place B of each channel, for A, too."""
-        return p[[1, 1, 3, 3]]
 
     def both_added(p):
         """A and B of each channel added, in both places."""

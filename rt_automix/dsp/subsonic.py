@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.dsp.jit import kernel
-from rt_automix.dsp.quads import SIZE, both_added, load, mul, mul_add, store, store_three, twice
+from rt_automix.dsp.quads import SIZE, both_added, load, mul, mul_add, store, store_three
 
 ORDER = 4
 RIPPLE_DB = 0.1
@@ -141,7 +141,7 @@ def process(coefficients, state, work, count):
     a1, a2 = load(coefficients, 3 * SIZE), load(coefficients, 4 * SIZE)
     s, before, v = load(state, 0), load(state, SIZE), load(state, 2 * SIZE)
     for t in range(count):
-        x = twice(load(work, 4 * t))
+        x = load(work, 4 * t)
         store(work, 4 * t, mul_add(itself, x, both_added(s)))
         before, s, v = s, mul_add(a1, s, mul_add(a2, before, mul_add(c1, x, v))), mul(c2, x)
     store_three(state, 0, s, before, v)

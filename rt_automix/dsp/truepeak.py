@@ -84,27 +84,28 @@ _MOST = np.float32(1.001 * np.abs(_fine()).sum(axis=1).max() * max(2.0 * np.abs(
 
 
 @kernel("void(float32[::1], float32[::1], float32[::1])")
-def _raise_from(points, between, peaks):
-    """Second stage: raise `peaks` to the magnitude at points[i + 1] and on the way from there to between[i + 1]."""
+def _raise(signal, half, peaks):
+    """Second stage: signal[i + 1] is sample s, half[i + 1] lies half a sample later; on the way to it, and on from it.
+
+    Both ways at once: they share weights and most of their points.
+    """
     for i in range(0, WIDTH, eight.COUNT):
-        a, b, c = load(points, i), load(between, i), load(points, i + 1)
-        d, e, f = load(between, i + 1), load(points, i + 2), load(between, i + 2)
-        s0, s1, s2 = plus(a, f), plus(b, e), plus(c, d)
-        d0, d1, d2 = minus(a, f), minus(b, e), minus(c, d)
-        most = largest(magnitude(c), load(peaks, i))
+        a, b, c = load(signal, i), load(half, i), load(signal, i + 1)
+        d, e, f, g = load(half, i + 1), load(signal, i + 2), load(half, i + 2), load(signal, i + 3)
+        s0, s1, s2, d0, d1, d2 = plus(a, f), plus(b, e), plus(c, d), minus(a, f), minus(b, e), minus(c, d)
+        t0, t1, t2, e0, e1, e2 = plus(b, g), plus(c, f), plus(d, e), minus(b, g), minus(c, f), minus(d, e)
+        most = largest(magnitude(d), largest(magnitude(c), load(peaks, i)))
         for p in range(3):
             even = mul_add(_EVEN[p, 2], s2, mul_add(_EVEN[p, 1], s1, mul(_EVEN[p, 0], s0)))
             odd = mul_add(_ODD[p, 2], d2, mul_add(_ODD[p, 1], d1, mul(_ODD[p, 0], d0)))
             most = largest(plus(magnitude(even), magnitude(odd)), most)
+            even = mul_add(_EVEN[p, 2], t2, mul_add(_EVEN[p, 1], t1, mul(_EVEN[p, 0], t0)))
+            odd = mul_add(_ODD[p, 2], e2, mul_add(_ODD[p, 1], e1, mul(_ODD[p, 0], e0)))
+            most = largest(plus(magnitude(even), magnitude(odd)), most)
         middle = mul_add(_EVEN[3, 2], s2, mul_add(_EVEN[3, 1], s1, mul(_EVEN[3, 0], s0)))
+        most = largest(magnitude(middle), most)
+        middle = mul_add(_EVEN[3, 2], t2, mul_add(_EVEN[3, 1], t1, mul(_EVEN[3, 0], t0)))
         store(peaks, i, largest(magnitude(middle), most))
-
-
-@kernel("void(float32[::1], float32[::1], float32[::1])")
-def _raise(signal, half, peaks):
-    """Second stage: signal[i + 1] is sample s, half[i + 1] lies half a sample later."""
-    _raise_from(signal, half, peaks)
-    _raise_from(half, signal[1:], peaks)
 
 
 @kernel("void(float32[::1], float32[::1], float32[::1])")
@@ -122,7 +123,7 @@ def detect(signal, half, peaks):
 
     Thread: audio. Allocates: no.
     """
-    for k in range(0, HALF_SIZE + eight.COUNT - 1, eight.COUNT):
+    for k in range(0, HALF_SIZE, eight.COUNT):
         i = min(k, HALF_SIZE - eight.COUNT)
         low, high = zeros(), zeros()
         for tap in range(TAPS // 4):
@@ -148,7 +149,7 @@ def detect_long(signal, half, peaks):
 
     Thread: audio. Allocates: no.
     """
-    for k in range(0, HALF_SIZE + eight.COUNT - 1, eight.COUNT):
+    for k in range(0, HALF_SIZE, eight.COUNT):
         i = min(k, HALF_SIZE - eight.COUNT)
         low, high = zeros(), zeros()
         for tap in range(0, LONG_TAPS // 2 - 1, 2):

@@ -5,8 +5,8 @@ no loop over one band could. At the start of a block the bands begin one after a
 they finish one after another, so that a block goes out whole, the state ends where the block ends,
 and no bit depends on how the stream was cut.
 
-All of it works in one array: samples at 4 i + 1 and 4 i + 3 from the beginning, in place; what the
-bands said last at SAID; rows of coefficients from ROWS on, one for each STEP_SAMPLES steps.
+All of it works in one array: samples at 4 i + 1 and 4 i + 3 from the beginning, in place; rows of
+coefficients from ROWS on, one for each STEP_SAMPLES steps.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ WIDTH = 64
 """Samples that go through at a time, at most."""
 
 MOST_ROWS = ((STEP_SAMPLES - 1 + WIDTH + DRAIN - 1) >> STEP_BITS) + 1
-SAID = 4 * WIDTH
-ROWS = SAID + PART
+ROWS = 4 * WIDTH
 WORK_SIZE = ROWS + MOST_ROWS * ROW
 STATE_SIZE = 2 * PART
 
 
-@kernel("void(float64[::1], int64, int64, float64[::1])")
-def begin(work, stride, phase, state):
-    """Five steps in which the bands begin one after another; `stride` leads from row to row, 0 if there is one.
+@kernel("void(float64[::1], int64, int64, float64[::1], int64)")
+def run(work, stride, phase, state, count):
+    """Samples, at least DRAIN, through all bands; `stride` leads from row to row, 0 if there is one.
 
     Thread: audio. Allocates: no.
     """
     s0, s1, s2 = load(state, 0), load(state, 4), load(state, 8)
     q0, q1, q2 = load(state, PART), load(state, PART + 4), load(state, PART + 8)
+    # The bands begin one after another,
     at = ROWS + stride * (phase >> STEP_BITS)
     u = handed_on(load(work, 0), s0)
     y0 = add(u, s0)
@@ -82,20 +82,7 @@ def begin(work, stride, phase, state):
     u = handed_on(load(work, 16), y0)
     y0 = add(u, s0)
     s0, q0 = first_memory(work, at, u, s0, q0), second_memory(work, at, u, s0)
-    store_three(state, 0, s0, s1, s2)
-    store_three(state, PART, q0, q1, q2)
-    store_three(work, SAID, y0, y1, y2)
-
-
-@kernel("void(float64[::1], int64, int64, float64[::1], int64)")
-def run(work, stride, phase, state, count):
-    """Steps in which all six bands work.
-
-    Thread: audio. Allocates: no.
-    """
-    s0, s1, s2 = load(state, 0), load(state, 4), load(state, 8)
-    q0, q1, q2 = load(state, PART), load(state, PART + 4), load(state, PART + 8)
-    y0, y1, y2 = load(work, SAID), load(work, SAID + 4), load(work, SAID + 8)
+    # all work,
     start = DRAIN
     while start < count:
         row = (phase + start) >> STEP_BITS
@@ -113,20 +100,7 @@ def run(work, stride, phase, state, count):
             s0, q0 = first_memory(work, at, u, s0, q0), second_memory(work, at, u, s0)
             store(work, 4 * (t - DRAIN), y2)
         start = stop
-    store_three(state, 0, s0, s1, s2)
-    store_three(state, PART, q0, q1, q2)
-    store_three(work, SAID, y0, y1, y2)
-
-
-@kernel("void(float64[::1], int64, int64, float64[::1], int64)")
-def finish(work, stride, phase, state, count):
-    """Five steps in which the bands finish one after another.
-
-    Thread: audio. Allocates: no.
-    """
-    s0, s1, s2 = load(state, 0), load(state, 4), load(state, 8)
-    q0, q1, q2 = load(state, PART), load(state, PART + 4), load(state, PART + 8)
-    y0, y1, y2 = load(work, SAID), load(work, SAID + 4), load(work, SAID + 8)
+    # and finish one after another.
     at = ROWS + stride * (phase + count >> STEP_BITS)
     u = handed_on(y1, y2)
     y2 = add(u, s2)

@@ -48,7 +48,7 @@ def _db(level_lin):
 
 @kernel("void(float64[::1], int64[::1], int64, float32[::1], float32[::1])")
 def _filter(f64, i64, offset, left, right):
-    """Filter up to a tick, `offset` samples into it: what nobody hears away, five bands, the fine ones; some may sleep.
+    """Gain and filters up to a tick, `offset` samples into it: subsonic, five bands, the fine ones; some may sleep.
 
     The last fine band runs in the five's sixth place (`steering.lend`).
     """
@@ -56,26 +56,26 @@ def _filter(f64, i64, offset, left, right):
     memory = f64[at.EQ_STATE : at.EQ_STATE + equalizer.CASCADE_STATE_SIZE]
     work = f64[at.CASCADE_WORK : at.CASCADE_WORK + cascade.WORK_SIZE]
     gain, step = broad[_EQ_GAIN], broad[_EQ_GAIN + 1]
-    cascade.take_in(work, left, right)
+    cascade.take_in(work, f64[at.PRE], f64[at.PRE_STEP], offset, left, right)
     if i64[at.SUBSONIC_AWAKE]:
         design = f64[at.SUBSONIC_DESIGN : at.SUBSONIC_DESIGN + subsonic.DESIGN_SIZE]
         subsonic_memory = f64[at.SUBSONIC_STATE : at.SUBSONIC_STATE + subsonic.STATE_SIZE]
         subsonic.process(design, subsonic_memory, work, left.shape[0])
     fine_moves = i64[at.FINE_MOVING] != 0
-    cascade.run(broad, memory, work, 1, fine_moves or i64[at.EQ_MOVING] != 0, offset, left.shape[0])
+    broad_offset = i64[at.SAMPLE_COUNT] & (equalizer.FRAME_SAMPLES - 1)
+    cascade.run(broad, memory, work, 1, fine_moves or i64[at.EQ_MOVING] != 0, broad_offset, left.shape[0])
     fine_gain, fine_step, fine_offset = 1.0, 0.0, i64[at.SAMPLE_COUNT] & (fine.FRAME_SAMPLES - 1)
     if i64[at.FINE_AWAKE]:
         fine_ramp = f64[at.FINE_RAMP : at.FINE_RAMP + fine.RAMP_SIZE]
         fine_memory = f64[at.FINE_STATE : at.FINE_STATE + fine.STATE_SIZE]
         cascade.run(fine_ramp, fine_memory, work, _FINE_GROUPS, fine_moves, fine_offset, left.shape[0])
         fine_gain, fine_step = fine_ramp[_FINE_GAIN], fine_ramp[_FINE_GAIN + 1]
-    cascade.give_out(work, gain, step, offset, fine_gain, fine_step, fine_offset, left, right)
+    cascade.give_out(work, gain, step, broad_offset, fine_gain, fine_step, fine_offset, left, right)
 
 
 @kernel("void(float64[::1], float32[::1], int64[::1], int64, float32[::1], float32[::1])", door=True)
 def shape(f64, f32, i64, offset, left, right):
     """The mastering path up to the limiter, over up to TICK_SAMPLES, `offset` samples into the tick."""
-    mix.gain(left, right, offset, np.float32(f64[at.PRE]), np.float32(f64[at.PRE_STEP]))
     _filter(f64, i64, offset, left, right)
     compressor.process(
         f64[at.COMPRESSOR_STATE : at.COMPRESSOR_STATE + compressor.STATE_SIZE],

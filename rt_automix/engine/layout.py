@@ -87,6 +87,9 @@ EQ_TABLE = _f64.take(equalizer.TABLE_SIZE)
 EQ_START = _f64.take(equalizer.GOAL_SIZE)
 EQ_GOAL = _f64.take(equalizer.GOAL_SIZE)
 EQ_RAMP = _f64.take(equalizer.RAMP_SIZE)
+EQ_GAINS = _f64.take(equalizer.BAND_COUNT)
+"""What the goal was designed for."""
+
 EQ_STATE = _f64.take(equalizer.CASCADE_STATE_SIZE)
 # The fine bands: what was last suggested, halfway through the smoothing, what is applied.
 FINE_BASE, FINE_HALFWAY, FINE_APPLIED = (_f64.take(fine.BAND_COUNT) for _ in range(3))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from rt_automix import params
 from rt_automix.dsp import atomics, cascade, compressor, equalizer, fine, rider, subsonic
 from rt_automix.dsp.jit import kernel
@@ -90,19 +88,16 @@ def _aim(f64, controls):
     f64[at.TARGETS + at.S_LOUDER_LU] = f64[at.LOUDER_LU] + f64[controls + at.FINE_TONE] * f64[at.LOUDER_LU + 1]
 
 
-@kernel("int64(float64[::1])")
+@kernel("void(float64[::1])")
 def _smooth(f64):
-    """Two one-poles in a row per value; returns 1 if a parameter or the amount moved."""
-    moved = 0
+    """Two one-poles in a row per value."""
     for k in range(at.SMOOTHED):  # no way around what stands still: it stays as it is, and the loop becomes vectors
         target, before, halfway = f64[at.TARGETS + k], f64[at.NOW + k], f64[at.HALFWAY + k]
-        moved |= np.int64((before != target) | (halfway != target)) & np.int64(k <= at.S_AMOUNT)
         halfway += f64[at.STEPS + k] * (target - halfway)
         now = before + f64[at.STEPS + k] * (halfway - before)
         has_arrived = (abs(target - now) < _ARRIVED) & (abs(target - halfway) < _ARRIVED)
         f64[at.HALFWAY + k] = target if has_arrived else halfway
         f64[at.NOW + k] = target if has_arrived else now
-    return moved
 
 
 @kernel("void(float64[::1], float64, int64)")
@@ -172,21 +167,39 @@ def _turn_subsonic(f64, i64):
         i64[at.SUBSONIC_AWAKE] = 0 if subsonic.has_rung_out(state) else 1
 
 
-@kernel("void(float64[::1], int64[::1], boolean)")
-def _equalise(f64, i64, moved):
-    """If a band moved, design the next and go there in a line; else stay where the last one led."""
-    ramp = f64[at.EQ_RAMP : at.EQ_RAMP + equalizer.RAMP_SIZE]
+@kernel("void(float64[::1], int64[::1])")
+def _design(f64, i64):
+    """Design the five bands as they are to be, and go there in a line."""
     goal = f64[at.EQ_GOAL : at.EQ_GOAL + equalizer.GOAL_SIZE]
+    start = f64[at.EQ_START : at.EQ_START + equalizer.GOAL_SIZE]
+    gains_db = f64[at.EQ_GAINS : at.EQ_GAINS + equalizer.BAND_COUNT]
+    for k in range(equalizer.GOAL_SIZE):
+        start[k] = goal[k]
+    for k in range(equalizer.BAND_COUNT):
+        gains_db[k] = f64[at.APPLIED + _LOW_SHELF + k]
+    equalizer.aim(f64[at.EQ_TABLE : at.EQ_TABLE + equalizer.TABLE_SIZE], gains_db, goal)
+    cascade.move(f64[at.EQ_RAMP : at.EQ_RAMP + equalizer.RAMP_SIZE], start, goal, equalizer.FRAME_SAMPLES)
+    i64[at.EQ_MOVING] = 1
+
+
+@kernel("void(float64[::1], int64[::1])")
+def _stay(f64, i64):
+    """Let the five bands stay where their last line led."""
+    goal = f64[at.EQ_GOAL : at.EQ_GOAL + equalizer.GOAL_SIZE]
+    cascade.rest(f64[at.EQ_RAMP : at.EQ_RAMP + equalizer.RAMP_SIZE], goal)
+    i64[at.EQ_MOVING] = 0
+
+
+@kernel("void(float64[::1], int64[::1])")
+def _equalise(f64, i64):
+    """Once per equalizer.FRAME_SAMPLES: if a band moved, its filter follows."""
+    moved = i64[at.SAMPLE_COUNT] == 0
+    for k in range(equalizer.BAND_COUNT):
+        moved |= f64[at.EQ_GAINS + k] != f64[at.APPLIED + _LOW_SHELF + k]
     if moved:
-        start = f64[at.EQ_START : at.EQ_START + equalizer.GOAL_SIZE]
-        for k in range(equalizer.GOAL_SIZE):
-            start[k] = goal[k]
-        table = f64[at.EQ_TABLE : at.EQ_TABLE + equalizer.TABLE_SIZE]
-        equalizer.aim(table, f64[at.APPLIED + _LOW_SHELF : at.APPLIED + _LOW_SHELF + equalizer.BAND_COUNT], goal)
-        cascade.move(ramp, start, goal, at.TICK_SAMPLES)
+        _design(f64, i64)
     elif i64[at.EQ_MOVING]:
-        cascade.rest(ramp, goal)
-    i64[at.EQ_MOVING] = 1 if moved else 0
+        _stay(f64, i64)
 
 
 @kernel("void(float64[::1], int64[::1])")
@@ -294,14 +307,15 @@ def tick(f64, i64):
     matched_db = matched_db - f64[at.INPUT_LUFS_NOW] if f64[at.INPUT_LUFS_NOW] > -70.0 else 0.0
     f64[at.TARGETS + at.S_MATCH_DB] = min(max(matched_db, -_MATCH_LIMIT_DB), _MATCH_LIMIT_DB)
 
-    moved = _smooth(f64)
+    _smooth(f64)
     amount = f64[at.NOW + at.S_AMOUNT]
     for k in range(params.COUNT):
         f64[at.APPLIED + k] = _NEUTRAL[k] + amount * (f64[at.NOW + k] - _NEUTRAL[k])
-    _equalise(f64, i64, moved or i64[at.SAMPLE_COUNT] == 0)
-    if i64[at.SAMPLE_COUNT] & (fine.FRAME_SAMPLES - 1) == 0:
-        _frame(f64, i64, controls)
-    _lend(f64, i64)
+    if i64[at.SAMPLE_COUNT] & (equalizer.FRAME_SAMPLES - 1) == 0:
+        _equalise(f64, i64)
+        if i64[at.SAMPLE_COUNT] & (fine.FRAME_SAMPLES - 1) == 0:
+            _frame(f64, i64, controls)
+        _lend(f64, i64)
     _turn_subsonic(f64, i64)
     _ride(f64, controls)
     f64[at.CEILING] = min(f64[at.APPLIED + _LEVEL], f64[at.NOW + at.S_CEILING])
@@ -332,7 +346,8 @@ def settle(f64, i64):
         f64[at.NOW + k] = f64[at.TARGETS + k]
     _settle_finely(f64, i64, controls)
     tick(f64, i64)
-    _equalise(f64, i64, False)
+    _design(f64, i64)
+    _stay(f64, i64)
     _lend(f64, i64)
     for ramp in range(at.PRE, at.PRE + 2 * at.RAMPS, 2):
         f64[ramp] += at.TICK_SAMPLES * f64[ramp + 1]

@@ -93,7 +93,7 @@ def a_subsonic_filter() -> Processor:
 
     def take(left: np.ndarray, right: np.ndarray) -> None:
         work = checked(np.zeros(4 * len(left)))
-        cascade.take_in(work, checked(left), checked(right))
+        cascade.take_in(work, 1.0, 0.0, 0, checked(left), checked(right))
         subsonic.process(design, state, work, len(left))
         left[:], right[:] = np.asarray(work).reshape(-1, 4)[:, 1::2].T
 

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from rt_automix.dsp import equalizer
+from rt_automix.dsp import cascade, equalizer
 from rt_automix.dsp.jit import JIT_ENABLED, kernel
 from rt_automix.dsp.lanes import first, minus, minus_mul, mul, mul_add, pair, second
 
@@ -94,3 +94,25 @@ def test_equalizer_block_size_changes_no_bit(block_samples):
         equalizer.process(coefficients, cut_state, cut[0, start:stop], cut[1, start:stop])
     assert np.array_equal(cut, whole)
     assert np.array_equal(cut_state, state)
+
+
+def test_samples_laid_out_and_gathered_are_the_samples():
+    """Times the gains' lines, at every length around whole registers: the same as one by one, to the bit."""
+    rng = np.random.default_rng(4)
+    for count in (0, 1, 3, 4, 5, 63, 64):
+        left, right = (0.3 * rng.standard_normal((2, count))).astype(np.float32)
+        work, again = np.zeros(4 * count + 4), np.zeros(4 * count + 4)
+        cascade.take_in(work, 0.7, 1e-3, 5, left, right)
+        for i in range(count):
+            cascade.take_in(again[4 * i : 4 * i + 4], 0.7, 1e-3, 5 + i, left[i : i + 1], right[i : i + 1])
+        assert np.array_equal(work, again)
+        factor = 0.7 + 1e-3 * np.arange(6, 6 + count)
+        np.testing.assert_allclose(work[: 4 * count].reshape(-1, 4)[:, ::2].T, factor * [left, right], rtol=1e-15)
+        out, pieces = np.zeros((2, count), np.float32), np.zeros((2, count), np.float32)
+        cascade.give_out(work, 1.0, -1e-3, 3, 2.0, 1e-4, 9, *out)
+        for i in range(count):
+            one = slice(i, i + 1)
+            cascade.give_out(again[4 * i : 4 * i + 4], 1.0, -1e-3, 3 + i, 2.0, 1e-4, 9 + i, *pieces[:, one])
+        assert np.array_equal(out, pieces)
+        factor *= (1.0 - 1e-3 * np.arange(4, 4 + count)) * (2.0 + 1e-4 * np.arange(10, 10 + count))
+        np.testing.assert_allclose(out, factor * [left, right], rtol=1e-6, atol=1e-9)

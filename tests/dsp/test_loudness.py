@@ -9,7 +9,7 @@ import pyloudnorm
 import pytest
 from scipy.signal import lfilter
 
-from rt_automix.dsp import loudness
+from rt_automix.dsp import kweighting, loudness
 from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.units import FLOOR_DB, lufs_from_energy
 
@@ -291,3 +291,14 @@ def test_silence_after_sound_leaves_no_denormals():
     assert state[loudness._MEMORY : loudness._SQUARES].all()
     loudness.process(state, silence, silence)
     assert not state[loudness._MEMORY : loudness._SQUARES].any()
+
+
+@pytest.mark.parametrize("rate_hz", [44100, 48000, 96000, 192000])
+def test_the_weighting_side_by_side_is_that_in_series(rate_hz):
+    """At every frequency, DC included, to 1e-9."""
+    z = np.exp(-2j * np.pi * np.array([0.0, *np.geomspace(1.0, 0.5 * rate_hz, 500)]) / rate_hz)
+    b0, b1, b2, a1, a2, h1, h2 = kweighting.design(rate_hz)
+    series = (b0 + (b1 + b2 * z) * z) / (1.0 + (a1 + a2 * z) * z) * (1.0 - z) ** 2 / (1.0 + (h1 + h2 * z) * z)
+    itself, c1, c2, minus_a1, minus_a2 = kweighting.side_by_side(rate_hz)[:, :, None]
+    parts = (c1 + c2 * z) * z / (1.0 - (minus_a1 + minus_a2 * z) * z)
+    np.testing.assert_allclose(itself[0] + parts.sum(axis=0), series, rtol=0, atol=1e-9)

@@ -29,7 +29,7 @@ def played(audio, rate_hz, shares=(1.0,), edges_hz=(subsonic.EDGE_HZ,), block=64
     for number, start in enumerate(range(0, audio.shape[1], block)):
         some = audio[:, start : start + block]
         work = checked(np.zeros(4 * some.shape[1]))
-        cascade.take_in(work, *some.astype(np.float32))
+        cascade.take_in(work, 1.0, 0.0, 0, *some.astype(np.float32))
         share, edge_hz = (values[min(number, len(values) - 1)] for values in (shares, edges_hz))
         subsonic.process(designed(rate_hz, share, edge_hz), state, work, some.shape[1])
         out[:, start : start + block] = np.asarray(work).reshape(-1, 4)[:, 1::2].T
@@ -145,7 +145,7 @@ def test_shares_and_edges_that_jump_make_no_step():
 def test_away_it_rings_out_and_then_is_forgotten():
     state, work = subsonic.new_state(), np.zeros(4 * 100_000)
     for share in (1.0, 0.0):
-        cascade.take_in(work, *noise(100_000))
+        cascade.take_in(work, 1.0, 0.0, 0, *noise(100_000))
         subsonic.process(designed(48000, share), state, work, 100_000)
         assert np.any(state)
         assert subsonic.has_rung_out(state) == (share == 0.0)
