@@ -10,15 +10,23 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from rt_automix.checked import Checked, between
+from rt_automix.params import PARAMS
 
 Control = Literal[
-    "amount", "fine_tone", "profile", "target_lufs", "output_trim_db", "bypass", "compare", "freeze", "panic"
+    "amount", "fine_tone", "profile", "target_lufs", "output_trim_db", "bypass", "compare", "freeze", "panic",
+    "trim.input_gain_db", "trim.low_shelf_db", "trim.low_mid_db", "trim.mid_db", "trim.presence_db", "trim.air_db",
+    "trim.compression", "trim.stereo_width", "trim.limiter_drive_db", "trim.output_level",
+]  # fmt: skip
+Source = Literal["cc", "nrpn", "rpn", "note", "program", "pitchbend"]
+Kind = Literal[
+    "auto", "7bit", "14bit", "relative", "relative-offset", "relative-sign", "toggle", "momentary", "latching"
 ]
-Source = Literal["cc", "note", "pitchbend"]
-Kind = Literal["7bit", "14bit", "relative", "relative-offset", "relative-sign", "toggle", "momentary"]
 
-KNOB_KINDS: tuple[Kind, ...] = ("7bit", "14bit", "relative", "relative-offset", "relative-sign")
-SWITCH_KINDS: tuple[Kind, ...] = ("toggle", "momentary")
+KNOB_KINDS: tuple[Kind, ...] = ("auto", "7bit", "14bit", "relative", "relative-offset", "relative-sign")
+SWITCH_KINDS: tuple[Kind, ...] = ("toggle", "momentary", "latching")
+
+FINE_HALF: dict[str, int] = {"cc": 32, "nrpn": 1 << 14, "rpn": 1 << 14}
+"""How far above the coarse half of a 14-bit value its fine half is counted."""
 
 
 @dataclass(frozen=True)
@@ -36,27 +44,36 @@ KNOBS: dict[str, Knob] = {
     "fine_tone": Knob(0.0, 1.0, 0.0, 1.0),
     "target_lufs": Knob(-40.0, -5.0, -24.0, -8.0),
     "output_trim_db": Knob(-40.0, 0.0, -24.0, 0.0),
+    **{f"trim.{one.name}": Knob(-half, half, -half, half) for one in PARAMS if (half := 0.5 * (one.high - one.low))},
 }
 SWITCHES = ("bypass", "compare", "freeze", "panic")
+
+WORDS: dict[str, str] = {
+    "cc": "CC", "nrpn": "NRPN", "rpn": "RPN", "note": "note", "program": "program", "pitchbend": "pitch bend",
+}  # fmt: skip
+"""What each source is called."""
 
 
 @dataclass(frozen=True)
 class MidiMapping(Checked):
     """One knob, fader, encoder, key or button, and the control that it sets.
 
-    `channel` counts from 1, 0 is any; `number` is that of the controller or note (0 for the pitch
-    bend). `low` and `high` are the control's values at the knob's ends, in its own unit; the other
-    way round turns the knob around.
+    `channel` counts from 1, 0 is any; `number` is that of the controller, parameter, note or program (0 for
+    the pitch bend; for a profile, the program that chooses the first). `low` and `high` are the control's values
+    at the knob's ends, in its own unit; the other way round turns the knob around. A button is pressed from the
+    value `pressed_from` on. `touch` is the note that says that a motor fader is held.
     """
 
     control: Control
-    number: Annotated[int, between(0, 127)]
+    number: Annotated[int, between(0, 16383)]
     kind: Kind
     source: Source = "cc"
     channel: Annotated[int, between(0, 16)] = 0
     low: float | None = None
     high: float | None = None
     takeover: bool = True
+    pressed_from: Annotated[int, between(1, 127)] = 64
+    touch: Annotated[int, between(0, 127)] | None = None
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -66,14 +83,22 @@ class MidiMapping(Checked):
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """The numbers that it listens to: a 14-bit controller sends its fine half 32 higher."""
-        return (self.number, self.number + 32) if (self.source, self.kind) == ("cc", "14bit") else (self.number,)
+        """The numbers that it listens to: a 14-bit controller has a fine half, a profile all programs from one on."""
+        if self.source == "program" and self.control == "profile":
+            return tuple(range(self.number, 128))
+        if self.kind == "14bit" and self.source in FINE_HALF:
+            return (self.number, self.number + FINE_HALF[self.source])
+        return (self.number,)
 
     @property
     def heard(self) -> str:
         """What it listens to, in words."""
-        what = {"cc": "CC", "note": "note", "pitchbend": "pitch bend"}[self.source]
-        numbers = "" if self.source == "pitchbend" else f" {' and '.join(map(str, self.numbers))}"
+        what = WORDS[self.source]
+        numbers = "" if self.source == "pitchbend" else f" {self.number}"
+        if self.source == "cc" and len(self.numbers) == 2:
+            numbers = f" {self.number} and {self.numbers[1]}"
+        elif len(self.numbers) > 2:
+            numbers += " and up"
         return f"{what}{numbers} on {f'channel {self.channel}' if self.channel else 'any channel'}"
 
     def problems(self) -> list[str]:
@@ -83,13 +108,17 @@ class MidiMapping(Checked):
             allowed = ", ".join(f'"{kind}"' for kind in self._suitable())
             cure = f"Use {allowed}." if allowed else 'Use source = "cc".'
             found.append(f'kind = "{self.kind}" does not suit {self.control} from {self.heard}. {cure}')
-        elif len(self.numbers) == 2 and self.number > 31:
+        elif self.source not in ("nrpn", "rpn") and self.number > 127:
+            found.append(f"number = {self.number} is outside [0, 127]. Use 127 or less.")
+        elif self.source == "cc" and len(self.numbers) == 2 and self.number > 31:
             found.append(
                 f"number = {self.number} cannot be 14bit: its fine half would be {self.number + 32}. "
                 "Use 0 to 31, the number of the coarse half."
             )
         if self.source == "pitchbend" and self.number:
             found.append(f"number = {self.number} means nothing to the pitch bend, which has none. Use 0.")
+        if self.touch is not None and self.source != "pitchbend":
+            found.append(f"touch = {self.touch} belongs to a motor fader, which sends pitch bend. Leave it out.")
         return found + self._range_problems()
 
     def shares_with(self, other: MidiMapping) -> bool:
@@ -98,9 +127,19 @@ class MidiMapping(Checked):
         return same_channel and self.source == other.source and not set(self.numbers).isdisjoint(other.numbers)
 
     def _suitable(self) -> tuple[Kind, ...]:
-        buttons = SWITCH_KINDS if self.control in SWITCHES else ("toggle",) if self.control == "profile" else ()
-        knobs = () if self.control in SWITCHES else KNOB_KINDS
-        return {"cc": (*knobs, *buttons), "note": buttons, "pitchbend": ("14bit",) if knobs else ()}[self.source]
+        is_switch, is_profile = self.control in SWITCHES, self.control == "profile"
+        buttons = SWITCH_KINDS if is_switch else ("toggle", "latching") if is_profile else ()
+        knobs = () if is_switch else KNOB_KINDS
+        match self.source:
+            case "cc":
+                return (*knobs, *buttons)
+            case "nrpn" | "rpn":
+                return (*(kind for kind in knobs if kind != "auto"), *buttons)
+            case "note":
+                return buttons
+            case "program":
+                return ("latching",) if is_switch or is_profile else ()
+        return ("14bit",) if knobs else ()
 
     def _range_problems(self) -> list[str]:
         given = {name: value for name in ("low", "high") if (value := getattr(self, name)) is not None}
@@ -120,7 +159,7 @@ class MidiMapping(Checked):
         return found
 
 
-DEFAULT = MidiMapping(control="amount", number=16, kind="7bit")
+DEFAULT = MidiMapping(control="amount", number=16, kind="auto")
 """The one knob that works unlearned. CC 16 is the first general-purpose controller of the MIDI
 specification: nothing plays with it, unlike the modulation wheel (1) or the volume (7)."""
 

@@ -17,6 +17,12 @@ RANGES = {
     "fine_tone": (0.0, 1.0),
     "target_lufs": (-40.0, -5.0),
     "output_trim_db": (-40.0, 0.0),
+    "trim.input_gain_db": (-12.0, 12.0),
+    **{f"trim.{band}_db": (-6.0, 6.0) for band in ("low_shelf", "low_mid", "mid", "presence", "air")},
+    "trim.compression": (-0.3, 0.3),
+    "trim.stereo_width": (-0.5, 0.5),
+    "trim.limiter_drive_db": (-4.5, 4.5),
+    "trim.output_level": (-0.15, 0.15),
 }  # again on purpose
 
 
@@ -31,7 +37,7 @@ def written(tmp_path, text):
 
 
 def test_unlearned_the_first_general_purpose_controller_sets_the_amount():
-    assert Config().midi.map == (mapping(number=16),)
+    assert Config().midi.map == (mapping(number=16, kind="auto"),)
     assert (Config().midi.port, Config().midi.api, Config().midi.feedback) == ("", "auto", True)
 
 
@@ -71,7 +77,7 @@ def test_every_mistake_in_every_mapping_at_once(tmp_path):
         api = "jak"
         [[midi.map]]
         control = "amout"
-        number = 200
+        number = 20000
         kind = "7bit"
         [[midi.map]]
         control = "bypass"
@@ -103,19 +109,21 @@ def test_every_mistake_in_every_mapping_at_once(tmp_path):
         low = -8
         """,
     )
-    switch_words = '"toggle", "momentary"'
-    knob_words = '"7bit", "14bit", "relative", "relative-offset", "relative-sign"'
+    switch_words = '"toggle", "momentary", "latching"'
+    knob_words = '"auto", "7bit", "14bit", "relative", "relative-offset", "relative-sign"'
     expected = [
         'midi.api = "jak" is unknown. Did you mean "jack"? Known: "auto", "alsa", "jack", "coremidi", "windows".',
         'midi.map[1].control = "amout" is unknown. Did you mean "amount"? Known: "amount", "fine_tone", "profile", '
-        '"target_lufs", "output_trim_db", "bypass", "compare", "freeze", "panic".',
-        "midi.map[1].number = 200 is outside [0, 127]. Use 127 or less.",
+        '"target_lufs", "output_trim_db", "bypass", "compare", "freeze", "panic", "trim.input_gain_db", '
+        '"trim.low_shelf_db", "trim.low_mid_db", "trim.mid_db", "trim.presence_db", "trim.air_db", "trim.compression", '
+        '"trim.stereo_width", "trim.limiter_drive_db", "trim.output_level".',
+        "midi.map[1].number = 20000 is outside [0, 16383]. Use 16383 or less.",
         f'midi.map[2].kind = "7bit" does not suit bypass from CC 53 on any channel. Use {switch_words}.',
         "midi.map[3].low = -3 is outside [0.0, 1.0], the range of amount. Use 0 or more.",
         'midi.map[4].chanel is unknown. Did you mean "channel"? '
-        "Known: control, number, kind, source, channel, low, high, takeover.",
+        "Known: control, number, kind, source, channel, low, high, takeover, pressed_from, touch.",
         "midi.map[5].channel = 17 is outside [0, 16]. Use 16 or less.",
-        "midi.map[6].number is missing. Use a number in [0, 127].",
+        "midi.map[6].number is missing. Use a number in [0, 16383].",
         "midi.map[6].low = nan is not a finite number. Use a number.",
         "midi.map[7].number = 40 cannot be 14bit: its fine half would be 72. "
         "Use 0 to 31, the number of the coarse half.",
@@ -138,14 +146,19 @@ def test_a_map_that_is_no_list_of_tables(tmp_path, text):
 
 
 @pytest.mark.parametrize("control", [*KNOBS, *SWITCHES, "profile"])
-@pytest.mark.parametrize("source", ["cc", "note", "pitchbend"])
+@pytest.mark.parametrize("source", ["cc", "nrpn", "rpn", "note", "program", "pitchbend"])
 @pytest.mark.parametrize("kind", [*KNOB_KINDS, *SWITCH_KINDS])
 def test_which_kind_suits_which_control(control, source, kind):
     takes_knob = control not in SWITCHES
-    buttons = {"toggle"} if control == "profile" else set(SWITCH_KINDS) if control in SWITCHES else set()
+    takes_button = control == "profile" or control in SWITCHES
+    buttons = {"toggle", "latching"} if control == "profile" else set(SWITCH_KINDS) if control in SWITCHES else set()
+    values = buttons | (set(KNOB_KINDS) if takes_knob else set())
     allowed = {
-        "cc": buttons | (set(KNOB_KINDS) if takes_knob else set()),
+        "cc": values,
+        "nrpn": values - {"auto"},
+        "rpn": values - {"auto"},
         "note": buttons,
+        "program": {"latching"} if takes_button else set(),
         "pitchbend": {"14bit"} if takes_knob else set(),
     }[source]
     found = mapping(control, 0, kind, source=source).problems()
@@ -164,6 +177,10 @@ def test_ends_stay_within_the_range_of_the_control(control, low, high):
 def test_ends_mean_nothing_to_what_has_none():
     assert mapping("freeze", kind="toggle", low=0.0).problems() == ["low = 0 means nothing to freeze. Leave it out."]
     assert mapping("profile", high=1.0).problems() == ["high = 1 means nothing to profile. Leave it out."]
+    (problem,) = mapping(number=128).problems()
+    assert problem == "number = 128 is outside [0, 127]. Use 127 or less."
+    (problem,) = mapping(touch=104).problems()
+    assert "belongs to a motor fader" in problem
     (problem,) = mapping(number=3, kind="14bit", source="pitchbend").problems()
     assert problem == "number = 3 means nothing to the pitch bend, which has none. Use 0."
 

@@ -16,7 +16,7 @@ from rt_automix.errors import ConfigError, DeviceError, nearest
 if TYPE_CHECKING:
     from rt_automix.config import Config
     from rt_automix.io.midi.ports import MidiPorts, Survey
-    from rt_automix.live.mapping import Event
+    from rt_automix.live.messages import Event
     from rt_automix.midimap import MidiMapping
 
 ANSWER_S = 10.0
@@ -70,9 +70,9 @@ def _show(found: Survey, as_json: bool) -> None:
 def learn(control: str, out: Path, port: str | None, timeout_s: float, as_json: bool) -> None:
     """Turn a knob or press a button; the settings file remembers that it sets CONTROL.
 
-    CONTROL is amount, fine_tone, target_lufs, output_trim_db or profile for a knob; bypass, compare, freeze, panic
-    or profile for a button. A button that you let go of at once toggles; one that you hold acts while
-    it is held. What the file had for that control, or for that knob, is replaced.
+    CONTROL is amount, fine_tone, target_lufs, output_trim_db, trim.PARAMETER or profile for a knob; bypass,
+    compare, freeze, panic or profile for a button; program changes choose a profile, too. Turn a knob to and
+    fro; press a button once. What the file had for that control, or for that knob, is replaced.
 
     \b
     Examples:
@@ -115,12 +115,13 @@ def monitor(port: str | None) -> None:
       rt-automix midi monitor --port nanoKONTROL
     """
     from rt_automix.config import Config
-    from rt_automix.live.mapping import decode
+    from rt_automix.live.messages import Decoder
 
     with _listening(port, Config()) as ports:
         terminal.remark(f"Listening to {', '.join(ports.inputs)}. Ctrl-C ends it.")
+        decoder = Decoder()
         try:
-            _attend(ports, lambda message, name: click.echo(f"{name}: {_described(decode(message), message)}"))
+            _attend(ports, lambda message, name: click.echo(f"{name}: {_described(decoder.feed(message), message)}"))
         except KeyboardInterrupt:
             terminal.remark("Stopped.")
 
@@ -163,13 +164,14 @@ def _attend(
 def _events(ports: MidiPorts, timeout_s: float) -> list[Event]:
     """Everything from the first message until the knob rests."""
     from rt_automix.live.learn import LIMIT_S, QUIET_S
-    from rt_automix.live.mapping import decode
+    from rt_automix.live.messages import Decoder
 
+    decoder = Decoder()
     start = time.monotonic()
     found: list[tuple[float, Event]] = []
 
     def hear(message: tuple[int, ...], _: str) -> None:
-        event = decode(message)
+        event = decoder.feed(message)
         if event is not None:
             found.append((time.monotonic(), event))
 
@@ -193,8 +195,14 @@ def _told(mapping: MidiMapping) -> str:
 
 
 def _described(event: Event | None, message: tuple[int, ...]) -> str:
+    from rt_automix.midimap import FINE_HALF, WORDS
+
     if event is None:
         return " ".join(f"{byte:02X}" for byte in message)
-    number = "" if event.source == "pitchbend" else f" {event.number}"
-    name = {"cc": "CC", "note": "note", "pitchbend": "pitch bend"}[event.source]
-    return f"{name}{number} on channel {event.channel} = {event.value}"
+    where = f"on channel {event.channel}"
+    if event.source == "program":
+        return f"program {event.number} {where}"
+    half = FINE_HALF[event.source] if event.source in ("nrpn", "rpn") else 0
+    is_fine = 0 < half <= event.number
+    number = "" if event.source == "pitchbend" else f" {event.number - half if is_fine else event.number}"
+    return f"{WORDS[event.source]}{number} {where} = {event.value}{' (fine half)' if is_fine else ''}"

@@ -64,6 +64,12 @@ class Desk:
         """Every control by name, the profile and panic among them."""
         return {**self.engine.controls, "profile": self.profile, "panic": self.is_panicking}
 
+    @property
+    def knobs(self) -> dict[str, Any]:
+        """The same with every parameter's offset under a name of its own."""
+        trims = self.engine.controls["trims"]
+        return {**self.values, **{f"trim.{name}": trims.get(name, 0.0) for name in controls.TRIM_RANGES}}
+
     def set(self, name: str, value: Any) -> None:
         """Set a control to a value in its own unit; None toggles a switch: bypass, compare and panic among them.
 

@@ -11,7 +11,8 @@ from rt_automix.errors import AutomixError, ConfigError, nearest
 from rt_automix.io.midi.ports import MidiPorts
 from rt_automix.live.desk import Desk, Remark
 from rt_automix.live.learn import LIMIT_S, QUIET_S, recognise
-from rt_automix.live.mapping import Event, Router, decode
+from rt_automix.live.mapping import Router
+from rt_automix.live.messages import Decoder, Event, decode
 from rt_automix.midimap import Control, MidiMapping
 
 CHECK_S = 0.15
@@ -29,10 +30,11 @@ class _Lesson:
     def __init__(self, control: Control) -> None:
         self.control = control
         self.events: list[Event] = []
+        self._decoder = Decoder()
         self._began = self._last = 0.0
 
     def hear(self, message: Sequence[int], now: float) -> None:
-        event = decode(message)
+        event = self._decoder.feed(message)
         if event is not None:
             self._began = self._began or now
             self._last = now
@@ -62,6 +64,7 @@ class Hands:
         self._lesson: _Lesson | None = None
         self._ports: MidiPorts | None = None
         self._check_at = self._show_at = 0.0
+        self._has_heard_program = False
         if settings.enabled:
             with self._kept_from_the_music():
                 self._ports = MidiPorts(settings.port, settings.api, settings.feedback)
@@ -95,8 +98,9 @@ class Hands:
             if self._lesson is not None:
                 self._lesson.hear(message, now)
                 continue
-            for name, value in self._router.feed(message, self._desk.values):
+            for name, value in self._router.feed(message, self._desk.knobs):
                 self._set(name, value)
+            self._say_once_if_unheard(message)
         if self._lesson is not None and self._lesson.is_over(now):
             self._finish(self._lesson)
         if now >= self._check_at:
@@ -106,8 +110,20 @@ class Hands:
                 self._remark(text)
         if now >= self._show_at:
             self._show_at = now + SHOW_S
-            for message in self._router.feedback(self._desk.values):
+            for message in self._router.feedback(self._desk.knobs):
                 ports.send(message)
+
+    def _say_once_if_unheard(self, message: Sequence[int]) -> None:
+        """A program change is meant; whoever sends one wonders why nothing comes of it."""
+        event = decode(message)
+        if event is None or event.source != "program" or self._has_heard_program:
+            return
+        self._has_heard_program = True
+        if not any(mapping.source == "program" for mapping in self._map):
+            self._remark(
+                f"MIDI: program change {event.number} on channel {event.channel} is mapped to nothing. "
+                "To choose styles by it: rt-automix midi learn profile -o FILE.toml"
+            )
 
     def _set(self, name: str, value: Any) -> None:
         try:

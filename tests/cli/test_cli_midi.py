@@ -214,7 +214,7 @@ def test_an_encoder_replaces_the_knob(started, tmp_path):
         knobs.send(*[(0xB0, 16, value) for value in (1, 1, 1, 2, 1, 1, 127, 127, 126, 127, 127)], every_s=0.01)
         out, _ = learning.communicate(timeout=LIMIT_S)
         assert out.startswith(
-            "Replaced: amount from CC 16 on any channel (7bit).\nLearned: amount from CC 16 on channel 1"
+            "Replaced: amount from CC 16 on any channel (auto).\nLearned: amount from CC 16 on channel 1"
         )
     assert load(tmp_path / "gig.toml").midi.map == (
         MidiMapping(control="amount", number=16, kind="relative", channel=1),
@@ -230,4 +230,4 @@ def test_the_monitor_shows_what_comes_and_ends_with_ctrl_c(started):
         watching.send_signal(signal.SIGINT)
         assert watching.wait(LIMIT_S) == 0
     port = "knobdev:knobs out"
-    assert lines == [f"{port}: CC 21 on channel 1 = 5", f"{port}: note 36 on channel 1 = 100", f"{port}: C3 07"]
+    assert lines == [f"{port}: CC 21 on channel 1 = 5", f"{port}: note 36 on channel 1 = 100", f"{port}: program 7 on channel 4"]
