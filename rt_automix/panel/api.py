@@ -29,7 +29,10 @@ LISTEN = ("master", "bypass", "compare")
 CONTROLS = (*RANGES, *SWITCHES, "curve", "listen", "profile", "panic")
 NUDGED = ("amount", "fine_tone", "target_lufs", "output_trim_db", "ceiling_dbtp", "max_trim_db", "profile")
 MOST_STEPS = 100
-LEARNED = ("amount", "fine_tone", "profile", "target_lufs", "output_trim_db", "bypass", "compare", "freeze", "panic")
+LEARNED = (
+    "amount", "fine_tone", "profile", "target_lufs", "output_trim_db", "bypass", "compare", "freeze", "panic",
+    *(f"trim.{row.name}" for row in params.PARAMS),
+)  # fmt: skip
 
 _FIELDS: dict[str, tuple[str, ...]] = {
     "set": ("control", "value"),
