@@ -47,7 +47,7 @@ LIGHT = ("config", "cli")  # what answers `--help` and `check` must not wait for
 HEAVY = ("numba", "onnxruntime", "pedalboard", "soundfile")
 MAY_PRINT = ("cli", "report")
 # Where a library is imported by another name than it is installed.
-DISTRIBUTION = {"_cffi_backend": "cffi", "rtmidi": "python-rtmidi", "jack": "JACK-Client"}
+DISTRIBUTION = {"_cffi_backend": "cffi", "pythonosc": "python-osc", "rtmidi": "python-rtmidi", "jack": "JACK-Client"}
 MOST_LINES = 360
 
 

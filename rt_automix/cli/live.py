@@ -77,6 +77,10 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
                  help="Port of the page; 0 takes any that is free."),
     click.option("--panel-host", default="127.0.0.1", show_default=True, metavar="ADDRESS",
                  help="Address of the page; 0.0.0.0 lets a tablet in, with the token that is shown."),
+    click.option("--osc", metavar="[HOST:]PORT",
+                 help="Be steered by Open Sound Control, from this machine unless HOST is another address of it."),
+    click.option("--osc-reply", default="", metavar="[HOST:]PORT",
+                 help="Tell what changes there; otherwise to whoever has sent something."),
     click.option("--wait", is_flag=True, help="Wait for a device that is not there yet."),
     click.option("--quiet", is_flag=True, help="Say only what happens, on stderr; for services."),
     click.option("--json-lines", is_flag=True, help="JSON, a document a line: what happens, and how it is."),
@@ -217,6 +221,12 @@ def _view(options: dict[str, Any], setup: Setup) -> Any:
     from rt_automix.cli import views
 
     view = _terminal_view(options)
+    if options["osc"]:
+        from rt_automix.panel.osc import Osc
+
+        osc = Osc(setup, options["osc"], options["osc_reply"], view.remark)
+        view.remark(f"OSC: listening on port {osc.port}.")
+        view = views.Together(view, osc)
     if not options["panel"]:
         return view
     from rt_automix.panel import security

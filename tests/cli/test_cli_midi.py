@@ -230,4 +230,8 @@ def test_the_monitor_shows_what_comes_and_ends_with_ctrl_c(started):
         watching.send_signal(signal.SIGINT)
         assert watching.wait(LIMIT_S) == 0
     port = "knobdev:knobs out"
-    assert lines == [f"{port}: CC 21 on channel 1 = 5", f"{port}: note 36 on channel 1 = 100", f"{port}: program 7 on channel 4"]
+    assert lines == [
+        f"{port}: CC 21 on channel 1 = 5",
+        f"{port}: note 36 on channel 1 = 100",
+        f"{port}: program 7 on channel 4",
+    ]
