@@ -31,7 +31,7 @@ HURRY_WINDOW_STEPS = 12
 HURRY_RATE = 12.0
 HURRY_UP_STEPS = 40
 """After a jump up it is quick to come up again for so long only."""
-JUMP_UP_DB, JUMP_UP_STEPS = 3.0, 13
+JUMP_UP_DB, JUMP_UP_STEPS = 2.6, 13
 JUMP_DOWN_DB, JUMP_DOWN_STEPS = 5.5, 17
 """A jump up shows less than it is: the limiter takes some of it until the gain follows."""
 FALL_STEPS, ABRUPT_DB, EVEN_SHARE = 8, 4.5, 0.4

@@ -159,6 +159,20 @@ def test_what_drops_at_once_is_no_fade(seed):
     assert gains_db[-1] == pytest.approx(TARGET_LUFS + 32.0, abs=2.0)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_of_a_jump_half_is_seen_where_the_limiter_eats_the_rest(seed):
+    """A chorus of +7.6 dB that comes out 3.8 dB louder is still a jump: within 1 dB after four seconds."""
+    state, gains_db, outputs_lufs = rider.new_state(), 0.0, []
+    for loudness_lufs in beating(26.0, seed) * 0.3 - 14.0 + 7.6 * (np.arange(260) >= 200):
+        for _ in range(TICKS_PER_STEP):
+            rider.move(state, SETTINGS, -24.0, 24.0, rider.STEP_S / TICKS_PER_STEP)
+        gains_db = rider.gain_db(state)
+        over_db = loudness_lufs + gains_db - TARGET_LUFS
+        outputs_lufs.append(TARGET_LUFS + (over_db if over_db < 0.0 else 0.5 * over_db))
+        rider.hear(state, SETTINGS, energy_from_lufs(outputs_lufs[-1]), gains_db, TARGET_LUFS, False)
+    assert np.mean(outputs_lufs[225:240]) == pytest.approx(TARGET_LUFS, abs=1.0)
+
+
 VERDICT_STEPS = 10
 """How late it is said that there is applause, or none any more."""
 
