@@ -36,6 +36,7 @@ _MOST_AT_ONCE = 200
 """Datagrams that are read before the session is looked after again."""
 
 _MOST_HEARERS = 8
+_TYPES = "ifsbhdtTFNIrm[]"
 _TOGGLED = (*SWITCHES, "panic")
 
 
@@ -124,6 +125,7 @@ class Osc:
             self._told = {}  # whoever is new is told everything
         for message in messages:
             try:
+                _check_types(message.address, message.dgram)
                 self._obey(message.address, list(message.params), sender, profiles)
             except ConfigError as error:
                 self._send(f"{ROOT}/error", str(error), (sender,))
@@ -197,6 +199,15 @@ class Osc:
 
 
 _NOTHING = object()
+
+
+def _check_types(address: str, data: bytes) -> None:
+    """Raise ConfigError for an argument of a type that python-osc (1.10) skips: it misreads those behind it."""
+    tags_at = data.find(b",")
+    tags = data[tags_at + 1 :].split(b"\0", 1)[0].decode("ascii", "replace") if tags_at >= 0 else ""
+    for tag in tags:
+        if tag not in _TYPES:
+            raise ConfigError(f"{address}: an argument of the type {tag} is not read here. Send f, i, s, T or F.")
 
 
 def _values(status: dict[str, Any]) -> dict[str, Any]:

@@ -144,6 +144,17 @@ def test_what_cannot_be_done_is_answered_in_words_and_not_done(served, address, 
     assert word in heard()[f"{ROOT}/error"][0]
 
 
+@pytest.mark.parametrize(("tags", "data"), [(b",Sf", b"half\0\0\0\0"), (b",cf", b"\0\0\0A"), (b",?", b"")])
+def test_an_argument_of_a_type_that_is_not_known_is_said_so_and_no_number(served, tags, data):
+    send, heard, session, osc, ours = served
+    padded = tags + bytes(4 - len(tags) % 4)
+    ours.sendto(b"/rt_automix/amount\0\0" + padded + data + b"\x3e\x80\0\0", ("127.0.0.1", osc.port))
+    session.renew()
+    osc.show(session, NoTakes(session))
+    assert session.done == [] and f"type {chr(tags[1])} is not read" in heard()[f"{ROOT}/error"][0]
+    assert send(f"{ROOT}/amount", 0.25) == [("set", "amount", 0.25)]
+
+
 @settings(max_examples=300)
 @given(data=st.binary(max_size=200) | st.binary(max_size=60).map(lambda rest: b"/rt_automix/amount\0\0,f\0\0" + rest)
        | st.binary(max_size=60).map(lambda rest: b"#bundle\0" + bytes(8) + rest))  # fmt: skip
