@@ -12,7 +12,17 @@ from typing import Annotated, Literal
 from rt_automix.checked import Checked, between
 
 Control = Literal[
-    "amount", "fine_tone", "profile", "target_lufs", "output_trim_db", "bypass", "compare", "freeze", "panic"
+    "amount",
+    "fine_tone",
+    "boldness",
+    "style_strength",
+    "profile",
+    "target_lufs",
+    "output_trim_db",
+    "bypass",
+    "compare",
+    "freeze",
+    "panic",
 ]
 Source = Literal["cc", "note", "pitchbend"]
 Kind = Literal["7bit", "14bit", "relative", "relative-offset", "relative-sign", "toggle", "momentary"]
@@ -34,6 +44,8 @@ class Knob:
 KNOBS: dict[str, Knob] = {
     "amount": Knob(0.0, 1.0, 0.0, 1.0),
     "fine_tone": Knob(0.0, 1.0, 0.0, 1.0),
+    "boldness": Knob(0.0, 1.0, 0.0, 1.0),
+    "style_strength": Knob(0.0, 1.0, 0.0, 1.0),
     "target_lufs": Knob(-40.0, -5.0, -24.0, -8.0),
     "output_trim_db": Knob(-40.0, 0.0, -24.0, 0.0),
 }

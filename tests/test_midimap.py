@@ -15,6 +15,8 @@ from rt_automix.midimap import KNOB_KINDS, KNOBS, SWITCH_KINDS, SWITCHES, MidiMa
 RANGES = {
     "amount": (0.0, 1.0),
     "fine_tone": (0.0, 1.0),
+    "boldness": (0.0, 1.0),
+    "style_strength": (0.0, 1.0),
     "target_lufs": (-40.0, -5.0),
     "output_trim_db": (-40.0, 0.0),
 }  # again on purpose
@@ -107,8 +109,8 @@ def test_every_mistake_in_every_mapping_at_once(tmp_path):
     knob_words = '"7bit", "14bit", "relative", "relative-offset", "relative-sign"'
     expected = [
         'midi.api = "jak" is unknown. Did you mean "jack"? Known: "auto", "alsa", "jack", "coremidi", "windows".',
-        'midi.map[1].control = "amout" is unknown. Did you mean "amount"? Known: "amount", "fine_tone", "profile", '
-        '"target_lufs", "output_trim_db", "bypass", "compare", "freeze", "panic".',
+        'midi.map[1].control = "amout" is unknown. Did you mean "amount"? Known: "amount", "fine_tone", "boldness", '
+        '"style_strength", "profile", "target_lufs", "output_trim_db", "bypass", "compare", "freeze", "panic".',
         "midi.map[1].number = 200 is outside [0, 127]. Use 127 or less.",
         f'midi.map[2].kind = "7bit" does not suit bypass from CC 53 on any channel. Use {switch_words}.',
         "midi.map[3].low = -3 is outside [0.0, 1.0], the range of amount. Use 0 or more.",
