@@ -20,12 +20,14 @@ from rt_automix.errors import ConfigError, nearest
 
 @dataclass(frozen=True)
 class Master(Checked):
-    """What the listener asks for: how much mastering, from which frequency up, in which style, how loud."""
+    """What the listener asks for: how much mastering, how bold, from which frequency up, in which style, how loud."""
 
     amount: Annotated[float, between(0.0, 1.0)] = 1.0
     fine_tone: Annotated[float, between(0.0, 1.0)] = 1.0
+    boldness: Annotated[float, between(0.0, 1.0)] = 0.5
+    style_strength: Annotated[float, between(0.0, 1.0)] = 0.5
     subsonic_hz: Annotated[float, between(0.0, 60.0)] = 30.0
-    profile: NotEmpty = "balanced"
+    profile: NotEmpty = "auto"
     target_lufs: Annotated[float, between(-40.0, -5.0)] | None = None
     suggester: NotEmpty = "auto"
 

@@ -13,7 +13,8 @@ from rt_automix.checked import Checked, between
 from rt_automix.params import PARAMS
 
 Control = Literal[
-    "amount", "fine_tone", "profile", "target_lufs", "output_trim_db", "bypass", "compare", "freeze", "panic",
+    "amount", "fine_tone", "boldness", "style_strength", "profile", "target_lufs", "output_trim_db",
+    "bypass", "compare", "freeze", "panic",
     "trim.input_gain_db", "trim.low_shelf_db", "trim.low_mid_db", "trim.mid_db", "trim.presence_db", "trim.air_db",
     "trim.compression", "trim.stereo_width", "trim.limiter_drive_db", "trim.output_level",
 ]  # fmt: skip
@@ -42,6 +43,8 @@ class Knob:
 KNOBS: dict[str, Knob] = {
     "amount": Knob(0.0, 1.0, 0.0, 1.0),
     "fine_tone": Knob(0.0, 1.0, 0.0, 1.0),
+    "boldness": Knob(0.0, 1.0, 0.0, 1.0),
+    "style_strength": Knob(0.0, 1.0, 0.0, 1.0),
     "target_lufs": Knob(-40.0, -5.0, -24.0, -8.0),
     "output_trim_db": Knob(-40.0, 0.0, -24.0, 0.0),
     **{f"trim.{one.name}": Knob(-half, half, -half, half) for one in PARAMS if (half := 0.5 * (one.high - one.low))},

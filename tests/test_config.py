@@ -19,6 +19,8 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 
 RANGES = {  # written again on purpose: a range that moves by accident fails here
     "master.amount": (0.0, 1.0),
+    "master.boldness": (0.0, 1.0),
+    "master.style_strength": (0.0, 1.0),
     "master.target_lufs": (-40.0, -5.0),
     "limiter.ceiling_dbtp": (-12.0, 0.0),
     "rider.max_trim_db": (0.0, 24.0),

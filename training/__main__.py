@@ -10,12 +10,16 @@ import click
 from rt_automix.errors import AutomixError
 
 COMMANDS = {
-    "fetch": ("training.fetch", "Get freely licensed music to learn from (Debian, 1.3 GB)."),
+    "fetch": ("training.fetch", "Get freely licensed music to learn from (Debian; 7 GB to download, 2 GB to keep)."),
     "styles": ("training.styles", "Group masters by what they measure like into the shipped profiles."),
+    "rows": ("training.rows", "Hear every master once and keep what a listener sees of it."),
+    "examples": ("training.examples", "Damage every master, and keep what a listener knows of it."),
+    "masters": ("training.masters", "Measure what masters are like, into the table behind the correction."),
     "label": ("training.label", "Make training, validation and test examples; what is there is kept."),
     "train": ("training.train", "Train the networks, or one of them."),
     "export": ("training.export", "Write trained networks as bundles that the program runs."),
-    "evaluate": ("training.evaluate", "Judge the bundles on packages that none has seen."),
+    "evaluate": ("training.evaluate", "Judge the correction on packages that it has not learned from."),
+    "judge": ("training.judge_bundles", "Judge the bundles, a reference given, on packages that none has seen."),
     "all": ("training.everything", "All of it; --quick in a quarter of an hour."),
 }
 """The module of each command, where it is called `command`, and what it does."""

@@ -153,6 +153,20 @@ def decode(song: Song, sample_rate_hz: int = 44_100) -> Audio:
     AudioFileError
         It cannot be decoded, or there is nothing in it.
     """
+    audio, rate_hz = decode_as_it_is(song)
+    if rate_hz != sample_rate_hz:
+        audio = resample_poly(audio, sample_rate_hz, rate_hz, axis=1)
+    return np.ascontiguousarray(audio, dtype=np.float32)
+
+
+def decode_as_it_is(song: Song) -> tuple[Audio, int]:
+    """The same at the file's own sample rate, and that rate in Hz.
+
+    Raises
+    ------
+    AudioFileError
+        It cannot be decoded, or there is nothing in it.
+    """
     audio, rate_hz = _read(song.path)
     for half in parts(song.path)[1:]:
         other, _ = _read(half)
@@ -163,9 +177,7 @@ def decode(song: Song, sample_rate_hz: int = 44_100) -> Audio:
     if sounding.size == 0:
         raise AudioFileError(f"{song.path}: nothing but silence in it. Take it out of the folder.")
     audio = audio[:, int(sounding[0]) : int(sounding[-1]) + 1]
-    if rate_hz != sample_rate_hz:
-        audio = resample_poly(audio, sample_rate_hz, rate_hz, axis=1)
-    return np.ascontiguousarray(audio, dtype=np.float32)
+    return np.ascontiguousarray(audio, dtype=np.float32), rate_hz
 
 
 def _read(path: Path) -> tuple[Audio, int]:

@@ -1,302 +1,264 @@
-"""How good the networks are, on packages that none of them has seen; mean predictor and matcher beside each figure.
+"""How good a correction is: on whole packages that none has seen, blind, beside aims that nobody had to learn.
 
-Everything runs on the bundles, in the precision named, through the runtime's own code.
+Errors are RMS dB over the tone bands of the song's own master that are not empty, of the stretch that was heard.
+Intervals are 95 % bootstraps, by song and by package.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
-from rt_automix import params
-from rt_automix.analysis import context
-from rt_automix.analysis.bundle import HEARD_ROW, NAMES, Bundle
-from rt_automix.analysis.bundle import load as load_bundle
-from rt_automix.analysis.network import Network
+from rt_automix.analysis import layout as at
+from rt_automix.analysis import masters
+from rt_automix.analysis import profile as profiles
+from rt_automix.analysis.correction import EMPTY_DB
+from rt_automix.analysis.tone import TONE_BANDS
 from rt_automix.errors import ConfigError
-from training import corpus, outcome, pictures, shards
+from training import baselines
+from training.examples import FAMILIES, Examples, read
 
-BATCH = 256
-TOLERANCE_S = 0.5
-BOOTSTRAP = 1000
-RENDERS, QUICK_RENDERS = 120, 12
-SONGS, QUICK_SONGS = 30, 4
-SPECTRA = 6
-ENSEMBLE = "weighted_ensemble"
-TEACHER_SO_FAR = "teacher, having heard as much"
-WAYS = {"held": "parameters held", "closed": "loudness loop closed, so that all are equally loud"}
+Array = NDArray[np.float64]
 
-Numbers = NDArray[np.float64]
+WORSE_DB = 0.3
+DRAWS = 2000
+_COVERED = {"50 %": 0.6745, "90 %": 1.6449}
 
 
-@dataclass(frozen=True)
-class Examples:
-    """Test examples in arrays, and the answers of each system: (N, 2, COUNT), heard and song."""
+class Answers:
+    """What a method says of each example.
 
-    heard: Numbers
-    song: Numbers
-    seconds: Numbers
-    song_id: NDArray[np.int64]
-    answers: dict[str, Numbers]
-
-
-def read(folder: Path) -> dict[str, Any]:
-    """All shards of a use: their arrays joined, but windows as a list of shards'.
-
-    Raises
-    ------
-    ConfigError
-        There are none.
+    Parameters
+    ----------
+    correction : float64, shape (n, LEAN_SIZE)
+        Tone bands, side/mid ratio, dynamics: to be added to what is heard.
+    doubt : float64, the same shape, optional
     """
-    found = sorted(folder.glob("*.npz"))
-    if not found:
-        raise ConfigError(f"{folder}: no examples. Make them with: python -m training label")
-    joined: dict[str, list[Any]] = {}
-    offset = 0
-    for path in found:
-        with np.load(path) as file:
-            for name in file.files:
-                values = file[name]
-                joined.setdefault(name, []).append(values + offset if name == "window_of" else values)
-            offset += len(file["windows"])
-    return {name: np.concatenate(parts) for name, parts in joined.items()}
+
+    def __init__(self, correction: Array, doubt: Array | None = None) -> None:
+        self.correction, self.doubt = correction, doubt
 
 
-def answers_of(bundle: Bundle, arrays: dict[str, Any]) -> Numbers:
-    """What a bundle says of every example, heard and song: float64, shape (N, 2, COUNT)."""
-    found = []
-    for start in range(0, len(arrays["context"]), BATCH):
-        part = slice(start, start + BATCH)
-        windows = arrays["windows"][arrays["window_of"][part]].astype(np.float32)
-        found.append(bundle.run(windows, arrays["context"][part]))
-    return np.concatenate(found).astype(np.float64)
+Method = Callable[[Examples], Answers]
 
 
-def mean_labels(folder: Path) -> Numbers:
-    """The mean of the training labels, heard and song: what one says without listening."""
-    sums = np.zeros((2, params.COUNT))
-    counts = np.zeros(2)
-    for path in sorted(folder.glob("*.npz")):
-        with np.load(path) as file:
-            for row, name in enumerate(("heard", "song")):
-                known = file[name][~np.isnan(file[name][:, 0])].astype(np.float64)
-                sums[row] += known.sum(axis=0)
-                counts[row] += len(known)
-    return sums / np.maximum(counts, 1)[:, None]
+def level_free(vectors: Array) -> Array:
+    """Tone bands, side/mid ratio and dynamics of profiles' vectors."""
+    return np.asarray(vectors, np.float64)[:, baselines.LEVEL_FREE]
 
 
-def spread_over_songs(error: Numbers, song_id: NDArray[np.int64], seed: int = 0) -> tuple[float, float]:
-    """95 % interval of the mean error, by bootstrap over songs."""
-    songs = np.unique(song_id)
-    totals = np.array([error[song_id == song].sum() for song in songs])
-    counts = np.array([(song_id == song).sum() for song in songs])
-    drawn = np.random.default_rng(seed).integers(0, len(songs), (BOOTSTRAP, len(songs)))
-    low, high = np.quantile(totals[drawn].sum(axis=1) / counts[drawn].sum(axis=1), (0.025, 0.975))
+def heard_of(examples: Examples) -> Array:
+    """What was heard, level-free: float64, shape (n, LEAN_SIZE)."""
+    return level_free(np.array([examples.statistics(k).vector() for k in range(len(examples.heard))]))
+
+
+def untouched(examples: Examples) -> Answers:
+    return Answers(np.zeros((len(examples.heard), at.LEAN_SIZE)))
+
+
+def place(name: str) -> Method:
+    """A style gone to as if it were a place."""
+    numbers = baselines.styles()[name]
+    return lambda examples: Answers(numbers - heard_of(examples))
+
+
+def nearest(examples: Examples) -> Answers:
+    heard = heard_of(examples)
+    return Answers(baselines.nearest_style(heard) - heard)
+
+
+def auto_030(examples: Examples) -> Answers:
+    heard = heard_of(examples)
+    return Answers(baselines.auto_030(heard) - heard)
+
+
+def shipped(boldness: float = masters.BOLDNESS, table: Array | None = None) -> Method:
+    """What the program does: the correction of `auto`."""
+
+    def answer(examples: Examples) -> Answers:
+        auto, found = profiles.load(masters.NAME), []
+        for index in range(len(examples.heard)):
+            aim = masters.Aim(boldness, masters=table)
+            aim.settled(examples.statistics(index), auto)
+            found.append(aim.found)
+        correction = [[*one.correction_db, one.side_mid_db, one.dynamics_db] if one else _NOTHING for one in found]
+        doubt = [[*one.doubt_db, one.side_mid_doubt_db, one.dynamics_doubt_db] if one else _NOTHING for one in found]
+        return Answers(np.array(correction), np.array(doubt))
+
+    return answer
+
+
+_NOTHING = [0.0] * at.LEAN_SIZE
+
+
+# Figures ----------------------------------------------------------------------------------------------
+
+
+def say_of(own: Array) -> Array:
+    """1 for each tone band of a master with something in it, else 0."""
+    away = own[:, :TONE_BANDS] - masters.table()[at.MEAN : at.MEAN + TONE_BANDS]
+    away = away - np.median(away, axis=1, keepdims=True)
+    return (away > EMPTY_DB).astype(np.float64)
+
+
+def errors_db(correction: Array, heard: Array, own: Array) -> Array:
+    """RMS error of each example over the tone bands, level aside: shape (n,)."""
+    apart = heard[:, :TONE_BANDS] + correction[:, :TONE_BANDS] - own[:, :TONE_BANDS]
+    say = say_of(own)
+    apart = apart - (say * apart).sum(axis=1, keepdims=True) / say.sum(axis=1, keepdims=True)
+    return np.sqrt((say * apart**2).sum(axis=1) / say.sum(axis=1))
+
+
+def interval(values: Array, groups: Sequence[int] | NDArray[np.int32], seed: int = 1) -> tuple[float, float]:
+    """95 % bootstrap interval of a mean, drawn by group."""
+    groups = np.asarray(groups)
+    names, rng = np.unique(groups), np.random.default_rng(seed)
+    sums = np.array([values[groups == name].sum() for name in names])
+    counts = np.array([(groups == name).sum() for name in names])
+    drawn = rng.integers(0, len(names), (DRAWS, len(names)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.percentile(means, (2.5, 97.5))
     return float(low), float(high)
 
 
-def accuracy(examples: Examples) -> dict[str, Any]:
-    """Errors against the teacher's answer to the ten seconds that were heard, by system."""
-    ten = (np.abs(examples.seconds - 10.0) < TOLERANCE_S) & ~np.isnan(examples.heard[:, 0])
-    found = {}
-    for name, answers in examples.answers.items():
-        error = np.abs(answers[ten, 0] - examples.heard[ten])
-        found[name] = {
-            "mae": float(error.mean()),
-            "interval": spread_over_songs(error.mean(axis=1), examples.song_id[ten]),
-            "per_parameter": dict(zip(params.NAMES, error.mean(axis=0).tolist(), strict=True)),
-        }
-    return {"examples": int(ten.sum()), "songs": len(np.unique(examples.song_id[ten])), "systems": found}
+def calibration(errors: Array, answers: Answers, say: Array) -> dict[str, Any]:
+    """Whether the doubt says how wrong the correction is."""
+    if answers.doubt is None:
+        return {}
+    expected = np.sqrt((say * answers.doubt[:, :TONE_BANDS] ** 2).sum(axis=1) / say.sum(axis=1))
+    order = np.argsort(expected)
+    fifths = [
+        {"expected_db": float(expected[part].mean()), "found_db": float(errors[part].mean())}
+        for part in np.array_split(order, 5)
+    ]
+    return {"spearman": float(spearmanr(expected, errors)[0]), "fifths": fifths}
 
 
-def listening_curve(examples: Examples) -> dict[str, Any]:
-    """Errors against the whole song's answer after so many seconds of listening, by system.
-
-    The teacher's answer to just that much of the song stands beside: who beats it has foreseen how the song goes on.
-    """
-    says = {name: answers[:, 1] for name, answers in examples.answers.items()} | {TEACHER_SO_FAR: examples.heard}
-    times = [s for s in shards.PLANS["test"].listened_s if (np.abs(examples.seconds - s) < TOLERANCE_S).any()]
-    curves: dict[str, list[float]] = {name: [] for name in says}
-    for listened_s in times:
-        now = np.abs(examples.seconds - listened_s) < TOLERANCE_S
-        for name, said in says.items():
-            curves[name].append(float(np.nanmean(np.abs(said[now] - examples.song[now]))))
-    return {"seconds": times, "systems": curves}
+def coverage(apart: Array, doubt: Array, say: Array) -> dict[str, float]:
+    """Share of the bands whose error is within the doubt, as it should be for 50 and 90 %."""
+    inside = {name: np.abs(apart) <= times * doubt for name, times in _COVERED.items()}
+    return {name: float((say * held).sum() / say.sum()) for name, held in inside.items()}
 
 
-def examples_of(data: Path, bundles: dict[str, Bundle]) -> Examples:
-    """The test examples with the answers of the mean predictor, the matcher and each bundle."""
-    arrays = read(data / "test")
-    count = len(arrays["context"])
-    matched = arrays["context"][:, context.PARTS["matched_norm"]].astype(np.float64)
-    answers = {
-        "mean predictor": np.broadcast_to(mean_labels(data / "train"), (count, 2, params.COUNT)),
-        "matcher": np.stack([matched, matched], axis=1),
+def judge(examples: Examples, methods: dict[str, Method]) -> dict[str, Any]:
+    """Every figure, by method, family and moment."""
+    heard, own = heard_of(examples), level_free(examples.own)
+    whole = level_free(examples.whole)
+    packages = sorted({song.package for song in examples.songs})
+    package_of = np.array([packages.index(examples.songs[k].package) for k in examples.song])
+    before, say = errors_db(np.zeros_like(heard), heard, own), say_of(own)
+    report: dict[str, Any] = {
+        "songs": len(examples.songs),
+        "packages": packages,
+        "methods": {},
     }
-    answers |= {name: answers_of(bundle, arrays)[:, :2] for name, bundle in bundles.items()}
-    return Examples(
-        arrays["heard"].astype(np.float64),
-        arrays["song"].astype(np.float64),
-        arrays["seconds"].astype(np.float64),
-        arrays["song_id"].astype(np.int64),
-        answers,
-    )
+    for name, method in methods.items():
+        answers = method(examples)
+        after = errors_db(answers.correction, heard, own)
+        foreseen = errors_db(answers.correction, heard, whole)
+        found: dict[str, Any] = {}
+        for number, family in enumerate(FAMILIES):
+            found[family] = {}
+            for seconds in np.unique(examples.seconds):
+                chosen = (examples.family == number) & (examples.seconds == seconds)
+                if not chosen.any():
+                    continue
+                key = "whole" if math.isinf(seconds) else f"{seconds:g} s"
+                gain = after[chosen] - before[chosen]
+                found[family][key] = {
+                    "error_db": float(after[chosen].mean()),
+                    "by_song": interval(after[chosen], examples.song[chosen]),
+                    "by_package": interval(after[chosen], package_of[chosen]),
+                    "gain_db": float(gain.mean()),
+                    "gain_by_song": interval(gain, examples.song[chosen]),
+                    "made_worse": float((gain > WORSE_DB).mean()),
+                    "whole_song_error_db": float(foreseen[chosen].mean()),
+                    "side_mid_db": _mean_error(answers, heard, own, TONE_BANDS, chosen),
+                    "dynamics_db": _mean_error(answers, heard, own, TONE_BANDS + 1, chosen),
+                }
+        late = np.isinf(examples.seconds)
+        if answers.doubt is not None:
+            cut = Answers(answers.correction[late], answers.doubt[late])
+            apart = (heard + answers.correction - own)[late, :TONE_BANDS]
+            found["calibration"] = calibration(after[late], cut, say[late])
+            found["coverage"] = coverage(apart, answers.doubt[late, :TONE_BANDS], say[late])
+        report["methods"][name] = found
+    return report
 
 
-def _answering(bundle: Bundle) -> Callable[[Any, int], Numbers]:
-    def answer(shard: dict[str, Any], example: int) -> Numbers:
-        window = shard["windows"][shard["window_of"][example]][None].astype(np.float32)
-        return params.denormalise(bundle.run(window, shard["context"][example][None])[0, HEARD_ROW])
-
-    return answer
-
-
-def _playing(network: Network) -> Callable[[Any, int], Numbers]:
-    def answer(shard: dict[str, Any], example: int) -> Numbers:
-        vector = shard["context"][example]
-        matched = params.denormalise(vector[context.PARTS["matched_norm"]])
-        window = shard["windows"][shard["window_of"][example]].astype(np.float32)
-        return network.decide(window, vector, matched)
-
-    return answer
-
-
-def rendered(data: Path, bundles: dict[str, Bundle], count: int, progress: Any) -> dict[str, Any]:
-    """Errors behind the real chain and shares of the teacher's improvement."""
-    described = json.loads((data / "dataset.json").read_text(encoding="utf-8"))
-    plans = {
-        use: shards.Plan(**plan | {"listened_s": tuple(plan["listened_s"])}) for use, plan in described["plans"].items()
-    }
-    systems: dict[str, Callable[[Any, int], Numbers]] = {
-        "matcher": lambda shard, k: params.denormalise(shard["context"][k, context.PARTS["matched_norm"]]),
-        "teacher": lambda shard, k: params.denormalise(shard["heard"][k].astype(np.float64)),
-    }
-    for name, bundle in bundles.items():
-        systems[name] = _answering(bundle)
-        systems[f"{name}, as it plays"] = _playing(Network(bundle, click.echo))
-    rows, spectra = [], []
-    for excerpt in outcome.excerpts(data, plans, count, systems, seed=7):
-        row = {"untouched": outcome.untouched_errors(excerpt.samples, excerpt.wanted)}
-        for name, values in excerpt.values.items():
-            row[name] = outcome.errors(excerpt.samples, params.clamp(values), excerpt.wanted)
-        rows.append(row)
-        if (len(rows) - 1) % max(count // SPECTRA, 1) == 0 and len(spectra) < SPECTRA:
-            spectra.append(outcome.spectra(excerpt))
-        progress(len(rows), count)
-    mean = outcome.mean_errors(rows)
-    return {"renders": len(rows), "mean_error": mean, "share": outcome.shares(mean), "spectra_db": spectra}
-
-
-def _pair(values: list[float]) -> dict[str, float]:
-    return {"median": float(np.median(values)), "worst": float(np.max(values))}
-
-
-def left_alone(songs: list[corpus.Song], bundle: Bundle) -> dict[str, Any]:
-    """Masters against their own profile, and against `auto`."""
-    suggesters = {**outcome.matcher_only(), bundle.spec.name: Network(bundle, click.echo)}
-    moved = outcome.no_harm(songs, suggesters)
-    return {
-        "own_profile": {system: {name: _pair(values) for name, values in by.items()} for system, by in moved.items()},
-        "auto": outcome.against_auto(songs, suggesters),
-    }
+def _mean_error(answers: Answers, heard: Array, own: Array, column: int, chosen: NDArray[np.bool_]) -> float:
+    apart = heard[chosen, column] + answers.correction[chosen, column] - own[chosen, column]
+    return float(np.abs(apart).mean())
 
 
 def table(report: dict[str, Any]) -> str:
-    """The report in Markdown."""
-    at_ten, curve = report["accuracy"], report["listening"]
+    """The report as markdown."""
+    methods = report["methods"]
+    columns = [
+        ("project", "10 s"), ("project", "30 s"), ("project", "whole"), ("twice", "whole"), ("tilt", "whole"),
+        ("microphone", "whole"), ("resonance", "whole"), ("masters", "whole"),
+    ]  # fmt: skip
     lines = [
-        f"Mean absolute error of the normalised parameters, {at_ten['examples']} excerpts of 10 s "
-        f"from {at_ten['songs']} songs of packages that were never trained or tuned on:",
+        f"{report['songs']} songs of {len(report['packages'])} packages: {', '.join(report['packages'])}.",
         "",
-        "| system | MAE | 95 % over songs | " + " | ".join(params.NAMES) + " |",
-        "|---|---|---|" + "---|" * params.COUNT,
-    ]
-    for name, found in at_ten["systems"].items():
-        low, high = found["interval"]
-        each = " | ".join(f"{found['per_parameter'][one]:.4f}" for one in params.NAMES)
-        lines.append(f"| {name} | {found['mae']:.4f} | {low:.4f} to {high:.4f} | {each} |")
-    lines += ["", "Error against the whole song's answer after so many seconds of listening:", ""]
-    lines += ["| system | " + " | ".join(f"{s:.0f} s" for s in curve["seconds"]) + " |"]
-    lines += ["|---|" + "---|" * len(curve["seconds"])]
-    for name, errors in curve["systems"].items():
-        lines.append(f"| {name} | " + " | ".join(f"{error:.4f}" for error in errors) + " |")
-    if "outcome" in report:
-        for way, words in WAYS.items():
-            lines += ["", *_outcome_lines(report["outcome"], way, words)]
-    if "teacher" in report:
-        lines += _harm_lines(report)
+        "| RMS dB over the tone bands | " + " | ".join(f"{family} {moment}" for family, moment in columns)
+        + " | made worse by > 0.3 dB | side/mid, D |",
+        "|---" * (len(columns) + 3) + "|",
+    ]  # fmt: skip
+    for name, found in methods.items():
+        cells = [f"{found[family][moment]['error_db']:.2f}" for family, moment in columns]
+        project = found["project"]["whole"]
+        cells.append(f"{100.0 * project['made_worse']:.0f} %")
+        cells.append(f"{project['side_mid_db']:.2f}, {project['dynamics_db']:.2f}")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    for name, found in methods.items():
+        if "calibration" in found:
+            low, high = found["project"]["whole"]["gain_by_song"]
+            fifths = ", ".join(
+                f"{one['expected_db']:.1f}/{one['found_db']:.1f}" for one in found["calibration"]["fifths"]
+            )
+            covered = ", ".join(f"{name}: {100.0 * share:.0f} %" for name, share in found["coverage"].items())
+            lines += [
+                "",
+                f"{name}: project damage, whole song, against untouched {found['project']['whole']['gain_db']:+.2f} dB "
+                f"[{low:+.2f} {high:+.2f}] by song. Expected against found error: Spearman "
+                f"{found['calibration']['spearman']:.2f}; fifths {fifths} dB. Inside the doubt, {covered}.",
+            ]
     return "\n".join(lines) + "\n"
 
 
-def _outcome_lines(result: dict[str, Any], way: str, words: str) -> list[str]:
-    lines = [f"Share of the teacher's improvement, {result['renders']} renders through the real chain, {words}:", ""]
-    lines += ["| system | " + " | ".join(outcome.MEASURES) + " |", "|---|" + "---|" * len(outcome.MEASURES)]
-    for name, share in result["share"].items():
-        lines.append(f"| {name} | " + " | ".join(f"{100.0 * share[way][one]:.1f} %" for one in outcome.MEASURES) + " |")
-    return lines
+def methods() -> dict[str, Method]:
+    """All that are judged."""
+    return {
+        "untouched": untouched,
+        "`balanced` as a place": place("balanced"),
+        "nearest style as a place": nearest,
+        "`auto` of 0.3.0": auto_030,
+        "Wiener": shipped(),
+    }
 
 
-def _harm_lines(report: dict[str, Any]) -> list[str]:
-    """The teacher's own checks, and masters that are to be left alone."""
-    teacher, alone = report["teacher"], report["no_harm"]
-    neutral = {name: worst for name, worst in teacher["self_match_worst_norm"].items() if name != "output_level"}
-    lines = [
-        "",
-        f"Teacher, {teacher['songs']} masters matched to themselves: at most {max(neutral.values()):.4f} from neutral "
-        "(the ceiling aside, which is the profile's own peak); 100 ms later its answers differ by "
-        f"{teacher['shift_100_ms_mean_norm']:.4f} on average.",
-        "",
-        "The same masters, matched to themselves and to `auto`:",
-        "",
-        "| system | bands moved, dB RMS, median / worst | loudness moved, LU, median / worst "
-        "| `auto`: parameters beyond half of their way | masters with such a one, gain aside |",
-        "|---|---|---|---|---|",
-    ]
-    for name, moved in alone["own_profile"].items():
-        bands, loudness = moved["band_balance_db"], moved["loudness_lu"]
-        lines.append(
-            f"| {name} | {bands['median']:.2f} / {bands['worst']:.2f} "
-            f"| {loudness['median']:.2f} / {loudness['worst']:.2f} "
-            f"| {100.0 * alone['auto'][name]['share_of_parameters']:.1f} % "
-            f"| {100.0 * alone['auto'][name]['share_of_masters_but_gain']:.1f} % |"
-        )
-    return lines
-
-
-@click.command(epilog="Example: python -m training evaluate --work training-out --models models")
+@click.command(name="evaluate", epilog="Example: python -m training evaluate --work training-out")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("training-out"), show_default=True)
-@click.option("--models", type=click.Path(path_type=Path), default=Path("models"), show_default=True)
-@click.option("--quick", is_flag=True, help="Few renders and songs.")
-@click.option("--skip-renders", is_flag=True, help="Only what needs no audio.")
-def command(work: Path, models: Path, quick: bool, skip_renders: bool) -> None:
-    """Judge the bundles on the test packages; writes tables, JSON and pictures to MODELS/results."""
-    data, results = work / "data", models / "results"
-    results.mkdir(parents=True, exist_ok=True)
-    names = [name for name in NAMES if (models / name / "model.json").is_file()]
-    if not names:
-        raise ConfigError(f"{models}: no bundles. Make them with: python -m training export all")
-    bundles = {name: load_bundle(models / name, "fp32") for name in reversed(names)}
-    if ENSEMBLE in bundles:
-        bundles[f"{ENSEMBLE} int8"] = load_bundle(models / ENSEMBLE, "int8")
-    examples = examples_of(data, bundles)
-    report: dict[str, Any] = {"accuracy": accuracy(examples), "listening": listening_curve(examples)}
-    if not skip_renders:
-        songs = [song for song in corpus.read_split(data / "split.json") if song.use != "train"]
-        count = min(QUICK_SONGS if quick else SONGS, len(songs))
-        songs = [songs[int(place)] for place in np.linspace(0, len(songs) - 1, count)]
-        chosen = {name: bundles[name] for name in list(bundles)[-1:]}
-        with click.progressbar(length=QUICK_RENDERS if quick else RENDERS, label="rendering") as bar:
-            report["outcome"] = rendered(data, chosen, bar.length or 0, lambda done, of: bar.update(1))
-        report["teacher"] = outcome.teacher_checks(songs)
-        report["no_harm"] = left_alone(songs, next(iter(chosen.values())))
-    (results / "results.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    (results / "README.md").write_text("# Results\n\n" + table(report), encoding="utf-8")
-    pictures.draw(report, results)
+@click.option("--use", type=click.Choice(["validation", "test"]), default="validation", show_default=True,
+              help="Which packages to judge on; test ones are looked at once per report.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), help="Write tables and JSON into this folder.")
+def command(work: Path, use: str, out: Path | None) -> None:
+    """Judge the correction on packages that it has not learned from."""
+    examples = read(work, use)
+    if not len(examples.heard):
+        raise ConfigError(f"{work}: no {use} examples. Make them with: python -m training examples --work {work}")
+    report = judge(examples, methods())
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "correction.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        (out / "correction.md").write_text(f"# The correction, on {use} packages\n\n{table(report)}", encoding="utf-8")
     click.echo(table(report))

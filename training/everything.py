@@ -30,7 +30,7 @@ def steps(music: Path, work: Path, models: Path, quick: bool, is_own: bool) -> l
         *([] if quick else [[*label, "--widened"]]),
         train,
         ["export", "all", "--work", str(work), "--models", str(models)],
-        ["evaluate", "--work", str(work), "--models", str(models), *brief],
+        ["judge", "--work", str(work), "--models", str(models), *brief],
     ]
 
 

@@ -192,4 +192,4 @@ def _tested(results: Path | None, name: str) -> dict[str, Any] | None:
         wanted = ("mean predictor", "matcher", name, f"{name} int8")
         return {system: systems[system] for system in wanted if system in systems}
     except (ValueError, KeyError, TypeError):
-        raise ConfigError(f"{results} is not an evaluation. Make it with: python -m training evaluate") from None
+        raise ConfigError(f"{results} is not an evaluation. Make it with: python -m training judge") from None

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -79,8 +80,28 @@ def _fetch_package(folder: Path, name: str) -> list[str]:
         archive.unlink()
     if problem or not part.is_dir():
         return [f"{name}: cannot be fetched ({problem or 'no archive came'})."]
+    _keep_music(part, corpus.packages()[name]["music"])
     part.rename(folder / name)
     return []
+
+
+def _keep_music(package: Path, music: Sequence[str]) -> None:
+    """Remove all of an unpacked package but its music, what lies beside it, and what it says of licences.
+
+    Music in archives of the game's own (.pk3 is ZIP, too) is taken out of them.
+    """
+    for path in [*package.rglob("*.pk3"), *package.rglob("public.zip")]:
+        with zipfile.ZipFile(path) as archive:
+            songs = [name for name in archive.namelist() if name.lower().endswith(corpus.ENDINGS)]
+            archive.extractall(path.parent / path.stem, songs)
+        path.unlink()
+    kept = [package / inside for inside in (*music, "usr/share/doc")]
+    for path in sorted(package.rglob("*"), reverse=True):
+        is_kept = any(path.is_relative_to(folder) for folder in kept)
+        if path.is_symlink() or (path.is_file() and not is_kept):
+            path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
 
 
 def _run(command: list[str], folder: Path) -> str:

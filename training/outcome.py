@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from rt_automix import params
 from rt_automix.analysis import profile
-from rt_automix.analysis.auto_style import AutoStyle
 from rt_automix.analysis.listener import Listener
+from rt_automix.analysis.masters import Aim
 from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.profile import Profile
 from rt_automix.analysis.suggester import Suggester
@@ -240,7 +240,7 @@ def against_auto(songs: list[corpus.Song], suggesters: dict[str, Suggester], sec
     for song in songs:
         audio = corpus.decode(song, RATE_HZ)
         start = max((audio.shape[1] - round(seconds * RATE_HZ)) // 2, 0)
-        listener, auto, aim = Listener(RATE_HZ, 2), AutoStyle(), profile.load("auto")
+        listener, auto, aim = Listener(RATE_HZ, 2), Aim(), profile.load("auto")
         for second in range(round(seconds)):
             first = start + second * RATE_HZ
             listener.push(np.ascontiguousarray(audio[:, first : first + RATE_HZ]))

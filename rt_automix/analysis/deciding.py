@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from rt_automix import params
-from rt_automix.analysis import context, fine_tone, leaning, matching, means
+from rt_automix.analysis import aiming, context, fine_tone, matching, means
 from rt_automix.analysis import layout as at
 from rt_automix.analysis.bundle import HEARD_ROW, SONG_ROW, SPREAD_ROW
 from rt_automix.analysis.features import HOP_S
@@ -36,9 +36,6 @@ FINE_DEAD_BAND_DB = 0.25
 FLAT_DB = 0.5
 """A fine curve none of whose bands is worth this much is none: the layer is flat, and costs nothing."""
 
-STYLE_SHARE = 0.5
-"""A style is a direction: the fine layer goes half of the way there; to a reference it goes all of it."""
-
 FORGET_LOUDER_S = 300.0
 """So slowly is forgotten what the equalisers have added to the loudness: only that it changes is of use."""
 
@@ -50,7 +47,7 @@ ANSWER_SIZE = 3 * params.COUNT
 
 _work = at.Region()
 _PARTS = _work.take(
-    max(matching.WORK_SIZE, fine_tone.WORK_SIZE, leaning.WORK_SIZE, context.SCRATCH_SIZE)
+    max(matching.WORK_SIZE, fine_tone.WORK_SIZE, aiming.WORK_SIZE, context.SCRATCH_SIZE)
 )  # they take turns
 _SURE = _work.take(params.COUNT)
 WORK_SIZE = _work.size
@@ -180,9 +177,8 @@ def _want_fine(statistics, matrix, share, passing, work):
     most_db, change_lu, width = 0.0, 0.0, wanted[_WIDTH]
     for b in range(at.FINE_BANDS):
         gains[b] = 0.0
-    if statistics[at.HEARD_FRAMES] * HOP_S >= matching.MIN_MUSIC_S and aim[at.AIM_IS_AUTO] == 0.0 and share > 0.0:
-        reach = share if aim[at.AIM_HAS_FINE] != 0.0 else STYLE_SHARE * share
-        change_lu = fine_tone.solve(statistics, aim, wanted, matrix, work, reach, gains)
+    if statistics[at.HEARD_FRAMES] * HOP_S >= matching.MIN_MUSIC_S and aim[at.AIM_HAS_FINE] != 0.0 and share > 0.0:
+        change_lu = fine_tone.solve(statistics, aim, wanted, matrix, work, share, gains)
         width = fine_tone.keep_width(statistics, wanted, work)
     for b in range(at.FINE_BANDS):
         most_db = max(most_db, abs(gains[b]))
@@ -261,7 +257,7 @@ def arrive(statistics, matrix, fine_share, decision, passing, work):
 
 
 @kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])", door=True)
-def match(statistics, wanted, styles, decision, passing, work):
+def match(statistics, wanted, masters, decision, passing, work):
     """What to aim at, the closed form's parameters for it, and how far those are to be trusted.
 
     Parameters
@@ -269,18 +265,18 @@ def match(statistics, wanted, styles, decision, passing, work):
     statistics : float64, shape (layout.STATISTICS_SIZE,)
     wanted : float64, shape (layout.AIM_SIZE,)
         The profile that is set.
-    styles : float64, shape (n * layout.LEAN_SIZE,)
-        See `leaning.follow`.
+    masters : float64, shape (layout.MASTERS_SIZE,)
+        See `aiming.follow`.
     decision : float64, shape (layout.DECISION_SIZE,)
         Its lean is updated.
     passing : float64, shape (layout.PASSING_SIZE,)
-        AIM, MATCHED, WANTED and CONFIDENCE are filled.
+        BOLDNESS and STYLE_STRENGTH are read; AIM, CORRECTION, DOUBT, MATCHED, WANTED and CONFIDENCE filled.
     work : float64, shape (WORK_SIZE,), scratch
 
     Thread: worker. Allocates: no.
     """
     aim, matched = passing[at.AIM : at.AIM + at.AIM_SIZE], passing[at.MATCHED : at.MATCHED + _COUNT]
-    leaning.follow(statistics, wanted, styles, decision, work, aim)
+    aiming.follow(statistics, wanted, masters, decision, passing, work)
     matching.match(statistics, aim, work, matched)
     be_patient(statistics[at.HEARD_FRAMES] * HOP_S, passing[at.CONFIDENCE : at.CONFIDENCE + _COUNT])
     for k in range(_COUNT):
@@ -290,12 +286,12 @@ def match(statistics, wanted, styles, decision, passing, work):
 @kernel(
     "void(float64[::1], float64[::1], float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1])"
 )
-def decide(statistics, wanted, styles, matrix, elapsed_s, decision, passing, work):
+def decide(statistics, wanted, masters, matrix, elapsed_s, decision, passing, work):
     """All of it where the closed form decides; see `match` and `take`.
 
     Thread: worker. Allocates: no.
     """
-    match(statistics, wanted, styles, decision, passing, work)
+    match(statistics, wanted, masters, decision, passing, work)
     take(statistics, matrix, 1.0, elapsed_s, decision, passing, work)
 
 
@@ -304,12 +300,12 @@ def decide(statistics, wanted, styles, matrix, elapsed_s, decision, passing, wor
     " float32[:, ::1], float32[::1])",
     door=True,
 )
-def ask(statistics, rows, wanted, styles, decision, passing, work, window, told):
+def ask(statistics, rows, wanted, masters, decision, passing, work, window, told):
     """What a network is to be asked; see `match`, `context.show` and `context.tell`.
 
     Thread: worker. Allocates: no.
     """
-    match(statistics, wanted, styles, decision, passing, work)
+    match(statistics, wanted, masters, decision, passing, work)
     aim, matched = passing[at.AIM : at.AIM + at.AIM_SIZE], passing[at.MATCHED : at.MATCHED + _COUNT]
     context.tell(statistics, aim, matched, work[: context.SCRATCH_SIZE], told)
     context.show(rows, means.loudness_lufs(statistics), window)

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.analysis import auto_style, context, deciding, leaning
+from rt_automix.analysis import aiming, context, deciding, masters
 from rt_automix.analysis import layout as at
 from rt_automix.analysis.bundle import SPREAD_ROW
 from rt_automix.analysis.listener import Listener
+from rt_automix.analysis.masters import Found
 from rt_automix.analysis.matcher import MIN_MUSIC_S, Matcher
 from rt_automix.analysis.network import Network
 from rt_automix.analysis.profile import Profile
@@ -77,7 +78,7 @@ class Decision:
         self._step_s = step_s
         self._matrix = np.ascontiguousarray(fine.solve_matrix(sample_rate_hz)).reshape(-1)
         self._values, self._passing = np.zeros(at.DECISION_SIZE), np.zeros(at.PASSING_SIZE)
-        self._work, self._styles = np.zeros(deciding.WORK_SIZE), auto_style.shipped_styles()
+        self._work, self._masters = np.zeros(deciding.WORK_SIZE), masters.table()
         self.suggested = self._values[at.SUGGESTED : at.SUGGESTED + params.COUNT]
         self.fine_db = self._values[at.FINE_SUGGESTED : at.FINE_SUGGESTED + at.FINE_BANDS]
         self.louder_lu = self._values[at.TONE_LU : at.FINE_LU + 1]
@@ -85,6 +86,10 @@ class Decision:
         self.suggested[:] = params.NEUTRAL
         self.target_lufs: float | None = None
         """The loudness that is asked for; None is the profile's own."""
+        self.boldness, self.style_strength = masters.BOLDNESS, masters.STYLE_STRENGTH
+        """How large damage is expected to be, and how far a style goes: 0 to 1."""
+        self.found: Found | None = None
+        """The correction behind the last step, and its doubt; None with a reference, or too little music."""
         self._profile: Profile | None = None
         self._wanted = np.zeros(at.AIM_SIZE)
 
@@ -118,11 +123,12 @@ class Decision:
         """
         is_new = profile is not self._profile
         if is_new:
-            self._profile, self._wanted = profile, auto_style.numbers(profile)
+            self._profile, self._wanted = profile, masters.numbers(profile)
         heard, passing = listener.statistics.values.copy(), np.zeros(at.PASSING_SIZE)
         passing[at.TARGET_LUFS] = profile.loudness_lufs if self.target_lufs is None else self.target_lufs
-        where = (self._wanted, self._styles, self._values, passing, self._work)
-        if isinstance(suggester, Network) and listener.statistics.seconds_heard >= MIN_MUSIC_S:
+        passing[at.BOLDNESS], passing[at.STYLE_STRENGTH] = self.boldness, self.style_strength
+        where = (self._wanted, self._masters, self._values, passing, self._work)
+        if self._is_for(suggester) and listener.statistics.seconds_heard >= MIN_MUSIC_S:
             if not self._is_to_be_asked(listener.statistics.seconds_heard, is_new):
                 deciding.match(heard, *where)
                 return Question(heard, passing, 1.0, has_said=True)
@@ -130,11 +136,15 @@ class Decision:
             deciding.ask(heard, listener.window, *where, window, told)
             return Question(heard, passing, 1.0, window, told)
         deciding.match(heard, *where)
-        if not isinstance(suggester, Matcher):
-            aim = auto_style.profile_of(profile, self._wanted, passing[at.AIM : at.AIM + at.AIM_SIZE])
+        if not isinstance(suggester, Matcher | Network):
+            aim = masters.profile_of(profile, passing[at.AIM : at.AIM + at.AIM_SIZE])
             passing[at.WANTED : at.WANTED + params.COUNT] = suggester.suggest(listener, aim)
             passing[at.CONFIDENCE : at.CONFIDENCE + params.COUNT] = suggester.confidence
         return Question(heard, passing, self._fine_share(suggester))
+
+    def _is_for(self, suggester: Suggester) -> bool:
+        """Whether a network is asked: only with a place to go to; to a correction the closed form is the answer."""
+        return isinstance(suggester, Network) and bool(self._wanted[at.AIM_HAS_FINE])
 
     def _is_to_be_asked(self, seconds_heard: float, is_new: bool) -> bool:
         """Whether it is the network's turn, counted from one call to the next."""
@@ -156,6 +166,7 @@ class Decision:
         Thread: worker. Allocates: yes.
         """
         self._remember()
+        self.found = Found.of(question.passing)
         where = (self._matrix, self._step_s, self._values, question.passing, self._work)
         said = self._values[at.SAID : at.SAID + deciding.ANSWER_SIZE].reshape(-1, params.COUNT)
         matched_norm = (question.passing[at.MATCHED : at.MATCHED + params.COUNT] - params.LOW) / _SPANS
@@ -200,16 +211,20 @@ class Decision:
         return 1.0 if isinstance(suggester, Matcher | Network) else 0.0
 
     def _aim(self, profile: Profile) -> Profile:
-        return auto_style.profile_of(profile, self._wanted, self._passing[at.AIM : at.AIM + at.AIM_SIZE])
+        return masters.profile_of(profile, self._passing[at.AIM : at.AIM + at.AIM_SIZE])
 
     def settle(self, listener: Listener, suggester: Suggester, profile: Profile) -> None:
         """Be where `move` would end, were the music to go on like that and nothing of it unknown.
 
         Thread: worker. Allocates: yes.
         """
-        self._profile, self._wanted = profile, auto_style.numbers(profile)
-        heard, aim = listener.statistics.values, self._passing[at.AIM : at.AIM + at.AIM_SIZE]
-        leaning.settle(heard, self._wanted, self._styles, self._work, aim)
+        self._profile, self._wanted = profile, masters.numbers(profile)
+        heard = listener.statistics.values
+        self._passing[at.BOLDNESS], self._passing[at.STYLE_STRENGTH] = self.boldness, self.style_strength
+        aiming.settle(heard, self._wanted, self._masters, self._passing, self._work)
+        self.found = Found.of(self._passing)
+        if isinstance(suggester, Network) and not self._is_for(suggester):
+            suggester = Matcher()
         self._passing[at.WANTED : at.WANTED + params.COUNT] = suggester.suggest(listener, self._aim(profile))
         share = self._fine_share(suggester)
         deciding.arrive(heard, self._matrix, share, self._values, self._passing, self._work)
@@ -235,12 +250,18 @@ def answered(questions: Sequence[Question], suggester: Suggester) -> list[NDArra
 
 
 def settled(
-    listener: Listener, suggester: Suggester, profile: Profile, sample_rate_hz: float
-) -> tuple[params.Values, NDArray[np.float64]]:
-    """What is decided once all has been heard: the ten parameters, and the fine layer's gains in dB.
+    listener: Listener,
+    suggester: Suggester,
+    profile: Profile,
+    sample_rate_hz: float,
+    boldness: float = masters.BOLDNESS,
+    style_strength: float = masters.STYLE_STRENGTH,
+) -> tuple[params.Values, NDArray[np.float64], Found | None]:
+    """What is decided once all has been heard: the ten parameters, the fine layer's gains in dB, what was found.
 
     Thread: worker. Allocates: yes.
     """
     decision = Decision(sample_rate_hz, 1.0)
+    decision.boldness, decision.style_strength = boldness, style_strength
     decision.settle(listener, suggester, profile)
-    return decision.suggested, decision.fine_db
+    return decision.suggested, decision.fine_db, decision.found

@@ -64,9 +64,36 @@ LEVEL_SHARES = _statistics.take(LEVELS)
 """Share of the music's frames at each of LEVELS_LUFS."""
 MEL_POWER = _statistics.take(2 * MEL_BANDS)
 """Mean power per mel band of mid, then of side."""
+NOW_POWER = _statistics.take(2 * MEL_BANDS)
+"""The last frame's."""
 FINE_POWER = _statistics.take(2 * FINE_POINTS)
 """Mean power in a third of an octave around each point of the fine spectrum, of mid, then of side."""
+
+# Of these, the texture: how levels of tone bands, and the loudness behind them, spread and move. See `texture`.
+TEXTURE_LAGS = (1, 2, 4, 8, 16, 32)
+TEXTURE_CHANNELS = TONE_BANDS + 1
+TEXTURE_RING = TEXTURE_LAGS[-1] + 1
+_texture = Region()
+T_FRAMES, T_NEXT = _texture.take(1), _texture.take(1)
+"""Frames that count; where the next one goes in the ring of those before."""
+T_MEANS, T_LEANS = _texture.take(TEXTURE_CHANNELS), _texture.take(TEXTURE_CHANNELS)
+"""Mean level; mean cube of how far it is from that."""
+T_TOGETHER = _texture.take(TEXTURE_CHANNELS * (TEXTURE_CHANNELS + 1) // 2)
+"""Covariances of levels, the lower half by rows."""
+T_CHANGES = _texture.take(len(TEXTURE_LAGS) * TEXTURE_CHANNELS)
+"""Mean square of the change over each lag."""
+T_RISES, T_STEPS = _texture.take(TEXTURE_CHANNELS), _texture.take(TEXTURE_CHANNELS)
+"""Mean square of the rises from frame to frame; mean of the changes without their sign."""
+T_WIDTHS, T_WIDTH_SPREADS, T_WIDTH_LEVELS = (_texture.take(TONE_BANDS) for _ in range(3))
+"""Side over mid: mean, variance, covariance with the level."""
+T_LEVELS, T_NOW_WIDTHS = _texture.take(TEXTURE_CHANNELS), _texture.take(TONE_BANDS)
+"""Of the last frame: how far its levels were from their means, and side over mid."""
+T_PAST = _texture.take(TEXTURE_RING * TEXTURE_CHANNELS)
+TEXTURE_SIZE = _texture.size
+TEXTURE = _statistics.take(TEXTURE_SIZE)
 STATISTICS_SIZE = _statistics.size
+TOLD_SIZE = TEXTURE_CHANNELS * (4 + len(TEXTURE_LAGS)) + 4 * TONE_BANDS + TEXTURE_CHANNELS * (TEXTURE_CHANNELS - 1) // 2
+"""Numbers that describe a texture."""
 
 MOST_RATE_HZ = 192_000
 """The highest sample rate there is room for."""
@@ -175,7 +202,7 @@ AIM_SIDE_MID = _aim.take(1)
 AIM_PEAK = _aim.take(1)
 AIM_DYNAMICS = _aim.take(1)
 AIM_IS_AUTO = _aim.take(1)
-"""1 for the profile that leans on what is heard."""
+"""1 for the profile that leans in no direction: what is heard, corrected."""
 AIM_HAS_FINE = _aim.take(1)
 """1 where the fine spectrum is known: a reference, and so a place to go to and not a direction."""
 AIM_FINE = _aim.take(FINE_POINTS)
@@ -184,10 +211,42 @@ AIM_SIZE = _aim.size
 LEAN_SIZE = TONE_BANDS + 2
 """What an input's level does not touch of a profile: tone bands, side/mid ratio, dynamics."""
 
+# What is known of masters: the table behind the correction. See `masters` and `correction`.
+MODES = TONE_BANDS - 1
+"""Tone less its mean, in the basis in which the covariances of masters and of damage are diagonal."""
+SCALES = 4
+"""Sizes of damage that are thought of, the first of them none."""
+KNOTS, FIRST_KNOT_S = 7, 2.0
+"""Listening times at which the spread of masters is known, each twice the one before."""
+TABLE_POINTS = 17
+_masters = Region()
+MEAN = _masters.take(LEAN_SIZE)
+"""Of all masters: tone bands, side/mid ratio, dynamics."""
+ANALYSIS = _masters.take(MODES * TONE_BANDS)
+"""Tone bands to modes, mode by mode; damage of scale 1 has variance 1 in each."""
+SYNTHESIS = _masters.take(MODES * TONE_BANDS)
+"""Modes to tone bands, mode by mode."""
+SPREADS = _masters.take(KNOTS * MODES)
+"""Variance of masters in each mode, by listening time."""
+SCALE = _masters.take(SCALES)
+PRIOR = _masters.take(SCALES)
+"""Logarithm of the share of inputs that are damaged by each scale."""
+BOLD = _masters.take(1)
+"""What full boldness adds to that logarithm for a scale of 1."""
+TEMPER = _masters.take(1)
+"""How much of the likelihood counts: masters are no Gaussian in so many dimensions."""
+REST = _masters.take(1)
+"""A correction of this many dB in RMS is gone for half of the way; smaller ones less, larger ones more."""
+WIDTH_TABLE = _masters.take(2 + 2 * TABLE_POINTS)
+"""Lowest side/mid ratio, step, then mean and standard deviation of what was done, for each ratio heard."""
+DYNAMICS_TABLE = _masters.take(2 + 2 * TABLE_POINTS)
+"""The same of the dynamics."""
+MASTERS_SIZE = _masters.size
+
 # The state of what decides: a stretch of float64.
 _decision = Region()
 LEAN = _decision.take(LEAN_SIZE)
-"""How far the aim is from what is heard, where it leans."""
+"""How far is corrected so far."""
 LEAN_HEARD_S = _decision.take(1)
 """Music heard when the lean last moved, in seconds."""
 SUGGESTED = _decision.take(params.COUNT)
@@ -220,4 +279,10 @@ TARGET_LUFS = _passing.take(1)
 """The loudness that is asked for, whatever the aim's own is."""
 CONFIDENCE = _passing.take(params.COUNT)
 """How far to go with each of the ten, 0 to 1."""
+BOLDNESS, STYLE_STRENGTH = _passing.take(1), _passing.take(1)
+"""How large damage is expected to be, and how far a style goes, each 0 to 1."""
+CORRECTION, DOUBT = _passing.take(LEAN_SIZE), _passing.take(LEAN_SIZE)
+"""How far what is heard is estimated to be from its own master, and the standard deviation of that."""
+WISH = _passing.take(LEAN_SIZE)
+"""How far to lean in the end: correction and style."""
 PASSING_SIZE = _passing.size

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from rt_automix.analysis import features
+from rt_automix.analysis import features, texture
 from rt_automix.analysis import layout as at
 from rt_automix.analysis.features import HOP_S, LOUDNESS_ROW, MEL_BANDS, PEAK_ROW
 from rt_automix.analysis.fine_spectrum import fine_of_mel
@@ -116,6 +116,7 @@ def pause(statistics, frames):
         most = KEPT_THROUGH_PAUSE * statistics[at.MEMORY_FRAMES]
         statistics[at.SOUND_FRAMES] = min(statistics[at.SOUND_FRAMES], most)
         statistics[at.MUSIC_FRAMES] = min(statistics[at.MUSIC_FRAMES], most)
+        statistics[at.TEXTURE + at.T_FRAMES] = min(statistics[at.TEXTURE + at.T_FRAMES], most)
 
 
 @kernel("boolean(float64[::1], float32[::1], float32[::1])")
@@ -149,9 +150,11 @@ def add_frame(statistics, row, fine):
     statistics[at.MUSIC_FRAMES] += 1.0
     weight = 1.0 / min(statistics[at.MUSIC_FRAMES], memory_frames)
     mel_power = statistics[at.MEL_POWER : at.MEL_POWER + 2 * MEL_BANDS]
+    now = statistics[at.NOW_POWER : at.NOW_POWER + 2 * MEL_BANDS]
     for m in range(2 * MEL_BANDS):
-        power = max(_power(float(row[m])) - _FLOOR_POWER, 0.0)  # the rows' floor is nothing
-        mel_power[m] += weight * (power - mel_power[m])
+        now[m] = max(_power(float(row[m])) - _FLOOR_POWER, 0.0)  # the rows' floor is nothing
+        mel_power[m] += weight * (now[m] - mel_power[m])
+    texture.add(statistics, now, row, memory_frames)
     fine_power = statistics[at.FINE_POWER : at.FINE_POWER + 2 * at.FINE_POINTS]
     for k in range(2 * at.FINE_POINTS):
         fine_power[k] += weight * (float(fine[k]) - fine_power[k])

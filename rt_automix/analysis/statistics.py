@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.analysis import layout as at
-from rt_automix.analysis import means
+from rt_automix.analysis import means, texture
 from rt_automix.analysis.features import HOP_S, MEL_BANDS, ROW_FLOOR_DB
 from rt_automix.analysis.fine_spectrum import fine_of_mel
 from rt_automix.analysis.tone import TONE_BANDS, VECTOR_SIZE
@@ -37,7 +37,7 @@ _ARRAYS = {
     "_levels": (at.LEVEL_SHARES, (at.LEVELS,)),
     "_mel_power": (at.MEL_POWER, (2, MEL_BANDS)),
 }
-_FINE, _RECENT = "_fine_power", "_recent_energies"
+_FINE, _RECENT, _TEXTURE = "_fine_power", "_recent_energies", "_texture"
 
 
 class Statistics:
@@ -75,12 +75,13 @@ class Statistics:
         for name, (start, shape) in _ARRAYS.items():
             plain[name] = self._part(start, shape).tolist()
         plain[_FINE] = self.fine_power.tolist()
+        plain[_TEXTURE] = self.texture[: at.T_PAST].tolist()
         first = at.RECENT_ENERGIES + at.BLOCK_FRAMES - int(self.values[at.RECENT_COUNT])
         plain[_RECENT] = self.values[first : at.RECENT_ENERGIES + at.BLOCK_FRAMES].tolist()
         return plain
 
     def restore_plain(self, plain: dict[str, Any]) -> None:
-        """Go on from what `plain` gave; a fine spectrum that is missing is made of the mel bands.
+        """Go on from what `plain` gave; a fine spectrum that is missing is made of mel bands, a texture is new.
 
         Raises
         ------
@@ -104,6 +105,12 @@ class Statistics:
             mel = read[at.MEL_POWER : at.MEL_POWER + 2 * MEL_BANDS].reshape(2, MEL_BANDS)
             fine = from_below * mel[:, low] + from_above * mel[:, low + 1]
         read[at.FINE_POWER : at.FINE_POWER + 2 * at.FINE_POINTS] = fine.reshape(-1)
+        if _TEXTURE in plain:
+            texture = read[at.TEXTURE : at.TEXTURE + at.TEXTURE_SIZE]
+            texture[: at.T_PAST] = _numbers(plain, _TEXTURE, (at.T_PAST,))
+            texture[at.T_NEXT] = 0.0
+            means_db = texture[at.T_MEANS : at.T_MEANS + at.TEXTURE_CHANNELS]  # of the frames before nothing is known
+            texture[at.T_PAST :] = np.tile(means_db, at.TEXTURE_RING)
         self.values[:] = read
 
     def add(self, rows: NDArray[np.float32]) -> None:
@@ -142,6 +149,17 @@ class Statistics:
     def fine_power(self) -> NDArray[np.float64]:
         """Mean power of mid and of side around each point of the fine spectrum: shape (2, FINE_POINTS), a view."""
         return self._part(at.FINE_POWER, (2, at.FINE_POINTS))
+
+    @property
+    def texture(self) -> NDArray[np.float64]:
+        """How levels spread and move: float64, shape (layout.TEXTURE_SIZE,), a view."""
+        return self._part(at.TEXTURE, (at.TEXTURE_SIZE,))
+
+    def told(self) -> NDArray[np.float64]:
+        """The texture in numbers that no equaliser changes, see `texture.describe`: shape (layout.TOLD_SIZE,)."""
+        told = np.empty(at.TOLD_SIZE)
+        texture.describe(self.values, told)
+        return told
 
     @property
     def fine_db(self) -> NDArray[np.float64]:

@@ -60,6 +60,8 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     click.option("--reference", type=settings.FILE, metavar="SONG", help="Master towards what a song measures like."),
     settings.amount,
     settings.fine_tone,
+    settings.boldness,
+    settings.style_strength,
     click.option("--target-lufs", type=float, metavar="X", help="Loudness to reach; otherwise the style's."),
     click.option("--ceiling-dbtp", type=float, metavar="X", help="True-peak ceiling."),
     settings.suggester,
@@ -150,6 +152,8 @@ def _config(options: dict[str, Any]) -> Config:
         master__profile=options["profile"],
         master__amount=options["amount"],
         master__fine_tone=options["fine_tone"],
+        master__boldness=options["boldness"],
+        master__style_strength=options["style_strength"],
         master__target_lufs=options["target_lufs"],
         master__suggester=options["suggester"],
         limiter__ceiling_dbtp=options["ceiling_dbtp"],
@@ -177,7 +181,8 @@ def _setup(options: dict[str, Any], config: Config, state: Path | None) -> Setup
         reference = settings.measured(options["reference"], progress) if options["reference"] else None
     if state is not None and options["fresh"] and state.exists():
         state.unlink()
-    said = {name: options[name] for name in ("amount", "fine_tone", "target_lufs", "ceiling_dbtp", "profile")}
+    named = ("amount", "fine_tone", "boldness", "style_strength", "target_lufs", "ceiling_dbtp", "profile")
+    said = {name: options[name] for name in named}
     if reference is not None:
         said["profile"] = reference.name
     return Setup(

@@ -29,6 +29,8 @@ _panel = click.option(
     click.option("--reference", type=settings.FILE, metavar="SONG", help="Master towards what a song measures like."),
     settings.amount,
     settings.fine_tone,
+    settings.boldness,
+    settings.style_strength,
     click.option("--for", "platform", metavar="NAME", help="Loudness and ceiling of a place: spotify, podcast, ..."),
     click.option("--target-lufs", type=float, metavar="X", help="Loudness to reach; otherwise the style's."),
     click.option("--ceiling-dbtp", type=float, metavar="X", help="True-peak ceiling."),
@@ -49,10 +51,10 @@ _panel = click.option(
 @click.pass_context
 def render(
     context: click.Context, source: Path, target: Path, profile: str | None, reference: Path | None,
-    amount: float | None, fine_tone: float | None, platform: str | None, target_lufs: float | None,
-    ceiling_dbtp: float | None, suggester: str | None, lookahead: Any, mono: Any, deliver: str | None,
-    block: int | None, bits: str, config_path: Path | None, report: Path | None, force: bool, as_json: bool,
-    panel: bool,
+    amount: float | None, fine_tone: float | None, boldness: float | None, style_strength: float | None,
+    platform: str | None, target_lufs: float | None, ceiling_dbtp: float | None, suggester: str | None,
+    lookahead: Any, mono: Any, deliver: str | None, block: int | None, bits: str, config_path: Path | None,
+    report: Path | None, force: bool, as_json: bool, panel: bool,
 ) -> None:  # fmt: skip
     """Master the file IN into OUT (.wav or .flac).
 
@@ -72,6 +74,8 @@ def render(
         master__profile=profile,
         master__amount=amount,
         master__fine_tone=fine_tone,
+        master__boldness=boldness,
+        master__style_strength=style_strength,
         master__target_lufs=target_lufs,
         master__suggester=suggester,
         limiter__ceiling_dbtp=ceiling_dbtp,
@@ -113,7 +117,9 @@ def render(
     _show_remarks(result)
     if panel:
         style = {"profile": profile, "reference": reference, "target_lufs": target_lufs, "ceiling_dbtp": ceiling_dbtp}
-        strength = {"amount": amount, "fine_tone": fine_tone}
+        strength = {
+            "amount": amount, "fine_tone": fine_tone, "boldness": boldness, "style_strength": style_strength,
+        }  # fmt: skip
         _play(context, source, suggester=suggester, config_path=config_path, **strength, **style)
 
 
@@ -122,13 +128,14 @@ def render(
               help="Folder for the files; its demo files are replaced.")  # fmt: skip
 @settings.amount
 @settings.fine_tone
+@settings.boldness
 @settings.suggester
 @settings.as_json
 @_panel
 @click.pass_context
 def demo(
-    context: click.Context, out: Path, amount: float | None, fine_tone: float | None, suggester: str | None,
-    as_json: bool, panel: bool,
+    context: click.Context, out: Path, amount: float | None, fine_tone: float | None, boldness: float | None,
+    suggester: str | None, as_json: bool, panel: bool,
 ) -> None:  # fmt: skip
     """Master a built-in song and show what changed: before.wav, after.wav, picture.png and report.html.
 
@@ -137,7 +144,8 @@ def demo(
       rt-automix demo --out listen
       rt-automix demo --panel
     """
-    config = settings.config_from(None, master__amount=amount, master__fine_tone=fine_tone, master__suggester=suggester)
+    said = {"amount": amount, "fine_tone": fine_tone, "boldness": boldness, "suggester": suggester}
+    config = settings.config_from(None, **{f"master__{name}": value for name, value in said.items()})
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -169,7 +177,7 @@ def demo(
         click.echo(f"Look:   {picture} and {page}")
     _show_remarks(result)
     if panel:
-        _play(context, before, amount=amount, fine_tone=fine_tone, suggester=suggester)
+        _play(context, before, **said)
 
 
 def _play(context: click.Context, path: Path, **options: Any) -> None:

@@ -60,10 +60,12 @@ def _analyze(
     """Figures of a file by name; the distances are None where there is too little music."""
     import numpy as np
 
+    from rt_automix.analysis import findings
     from rt_automix.analysis.flaws import Flaws
     from rt_automix.analysis.listener import Listener
+    from rt_automix.analysis.masters import NAME, Aim
     from rt_automix.analysis.measure import Meter
-    from rt_automix.analysis.profile import MIN_MUSIC_S
+    from rt_automix.analysis.profile import MIN_MUSIC_S, load
     from rt_automix.io.files.audio import AudioReader
 
     with AudioReader(path) as reader:
@@ -97,6 +99,9 @@ def _analyze(
             "side_mid_db": heard.side_mid_db - style.side_mid_db,
             "dynamics_db": heard.dynamics_db - style.dynamics_db,
         }
+    aim = Aim()
+    aim.settled(heard, load(NAME))
+    figures["found"] = findings.plain(aim.found)
     measured = asdict(meter.result()) | {"duration_s": reader.duration_s}
     return {**figures, **measured, "from_profile": distances, "deliveries": deliveries}
 
@@ -146,6 +151,9 @@ def _show(found: list[dict[str, Any]], style_name: str) -> None:
             lufs = terminal.loudness(figures["integrated_lufs"], more_lu)
             how = "as it sounds from two loudspeakers" if figures["mono"] == "dual" else "as one channel"
             click.echo(f"{figures['file']}: mono, measured {how}; {label} it has {lufs}.")
+    for figures in found:
+        if figures["found"]:
+            click.echo(f"{figures['file']}: {'; '.join(figures['found']['words'])}")
     for note in (note for figures in found for note in figures["notes"]):
         terminal.remark(note)
 

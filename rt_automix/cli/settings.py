@@ -40,6 +40,18 @@ fine_tone = click.option(
     metavar="0..1",
     help="How much the 31 fine bands of the equaliser do: 0 leaves the tone to the five.",
 )
+boldness = click.option(
+    "--boldness",
+    type=float,
+    metavar="0..1",
+    help="How boldly what is heard is corrected towards its own master: 0 not at all.",
+)
+style_strength = click.option(
+    "--style-strength",
+    type=float,
+    metavar="0..1",
+    help="How far a style is leaned to; a reference is gone to whatever this says.",
+)
 suggester = click.option(
     "--suggester",
     metavar="NAME[:fp32]",

@@ -19,6 +19,8 @@ LISTEN = {"master": at.LISTEN_MASTER, "bypass": at.LISTEN_BYPASS, "compare": at.
 RANGES = {
     "amount": (0.0, 1.0),
     "fine_tone": (0.0, 1.0),
+    "boldness": (0.0, 1.0),
+    "style_strength": (0.0, 1.0),
     "ceiling_dbtp": (-12.0, 0.0),
     "target_lufs": (-40.0, -5.0),
     "max_trim_db": (0.0, 24.0),
@@ -36,6 +38,8 @@ def initial(config: Config, style: Profile) -> dict[str, Any]:
     return {
         "amount": config.master.amount,
         "fine_tone": config.master.fine_tone,
+        "boldness": config.master.boldness,
+        "style_strength": config.master.style_strength,
         "listen": "master",
         "freeze": False,
         "ceiling_dbtp": config.limiter.ceiling_dbtp,

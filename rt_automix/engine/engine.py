@@ -212,6 +212,10 @@ class Engine:
             Offsets to what is suggested, by parameter, each up to half its range.
         fine_tone : float, 0..1
             How much of what is suggested for the fine bands is done.
+        boldness : float, 0..1
+            How large damage is expected to be, and so how far what is heard is corrected.
+        style_strength : float, 0..1
+            How far a style is leaned to.
         curve : sequence of (Hz, dB) pairs
             The performer's own curve on top: see `owncurve`.
 
@@ -233,8 +237,13 @@ class Engine:
     def _publish_controls(self) -> None:
         slots = self._f64[at.CONTROL_SLOTS : at.CONTROL_SLOTS + 3 * at.CONTROL_SIZE]
         index = self._i64[at.CONTROL_INDEX : at.CONTROL_INDEX + 3]
-        self.analyst.decision.target_lufs = self._controls["target_lufs"]
+        self._instruct()
         atomics.triple_publish(index, slots, controls.message(self._controls, self._solve_fine))
+
+    def _instruct(self) -> None:
+        """Tell who decides what was set."""
+        for name in ("target_lufs", "boldness", "style_strength"):
+            setattr(self.analyst.decision, name, self._controls[name])
 
     @property
     def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]]:
@@ -326,5 +335,5 @@ class Engine:
         for mine, saved in ((self._f64, state["f64"]), (self._f32, state["f32"]), (self._i64, state["i64"])):
             mine[:] = saved
         self.analyst.restore(state["analyst"])
-        self.analyst.decision.target_lufs = self._controls["target_lufs"]
+        self._instruct()
         self._start_worker()

@@ -18,6 +18,8 @@ LISTEN_SWITCHES = ("bypass", "compare")
 NUDGES = {
     "amount": 0.05,
     "fine_tone": 0.05,
+    "boldness": 0.05,
+    "style_strength": 0.05,
     "target_lufs": 0.5,
     "output_trim_db": 1.0,
     "ceiling_dbtp": 0.1,

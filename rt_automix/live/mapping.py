@@ -1,8 +1,8 @@
 """From MIDI messages to changes of controls, and back to the lights of the controller. No port here.
 
-A change is (name, value) as the engine takes it: `amount`, `fine_tone`, `target_lufs` and
-`output_trim_db` in their own units, `listen` as "master", "bypass" or "compare", `freeze` and `panic` as True or False,
-`profile` as the name of one of the profiles, `trim.NAME` in the parameter's own unit.
+A change is (name, value) as the engine takes it: `amount`, `fine_tone`, `boldness`, `style_strength`, `target_lufs`
+and `output_trim_db` in their own units, `listen` as "master", "bypass" or "compare", `freeze` and `panic` as True or
+False, `profile` as the name of one of the profiles, `trim.NAME` in the parameter's own unit.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ VERSION = 1
 RANGES: dict[str, tuple[float, float]] = {
     "amount": (0.0, 1.0),
     "fine_tone": (0.0, 1.0),
+    "boldness": (0.0, 1.0),
+    "style_strength": (0.0, 1.0),
     "ceiling_dbtp": (-12.0, 0.0),
     "target_lufs": (-40.0, -5.0),
     "max_trim_db": (0.0, 24.0),
@@ -27,11 +29,14 @@ RANGES: dict[str, tuple[float, float]] = {
 SWITCHES = ("freeze", "ride", "bypass", "compare")
 LISTEN = ("master", "bypass", "compare")
 CONTROLS = (*RANGES, *SWITCHES, "curve", "listen", "profile", "panic")
-NUDGED = ("amount", "fine_tone", "target_lufs", "output_trim_db", "ceiling_dbtp", "max_trim_db", "profile")
+NUDGED = (
+    "amount", "fine_tone", "boldness", "style_strength", "target_lufs", "output_trim_db", "ceiling_dbtp",
+    "max_trim_db", "profile",
+)  # fmt: skip
 MOST_STEPS = 100
 LEARNED = (
-    "amount", "fine_tone", "profile", "target_lufs", "output_trim_db", "bypass", "compare", "freeze", "panic",
-    *(f"trim.{row.name}" for row in params.PARAMS),
+    "amount", "fine_tone", "boldness", "style_strength", "profile", "target_lufs", "output_trim_db", "bypass",
+    "compare", "freeze", "panic", *(f"trim.{row.name}" for row in params.PARAMS),
 )  # fmt: skip
 
 _FIELDS: dict[str, tuple[str, ...]] = {

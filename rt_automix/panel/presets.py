@@ -13,7 +13,10 @@ from rt_automix.panel import api
 from rt_automix.panel.api import Command
 
 MOST = 100
-_KEPT = ("amount", "fine_tone", "curve", "target_lufs", "ceiling_dbtp", "output_trim_db", "max_trim_db", "ride")
+_KEPT = (
+    "amount", "fine_tone", "boldness", "style_strength", "curve", "target_lufs", "ceiling_dbtp", "output_trim_db",
+    "max_trim_db", "ride",
+)  # fmt: skip
 _MOST_PROFILE_CHARACTERS = 200
 
 Controls = dict[str, Any]

@@ -151,6 +151,7 @@ def render(
         analysis_gaps=engine.analysis_gaps,
         tags_note=writer.tags_note,
         source_notes=reader.notes,
+        found=engine.analyst.decision.found if plan is None else plan.found,
         missed="" if plan is None else plan.missed,
         mono=mono if channels == 1 else "",
     )

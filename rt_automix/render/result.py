@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rt_automix.analysis import findings
+from rt_automix.analysis.masters import Found
 from rt_automix.analysis.measure import LoudnessCurve, Measurement
 from rt_automix.analysis.profile import Profile
 from rt_automix.engine.history import History
@@ -24,7 +26,8 @@ class RenderResult:
     the engine may still settle, None for less than 15 s; the two profiles are None unless asked for,
     or where there is too little music; `faults` counts samples that were not sane audio; `missed`
     says why a target was not met, where the song was heard first; `suggester_notes` say why another
-    one decided than was asked for, `source_notes` what was not as it should be in the input; `mono`
+    one decided than was asked for, `found` is the correction that was aimed at with its doubt (None with a
+    reference), `source_notes` what was not as it should be in the input; `mono`
     says for a mono file how it was measured, "dual" or "single"; `deliveries` are the lossy files that
     were made of it.
     """
@@ -54,6 +57,7 @@ class RenderResult:
     analysis_gaps: int
     tags_note: str
     source_notes: tuple[str, ...] = ()
+    found: Found | None = None
     missed: str = ""
     mono: str = ""
     deliveries: tuple[Delivered, ...] = ()
@@ -71,6 +75,7 @@ class RenderResult:
             "source_notes": list(self.source_notes),
             "input": asdict(self.input),
             "output": asdict(self.output),
+            "found": findings.plain(self.found),
             "settled": self.history.settled(SETTLING_S),
             "deliveries": [asdict(one) for one in self.deliveries],
         }

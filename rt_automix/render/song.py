@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rt_automix import params
 from rt_automix.analysis import decision
 from rt_automix.analysis.listener import Listener
+from rt_automix.analysis.masters import Found
 from rt_automix.analysis.profile import load
 from rt_automix.dsp.trial import Trial
 from rt_automix.engine import layout as at
@@ -50,9 +51,19 @@ class Plan:
         Gains of the fine layer.
     input_lufs : float
         Integrated loudness of the song.
+    found : Found, optional
+        The correction behind the parameters, and its doubt.
     """
 
-    def __init__(self, job: Job, values: params.Values, fine_db: NDArray[np.float64], input_lufs: float) -> None:
+    def __init__(
+        self,
+        job: Job,
+        values: params.Values,
+        fine_db: NDArray[np.float64],
+        input_lufs: float,
+        found: Found | None = None,
+    ) -> None:
+        self.found = found
         self._job, self._values, self._fine_db = job, values, fine_db
         self.gain_db = wanted_db = float(values[_INPUT_GAIN] + values[_DRIVE])
         self.missed = ""
@@ -186,8 +197,11 @@ def listen(job: Job, heard: Ears) -> Plan:
             done += block.shape[1]
             job.progress("listening", done / source.samples)
     style = job.style or load(job.config.master.profile)
-    values, fine_db = decision.settled(listener, job.suggester, style, source.sample_rate_hz)
-    return Plan(job, values, fine_db, heard.meter.result().integrated_lufs)
+    master = job.config.master
+    values, fine_db, found = decision.settled(
+        listener, job.suggester, style, source.sample_rate_hz, master.boldness, master.style_strength
+    )
+    return Plan(job, values, fine_db, heard.meter.result().integrated_lufs, found)
 
 
 def _measured(job: Job, heard: Ears) -> Iterator[NDArray[np.float32]]:

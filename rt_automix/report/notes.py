@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from rt_automix import params
+from rt_automix.analysis import findings
 from rt_automix.analysis.measure import OTHER_MONO
 from rt_automix.dsp import thirds
 from rt_automix.io.lossy.delivery import Delivered
@@ -37,6 +38,7 @@ def run_facts(result: RenderResult) -> list[tuple[str, str]]:
     facts = [
         ("Style", printable(result.style.name)),
         ("Amount", f"{number(100.0 * result.amount, 0)} %"),
+        ("Found", found_words(result)),
         ("Largest fine gain", fine_words(result)),
         ("Target", f"{number(result.target_lufs)} LUFS"),
         ("Ceiling", f"{number(result.ceiling_dbtp, 2)} dBTP"),
@@ -57,6 +59,12 @@ def _decoded_words(one: Delivered) -> str:
     """What decodes from a lossy file."""
     peak = f"{level(one.integrated_lufs, 'LUFS')}, {level(one.true_peak_dbtp, 'dBTP', 2)}"
     return f"{peak}, {_count(one.clipped_samples, 'sample')} clipped"
+
+
+def found_words(result: RenderResult) -> str:
+    """What was found about the input, and how sure that is."""
+    told = findings.words(result.found)
+    return "; ".join(told) if told else "not looked for: a reference says where to go"
 
 
 def fine_words(result: RenderResult) -> str:

@@ -99,11 +99,22 @@ def spectrum(axes: Axes, result: RenderResult) -> None:
 
 
 def response(axes: Axes, result: RenderResult) -> None:
-    """What the equaliser did: five bands, the fine ones on top of them, both together and the range it moved in."""
+    """What the equaliser did: five bands, the fine ones on top of them, both together and the range it moved in.
+
+    Behind it the correction that was found to be due, with its doubt.
+    """
     frequencies_hz = np.geomspace(30.0, 18000.0, 200)
     five_db, fine_db = curves.equalizer_parts_db(result.history, frequencies_hz, result.sample_rate_hz)
     low_db, median_db, high_db = curves.equalizer_spread_db(result.history, frequencies_hz, result.sample_rate_hz)
     moved = axes.fill_between(frequencies_hz, low_db, high_db, color=INK, alpha=0.12, linewidth=0.0)
+    shown: dict[str, Any] = {}
+    if result.found is not None:
+        correction_db, doubt_db, at_hz = result.found.correction_db, result.found.doubt_db, curves.band_centres_hz()
+        band = axes.fill_between(
+            at_hz, correction_db - doubt_db, correction_db + doubt_db, color=AIM, alpha=0.14, linewidth=0.0
+        )
+        (line,) = axes.plot(at_hz, correction_db, color=AIM, linewidth=1.0)
+        shown["found"] = (band, line)
     axes.fill_between(frequencies_hz, fine_db, 0.0, color=FINE, alpha=0.35, linewidth=0.0)
     (fine,) = axes.plot(frequencies_hz, fine_db, color=FINE, linewidth=1.0)
     (five,) = axes.plot(frequencies_hz, five_db, color=EQUALIZER, linewidth=1.1, linestyle=DASHED)
@@ -116,7 +127,9 @@ def response(axes: Axes, result: RenderResult) -> None:
     axes.locator_params(axis="y", nbins=7, integer=True)
     axes.set_ylabel("Gain (dB)")
     _frequency_axis(axes)
-    _legend(axes, {"5 bands": five, "31 fine": fine, "both, range": (moved, both)})
+    # Fine bands do what five leave of a reference, and with one there is no correction to be found.
+    shown = shown or {"31 fine": fine}
+    _legend(axes, {"5 bands": five, "both, range": (moved, both)} | shown)
 
 
 def reduction(axes: Axes, result: RenderResult) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
+from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
@@ -189,52 +191,81 @@ def _solve_in_box(normal: NDArray[np.float64], right: NDArray[np.float64], limit
 
 # The lean ---------------------------------------------------------------------------------------------
 
-_FARTHEST_DB = np.array([1.5] * TONE_BANDS + [1.2, 1.0])
-_WEIGHTS = np.array([1.0 / TONE_BANDS] * TONE_BANDS + [0.04, 4.0])
 _LEVEL_FREE = [*range(TONE_BANDS), TONE_BANDS + 2, TONE_BANDS + 4]
 
 
-class AutoStyle:
-    """As `leaning`."""
+class Aim:
+    """As `aiming` and `correction`, in matrices."""
 
-    def __init__(self) -> None:
-        self._start = profile.load("auto")
-        names = [name for name in profile.shipped() if name != "auto"]
-        self._styles = np.array([_level_free(profile.load(name).vector()) for name in names])
+    def __init__(self, boldness: float = 0.5, style_strength: float = 0.5) -> None:
+        text = (resources.files("rt_automix") / "data" / "masters.json").read_text(encoding="utf-8")
+        self._masters = {name: np.array(value) for name, value in json.loads(text).items() if name != "packages"}
+        self._boldness, self._strength = boldness, style_strength
         self._lean, self._heard_s = np.zeros(len(_LEVEL_FREE)), 0.0
 
     def follow(self, statistics: Statistics, wanted: Profile) -> Profile:
         """What to aim at."""
         new_s = min(max(statistics.seconds_heard - self._heard_s, 0.0), 1.0)
         self._heard_s = statistics.seconds_heard
-        if wanted != self._start or self._heard_s == 0.0:
+        if wanted.fine_db is not None or self._heard_s == 0.0:
             return wanted
-        heard = _level_free(statistics.vector())
-        if new_s > 0.0 and self._heard_s >= 1.0:
-            self._lean += (1.0 - math.exp(-new_s / 10.0)) * (self._wish(heard) - self._lean)
-        return self._made_of(heard + self._lean)
+        if self._heard_s >= 1.0:
+            self._lean += (1.0 - math.exp(-new_s / 10.0)) * (self.correction(statistics)[0] - self._lean)
+        return self._made(statistics, wanted, self._lean)
 
     def settled(self, statistics: Statistics, wanted: Profile) -> Profile:
         """Where `follow` would end."""
-        if wanted != self._start or statistics.seconds_heard < 1.0:
+        if wanted.fine_db is not None or statistics.seconds_heard < 1.0:
             return wanted
-        heard = _level_free(statistics.vector())
-        return self._made_of(heard + self._wish(heard))
+        return self._made(statistics, wanted, self.correction(statistics)[0])
 
-    def _made_of(self, aim: NDArray[np.float64]) -> Profile:
+    def _made(self, statistics: Statistics, wanted: Profile, lean: NDArray[np.float64]) -> Profile:
+        aim = statistics.vector()[_LEVEL_FREE] + lean + self.style(wanted)
         *bands_db, side_mid_db, dynamics_db = aim.tolist()
-        return replace(self._start, bands_db=tuple(bands_db), side_mid_db=side_mid_db, dynamics_db=dynamics_db)
+        return replace(wanted, bands_db=tuple(bands_db), side_mid_db=side_mid_db, dynamics_db=max(dynamics_db, 0.0))
 
-    def _wish(self, heard: NDArray[np.float64]) -> NDArray[np.float64]:
-        away_db = np.clip(heard - self._styles, -10.0, 10.0)
-        distances_db = np.sqrt(away_db**2 @ _WEIGHTS)
-        shares = np.exp((distances_db.min() - distances_db) / 0.5)
-        mix = shares @ self._styles / shares.sum()
-        return _FARTHEST_DB * np.tanh(0.5 * (mix - heard) / _FARTHEST_DB)
+    def style(self, wanted: Profile) -> NDArray[np.float64]:
+        """How far is leaned towards a style."""
+        style = wanted.vector()[_LEVEL_FREE] - self._masters["mean_db"]
+        strength = 0.0 if wanted == profile.load("auto") else self._strength
+        return strength * style
 
+    def correction(self, statistics: Statistics) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation."""
+        masters, heard = self._masters, statistics.vector()
+        away = heard[:TONE_BANDS] - masters["mean_db"][:TONE_BANDS]
+        for _ in range(3):
+            say = 1.0 / (1.0 + np.exp((-24.0 - away) / 1.5))
+            away = away - say @ away / say.sum()
+        away = say * np.clip(away, -24.0, 24.0)
+        modes = masters["analysis"] @ away
+        place = np.clip(math.log2(max(statistics.seconds_heard, 2.0)) - 1.0, 0.0, 6 - 0.001)
+        spread = np.array([np.interp(place, range(7), column) for column in masters["spreads"].T])
+        variances = spread + masters["scales"][:, None] ** 2
+        fits = -0.5 * (modes**2 / variances + np.log(variances)).sum(axis=1)
+        leaning = (2.0 * self._boldness - 1.0) * masters["bold_log"] * masters["scales"]
+        logs = masters["temper"] * fits + masters["prior_log"] + leaning
+        shares = np.exp(logs - logs.max())
+        shares /= shares.sum()
+        gains = masters["scales"][:, None] ** 2 / variances
+        means = (gains * modes) @ masters["synthesis_db"]
+        within = (gains * spread) @ masters["synthesis_db"] ** 2
+        mean = shares @ means
+        deviation = np.sqrt(shares @ (within + means**2) - mean**2)
+        rest_db = 2.0 * (1.0 - self._boldness) * masters["rest_db"]
+        square = say @ mean**2 / say.sum()
+        gone = square / (square + rest_db**2)
+        mean, deviation = gone * mean, np.hypot(deviation, (1.0 - gone) * mean)
+        side_mid = self._read("width_table_db", heard[TONE_BANDS + 2])
+        dynamics = self._read("dynamics_table_db", heard[TONE_BANDS + 4])
+        share = min(2.0 * self._boldness, 1.0)
+        found = np.array([*(say * mean), side_mid[0], dynamics[0]])
+        return np.clip(-share * found, -6.0, 6.0), np.array([*deviation, side_mid[1], dynamics[1]])
 
-def _level_free(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-    return vector[_LEVEL_FREE]
+    def _read(self, name: str, value: float) -> tuple[float, float]:
+        low, step, *numbers = self._masters[name]
+        points = low + step * np.arange(len(numbers) // 2)
+        return float(np.interp(value, points, numbers[::2])), float(np.interp(value, points, numbers[1::2]))
 
 
 # What a network is told -------------------------------------------------------------------------------

@@ -12,10 +12,10 @@ from demosong import demo_song
 from scipy.optimize import lsq_linear
 
 from rt_automix import params
-from rt_automix.analysis import auto_style, context, deciding, dynamics, features, fine_tone, numbers, profile
+from rt_automix.analysis import context, deciding, dynamics, features, fine_tone, masters, numbers, profile
 from rt_automix.analysis import layout as at
-from rt_automix.analysis.auto_style import AutoStyle
 from rt_automix.analysis.listener import FeatureStream
+from rt_automix.analysis.masters import Aim
 from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.statistics import Statistics
 from rt_automix.dsp import compressor
@@ -74,15 +74,20 @@ def test_the_closed_form(heard):
                     np.testing.assert_allclose(mine, its, atol=1e-9)
 
 
-def test_the_lean(heard):
-    kernel, twin = AutoStyle(), twins.AutoStyle()
+@pytest.mark.parametrize(("boldness", "style_strength"), [(0.5, 0.5), (0.2, 1.0), (1.0, 0.0)])
+def test_the_aim(heard, boldness, style_strength):
+    kernel, twin = Aim(boldness, style_strength), twins.Aim(boldness, style_strength)
     for statistics in heard:
-        for mine, its in (
-            (kernel.follow(statistics, AUTO), twin.follow(statistics, AUTO)),
-            (kernel.settled(statistics, AUTO), twin.settled(statistics, AUTO)),
-        ):
-            np.testing.assert_allclose(mine.vector(), its.vector(), atol=1e-9)
-        assert kernel.follow(statistics, STYLES[1]) is STYLES[1]
+        for style in (AUTO, STYLES[1], STYLES[-1]):
+            for mine, its in (
+                (kernel.follow(statistics, style), twin.follow(statistics, style)),
+                (kernel.settled(statistics, style), twin.settled(statistics, style)),
+            ):
+                np.testing.assert_allclose(mine.vector(), its.vector(), atol=2e-6)
+        if statistics.seconds_heard >= 1.0:
+            wanted, doubt = twin.correction(statistics)
+            np.testing.assert_allclose(kernel.found.correction_db, wanted[:24], atol=2e-6)
+            np.testing.assert_allclose(kernel.found.doubt_db, doubt[:24], atol=2e-6)
 
 
 def test_what_a_network_is_told(heard):
@@ -150,15 +155,16 @@ def test_what_the_equalisers_do_to_loudness_and_width(heard):
 
 def test_the_step(heard):
     """The ten move as they always have, where the fine layer has nothing to do."""
-    twin, matcher, lean, step_s = twins.Steps(), twins.Matcher(), twins.AutoStyle(), 0.372
+    twin, matcher, lean, step_s = twins.Steps(), twins.Matcher(), twins.Aim(), 0.372
     matrix, work = np.zeros(at.FINE_BANDS * at.FINE_POINTS), np.zeros(deciding.WORK_SIZE)
     decision, passing = np.zeros(at.DECISION_SIZE), np.zeros(at.PASSING_SIZE)
     decision[at.SUGGESTED : at.SUGGESTED + params.COUNT] = params.NEUTRAL
-    wanted, styles = auto_style.numbers(AUTO), auto_style.shipped_styles()
+    wanted, known = masters.numbers(AUTO), masters.table()
+    passing[at.BOLDNESS], passing[at.STYLE_STRENGTH] = masters.BOLDNESS, masters.STYLE_STRENGTH
     passing[at.TARGET_LUFS] = AUTO.loudness_lufs
     for statistics in heard:
         for _ in range(4):
-            deciding.decide(statistics.values, wanted, styles, matrix, step_s, decision, passing, work)
+            deciding.decide(statistics.values, wanted, known, matrix, step_s, decision, passing, work)
             confidence = np.empty(params.COUNT)
             deciding.be_patient(statistics.seconds_heard, confidence)
             aimed_at = matcher.match(statistics, lean.follow(statistics, AUTO))

@@ -36,7 +36,7 @@ def test_memory_the_settings_and_the_command_line(server, tmp_path):
     config.write_text("[master]\namount = 0.8\n")
     options = ("--config", str(config))
     first = controls_after(server, tmp_path, *options, then={"amount": 0.3, "listen": "bypass", "profile": "warm"})
-    assert first["amount"] == 0.8 and first["profile"] == "balanced"
+    assert first["amount"] == 0.8 and first["profile"] == "auto"
     again = controls_after(server, tmp_path, *options)
     assert (again["amount"], again["listen"], again["profile"]) == (0.3, "master", "warm")
     config.write_text("[master]\namount = 0.6\n")
@@ -44,7 +44,7 @@ def test_memory_the_settings_and_the_command_line(server, tmp_path):
     said = controls_after(server, tmp_path, *options, "--amount", "0.9", "--profile", "bright")
     assert (said["amount"], said["profile"]) == (0.9, "bright")
     fresh = controls_after(server, tmp_path, *options, "--fresh")
-    assert (fresh["amount"], fresh["profile"]) == (0.6, "balanced")
+    assert (fresh["amount"], fresh["profile"]) == (0.6, "auto")
 
 
 def test_the_file_is_whole_whenever_it_is_looked_at(tmp_path):

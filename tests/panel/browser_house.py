@@ -22,7 +22,15 @@ REST_S, SPAN_S = 0.8, 0.4
 FINE_REST_S = 3.5
 """The fine equaliser takes so long until nothing of it is left."""
 START: dict[str, Any] = {"amount": 1.0, "listen": "master", "freeze": False, "target_lufs": -14.0, "trims": {}}
-START |= {"fine_tone": 1.0, "curve": [], "profile": "balanced", "output_trim_db": 0.0, "ceiling_dbtp": -1.0}
+START |= {
+    "fine_tone": 1.0,
+    "boldness": 0.5,
+    "style_strength": 0.5,
+    "curve": [],
+    "profile": "balanced",
+    "output_trim_db": 0.0,
+    "ceiling_dbtp": -1.0,
+}
 
 
 @dataclass

@@ -31,7 +31,16 @@ def status():
     """What the process that plays tells, as far as the panel looks at it."""
     neutral = params.to_dict(params.NEUTRAL)
     controls = {"amount": 0.5, "listen": "master", "freeze": False, "ceiling_dbtp": -1.0, "target_lufs": -14.0}
-    controls |= {"fine_tone": 1.0, "curve": [], "ride": True, "max_trim_db": 12.0, "output_trim_db": 0.0, "trims": {}}
+    controls |= {
+        "fine_tone": 1.0,
+        "boldness": 0.5,
+        "style_strength": 0.5,
+        "curve": [],
+        "ride": True,
+        "max_trim_db": 12.0,
+        "output_trim_db": 0.0,
+        "trims": {},
+    }
     return {
         "state": "playing", "text": "Playing.", "sample_rate_hz": 48_000, "controls": controls, "profile": "balanced",
         "profiles": list(PROFILES), "learning": None,

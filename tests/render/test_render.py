@@ -195,7 +195,8 @@ def test_the_ceiling_holds_at_high_rates(tmp_path, rate):
 
 def test_live_lands_on_the_target(live):
     assert live.input.integrated_lufs < live.target_lufs - 10.0
-    assert live.loudness_after_10_s_lufs == pytest.approx(live.target_lufs, abs=0.5)
+    # Its chorus leaps far above its intro, and `auto` leaves more of that to the song than a style would.
+    assert live.loudness_after_10_s_lufs == pytest.approx(live.target_lufs, abs=1.0)
 
 
 def test_loudness_after_10_s_is_that_of_the_file_cut_there(live):
@@ -307,8 +308,8 @@ def test_the_figures_as_json(live):
     document = json.loads(live.to_json())
     assert document["source"] == str(live.source) and document["target"] == str(live.target)
     assert document["output"]["integrated_lufs"] == live.output.integrated_lufs
-    assert document["profile"] == "balanced" and document["sample_rate_hz"] == 48000
-    assert document["settled"]["low_mid_db"] == live.history.settled(10.0)["low_mid_db"] < -1.0
+    assert document["profile"] == "auto" and document["sample_rate_hz"] == 48000
+    assert document["settled"]["low_mid_db"] == live.history.settled(10.0)["low_mid_db"] < -0.4
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of memory where Linux keeps it")

@@ -107,8 +107,10 @@ def test_the_equaliser_that_is_drawn_is_five_bands_and_the_fine_ones(song):
     five_db, fine_db = curves.equalizer_parts_db(history, hz, RATE_HZ)
     assert np.abs(fine_db - thirds.magnitude_db(gains_db, hz, RATE_HZ)).max() < 1e-9
     assert np.abs(five_db - curves.equalizer_parts_db(flat, hz, RATE_HZ)[0]).max() < 1e-9
-    words_drawn = Reader(figures.drawings(replace(song, history=history))["spectrum"]).texts
+    words_drawn = Reader(figures.drawings(replace(song, history=history, found=None))["spectrum"]).texts
     assert {"before", "after", "target", "5 bands", "31 fine", "both, range"} <= set(words_drawn)
+    words_drawn = Reader(figures.drawings(song)["spectrum"]).texts
+    assert "found" in words_drawn and "31 fine" not in words_drawn
 
 
 def test_every_figure_says_in_words_what_it_shows(song, song_page):

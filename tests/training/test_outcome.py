@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="needs the training packages: pip install .[
 from dataclasses import replace
 
 from rt_automix import params
-from training import evaluate, outcome
+from training import judge_bundles, outcome
 
 RATE_HZ = outcome.RATE_HZ
 
@@ -52,5 +52,5 @@ def test_shares_are_of_the_teachers_improvement():
     for way in outcome.WAYS:
         for one in outcome.MEASURES:
             assert [shares[name][way][one] for name in rows[0]] == pytest.approx([0.0, 1.0, 0.75])
-    lines = evaluate._outcome_lines({"renders": 2, "share": shares}, "closed", "loop closed")
+    lines = judge_bundles._outcome_lines({"renders": 2, "share": shares}, "closed", "loop closed")
     assert lines[-1] == "| some | " + " | ".join(["75.0 %"] * len(outcome.MEASURES)) + " |"
