@@ -133,7 +133,7 @@ def test_latency_reports_tails_stages_and_a_proof(tmp_path):
             assert row["share_of_deadline"]["p50"] == pytest.approx(tail["p50"] / row["deadline_us"])
             assert row["deadline_us"] == pytest.approx(1e6 * row["block_samples"] / rate["sample_rate_hz"])
             assert 0.0 < ratio["low"] <= ratio["median"] <= ratio["high"]
-        assert len(rate["stages_share_of_the_whole"]) == 10 and len(rate["variants_to_the_whole"]) == 4
+        assert len(rate["stages_share_of_the_whole"]) == 9 and len(rate["variants_to_the_whole"]) == 4
     assert [null["found_samples"] for null in results["null_tests"]] == [64, 0]
     assert all(null["is_proven"] and null["worst_error_lin"] < 1e-6 for null in results["null_tests"])
     assert all(null["a_sample_off_lin"] > 0.1 for null in results["null_tests"])
