@@ -7,6 +7,8 @@ CAN_TRAIN := $(VENV)/can-train
 MUSIC ?= $(HOME)/.cache/rt_automix/music
 # Tests in two processes; those of one file in the same, as they share what was made for them.
 IN_TWO := -n 2 --dist loadfile --durations 8
+# Where tests keep real time: to collect the others takes as long as to run some of these.
+REAL_TIME := tests/bench tests/cli tests/engine tests/io tests/live tests/panel
 
 .PHONY: demo test lint music bench pictures wheel clean
 
@@ -24,8 +26,8 @@ test: $(CAN_TRAIN)
 	@test -d "$(MUSIC)" || echo "No music in $(MUSIC): tests on real songs are skipped. Fetch it (Debian, 200 MB): make music"
 	@command -v valgrind >/dev/null && command -v gcc >/dev/null || echo "valgrind or gcc is missing: instructions are not counted. Install them: sudo apt install valgrind gcc libc6-dev"
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -m "not live and not alone"
-	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -m live
-	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest -m alone
+	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -m live $(REAL_TIME)
+	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest -m alone --durations 8 $(REAL_TIME)
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(IN_TWO) tests/dsp tests/analysis/test_hearing.py
 
 lint: $(CAN_TRAIN)

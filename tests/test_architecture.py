@@ -315,10 +315,14 @@ def test_what_plays_in_real_time_is_marked():
     helpers = re.compile(
         r"^from (jackserver|pipewireserver|jackclient|liverun|browser_house|midi_controller) import", re.M
     )
-    texts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+    paths = list((ROOT / "tests").rglob("test_*.py"))
+    texts = {path.name: path.read_text(encoding="utf-8") for path in paths}
     real = {name for name, text in texts.items() if helpers.search(text)}
     assert "test_survival.py" in real and "test_browser.py" in real
     assert not [name for name in real if not re.search(r"^pytestmark = .*mark\.(alone|live)", texts[name], re.M)]
+    (looked_at,) = re.findall(r"^REAL_TIME := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    marked = [path for path in paths if re.search(r"mark\.(alone|live)\b", texts[path.name]) and path != Path(__file__)]
+    assert {f"tests/{path.relative_to(ROOT / 'tests').parts[0]}" for path in marked} == set(looked_at.split())
 
 
 def _module(name: str, text: str) -> Module:
