@@ -10,6 +10,9 @@ IN_TWO := -n 2 --dist loadfile --durations 8
 # Where tests keep real time: to collect the others takes as long as to run some of these.
 REAL_TIME := tests/bench tests/cli tests/engine tests/io tests/live tests/panel
 
+# The tests start hundreds of interpreters: let those keep what they have compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint music bench pictures wheel clean
 
 demo: $(READY)
