@@ -242,7 +242,8 @@ def methods() -> dict[str, Method]:
         "`balanced` as a place": place("balanced"),
         "nearest style as a place": nearest,
         "`auto` of 0.3.0": auto_030,
-        "Wiener": shipped(),
+        "Wiener": shipped(table=masters.table(False)),
+        "networks and Wiener": shipped(),
     }
 
 
