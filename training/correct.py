@@ -275,12 +275,11 @@ def write(networks: Sequence[Corrector], mean: Array, parts: Array, blend: Array
 
 @click.command(name="correct", epilog="Example: python -m training correct --work training-out")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("training-out"), show_default=True)
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("rt_automix/data/corrector.npz"), show_default=True
-)
+@masters.TABLES
 @click.option("--epochs", type=int, default=EPOCHS, show_default=True)
-def command(work: Path, out: Path, epochs: int) -> None:
+def command(work: Path, tables: Path, epochs: int) -> None:
     """Train the networks behind the correction on all training songs whose examples are there."""
+    masters.use(tables)
     examples = read(work, "train")
     data = material(examples)
     mean, parts = components(data.told, data.weight)
@@ -288,6 +287,6 @@ def command(work: Path, out: Path, epochs: int) -> None:
     with click.progressbar(range(MEMBERS), label="training") as bar:
         for seed in bar:
             networks.append(train(data, mean, parts, seed, epochs))
-    write(networks, mean, parts, np.array(BLEND), out)
-    packages = {song.package for song in examples.songs}
-    click.echo(f"{out}: {len(data.own)} examples of {len(examples.songs)} songs of {len(packages)} packages")
+    write(networks, mean, parts, np.array(BLEND), tables / "corrector.npz")
+    packages, file = {song.package for song in examples.songs}, tables / "corrector.npz"
+    click.echo(f"{file}: {len(data.own)} examples, {len(examples.songs)} songs of {len(packages)} packages")
