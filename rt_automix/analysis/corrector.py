@@ -35,14 +35,18 @@ _BANDS, _COMPONENTS = TONE_BANDS, at.NET_COMPONENTS
 
 @kernel("void(float64[::1], int64, float64[::1], float64[::1], int64)")
 def _layer(masters, where, told, said, is_last):
-    """A layer: weights row by row, then what is added; rectified unless it is the last."""
+    """A layer: weights, those of one input after another, then what is added; rectified unless it is the last."""
     size, count = told.shape[0], said.shape[0]
+    added = masters[where + count * size : where + count * size + count]
     for row in range(count):
-        total = masters[where + count * size + row]
-        first = where + row * size
-        for k in range(size):
-            total += masters[first + k] * told[k]
-        said[row] = total if is_last != 0 or total > 0.0 else 0.0
+        said[row] = added[row]
+    for k in range(size):
+        weights, value = masters[where + k * count : where + (k + 1) * count], told[k]
+        for row in range(count):
+            said[row] += weights[row] * value
+    if is_last == 0:
+        for row in range(count):
+            said[row] = max(said[row], 0.0)
 
 
 @kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64, float64[::1])")
@@ -56,11 +60,14 @@ def _tell(statistics, masters, heard, away, boldness, work):
     inputs[_BANDS + 1] = heard[at.AIM_DYNAMICS]
     for k in range(at.TOLD_SIZE):
         told[k] -= masters[at.NET_TEXTURE_MEAN + k]
+    found = inputs[_BANDS + 2 : _BANDS + 2 + _COMPONENTS]
     for c in range(_COMPONENTS):
-        total, first = 0.0, at.NET_TEXTURE_PARTS + c * at.TOLD_SIZE
-        for k in range(at.TOLD_SIZE):
-            total += masters[first + k] * told[k]
-        inputs[_BANDS + 2 + c] = total
+        found[c] = 0.0
+    for k in range(at.TOLD_SIZE):
+        first, value = at.NET_TEXTURE_PARTS + k * _COMPONENTS, told[k]
+        parts = masters[first : first + _COMPONENTS]
+        for c in range(_COMPONENTS):
+            found[c] += parts[c] * value
     inputs[_BANDS + 2 + _COMPONENTS] = math.log2(max(statistics[at.HEARD_FRAMES] * HOP_S, 1.0))
     inputs[_BANDS + 3 + _COMPONENTS] = heard[at.AIM_PLR]
     inputs[_BANDS + 4 + _COMPONENTS] = boldness

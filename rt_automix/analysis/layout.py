@@ -253,7 +253,7 @@ NET_TEXTURE_PARTS = _masters.take(NET_COMPONENTS * TOLD_SIZE)
 _network = Region()
 N_MEAN, N_DEVIATION = _network.take(NET_INPUTS), _network.take(NET_INPUTS)
 """Of what it is told."""
-# Of each layer the weights, row by row, then what is added.
+# Of each layer the weights, those of one input after another, then what is added.
 N_FIRST = _network.take(NET_FIRST * NET_INPUTS + NET_FIRST)
 N_SECOND = _network.take(NET_SECOND * NET_FIRST + NET_SECOND)
 N_LAST = _network.take(2 * TONE_BANDS * NET_SECOND + 2 * TONE_BANDS)

@@ -105,7 +105,7 @@ def with_networks(array: NDArray[np.float64], parts: Mapping[str, Any]) -> NDArr
         value = np.asarray(parts.get(name), np.float64)
         if value.shape != shape or not np.isfinite(value).all():
             raise ValueError(f"networks: {name} is not what it should be: shape {value.shape}, {shape} needed")
-        made[start : start + value.size] = value.reshape(-1)
+        made[start : start + value.size] = value.T.reshape(-1)  # by columns: sums of those side by side are quick
 
     put("blend", at.BLEND, (at.KNOTS,))
     put("texture_mean", at.NET_TEXTURE_MEAN, (at.TOLD_SIZE,))
