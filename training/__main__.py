@@ -18,6 +18,7 @@ COMMANDS = {
     "label": ("training.label", "Make training, validation and test examples; what is there is kept."),
     "train": ("training.train", "Train the networks, or one of them."),
     "export": ("training.export", "Write trained networks as bundles that the program runs."),
+    "correct": ("training.correct", "Train the networks behind the correction."),
     "evaluate": ("training.evaluate", "Judge the correction on packages that it has not learned from."),
     "judge": ("training.judge_bundles", "Judge the bundles, a reference given, on packages that none has seen."),
     "all": ("training.everything", "All of it; --quick in a quarter of an hour."),

@@ -33,18 +33,16 @@ COMPONENTS = 96
 HIDDEN = (128, 64)
 MEMBERS = 3
 """Networks that differ in their seeds alone; the mean of their answers counts."""
-EPOCHS, BATCH = 160, 512
+EPOCHS, BATCH = 80, 512
 RATE, DECAY = 2e-3, 2e-2
 DROPOUT = 0.25
 EFFECTS = 6000
+BLEND = (0.0, 0.0, 0.2, 0.4, 0.6, 0.7, 0.7)
+"""Share of the networks in the correction after 2, 4, 8 .. 128 s, by what is best on validation packages."""
 SIDE_SD_DB = 3.5
 """Of the side gain that is drawn for 70 % of the examples."""
 DOUBT_WEIGHT = 0.15
-HARM_WEIGHT = 0.3
-"""What undamaged masters count beside the rest, on top of their share: moving them is harm, not a miss."""
-
 _SIDE_MID, _PLR, _DYNAMICS = TONE_BANDS + 2, TONE_BANDS + 1, TONE_BANDS + 4
-LEAN = at.LEAN_SIZE
 
 
 @dataclass(frozen=True)
@@ -130,16 +128,16 @@ class Corrector(nn.Module):
         self.body = nn.Sequential(
             nn.Linear(len(mean), first), nn.ReLU(), nn.Dropout(DROPOUT),
             nn.Linear(first, second), nn.ReLU(), nn.Dropout(DROPOUT),
-            nn.Linear(second, 2 * LEAN),
+            nn.Linear(second, 2 * TONE_BANDS),
         )  # fmt: skip
         last = self.body[-1]
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 
     def forward(self, told: Tensor) -> tuple[Tensor, Tensor]:
-        """Corrections and log doubts, each (n, LEAN_SIZE)."""
+        """Corrections and log doubts, each (n, TONE_BANDS)."""
         answer = self.body(((told - self.mean) / self.deviation).clamp(-6.0, 6.0))
-        return answer[:, :LEAN], answer[:, LEAN:]
+        return answer[:, :TONE_BANDS], answer[:, TONE_BANDS:]
 
 
 def components(told: NDArray[np.float32], weight: NDArray[np.float32]) -> tuple[Array, Array]:
@@ -171,7 +169,7 @@ def scales_of(boldness: Tensor, generator: torch.Generator) -> Tensor:
     return sizes[drawn] * (0.7 + 0.6 * torch.rand(len(boldness), 1, generator=generator))
 
 
-PRIOR = (0.35, 0.4, 0.17, 0.08)
+PRIOR = (0.6, 0.28, 0.09, 0.03)
 """Share of each of `rowdamage.SCALES` at half of the boldness."""
 
 
@@ -199,8 +197,8 @@ def train(
     bank = torch.from_numpy(effects())
     mean_db = torch.from_numpy(known.table()[at.MEAN : at.MEAN + TONE_BANDS].astype(np.float32))
 
-    def drawn(some: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(told, what is to be added, say, whether it is damaged) of some examples, damaged anew."""
+    def drawn(some: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(told, what is to be added, say) of some examples, damaged anew."""
         count = len(some)
         boldness = torch.rand(count, 1, generator=generator)
         scale = scales_of(boldness, generator)
@@ -212,8 +210,7 @@ def train(
         side_mid = own[some, TONE_BANDS : TONE_BANDS + 1] + side
         dynamics = heard[some, TONE_BANDS + 1 :]
         told = told_to(away, side_mid, dynamics, texture[some], others[some], boldness)
-        missing = torch.cat([-effect, -side, own[some, TONE_BANDS + 1 :] - dynamics], 1)
-        return told, missing, say, scale > 0.0
+        return told, -effect, say
 
     with torch.no_grad():
         sample = drawn(index)[0]
@@ -224,9 +221,9 @@ def train(
     network.train()
     for _ in range(steps):
         some = index[torch.randint(len(index), (BATCH,), generator=generator)]
-        told, missing, say, is_damaged = drawn(some)
+        told, missing, say = drawn(some)
         answer, log_doubt = network(told)
-        loss = loss_of(answer, log_doubt, missing, say, weight[some], is_damaged)
+        loss = loss_of(answer, log_doubt, missing, say, weight[some])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -234,24 +231,18 @@ def train(
     return network.eval()
 
 
-def loss_of(
-    answer: Tensor, log_doubt: Tensor, missing: Tensor, say: Tensor, weight: Tensor, is_damaged: Tensor
-) -> Tensor:
-    """Mean RMS over the tone bands, widths and dynamics beside it, and how well the doubt fits."""
-    apart = answer - missing
-    tone = apart[:, :TONE_BANDS]
+def loss_of(answer: Tensor, log_doubt: Tensor, missing: Tensor, say: Tensor, weight: Tensor) -> Tensor:
+    """Mean RMS over the tone bands, and how well the doubt fits."""
+    tone = answer - missing
     tone = tone - (say * tone).sum(1, keepdim=True) / say.sum(1, keepdim=True)
     rms = ((say * tone**2).sum(1) / say.sum(1) + 0.01).sqrt()
-    rms = rms * torch.where(is_damaged[:, 0], 1.0, 1.0 + HARM_WEIGHT)
-    rest = 0.15 * apart[:, TONE_BANDS].abs() + apart[:, TONE_BANDS + 1].abs()
     doubt = log_doubt.clamp(-4.0, 3.0)
-    fixed = torch.cat([tone, apart[:, TONE_BANDS:]], 1).detach()
-    fit = (0.5 * (fixed * torch.exp(-doubt)) ** 2 + doubt).mean(1)
-    return (weight * (rms + rest + DOUBT_WEIGHT * fit)).mean()
+    fit = (0.5 * (tone.detach() * torch.exp(-doubt)) ** 2 + doubt).mean(1)
+    return (weight * (rms + DOUBT_WEIGHT * fit)).mean()
 
 
 def answers(networks: Sequence[Corrector], data: Material, mean: Array, parts: Array, boldness: float) -> Array:
-    """Mean answer of networks to examples as they are: corrections, then doubts: shape (n, 2 LEAN_SIZE)."""
+    """Mean answer of networks to examples as they are: corrections, then doubts: shape (n, 2 TONE_BANDS)."""
     mean_db = torch.from_numpy(known.table()[at.MEAN : at.MEAN + TONE_BANDS].astype(np.float32))
     heard = torch.from_numpy(data.heard)
     away, say = looked_at(heard[:, :TONE_BANDS], mean_db)
@@ -263,14 +254,14 @@ def answers(networks: Sequence[Corrector], data: Material, mean: Array, parts: A
     with torch.no_grad():
         found = [network(told) for network in networks]
     correction = torch.stack([one for one, _ in found]).mean(0)
-    correction[:, :TONE_BANDS] *= say
+    correction = correction * say
     doubt = torch.stack([one.clamp(-4.0, 3.0).exp() for _, one in found]).mean(0)
     return np.concatenate([correction.numpy(), doubt.numpy()], axis=1).astype(np.float64)
 
 
-def write(networks: Sequence[Corrector], mean: Array, parts: Array, file: Path) -> None:
-    """Write the networks as the arrays that `rt_automix.analysis.corrector` reads."""
-    arrays: dict[str, NDArray] = {"texture_mean": mean, "texture_parts": parts}
+def write(networks: Sequence[Corrector], mean: Array, parts: Array, blend: Array, file: Path) -> None:
+    """Write the networks, and their share by listening time, as `rt_automix.analysis.masters` reads them."""
+    arrays: dict[str, NDArray] = {"blend": blend, "texture_mean": mean, "texture_parts": parts}
     for number, network in enumerate(networks):
         arrays[f"mean_{number}"] = network.mean.numpy()
         arrays[f"deviation_{number}"] = network.deviation.numpy()
@@ -284,12 +275,11 @@ def write(networks: Sequence[Corrector], mean: Array, parts: Array, file: Path) 
 
 @click.command(name="correct", epilog="Example: python -m training correct --work training-out")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("training-out"), show_default=True)
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("rt_automix/data/corrector.npz"), show_default=True
-)
+@masters.TABLES
 @click.option("--epochs", type=int, default=EPOCHS, show_default=True)
-def command(work: Path, out: Path, epochs: int) -> None:
+def command(work: Path, tables: Path, epochs: int) -> None:
     """Train the networks behind the correction on all training songs whose examples are there."""
+    masters.use(tables)
     examples = read(work, "train")
     data = material(examples)
     mean, parts = components(data.told, data.weight)
@@ -297,6 +287,6 @@ def command(work: Path, out: Path, epochs: int) -> None:
     with click.progressbar(range(MEMBERS), label="training") as bar:
         for seed in bar:
             networks.append(train(data, mean, parts, seed, epochs))
-    write(networks, mean, parts, out)
-    packages = {song.package for song in examples.songs}
-    click.echo(f"{out}: {len(data.own)} examples of {len(examples.songs)} songs of {len(packages)} packages")
+    write(networks, mean, parts, np.array(BLEND), tables / "corrector.npz")
+    packages, file = {song.package for song in examples.songs}, tables / "corrector.npz"
+    click.echo(f"{file}: {len(data.own)} examples, {len(examples.songs)} songs of {len(packages)} packages")

@@ -25,6 +25,8 @@ from rt_automix.analysis.tone import TONE_BANDS
 from rt_automix.errors import ConfigError
 from training import baselines
 from training.examples import FAMILIES, Examples, read
+from training.masters import TABLES
+from training.masters import use as judge_by
 
 Array = NDArray[np.float64]
 
@@ -242,7 +244,8 @@ def methods() -> dict[str, Method]:
         "`balanced` as a place": place("balanced"),
         "nearest style as a place": nearest,
         "`auto` of 0.3.0": auto_030,
-        "Wiener": shipped(),
+        "Wiener": shipped(table=masters.table(False)),
+        "networks and Wiener": shipped(),
     }
 
 
@@ -250,9 +253,11 @@ def methods() -> dict[str, Method]:
 @click.option("--work", type=click.Path(path_type=Path), default=Path("training-out"), show_default=True)
 @click.option("--use", type=click.Choice(["validation", "test"]), default="validation", show_default=True,
               help="Which packages to judge on; test ones are looked at once per report.")  # fmt: skip
+@TABLES
 @click.option("--out", type=click.Path(path_type=Path), help="Write tables and JSON into this folder.")
-def command(work: Path, use: str, out: Path | None) -> None:
+def command(work: Path, use: str, tables: Path, out: Path | None) -> None:
     """Judge the correction on packages that it has not learned from."""
+    judge_by(tables)
     examples = read(work, use)
     if not len(examples.heard):
         raise ConfigError(f"{work}: no {use} examples. Make them with: python -m training examples --work {work}")

@@ -24,8 +24,14 @@ def steps(music: Path, work: Path, models: Path, quick: bool, is_own: bool) -> l
     train = ["train", "all", "--work", str(work), "--epochs", str(epochs), "--threads", str(os.cpu_count() or 1)]
     if not quick:
         train += ["--widened", str(work / "data/widened")]
+    tables = ["--work", str(work), "--tables", str(models)]
     return [
         *([] if is_own else [fetch]),
+        ["rows", "--music", str(music), "--work", str(work)],
+        ["masters", *tables],
+        ["examples", "--work", str(work)],
+        ["correct", *tables],
+        ["evaluate", *tables, "--use", "test", "--out", str(models / "results")],
         label,
         *([] if quick else [[*label, "--widened"]]),
         train,
@@ -40,7 +46,7 @@ def steps(music: Path, work: Path, models: Path, quick: bool, is_own: bool) -> l
 @click.option("--models", type=click.Path(path_type=Path), help="Where bundles go.  [default: WORK/models]")
 @click.option("--quick", is_flag=True, help="A small set, to try the pipeline: a quarter of an hour on two cores.")
 def command(music: Path | None, work: Path, models: Path | None, quick: bool) -> None:
-    """Fetch, label, train, export, evaluate."""
+    """Fetch, measure masters, train, judge; then label, train, export and judge what a reference is gone to by."""
     began = time.monotonic()
     work = work / "quick" if quick else work
     for step in steps(music or work / "music", work, models or work / "models", quick, music is not None):

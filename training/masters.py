@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from rt_automix.analysis import layout as at
+from rt_automix.analysis import masters as known
 from rt_automix.analysis.correction import EMPTY_DB, EMPTY_SLOPE_DB, FARTHEST_DB, LOOKS
 from rt_automix.analysis.features import HOP_S
 from rt_automix.analysis.masters import FORMAT, PARTS
@@ -236,13 +237,27 @@ def write(parts: dict[str, Any], about: dict[str, Any], file: Path) -> None:
     file.write_text(json.dumps(told, separators=(",", ":")).replace('],"', '],\n"') + "\n", encoding="utf-8")
 
 
+SHIPPED = Path(known.__file__).parent.parent / "data"
+TABLES = click.option(
+    "--tables", type=click.Path(path_type=Path), default=SHIPPED, show_default="the package's",
+    help="Folder with masters.json and corrector.npz.",
+)  # fmt: skip
+
+
+def use(folder: Path) -> None:
+    """Correct by what is in a folder, from now on and in this process, and not by what is shipped."""
+    known._DATA = folder
+    known.table.cache_clear()
+
+
 @click.command(name="masters", epilog="Example: python -m training masters --work training-out")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("training-out"), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=Path("rt_automix/data/masters.json"), show_default=True)
-def command(work: Path, out: Path) -> None:
+@TABLES
+def command(work: Path, tables: Path) -> None:
     """Measure what masters are like into the table that the correction is estimated by."""
     songs = [song for song in corpus.read_split(work / "split.json") if song.use == "train"]
     songs = [song for song in songs if rows_on_disk.file_of(song, work / "rows").is_file()]
+    tables.mkdir(parents=True, exist_ok=True)
     if not songs:
         raise ConfigError(f"{work}: no songs to learn from. Make their rows: python -m training rows --music FOLDER")
     vectors, spectra = [], []
@@ -256,6 +271,6 @@ def command(work: Path, out: Path) -> None:
     write(
         fit(np.array(vectors), packages, np.array(spectra), tables),
         {"made_by": "python -m training masters", "songs": len(songs), "packages": sorted(set(packages))},
-        out,
+        tables / "masters.json",
     )
-    click.echo(f"{out}: {len(songs)} songs of {len(set(packages))} packages")
+    click.echo(f"{tables / 'masters.json'}: {len(songs)} songs of {len(set(packages))} packages")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -12,7 +13,7 @@ import numpy as np
 from bench.common import material
 from bench.speed import chain as chain_bench
 from bench.speed import drivers, instructions
-from rt_automix.analysis import deciding, hearing
+from rt_automix.analysis import deciding, hearing, profile
 from rt_automix.analysis.suggester import choose
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
@@ -29,12 +30,13 @@ def _refuse(words: str) -> None:
     raise RuntimeError(f"{words} Nothing is counted then.")
 
 
-_SUGGESTION: tuple[tuple[Any, str, str], ...] = (
-    (hearing, "hear_hop", "to hear a hop"),
-    (deciding, "ask", "what a network is asked"),
-    (deciding, "conclude", "to decide with its answer"),
+_SUGGESTION: tuple[tuple[Any, str, str, bool], ...] = (
+    (hearing, "hear_hop", "to hear a hop", False),
+    (deciding, "match", "to correct", False),
+    (deciding, "ask", "what a network is asked", True),
+    (deciding, "conclude", "to decide with its answer", True),
 )
-"""Kernels that are called from Python while the engine listens."""
+"""Kernels that are called from Python while the engine listens, and whether it has to be to a reference."""
 
 
 def _counts(what: str, work: instructions.Work, times: int = 1) -> Counts:
@@ -80,14 +82,17 @@ def of_a_suggestion() -> Counts:
     audio = material.loud_song(rate_hz)[:, : HEARD_S * rate_hz]
     suggester = choose(Config().master.suggester, _refuse)
 
-    def play() -> None:
-        engine = Engine(suggester=suggester, analysis="inline")
+    reference = profile.measure([audio[:, ::-1].copy()], rate_hz, 2, "reference")
+
+    def play(has_reference: bool) -> None:
+        style = reference if has_reference else None
+        engine = Engine(suggester=suggester, style=style, analysis="inline")
         engine.prepare(rate_hz, audio.shape[1])
         engine.process(audio.copy())
 
     found: Counts = {}
-    for owner, name, what in _SUGGESTION:
-        kernel, given = _last_call(owner, name, play)
+    for owner, name, what, has_reference in _SUGGESTION:
+        kernel, given = _last_call(owner, name, partial(play, has_reference))
         if given:
             found |= _counts(f"of a suggestion: {what}", instructions.count(kernel, *given))
     return found

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import math
 
+from rt_automix.analysis import corrector, means
 from rt_automix.analysis import layout as at
-from rt_automix.analysis import means
 from rt_automix.analysis.features import HOP_S
 from rt_automix.analysis.tone import TONE_BANDS, VECTOR_SIZE
 from rt_automix.dsp.jit import kernel
@@ -38,6 +38,8 @@ _MODES = _work.take(at.MODES)
 _SPREADS = _work.take(at.MODES)
 _SHARES = _work.take(at.SCALES)
 _PART = _work.take(TONE_BANDS)
+_LEARNED, _LEARNED_DOUBT = _work.take(TONE_BANDS), _work.take(TONE_BANDS)
+_NETWORK = _work.take(corrector.WORK_SIZE)
 WORK_SIZE = _work.size
 
 _FAR_DB = 300.0
@@ -63,11 +65,16 @@ def _look(heard, masters, work):
         work[_AWAY + b] = work[_SAY + b] * min(max(work[_AWAY + b], -FARTHEST_DB), FARTHEST_DB)
 
 
+@kernel("float64(float64)")
+def _knot(heard_s):
+    """Where a listening time is between those that are known."""
+    return min(math.log2(max(heard_s, at.FIRST_KNOT_S)) - _FIRST_LOG2, at.KNOTS - 1.001)
+
+
 @kernel("void(float64[::1], float64, float64[::1])")
 def _spread(masters, heard_s, work):
     """Variance of masters in each mode after so much music, between the two nearest times that are known."""
-    position = math.log2(max(heard_s, at.FIRST_KNOT_S)) - _FIRST_LOG2
-    position = min(position, at.KNOTS - 1.001)
+    position = _knot(heard_s)
     low = int(position)
     part = position - low
     for i in range(at.MODES):
@@ -121,15 +128,36 @@ def _gather(masters, work, correction, doubt):
         doubt[b] = math.sqrt(max(doubt[b] - correction[b] * correction[b], 0.0))
 
 
-@kernel("void(float64[::1], float64, float64[::1], float64[::1], float64[::1])")
-def _rest(masters, boldness, work, correction, doubt):
-    """Leave small corrections undone, for they are more doubt than damage; the bolder, the fewer."""
+@kernel("float64(float64[::1], float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1])")
+def _blend(statistics, masters, heard, boldness, work, done, doubt):
+    """Mix in what the networks say, by listening time; their share, 0 where there is no answer."""
+    learned = work[_LEARNED : _LEARNED + TONE_BANDS]
+    learned_doubt = work[_LEARNED_DOUBT : _LEARNED_DOUBT + TONE_BANDS]
+    parts, away = work[_NETWORK : _NETWORK + corrector.WORK_SIZE], work[_AWAY : _AWAY + TONE_BANDS]
+    if corrector.answer(statistics, masters, heard, away, boldness, parts, learned, learned_doubt) == 0:
+        return 0.0
+    position = _knot(statistics[at.HEARD_FRAMES] * HOP_S)
+    low = int(position)
+    part = position - low
+    share = (1.0 - part) * masters[at.BLEND + low] + part * masters[at.BLEND + low + 1]
+    for k in range(TONE_BANDS):
+        done[k] = (1.0 - share) * done[k] - share * learned[k]  # what was done is what is to be undone
+        doubt[k] = math.sqrt((1.0 - share) * doubt[k] * doubt[k] + share * learned_doubt[k] * learned_doubt[k])
+    return share
+
+
+@kernel("void(float64, float64, float64[::1], float64[::1], float64[::1])")
+def _rest(middle_db, boldness, work, correction, doubt):
+    """Leave small corrections undone, for they are more doubt than damage; the bolder, the fewer.
+
+    What networks say has learned to be careful by itself: of `middle_db` there is only the closed form's share.
+    """
     square, total = 0.0, 0.0
     for b in range(TONE_BANDS):
         square += work[_SAY + b] * correction[b] * correction[b]
         total += work[_SAY + b]
     square /= max(total, 1e-9)
-    rest_db = 2.0 * (1.0 - boldness) * masters[at.REST]
+    rest_db = 2.0 * (1.0 - boldness) * middle_db
     share = square / max(square + rest_db * rest_db, 1e-12)
     for b in range(TONE_BANDS):
         left = (1.0 - share) * correction[b]
@@ -180,9 +208,10 @@ def estimate(statistics, masters, boldness, work, correction, doubt):
     _spread(masters, statistics[at.HEARD_FRAMES] * HOP_S, work)
     _weigh(masters, bold, work)
     _gather(masters, work, correction, doubt)
-    _rest(masters, bold, work, correction, doubt)
     _read(masters, at.WIDTH_TABLE, heard[at.AIM_SIDE_MID], correction, doubt, _SIDE_MID)
     _read(masters, at.DYNAMICS_TABLE, heard[at.AIM_DYNAMICS], correction, doubt, _DYNAMICS)
+    learned = _blend(statistics, masters, heard, bold, work, correction, doubt)
+    _rest((1.0 - learned) * masters[at.REST], bold, work, correction, doubt)
     share = min(2.0 * bold, 1.0)
     for k in range(at.LEAN_SIZE):
         say = work[_SAY + k] if k < TONE_BANDS else 1.0

@@ -78,7 +78,7 @@ class Decision:
         self._step_s = step_s
         self._matrix = np.ascontiguousarray(fine.solve_matrix(sample_rate_hz)).reshape(-1)
         self._values, self._passing = np.zeros(at.DECISION_SIZE), np.zeros(at.PASSING_SIZE)
-        self._work, self._masters = np.zeros(deciding.WORK_SIZE), masters.table()
+        self._work = np.zeros(deciding.WORK_SIZE)
         self.suggested = self._values[at.SUGGESTED : at.SUGGESTED + params.COUNT]
         self.fine_db = self._values[at.FINE_SUGGESTED : at.FINE_SUGGESTED + at.FINE_BANDS]
         self.louder_lu = self._values[at.TONE_LU : at.FINE_LU + 1]
@@ -127,7 +127,8 @@ class Decision:
         heard, passing = listener.statistics.values.copy(), np.zeros(at.PASSING_SIZE)
         passing[at.TARGET_LUFS] = profile.loudness_lufs if self.target_lufs is None else self.target_lufs
         passing[at.BOLDNESS], passing[at.STYLE_STRENGTH] = self.boldness, self.style_strength
-        where = (self._wanted, self._masters, self._values, passing, self._work)
+        known = masters.table(not isinstance(suggester, Matcher))
+        where = (self._wanted, known, self._values, passing, self._work)
         if self._is_for(suggester) and listener.statistics.seconds_heard >= MIN_MUSIC_S:
             if not self._is_to_be_asked(listener.statistics.seconds_heard, is_new):
                 deciding.match(heard, *where)
@@ -221,7 +222,8 @@ class Decision:
         self._profile, self._wanted = profile, masters.numbers(profile)
         heard = listener.statistics.values
         self._passing[at.BOLDNESS], self._passing[at.STYLE_STRENGTH] = self.boldness, self.style_strength
-        aiming.settle(heard, self._wanted, self._masters, self._passing, self._work)
+        known = masters.table(not isinstance(suggester, Matcher))
+        aiming.settle(heard, self._wanted, known, self._passing, self._work)
         self.found = Found.of(self._passing)
         if isinstance(suggester, Network) and not self._is_for(suggester):
             suggester = Matcher()

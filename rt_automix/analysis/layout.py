@@ -241,6 +241,24 @@ WIDTH_TABLE = _masters.take(2 + 2 * TABLE_POINTS)
 """Lowest side/mid ratio, step, then mean and standard deviation of what was done, for each ratio heard."""
 DYNAMICS_TABLE = _masters.take(2 + 2 * TABLE_POINTS)
 """The same of the dynamics."""
+HAS_NETWORK = _masters.take(1)
+"""1 where networks are known that correct better than the closed form; see `corrector`."""
+BLEND = _masters.take(KNOTS)
+"""Their share in the correction, by listening time; the rest is the closed form's."""
+NET_COMPONENTS, NET_FIRST, NET_SECOND, NET_MEMBERS = 96, 128, 64, 3
+"""Components of the texture, sizes of the hidden layers, how many networks."""
+NET_INPUTS = TONE_BANDS + 2 + NET_COMPONENTS + 3
+NET_TEXTURE_MEAN = _masters.take(TOLD_SIZE)
+NET_TEXTURE_PARTS = _masters.take(NET_COMPONENTS * TOLD_SIZE)
+_network = Region()
+N_MEAN, N_DEVIATION = _network.take(NET_INPUTS), _network.take(NET_INPUTS)
+"""Of what it is told."""
+# Of each layer the weights, those of one input after another, then what is added.
+N_FIRST = _network.take(NET_FIRST * NET_INPUTS + NET_FIRST)
+N_SECOND = _network.take(NET_SECOND * NET_FIRST + NET_SECOND)
+N_LAST = _network.take(2 * TONE_BANDS * NET_SECOND + 2 * TONE_BANDS)
+NET_SIZE = _network.size
+NET = _masters.take(NET_MEMBERS * NET_SIZE)
 MASTERS_SIZE = _masters.size
 
 # The state of what decides: a stretch of float64.

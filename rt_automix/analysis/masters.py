@@ -6,6 +6,7 @@ The table is made of music by `python -m training masters`; the kernels are in `
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -81,6 +82,50 @@ class Found:
         )  # fmt: skip
 
 
+def with_networks(array: NDArray[np.float64], parts: Mapping[str, Any]) -> NDArray[np.float64]:
+    """The same table with networks in it, as `training.correct` has written them.
+
+    Parameters
+    ----------
+    array : float64, shape (layout.MASTERS_SIZE,)
+    parts : arrays by name
+        blend (KNOTS,), texture_mean, texture_parts, and of each network N: mean_N, deviation_N, and weight_N_L
+        and bias_N_L of its three layers.
+
+    Raises
+    ------
+    ValueError
+        A part is missing, of another shape, or no number.
+
+    Thread: main. Allocates: yes.
+    """
+    made = array.copy()
+
+    def put(name: str, start: int, shape: tuple[int, ...]) -> None:
+        value = np.asarray(parts.get(name), np.float64)
+        if value.shape != shape or not np.isfinite(value).all():
+            raise ValueError(f"networks: {name} is not what it should be: shape {value.shape}, {shape} needed")
+        made[start : start + value.size] = value.T.reshape(-1)  # by columns: sums of those side by side are quick
+
+    put("blend", at.BLEND, (at.KNOTS,))
+    put("texture_mean", at.NET_TEXTURE_MEAN, (at.TOLD_SIZE,))
+    put("texture_parts", at.NET_TEXTURE_PARTS, (at.NET_COMPONENTS, at.TOLD_SIZE))
+    layers = (
+        (at.N_FIRST, at.NET_FIRST, at.NET_INPUTS),
+        (at.N_SECOND, at.NET_SECOND, at.NET_FIRST),
+        (at.N_LAST, 2 * TONE_BANDS, at.NET_SECOND),
+    )
+    for member in range(at.NET_MEMBERS):
+        start = at.NET + member * at.NET_SIZE
+        put(f"mean_{member}", start + at.N_MEAN, (at.NET_INPUTS,))
+        put(f"deviation_{member}", start + at.N_DEVIATION, (at.NET_INPUTS,))
+        for depth, (offset, rows, columns) in enumerate(layers):
+            put(f"weight_{member}_{depth}", start + offset, (rows, columns))
+            put(f"bias_{member}_{depth}", start + offset + rows * columns, (rows,))
+    made[at.HAS_NETWORK] = 1.0
+    return made
+
+
 def to_array(parts: dict[str, Any]) -> NDArray[np.float64]:
     """The table as the kernels read it: float64, shape (layout.MASTERS_SIZE,).
 
@@ -101,10 +146,19 @@ def to_array(parts: dict[str, Any]) -> NDArray[np.float64]:
 
 
 @cache
-def table() -> NDArray[np.float64]:
-    """The shipped table; nobody writes to it. Thread: main. Allocates: yes."""
-    text = (_DATA / "masters.json").read_text(encoding="utf-8")
-    return to_array(json.loads(text))
+def table(has_networks: bool = True) -> NDArray[np.float64]:
+    """The shipped table, with the networks or for the closed form alone; nobody writes to it.
+
+    Thread: main. Allocates: yes.
+    """
+    if not has_networks:
+        text = (_DATA / "masters.json").read_text(encoding="utf-8")
+        return to_array(json.loads(text))
+    file = _DATA / "corrector.npz"
+    if not file.is_file():
+        return table(False)
+    with file.open("rb") as opened, np.load(opened) as parts:
+        return with_networks(table(False), dict(parts))
 
 
 class Aim:

@@ -195,7 +195,7 @@ _LEVEL_FREE = [*range(TONE_BANDS), TONE_BANDS + 2, TONE_BANDS + 4]
 
 
 class Aim:
-    """As `aiming` and `correction`, in matrices."""
+    """As `aiming` and `correction`, in matrices, without networks."""
 
     def __init__(self, boldness: float = 0.5, style_strength: float = 0.5) -> None:
         text = (resources.files("rt_automix") / "data" / "masters.json").read_text(encoding="utf-8")

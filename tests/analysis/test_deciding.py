@@ -76,7 +76,8 @@ def test_the_closed_form(heard):
 
 @pytest.mark.parametrize(("boldness", "style_strength"), [(0.5, 0.5), (0.2, 1.0), (1.0, 0.0)])
 def test_the_aim(heard, boldness, style_strength):
-    kernel, twin = Aim(boldness, style_strength), twins.Aim(boldness, style_strength)
+    kernel = Aim(boldness, style_strength, masters.table(False))
+    twin = twins.Aim(boldness, style_strength)
     for statistics in heard:
         for style in (AUTO, STYLES[1], STYLES[-1]):
             for mine, its in (
@@ -159,7 +160,7 @@ def test_the_step(heard):
     matrix, work = np.zeros(at.FINE_BANDS * at.FINE_POINTS), np.zeros(deciding.WORK_SIZE)
     decision, passing = np.zeros(at.DECISION_SIZE), np.zeros(at.PASSING_SIZE)
     decision[at.SUGGESTED : at.SUGGESTED + params.COUNT] = params.NEUTRAL
-    wanted, known = masters.numbers(AUTO), masters.table()
+    wanted, known = masters.numbers(AUTO), masters.table(False)
     passing[at.BOLDNESS], passing[at.STYLE_STRENGTH] = masters.BOLDNESS, masters.STYLE_STRENGTH
     passing[at.TARGET_LUFS] = AUTO.loudness_lufs
     for statistics in heard:

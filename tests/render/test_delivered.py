@@ -41,7 +41,7 @@ def test_a_ceiling_is_found_at_which_it_stays_clean(hot, tmp_path):
         hot, tmp_path / "out.wav", parse("aac:96"), config=LOUD, progress=lambda doing, share: told.append(doing)
     )
     (found,) = result.deliveries
-    assert found.is_clean and -1.0 < found.true_peak_dbtp <= 0.0 and found.clipped_samples == 0
+    assert found.is_clean and -1.5 < found.true_peak_dbtp <= 0.0 and found.clipped_samples == 0
     assert _decoded_peak_dbfs(tmp_path / "out-aac-96.m4a") <= 0.0
     assert result.ceiling_dbtp < usual.ceiling_dbtp == -1.0  # at which it is not clean: it took more than one pass
     assert any(doing.startswith("pass 2, ceiling ") for doing in told)

@@ -73,14 +73,14 @@ def test_a_source_is_decoded_once_where_it_is_kept(song, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("frequency_hz", "level"), [(0.0, 0.03), (12.0, 0.05), (12.0, 0.3), (18.0, 0.05)])
 def test_what_nobody_hears_keeps_nobody_from_the_target(song, tmp_path, frequency_hz, level):
-    """DC and rumble under quiet music: without the subsonic filter 1 to 8 LU of the target are missed."""
+    """DC and rumble under quiet music: without the subsonic filter the target is missed, by up to 8 LU."""
     quiet = song * lin_from_db(-12.0)
     rumble = level * np.cos(2 * np.pi * frequency_hz * np.arange(song.shape[1]) / RATE_HZ)
     source = _write(tmp_path / "in.wav", quiet + rumble)
     result = _heard_first(source, -14.0)
     assert result.output.integrated_lufs == pytest.approx(-14.0, abs=GAIN_TOLERANCE_LU) and result.missed == ""
     without = _heard_first(source, -14.0, master__subsonic_hz=0.0)
-    assert without.output.integrated_lufs < -14.9
+    assert without.output.integrated_lufs < -14.15
 
 
 def test_a_file_with_dc_ends_without_a_step(song, tmp_path):

@@ -12,6 +12,7 @@ from demosong import demo_song
 
 from rt_automix.analysis import layout as at
 from rt_automix.analysis import masters as known
+from rt_automix.analysis import profile
 from rt_automix.analysis.listener import FeatureStream
 from rt_automix.analysis.masters import Aim
 from rt_automix.analysis.statistics import Statistics
@@ -194,12 +195,11 @@ def test_what_auto_of_030_did_is_what_it_did():
 
 
 def test_the_correction_of_a_damaged_song_is_towards_its_master(heard):
-    """Not of every song: of this one, whose damage is far from what masters are like."""
-    curve_db = rowdamage.microphone(np.random.default_rng(1))
-    own, damaged = measured(heard), measured(rowdamage.recoloured(heard, curve_db))
-    aim = Aim()
-    from rt_automix.analysis import profile
-
-    aimed = aim.settled(damaged, profile.load("auto"))
-    before = np.std(damaged.bands_db - own.bands_db)
-    assert np.std(np.array(aimed.bands_db) - own.bands_db) < 0.9 * before
+    """In the mean over cheap microphones, whose damage is far from what masters are like."""
+    own, before, after = measured(heard), [], []
+    for seed in range(6):
+        damaged = measured(rowdamage.recoloured(heard, rowdamage.microphone(np.random.default_rng(seed))))
+        aimed = Aim().settled(damaged, profile.load("auto"))
+        before.append(np.std(damaged.bands_db - own.bands_db))
+        after.append(np.std(np.array(aimed.bands_db) - own.bands_db))
+    assert np.mean(after) < 0.9 * np.mean(before)
