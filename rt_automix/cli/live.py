@@ -105,7 +105,9 @@ def live(**options: Any) -> None:
 
 def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
     """Be the only session with this state, until its end."""
+    from rt_automix.cli.views import Together
     from rt_automix.io.files.take import check
+    from rt_automix.live.service import Service
     from rt_automix.live.supervisor import Supervisor
     from rt_automix.live.takes import INPUT, OUTPUT, Takes
 
@@ -113,7 +115,8 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
     for path in paths.values():
         check(path, int(options["record_bits"]))
     setup = _setup(options, config, state)
-    view = _view(options, setup)
+    service = Service()
+    view = Together(_view(options, setup), service)
 
     def hear(document: dict[str, Any]) -> None:
         view.hear(document)
@@ -135,6 +138,7 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
                     takes.follow(supervisor.sample_rate_hz)
                 view.show(supervisor, takes)
                 time.sleep(STEP_S)
+            service.stopping()
             supervisor.stop()
     finally:
         supervisor.stop()

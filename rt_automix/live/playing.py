@@ -70,7 +70,9 @@ def _be_alone() -> None:
     if hasattr(os, "setsid"):
         os.setsid()  # what is typed in the terminal is the parent's affair
     if os.environ.get("RT_AUTOMIX_DEBUG") != "1":
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries print there, over the performer's screen
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        for number in (1, 2):  # libraries print there, over the performer's screen
+            os.dup2(nothing, number)
 
     def stop(*_: Any) -> None:
         if not _SESSIONS:
