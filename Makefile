@@ -25,6 +25,8 @@ test: $(CAN_TRAIN)
 	@command -v pipewire >/dev/null && command -v pw-jack >/dev/null && command -v wireplumber >/dev/null || echo "PipeWire is missing: the tests beside it are skipped. Install it: sudo apt install pipewire pipewire-bin pipewire-jack pipewire-alsa wireplumber dbus-daemon"
 	@command -v liquidsoap >/dev/null || echo "Liquidsoap is missing: the test of a pipe in it is skipped. Install it: sudo apt install liquidsoap"
 	@command -v oscsend >/dev/null || echo "liblo's tools are missing: the test of OSC with them is skipped. Install it: sudo apt install liblo-tools"
+	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null && command -v openssl >/dev/null || echo "nginx is missing: the tests of the panel behind it are skipped. Install it: sudo apt install nginx openssl"
+	@command -v systemd-analyze >/dev/null && test -x /lib/systemd/systemd || echo "systemd is missing: the tests of its units are skipped. Install it: sudo apt install systemd"
 	@command -v chromium >/dev/null || echo "chromium is missing: the tests of the panel in a browser are skipped. Install it: sudo apt install chromium"
 	@test -d "$(MUSIC)" || echo "No music in $(MUSIC): tests on real songs are skipped. Fetch it (Debian, 200 MB): make music"
 	@command -v valgrind >/dev/null && command -v gcc >/dev/null || echo "valgrind or gcc is missing: instructions are not counted. Install them: sudo apt install valgrind gcc libc6-dev"

@@ -90,19 +90,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except BrokenPipeError:
-        # Whoever read the output has gone; nothing may be flushed there when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output("stdout")
         return _INTERNAL
     except (Exception, KeyboardInterrupt) as error:
         if os.environ.get("RT_AUTOMIX_DEBUG") == "1":
             raise
         message, code = _explain(error)
-        click.echo(message, err=True)
+        try:
+            click.echo(message, err=True)
+        except OSError:
+            _drop_output("stderr")
         return code
+
+
+def _drop_output(name: str) -> None:
+    """Whoever read it has gone: nothing may be flushed there when Python ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), getattr(sys, name).fileno())
 
 
 def _make_streams_patient() -> None:
     """Let no character that a terminal or a file lacks end a finished job; nor that there is no output (pythonw)."""
+    for number in range(3):  # what is closed is opened on nothing: no file of ours may come to lie where others print
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:

@@ -79,6 +79,8 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
                  help="Port of the page; 0 takes any that is free."),
     click.option("--panel-host", default="127.0.0.1", show_default=True, metavar="ADDRESS",
                  help="Address of the page; 0.0.0.0 lets a tablet in, with the token that is shown."),
+    click.option("--panel-origin", default="", metavar="ORIGIN",
+                 help="Where pages are opened behind a proxy, such as https://mix.example; see docs/panel-https.md."),
     click.option("--osc", metavar="[HOST:]PORT",
                  help="Be steered by Open Sound Control, from this machine unless HOST is another address of it."),
     click.option("--osc-reply", default="", metavar="[HOST:]PORT",
@@ -107,7 +109,9 @@ def live(**options: Any) -> None:
 
 def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
     """Be the only session with this state, until its end."""
+    from rt_automix.cli.views import Together
     from rt_automix.io.files.take import check
+    from rt_automix.live.service import Service
     from rt_automix.live.supervisor import Supervisor
     from rt_automix.live.takes import INPUT, OUTPUT, Takes
 
@@ -115,7 +119,8 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
     for path in paths.values():
         check(path, int(options["record_bits"]))
     setup = _setup(options, config, state)
-    view = _view(options, setup)
+    service = Service()
+    view = Together(_view(options, setup), service)
 
     def hear(document: dict[str, Any]) -> None:
         view.hear(document)
@@ -137,6 +142,7 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
                     takes.follow(supervisor.sample_rate_hz)
                 view.show(supervisor, takes)
                 time.sleep(STEP_S)
+            service.stopping()
             supervisor.stop()
     finally:
         supervisor.stop()
@@ -237,8 +243,11 @@ def _view(options: dict[str, Any], setup: Setup) -> Any:
     from rt_automix.panel import security
     from rt_automix.panel.view import Panel
 
-    panel = Panel(setup, options["panel_host"], options["panel_port"], view.remark)
+    where = options["panel_host"], options["panel_port"]
+    panel = Panel(setup, *where, view.remark, origin=options["panel_origin"])
     view.remark(f"Panel: {panel.url}")
+    if panel.proxied_url:
+        view.remark(f"Panel through the proxy: {panel.proxied_url}")
     if not panel.is_local and not options["json_lines"]:
         click.echo(security.picture(panel.url), err=True)
     return views.Together(view, panel)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import json
-import queue
-import sys
-import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
-import click
+from rt_automix.cli import orders
+from rt_automix.cli.lines import LinesIn, LinesOut
 
 if TYPE_CHECKING:
     from rt_automix.live.supervisor import Supervisor
     from rt_automix.live.takes import Takes
 
 STATUS_S = 0.2
-_LAST_LINES_S = 1.0
+MOST_AT_ONCE = 64
+"""Orders passed on at a time: all of them fit into the pipe."""
+
+MOST_WAITING = 1000
 
 
 class Quiet:
@@ -26,16 +28,19 @@ class Quiet:
     wants_end = False
     """Whether whoever looks at it has asked for the end."""
 
+    def __init__(self) -> None:
+        self._lines_out = LinesOut("stderr")
+
     def __enter__(self) -> Quiet:
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self._lines_out.close()
 
     def hear(self, document: dict[str, Any]) -> None:
         """Take note of what the session says."""
         if document["type"] in ("event", "state"):
-            click.echo(document["text"], err=True)
+            self._lines_out.say(document["text"])
 
     def remark(self, text: str) -> None:
         """Take note of something a user should know."""
@@ -81,58 +86,56 @@ class Together:
 
 
 class JsonLines(Quiet):
-    """Prints every document as a line on stdout, the status now and then; takes commands as lines on stdin.
+    """Prints every document as a line on stdout, the status now and then; takes orders as lines on stdin: `orders`.
 
-    A command is {"set": {control: value, ...}} or {"nudge": {control: steps, ...}}; null toggles a
-    switch. Who does not read what is printed misses some of it and holds nobody up.
+    Who does not read what is printed misses some of it and holds nobody up.
     """
 
     def __init__(self) -> None:
+        self._lines_out = LinesOut("stdout")
+        self._orders, self._waiting = LinesIn(), deque[orders.Order]()
         self._status_at = 0.0
-        self._lines: queue.Queue[str | None] = queue.Queue(maxsize=1000)
-        self._commands: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._writer = threading.Thread(target=self._write, daemon=True)
+        self._answer: object = None
 
     def __enter__(self) -> JsonLines:
-        self._writer.start()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._orders.start()
         return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(queue.Full):
-            self._lines.put_nowait(None)
-        self._writer.join(_LAST_LINES_S)
-
-    def _write(self) -> None:
-        with contextlib.suppress(OSError, ValueError):  # nobody reads any more
-            while (line := self._lines.get()) is not None:
-                print(line, flush=True)
-
-    def _read(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            for line in sys.stdin:
-                self._commands.put(line)
 
     def hear(self, document: dict[str, Any]) -> None:
         """Print it, with the monotonic time."""
-        with contextlib.suppress(queue.Full):
-            self._lines.put_nowait(json.dumps({"time_s": time.monotonic(), **document}))
+        self._lines_out.say(json.dumps({"time_s": time.monotonic(), **document}))
 
     def show(self, supervisor: Supervisor, takes: Takes) -> None:
-        """Do what was commanded, and print the status, if it is time."""
-        while not self._commands.empty():
-            self._obey(self._commands.get(), supervisor)
+        """Do what was ordered, and print the status, if it is time."""
+        for line in self._orders.taken(MOST_AT_ONCE):
+            self._understand(line, takes)
+        self._pass_on(supervisor)
         now = time.monotonic()
         if supervisor.status is not None and now >= self._status_at:
             self._status_at = now + STATUS_S
             numbers = {"pid": supervisor.pid, "starts": supervisor.starts, "takes": takes.status()}
             self.hear({"type": "status", **numbers, **supervisor.status})
 
-    def _obey(self, line: str, supervisor: Supervisor) -> None:
+    def _understand(self, line: str, takes: Takes) -> None:
+        """Do what this process does itself; the rest waits."""
         try:
-            for verb, what in json.loads(line).items():
-                do = {"set": supervisor.set, "nudge": supervisor.nudge}[verb]
-                for name, value in what.items():
-                    do(str(name), value)
-        except (ValueError, KeyError, AttributeError):
-            self.remark(f'{line.strip()[:80]}: not a command. Write it like {{"set": {{"amount": 0.5}}}}.')
+            found = orders.understood(line)
+        except orders.Refused as error:
+            self.remark(str(error))
+            return
+        for order in found:
+            if order.verb == "record":
+                takes.record(order.value)
+            elif order.verb == "quit":
+                self.wants_end = True
+            elif len(self._waiting) < MOST_WAITING:
+                self._waiting.append(order)
+            else:
+                self.remark(f'The process that plays does not answer; "{order.verb}" was dropped. Try again.')
+
+    def _pass_on(self, supervisor: Supervisor) -> None:
+        """Give the process that plays more to do once it has answered: the pipe to a deaf one must not fill up."""
+        if self._waiting and supervisor.status is not self._answer:
+            self._answer = supervisor.status
+            for _ in range(min(len(self._waiting), MOST_AT_ONCE)):
+                orders.obey(self._waiting.popleft(), supervisor)

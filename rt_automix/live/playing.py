@@ -16,7 +16,7 @@ from rt_automix.engine.engine import Engine
 from rt_automix.io.devices import callbacks
 from rt_automix.io.devices.board import Board
 from rt_automix.live.session import FIRST_RATE_HZ, MAX_BLOCK_SAMPLES, Session
-from rt_automix.native.build import compile_missing
+from rt_automix.native.build import compile_missing, is_warm
 
 _SESSIONS: list[Session] = []
 """The one of this process, once it has begun."""
@@ -70,7 +70,9 @@ def _be_alone() -> None:
     if hasattr(os, "setsid"):
         os.setsid()  # what is typed in the terminal is the parent's affair
     if os.environ.get("RT_AUTOMIX_DEBUG") != "1":
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries print there, over the performer's screen
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        for number in (1, 2):  # libraries print there, over the performer's screen
+            os.dup2(nothing, number)
 
     def stop(*_: Any) -> None:
         if not _SESSIONS:
@@ -101,6 +103,8 @@ def _ended_well(pipe: Any) -> Iterator[None]:
 
 def _get_ready(pipe: Any) -> None:
     """Compile what has not been, telling how far that is, and load all that the first session would wait for."""
+    if not is_warm(__name__):
+        pipe.send(("compiling", 0, 1))  # the first step may take long
     for done, total in compile_missing(__name__):
         pipe.send(("compiling", done, total))
     choose(AUTO, lambda _: None)  # whoever decides in the end, this is what takes long

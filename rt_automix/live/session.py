@@ -278,6 +278,8 @@ class Session:
             action(*arguments)
         except AutomixError as error:
             self._remark(str(error))
+        except Exception as error:  # whatever was asked for, the sound goes on
+            self._remark(f"That cannot be done: {type(error).__name__}: {error}")
 
     def stop(self) -> None:
         """Ask for the end. Thread: any."""

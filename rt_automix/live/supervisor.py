@@ -27,6 +27,9 @@ STALL_S = 1.5
 MUTE_S = 15.0
 """A process that does not play and has not answered for this long hangs."""
 
+COMPILING_S = 300.0
+"""The same while it compiles, where one step takes long on a small or a busy machine."""
+
 DEAF_S = 5.0
 """A process that plays but has not answered for this long is left alone, and the performer told."""
 
@@ -76,7 +79,7 @@ class Supervisor:
         self.starts += 1
         self._started_at = self._heard_at = self._moved_at = time.monotonic()
         self._callbacks = -1
-        self._asked = self._is_deaf = self._plays_this_time = False
+        self._asked = self._is_deaf = self._plays_this_time = self._compiles = False
         self._state = "starting"
 
     def _keep_one_ready(self, now: float) -> None:
@@ -133,6 +136,7 @@ class Supervisor:
             case "status":
                 self.status, self._asked = rest[0], False
             case "state":
+                self._compiles = False
                 self._state, self.sample_rate_hz = rest[0], rest[2]
                 self._moved_at = time.monotonic()  # a new state gets its time
                 self._plays_this_time |= self.is_playing
@@ -148,6 +152,7 @@ class Supervisor:
                 config = replace(self.setup.config, audio=rest[0])
                 self.setup = replace(self.setup, config=config, links=rest[1])
             case "compiling":
+                self._compiles = True
                 self._tell({"type": "compiling", "done": rest[0], "total": rest[1]})
             case "error":
                 self._error = (UserError if rest[1] == UserError.exit_code else DeviceError)(rest[0])
@@ -161,7 +166,7 @@ class Supervisor:
             self._tell({"type": "event", "text": "The controls do not answer; the sound goes on."})
         self._is_deaf = is_deaf
         stalled = self.is_playing and now - self._moved_at > STALL_S
-        mute = not self.is_playing and now - self._heard_at > MUTE_S
+        mute = not self.is_playing and now - self._heard_at > (COMPILING_S if self._compiles else MUTE_S)
         if stalled or mute:
             self._tell({"type": "event", "text": "The audio process hangs. Starting another."})
             player.kill()

@@ -1,4 +1,4 @@
-"""Where objects lie: shipped in the package, or compiled into a cache of the user's.
+"""Where objects lie: shipped in the package, compiled into a cache of the user's, or into one for all of the machine.
 
 An object is used where all that it depends on is the same: its sources and what made it of them (the hash in its
 name), and in its folder's name the processor's level, the system, and the LLVM whose loader reads what its
@@ -30,6 +30,8 @@ _OLD_S = 30 * 86400.0
 def cache() -> Path:
     """A folder that this user may write: the cache, or one of a fixed name where temporary files lie.
 
+    Every process of a user comes to the same one; what is in it is found by what it was made of.
+
     Raises
     ------
     OSError
@@ -39,11 +41,12 @@ def cache() -> Path:
     """
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
     temporary = Path(tempfile.gettempdir()) / f"rt_automix-{user}"
-    folder = platformdirs.user_cache_path("rt_automix", appauthor=False) / "objects"
+    folder = _home()
     with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
+        if folder.is_absolute():  # a user without a home has "~" for one
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder
     temporary.mkdir(mode=0o700, exist_ok=True)
     if not _is_ours(temporary):
         raise PermissionError(
@@ -51,6 +54,11 @@ def cache() -> Path:
             "code. Make one of them yours, or set XDG_CACHE_HOME to a folder that is."
         )
     return temporary
+
+
+def _home() -> Path:
+    """The user's cache, which may be there to be read only."""
+    return platformdirs.user_cache_path("rt_automix", appauthor=False) / "objects"
 
 
 def _is_ours(folder: Path) -> bool:
@@ -66,9 +74,10 @@ def _places() -> list[Path]:
     """Where objects are looked for, first to last."""
     system = platformdirs.site_cache_path("rt_automix", appauthor=False) / "objects"
     places = [SHIPPED, cache()]
-    with contextlib.suppress(OSError):
-        if _is_ours(system):
-            places.append(system)
+    for place in (_home(), system):
+        with contextlib.suppress(OSError):
+            if place not in places and place.is_absolute() and _is_ours(place):
+                places.append(place)
     return places
 
 

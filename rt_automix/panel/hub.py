@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from aiohttp import web
+from aiohttp import WSCloseCode, web
 
 from rt_automix.errors import ConfigError
 from rt_automix.panel import api
@@ -21,10 +21,14 @@ from rt_automix.panel.deck import BUSY, Deck
 from rt_automix.panel.presets import Presets
 from rt_automix.panel.security import Allowance, Limits
 
-HEARTBEAT_S = 20.0
-"""A page that has not answered for one and a half of these is gone."""
+HEARTBEAT_S = 3.0
+"""A page that has not answered for one and a half of these is gone: a laptop asleep, a forwarder gone silent."""
 
 CLOSE_S = 0.5
+TOO_MUCH = b"This page has sent far too many messages, and was let go."
+ENDED = b"The session has ended."
+"""Reasons that a page shows."""
+
 MOST_WAITING = 64
 """Events and errors that wait for a page that does not read; older ones are dropped."""
 
@@ -106,6 +110,11 @@ class Hub:
         """Whether no more pages may come."""
         return len(self.clients) >= self.limits.clients
 
+    def tell(self, message: str) -> None:
+        """Have something sent to every page, beside the states."""
+        for client in self.clients:
+            client.send(message)
+
     async def talk(self, request: web.Request) -> web.StreamResponse:
         """Talk with a page for as long as it stays."""
         socket = web.WebSocketResponse(
@@ -125,17 +134,19 @@ class Hub:
                 async for message in socket:
                     self._hear(client, message.data)
                     if client.is_too_much:
-                        await socket.close(code=1008, message=b"too many messages")
+                        await socket.close(code=1008, message=TOO_MUCH)
                     await asyncio.sleep(0)  # others have their turn, whatever one sends
             finally:
                 writing.cancel()
         finally:
             self.clients.discard(client)
+            if socket.close_code == WSCloseCode.ABNORMAL_CLOSURE and request.transport is not None:
+                request.transport.abort()  # what waits to be sent to one that is gone would keep it for minutes
         return socket
 
     async def close(self) -> None:
         """Say goodbye to all, within a limit for all together."""
-        goodbyes = (client.socket.close(code=1001) for client in list(self.clients))
+        goodbyes = (client.socket.close(code=1001, message=ENDED) for client in list(self.clients))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*goodbyes, return_exceptions=True), CLOSE_S)
 

@@ -77,6 +77,7 @@ class Routes:
                 web.post("/api/v1/presets/import", self._import),
                 web.post("/api/v1/reference", self._reference),
                 web.get("/api/v1/ws", self._talk),
+                web.post("/api/v1/ws", self._why),
             ]
         )
         return app
@@ -85,7 +86,7 @@ class Routes:
         """Let in who may come in, and tell the others why not."""
         if not self._allowance(request.remote or "").take():
             return _refusal(429, "Too many requests. Wait a second.")
-        if complaint := self._guard.complaint(request.headers):
+        if complaint := self._guard.complaint(request.headers, request.path.startswith("/static/")):
             return _refusal(403, complaint)
         if self._guard.token and request.path == "/" and self._guard.admits(request.query.get("token")):
             moved = web.Response(status=303, headers={"Location": "/"})
@@ -211,6 +212,10 @@ class Routes:
         if self._hub.is_full:
             return _refusal(503, f"{self._limits.clients} panels are open already. Close one.")
         return await self._hub.talk(request)
+
+    async def _why(self, request: web.Request) -> web.StreamResponse:
+        """Tell a page why it was refused: of a handshake browsers do not say, and only a POST always has an Origin."""
+        return await self._talk(request) if self._hub.is_full else _refusal(400, "Nothing stands against a handshake.")
 
 
 def _json(document: dict[str, Any], **more: Any) -> web.Response:

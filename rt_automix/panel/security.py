@@ -2,7 +2,8 @@
 
 On this machine alone, a page of another site is the danger: it may send requests here, and a name of
 its own may be made to point here (DNS rebinding). So the Host must be this machine's, and an Origin
-must be the page's own. On a network everybody else is the danger: there a token is needed too.
+must be the page's own, or that of the proxy that was named. On a network everybody else is the danger:
+there a token is needed too.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ import secrets
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from rt_automix.errors import ConfigError
 
 LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
+_PORTS = {"http": 80, "https": 443}
 _DOCUMENTATION_ADDRESS = "192.0.2.1"
 
 
@@ -44,26 +49,60 @@ class Guard:
     host : str
         The address served on.
     port : int
+    origin : str
+        Of pages that come through a proxy, as `origin_of` gives it; empty: there is none.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, origin: str = "") -> None:
+        self._origin, self._proxied = origin, _name(urlsplit(origin).netloc)
+        self._hint = "" if origin else "; behind a proxy: --panel-origin"
         self.cookie = f"rt_automix_{port}"  # cookies do not tell ports apart, and there may be two sessions
-        self._names = {*LOCAL_NAMES, f"[{host}]" if ":" in host else host}
+        self._names = {*LOCAL_NAMES, f"[{host}]" if ":" in host else host, self._proxied} - {""}
         self.token = "" if is_local(host) else secrets.token_urlsafe(16)
 
-    def complaint(self, headers: Mapping[str, str]) -> str:
-        """What is wrong with where a request says it comes from; empty if nothing is."""
+    def complaint(self, headers: Mapping[str, str], is_file: bool = False) -> str:
+        """What is wrong with where a request says it comes from; empty if nothing is.
+
+        Of the page's own files, which are no secret, the Origin is no matter: without them it could not say why it
+        is refused.
+        """
         host, origin = headers.get("Host", ""), headers.get("Origin")
+        is_proxied = bool(self._proxied) and _name(host) == self._proxied
+        own = self._origin if is_proxied else f"http://{host}"
         if not self.token and _name(host) not in self._names:
-            return f"Host {host[:80]!r} is not this machine. Use http://127.0.0.1 or http://localhost."
-        if origin is not None and origin != f"http://{host}":
-            return f"Origin {origin[:80]!r} is another site. Open the panel at its own address."
+            also = f", or {self._origin}" if self._origin else self._hint
+            return f"Host {host[:80]!r} is not this machine. Use http://127.0.0.1 or http://localhost{also}."
+        if origin is not None and not is_file and origin not in {own, self._origin or own}:
+            return f"Origin {origin[:80]!r} is another site. Open the panel at its own address{self._hint}."
         return ""
 
     def admits(self, token: str | None) -> bool:
         """Whether a token is the one, where one is needed."""
         given = (token or "").encode(errors="replace")  # a header can hold bytes that are no text
         return not self.token or secrets.compare_digest(given, self.token.encode())
+
+
+def origin_of(text: str) -> str:
+    """An origin as browsers write it: scheme, name in lower case, port unless it is the scheme's own.
+
+    Raises
+    ------
+    ConfigError
+        It is none.
+    """
+    try:
+        parts = urlsplit(text.strip())
+        name, port = (parts.hostname or "").encode("idna").decode(), parts.port
+    except (ValueError, UnicodeError):
+        parts, name, port = urlsplit(""), "", None
+    rest = parts.path.strip("/") or parts.query or parts.fragment or parts.username or "*" in name
+    if parts.scheme not in _PORTS or not name or rest:
+        raise ConfigError(
+            f"--panel-origin {text[:80]}: not the origin of a page. Write scheme and name, and the port where the "
+            "browser shows one, such as https://mix.example or https://mix.example:8443."
+        )
+    name = f"[{name}]" if ":" in name else name
+    return f"{parts.scheme}://{name}" + (f":{port}" if port not in (None, _PORTS[parts.scheme]) else "")
 
 
 def is_local(host: str) -> bool:

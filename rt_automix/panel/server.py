@@ -29,6 +29,10 @@ BACKLOG = 16
 SEND_BUFFER_BYTES = 1 << 16
 """What the system keeps for a page that reads slowly: less than a second of states."""
 
+ALIVE_S = 1.0
+"""A page hears from us as often as that, even if there is nothing to tell."""
+
+_ALIVE = api.encoded({"type": "alive"})
 _MOST_EVENTS = 100
 _MOST_WONDERS = 20
 
@@ -45,6 +49,8 @@ class Server:
     port : int
         0 takes any that is free.
     limits : Limits
+    origin : str
+        Of pages that come through a proxy.
 
     Raises
     ------
@@ -52,14 +58,14 @@ class Server:
         The address cannot be served on.
     """
 
-    def __init__(self, deck: Deck, presets: Presets, host: str, port: int, limits: Limits) -> None:
+    def __init__(self, deck: Deck, presets: Presets, host: str, port: int, limits: Limits, origin: str = "") -> None:
         self.remarks: deque[str] = deque()
         self._deck, self._presets, self._limits = deck, presets, limits
         self._hub = Hub(deck, presets, limits, self._newest)
         self._scope: Scope | None = None
         self._socket = _bound(host, port)
         self.port = int(self._socket.getsockname()[1])
-        self.guard = Guard(host, self.port)
+        self.guard = Guard(host, self.port, origin)
         self._events: deque[str] = deque(maxlen=_MOST_EVENTS)
         self._wonders: set[str] = set()
         self._state, self._seq = "", 0
@@ -136,9 +142,13 @@ class Server:
         self._started.set()
         try:
             while not self._closing:
-                await self._news.wait()
-                self._news.clear()
-                self._push()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), ALIVE_S)
+                if self._news.is_set():
+                    self._news.clear()
+                    self._push()
+                else:
+                    self._hub.tell(_ALIVE)
         finally:
             listener.close()
             await self._hub.close()
@@ -153,9 +163,7 @@ class Server:
     def _push(self) -> None:
         """Send what is new to every page; the state is put into words once for all."""
         while self._events:
-            event = self._events.popleft()
-            for client in self._hub.clients:
-                client.send(event)
+            self._hub.tell(self._events.popleft())
         picture = self._deck.picture
         if self._scope is not None and picture.status is not None:
             self._scope.count(picture.status["controls"]["ceiling_dbtp"])

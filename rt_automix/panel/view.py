@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rt_automix.panel.api import Command
 from rt_automix.panel.deck import Deck, Picture
 from rt_automix.panel.presets import Presets, default_path
-from rt_automix.panel.security import Limits, reachable
+from rt_automix.panel.security import Limits, origin_of, reachable
 from rt_automix.panel.server import Server
 
 if TYPE_CHECKING:
@@ -33,11 +33,13 @@ class Panel:
     presets_path : path, optional
         By default the user's own.
     limits : Limits, optional
+    origin : str
+        Of pages that come through a proxy, such as https://mix.example; empty: there is none.
 
     Raises
     ------
     ConfigError
-        The address cannot be served on.
+        The address cannot be served on, or the origin is none.
     """
 
     wants_end = False
@@ -50,10 +52,12 @@ class Panel:
         tell: Callable[[str], None],
         presets_path: Path | None = None,
         limits: Limits | None = None,
+        origin: str = "",
     ) -> None:
         kept = Presets(presets_path or default_path())
         self._deck = Deck(setup.profiles, setup.reference)
-        self._server = Server(self._deck, kept, host, port, limits or Limits())
+        self._origin = origin_of(origin) if origin else ""
+        self._server = Server(self._deck, kept, host, port, limits or Limits(), self._origin)
         self._host, self._tell = host, tell
         self._state, self._text = "starting", ""
         self._answer: object = None
@@ -63,8 +67,16 @@ class Panel:
     @property
     def url(self) -> str:
         """Where the page is; on a network with the token that lets in."""
+        return self._with_token(f"http://{reachable(self._host)}:{self._server.port}")
+
+    @property
+    def proxied_url(self) -> str:
+        """Where the page is through the proxy; empty where there is none."""
+        return self._with_token(self._origin) if self._origin else ""
+
+    def _with_token(self, origin: str) -> str:
         token = self._server.guard.token
-        return f"http://{reachable(self._host)}:{self._server.port}/" + (f"?token={token}" if token else "")
+        return f"{origin}/" + (f"?token={token}" if token else "")
 
     @property
     def is_local(self) -> bool:

@@ -35,6 +35,16 @@ def house(browser: Any, songs: list[Path], tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="module")
+def status(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a real session tells, for stages that a whole page looks at."""
+    folder = tmp_path_factory.mktemp("session")
+    soundfile.write(folder / "song.wav", 0.1 * np.random.default_rng(3).standard_normal((96_000, 2)), 48_000)
+    server: Any = SimpleNamespace(environment=dict(os.environ))
+    with LiveRun(server, folder / "state.json", "--play", str(folder / "song.wav")) as run:
+        return run.wait_until_playing().status
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
     if CHROMIUM is None:

@@ -13,6 +13,7 @@ import http.client
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
 
@@ -97,11 +98,11 @@ class Takes:
 class Stage:
     """A panel that runs; `step_s` is how often the loop that watches goes round."""
 
-    def __init__(self, folder, host="127.0.0.1", limits=GENEROUS, step_s=0.005):
+    def __init__(self, folder, host="127.0.0.1", limits=GENEROUS, step_s=0.005, origin=""):
         self.supervisor = StandIn()
         self.told = []
         setup = Setup(Config(), PROFILES)
-        self.panel = Panel(setup, host, 0, self.told.append, folder / "presets.json", limits)
+        self.panel = Panel(setup, host, 0, self.told.append, folder / "presets.json", limits, origin)
         self.server = self.panel._server
         self.port = self.server.port
         self.address = f"127.0.0.1:{self.port}"
@@ -171,3 +172,9 @@ async def next_of(socket, kind, condition=lambda message: True, limit_s=10.0):
             assert document["v"] == 1
             if document["type"] == kind and condition(document):
                 return document
+
+
+def outside(talk):
+    """What a coroutine gives, run where no browser's driver has its loop."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, talk).result()

@@ -17,6 +17,7 @@ from panel_stage import GENEROUS, Stage, next_of, page, status
 from rt_automix.config import Config
 from rt_automix.errors import ConfigError
 from rt_automix.live.setup import Setup
+from rt_automix.panel import hub
 from rt_automix.panel.view import Panel
 
 
@@ -161,8 +162,9 @@ def stalled_page(stage):
     return connection
 
 
-def test_ten_pages_one_of_which_does_not_read(tmp_path):
+def test_ten_pages_one_of_which_does_not_read(tmp_path, monkeypatch):
     """The nine get every state; for the tenth no more waits than the buffers hold, and then the newest."""
+    monkeypatch.setattr(hub, "HEARTBEAT_S", 60.0)  # nor does it answer pings, for which it would be let go
     states = 1200
 
     async def follow(stage):

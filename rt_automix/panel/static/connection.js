@@ -3,10 +3,17 @@
 const VERSION = 1;
 const SET_EVERY_MS = 20;
 const RETRY_MS = [250, 500, 1000, 2000];
+// The server says something each second: who hears nothing for so long has lost it, whatever the network believes.
+const SILENT_MS = 3000;
+const WATCH_MS = 250;
+const KEYLESS = "This page has no key to the panel any more. Open the link that the terminal shows once more.";
 
 export class Connection {
   #handlers;
   #socket = null;
+  #isOpen = false;
+  #heardAt = 0;
+  #watchedAt = 0;
   #tries = 0;
   #sentAt = new Map();
   #waiting = new Map();
@@ -17,14 +24,16 @@ export class Connection {
    */
   constructor(handlers) {
     this.#handlers = handlers;
+    setInterval(() => this.#watch(), WATCH_MS);
+    document.addEventListener("visibilitychange", () => this.#watch());
   }
 
   /** Connect, and again whenever the connection is lost. */
   async open() {
     try {
-      const answer = await fetch("api/v1/about");
-      if (answer.status === 401 || answer.status === 403) {
-        this.#again("This page has no key to the panel any more. Open the link that the terminal shows once more.");
+      const answer = await fetched("api/v1/about");
+      if (!answer.ok) {
+        this.#again(await reasonOf(answer));
         return;
       }
       this.#handlers.about(await answer.json());
@@ -35,17 +44,49 @@ export class Connection {
     const url = new URL("api/v1/ws", document.baseURI);
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url);
-    socket.onopen = () => {
+    this.#socket = socket;
+    this.#heardAt = performance.now();
+    const ifCurrent = (act) => (event) => this.#socket === socket && act(event);
+    socket.onopen = ifCurrent(() => {
       this.#tries = 0;
-      this.#socket = socket;
+      this.#isOpen = true;
       this.#handlers.opened();
-    };
-    socket.onmessage = (event) => this.#handlers.message(JSON.parse(event.data));
-    socket.onclose = (event) => this.#again(event.reason);
+    });
+    socket.onmessage = ifCurrent((event) => {
+      this.#heardAt = performance.now();
+      this.#handlers.message(JSON.parse(event.data));
+    });
+    socket.onclose = ifCurrent((event) => this.#closed(event.reason));
+  }
+
+  /** Let go of a socket on which nothing comes any more: it might take minutes to close. */
+  #watch() {
+    const now = performance.now();
+    // A page that was asleep first hears what has come meanwhile.
+    if (now - this.#watchedAt > SILENT_MS / 2) this.#heardAt = Math.max(this.#heardAt, now - SILENT_MS / 2);
+    this.#watchedAt = now;
+    if (this.#socket === null || now - this.#heardAt < SILENT_MS) return;
+    this.#socket.close();
+    this.#again();
+  }
+
+  /** A refused handshake has no words; a request that asks for them has. */
+  async #closed(reason) {
+    const wasOpen = this.#isOpen;
+    this.#socket = null;
+    if (!wasOpen) {
+      try {
+        reason = await reasonOf(await fetched("api/v1/ws", "POST"));
+      } catch {
+        // Nobody there: no reason either.
+      }
+    }
+    this.#again(reason);
   }
 
   #again(reason = "") {
     this.#socket = null;
+    this.#isOpen = false;
     for (const timer of this.#waiting.values()) clearTimeout(timer);
     this.#waiting.clear();
     this.#handlers.closed(reason);
@@ -54,7 +95,7 @@ export class Connection {
 
   /** Send a message now; what is said while there is no connection is lost. */
   send(message) {
-    this.#socket?.send(JSON.stringify({ v: VERSION, ...message }));
+    if (this.#isOpen) this.#socket?.send(JSON.stringify({ v: VERSION, ...message }));
   }
 
   /** Set a control: the newest value at most fifty times a second, the last one always. */
@@ -68,5 +109,20 @@ export class Connection {
     }
     this.#sentAt.set(control, performance.now());
     this.send({ type: "set", control, value });
+  }
+}
+
+function fetched(path, method = "GET") {
+  return fetch(path, { method, signal: AbortSignal.timeout(SILENT_MS), cache: "no-store" });
+}
+
+/** Why a request was refused, in words; none where it was only no handshake. */
+async function reasonOf(answer) {
+  if (answer.status === 400) return "";
+  if (answer.status === 401) return KEYLESS;
+  try {
+    return (await answer.json()).error;
+  } catch {
+    return `The way to rt_automix is closed: a proxy answers ${answer.status} ${answer.statusText}.`;
   }
 }

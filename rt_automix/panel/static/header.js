@@ -9,8 +9,7 @@ export function mountHeader(store, connection) {
   record.addEventListener("click", () => connection.send({ type: "record", on: take() === undefined }));
 
   store.onDraw(({ state, text, session, takes }) => {
-    setText(byId("session-state"), state);
-    setAttribute(byId("session-state"), "data-state", state);
+    showBadge(store, state);
     setText(byId("session-text"), text || "One moment: no sound yet.");
     setAttribute(byId("session-text"), "title", text);
     document.body.classList.toggle("silent", state !== "playing");
@@ -22,6 +21,13 @@ export function mountHeader(store, connection) {
     setText(takeNote, newest ? takeWords(newest) : "");
     takeNote.classList.toggle("bad", newest?.state === "failed");
   });
+}
+
+/** The state in a word, unless nobody knows it. */
+function showBadge(store, state) {
+  const word = !store.isConnected ? "no connection" : store.silence_s > 0 ? "no answer" : state;
+  setText(byId("session-state"), word);
+  setAttribute(byId("session-state"), "data-state", word);
 }
 
 function takeWords({ state, path, megabytes, reason, dropped_seconds }) {
@@ -54,6 +60,7 @@ export class Banner {
       ? `The session does not answer.${seconds}`
       : this.#reason || `No connection to rt_automix. Trying again…${seconds}`;
     document.body.classList.toggle("stale", isOld);
+    showBadge(this.#store, this.#store.state?.state ?? "starting");
     byId("banner").hidden = !isOld;
     if (isOld) setText(byId("banner"), words);
   }

@@ -21,15 +21,19 @@ const WATCH_MS = 500;
 const store = new Store();
 const log = mountLog();
 const banner = new Banner(store);
+let told = "";
 
 const connection = new Connection({
   about: (about) => store.describe(about),
   opened: () => {
     store.isConnected = true;
+    told = "";
   },
   closed: (reason) => {
     store.isConnected = false;
     banner.lost(reason);
+    if (reason && reason !== told) log.say(reason, "warning");
+    told = reason;
   },
   message: (message) => {
     if (message.type === "state") {
