@@ -8,13 +8,14 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import rt_automix
-from rt_automix.analysis import profile
-from rt_automix.analysis.profile import Profile
 from rt_automix.config import Config
 from rt_automix.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rt_automix.analysis.profile import Profile
 
 Status = Literal["started", "done", "failed"]
 
@@ -85,6 +86,8 @@ class How:
 
 @functools.lru_cache
 def _key(how: How) -> str:
+    from rt_automix.analysis import profile
+
     style = how.style or profile.load(how.config.master.profile)
     sections = {name: table for name, table in dataclasses.asdict(how.config).items() if name not in _SILENT}
     told = [rt_automix.__version__, sections, dataclasses.asdict(style), how.bits, how.lookahead, how.mono]

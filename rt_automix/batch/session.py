@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from rt_automix.batch import summary
 from rt_automix.batch.item import Item, Row
 from rt_automix.batch.journal import Journal
 from rt_automix.batch.pool import Pool, cores
@@ -153,6 +152,8 @@ class Session:
         self._write_page()
 
     def _write_page(self) -> None:
+        from rt_automix.batch import summary  # with the report, and all that it draws with
+
         summary.write(self.folder / summary.NAME, list(self.journal.rows.values()))
         self._page_at = time.monotonic() + PAGE_S
 

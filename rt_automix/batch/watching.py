@@ -61,6 +61,7 @@ def watch(
     Thread: main. Allocates: yes.
     """
     seen: dict[Path, _Seen] = {}
+    under_way: set[Path] = set()
     while not is_over():
         places: dict[Path, Path] = {}
         for folder in folders:
@@ -70,9 +71,10 @@ def watch(
         _look(seen, places)
         for path, one in seen.items():
             still_s = time.monotonic() - one.since_s
-            if one.is_given or still_s < (patience_s if one.is_unfinished else SETTLED_S):
+            if one.is_given or path in under_way or still_s < (patience_s if one.is_unfinished else SETTLED_S):
                 continue
             one.is_given = True
+            under_way.add(path)
             target = finding.target_of(path, places[path], how)
             session.submit(Item(path, target, how), must_be_whole=not one.is_unfinished)
         until_s = time.monotonic() + LOOK_S
@@ -80,6 +82,7 @@ def watch(
             if not session.pending:
                 time.sleep(left_s)
             elif ended := session.wait(left_s):
+                under_way.discard(ended[0].source)
                 yield from _told(seen, *ended)
 
 
