@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from rt_automix.batch.item import How, Item
@@ -70,7 +70,7 @@ def check(several: Iterable[Item]) -> None:
 def _found(word: Path, folder: Path) -> Iterator[tuple[Path, Path]]:
     """(source, place) of all that a word names."""
     if word.is_dir():
-        inside = list(walked(word, folder))
+        inside = list(walked(word, folder, _closed))
         if not inside:
             raise UserError(f"{word}: no music in this folder ({', '.join(ENDINGS)}). Name another, or files.")
         yield from inside
@@ -85,7 +85,7 @@ def _matching(pattern: Path, folder: Path) -> Iterator[tuple[Path, Path]]:
     root, is_any = Path(*plain), False
     for name in sorted(glob.glob(str(pattern), recursive=True)):  # noqa: PTH207  (a pattern of any root)
         path = Path(name)
-        inside = walked(path, folder) if path.is_dir() and pattern.name != "**" else iter([(path, Path())])
+        inside = walked(path, folder, _closed) if path.is_dir() and pattern.name != "**" else iter([(path, Path())])
         for source, _ in inside:
             if source.suffix.lower() in ENDINGS and not source.is_dir() and not _is_in(source, folder):
                 is_any = True
@@ -98,23 +98,33 @@ def _first_magic(pattern: Path) -> int:
     return next(number for number, part in enumerate(pattern.parts) if glob.has_magic(part))
 
 
-def walked(root: Path, folder: Path) -> Iterator[tuple[Path, Path]]:
+def _closed(error: OSError) -> None:
+    raise UserError(f"{error.filename}: cannot be looked into ({error.strerror}). Change its permissions.") from None
+
+
+def walked(root: Path, folder: Path, complain: Callable[[OSError], None] | None = None) -> Iterator[tuple[Path, Path]]:
     """(source, path from `root`) of the music in a folder and in those inside, by name; hidden ones left out.
 
-    A folder that is called like music and has none in it counts as a source, so that somebody says what it is.
+    `complain` gets what the system says of a folder that is closed. Links to folders are not followed. A folder
+    that is called like music and has nothing in it counts as a source, so that somebody says what it is.
     Thread: any. Allocates: yes.
     """
-    for here, folders, files in os.walk(root):
+    for here, folders, files in os.walk(root, onerror=complain):
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and not _is_in(Path(here, name), folder)
         )
-        named = [
-            name for name in folders if Path(name).suffix.lower() in ENDINGS and not any(Path(here, name).iterdir())
-        ]
+        named = [name for name in folders if Path(name).suffix.lower() in ENDINGS and _is_empty(Path(here, name))]
         for name in sorted([*files, *named]):
             path = Path(here, name)
             if path.suffix.lower() in ENDINGS and not name.startswith("."):
                 yield path, path.relative_to(root)
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not any(folder.iterdir())
+    except OSError:
+        return False
 
 
 def _is_in(path: Path, folder: Path) -> bool:

@@ -152,7 +152,8 @@ class Row:
         """A row of an earlier run; None where the line is no whole one."""
         try:
             found: dict[str, Any] = json.loads(line)
-            row = cls(**{**found, "notes": tuple(found.get("notes", ())), "is_new": False})
+            known = {field.name: found[field.name] for field in dataclasses.fields(cls) if field.name in found}
+            row = cls(**{**known, "notes": tuple(known.get("notes", ())), "is_new": False})
         except (ValueError, TypeError):
             return None
         is_sound = all(isinstance(one, str) for one in (row.source, row.target, row.settings, row.source_hash))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -58,20 +59,29 @@ class Journal:
             raise self._cannot_write(error) from None
 
     def close(self, keep: Iterable[str] = ()) -> None:
-        """Leave one row for each file: those of this run, and of others the ones that are done."""
+        """Leave one row for each file: those of this run, and of others what may be gone on from."""
         self._file.close()
         kept = set(keep)
-        rows = [row for row in self.rows.values() if row.status == "done" or row.name in kept]
         try:
-            self._rewrite(rows)
+            self._rewrite(row for row in self.rows.values() if row.name in kept or self._is_needed(row))
         except OSError as error:
             raise self._cannot_write(error) from None
 
+    def _is_needed(self, row: Row) -> bool:
+        return row.status != "failed" or (row.is_ours and row.target != "" and (self.path.parent / row.target).exists())
+
     def _rewrite(self, rows: Iterable[Row]) -> None:
-        write_text(self.path, "".join(row.to_json() + "\n" for row in rows))
+        write_shared(self.path, "".join(row.to_json() + "\n" for row in rows))
 
     def _cannot_write(self, error: OSError) -> UserError:
         return UserError(
             f"{self.path}: cannot be written ({error.strerror}). Free some space, or choose another folder with -o; "
             "what is done stays."
         )
+
+
+def write_shared(path: Path, text: str) -> None:
+    """Write a file as a whole, for all to read who may look into its folder. Raises OSError."""
+    write_text(path, text)
+    with contextlib.suppress(OSError):
+        path.chmod(path.parent.stat().st_mode & 0o666)

@@ -116,7 +116,7 @@ class Pool:
         with self._lock:
             if self._is_closed:
                 raise OSError("the pool is closed")
-            self._running[number] = subprocess.Popen([sys.executable, "-m", "rt_automix.batch"], **pipes)
+            self._running[number] = subprocess.Popen([sys.executable, "-P", "-m", "rt_automix.batch"], **pipes)
             return self._running[number]
 
     def _end(self, number: int, process: subprocess.Popen[bytes]) -> int:

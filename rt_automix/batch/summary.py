@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from rt_automix.batch.item import Row
+from rt_automix.batch.journal import write_shared
 from rt_automix.errors import UserError
-from rt_automix.io.files.whole import write_text
 from rt_automix.report.look import CSS
 from rt_automix.report.words import printable
 from rt_automix.units import FLOOR_DB
@@ -35,7 +35,7 @@ def write(path: Path, rows: Sequence[Row]) -> None:
     Thread: main. Allocates: yes.
     """
     try:
-        write_text(path, html(rows))
+        write_shared(path, html(rows))
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}). Free some space.") from None
 
