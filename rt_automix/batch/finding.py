@@ -83,15 +83,23 @@ def _found(word: Path, folder: Path) -> Iterator[tuple[Path, Path]]:
 def _matching(pattern: Path, folder: Path) -> Iterator[tuple[Path, Path]]:
     plain = pattern.parts[: _first_magic(pattern)]
     root, is_any = Path(*plain), False
+    is_deep = "**" in pattern.parts  # then what lies in a folder that fits is found by itself
     for name in sorted(glob.glob(str(pattern), recursive=True)):  # noqa: PTH207  (a pattern of any root)
         path = Path(name)
-        inside = walked(path, folder, _closed) if path.is_dir() and pattern.name != "**" else iter([(path, Path())])
+        if is_deep and _is_beyond_a_link(path, root):
+            continue
+        inside = walked(path, folder, _closed) if path.is_dir() and not is_deep else iter([(path, Path())])
         for source, _ in inside:
             if source.suffix.lower() in ENDINGS and not source.is_dir() and not _is_in(source, folder):
                 is_any = True
                 yield source, source.relative_to(root)
     if not is_any:
         raise UserError(f"{pattern}: nothing there fits. Look at the pattern; ** crosses folders.")
+
+
+def _is_beyond_a_link(path: Path, root: Path) -> bool:
+    """Whether the way from `root` leads through a linked folder."""
+    return any(parent.is_symlink() for parent in path.parents if parent != root and root in parent.parents)
 
 
 def _first_magic(pattern: Path) -> int:

@@ -18,7 +18,7 @@ NAME = "summary.html"
 
 _TABLES = """
 td:first-child, td.reason, th.reason { text-align: left; white-space: normal; overflow-wrap: anywhere; }
-td:first-child { padding-left: 0; font-weight: 600; }
+td:first-child { padding-left: 0; font-weight: 600; min-width: 8rem; }
 td.reason { color: #444; font-size: .875rem; }
 @media (max-width: 45rem) { th:nth-child(2) { display: table-cell; } }
 """
@@ -59,7 +59,7 @@ def html(rows: Sequence[Row]) -> str:
 <main>
 <h1>Batch</h1>
 <p class="headline">{", ".join(counts)}.</p>
-{_table("Failed", ("File", "Why"), map(_failed, _sorted(failed)))}
+{_table("Failed", ("Source", "Why"), map(_failed, _sorted(failed)))}
 {_table("Not finished", ("File", "Source"), map(_unfinished, _sorted(open_)))}
 {_table("Mastered", _HEAD, map(_done, _sorted(done)))}
 <footer>Loudness by ITU-R BS.1770-5 and EBU R 128. Made by rt-automix.</footer>
@@ -81,7 +81,8 @@ def _table(title: str, head: Sequence[str], lines: map[str]) -> str:
     if not body:
         return ""
     cells = "".join(
-        f'<th scope="col"{" class=reason" if name in ("Why", "Source", "Notes") else ""}>{name}</th>' for name in head
+        f'<th scope="col"{" class=reason" if number and name in ("Why", "Source", "Notes") else ""}>{name}</th>'
+        for number, name in enumerate(head)
     )
     return f"""<section>
 <h2>{title}</h2>
@@ -99,7 +100,7 @@ def _text(text: str) -> str:
 
 
 def _failed(row: Row) -> str:
-    return f'<tr><td>{_text(row.name)}</td><td class="reason">{_text(row.reason)}</td></tr>'
+    return f'<tr><td>{_text(Path(row.source).name)}</td><td class="reason">{_text(row.reason)}</td></tr>'
 
 
 def _unfinished(row: Row) -> str:

@@ -73,9 +73,12 @@ def master(job: Job) -> Row | None:
     """
     started = time.perf_counter()
     item = job.item
-    row = Row(str(item.source), item.target, job.key, "failed")
+    seen, source_hash = _state(item.source), ""
+    with contextlib.suppress(OSError):  # what is wrong with it the reader says better
+        source_hash = hash_of(item.source)
+    row = Row(str(item.source), item.target, job.key, "failed", source_hash)
     try:
-        row = _mastered(job, row)
+        row = _mastered(job, row, seen)
     except _UnfinishedError:
         return None
     except AutomixError as error:
@@ -96,16 +99,12 @@ class _UnfinishedError(Exception):
     """Somebody is still writing the file."""
 
 
-def _mastered(job: Job, row: Row) -> Row:
+def _mastered(job: Job, row: Row, seen: tuple[int, int] | None) -> Row:
+    """The row of a file that was in the state `seen` before it was read."""
     from rt_automix.render import render
 
     source, how, target = job.item.source, job.item.how, job.folder / job.item.target
-    seen = _state(source)
-    source_hash = ""
-    with contextlib.suppress(OSError):  # what is wrong with it the reader says better
-        source_hash = hash_of(source)
-    row = replace(row, source_hash=source_hash)
-    if is_done(job.before, source_hash, job.key, target):
+    if is_done(job.before, row.source_hash, job.key, target):
         assert job.before is not None
         return replace(job.before, source=row.source, is_new=False)
     if job.must_be_whole:

@@ -14,8 +14,9 @@ import mixes
 import pytest
 from mutagen.flac import FLAC
 
-from rt_automix.batch import How, Item, Session, batch
+from rt_automix.batch import How, Item, Session, batch, finding
 from rt_automix.batch.item import Row
+from rt_automix.batch.journal import Journal
 from rt_automix.batch.session import SCRATCH
 from rt_automix.cli import main
 from rt_automix.config import Config
@@ -234,12 +235,43 @@ def test_what_cannot_be_is_said_at_once(words, tmp_path, monkeypatch, capsys):
 def test_rows_survive_json_and_nothing_else_does():
     row = Row("in \udcff.wav", "out.wav", "key", "done", notes=("a",), output_lufs=-14.0, is_new=False)
     assert Row.from_json(row.to_json()) == row
+    assert Row.from_json(row.to_json()[:-1] + ', "of_a_later_version": 1}') == row
     for line in ("", "{", "null", "[]", "{}", row.to_json()[:-9], row.to_json().replace("done", "dome")):
         assert Row.from_json(line) is None
     with pytest.raises(ConfigError):
         How(bits=12)
     with pytest.raises(UserError):
         Session("out", jobs=0)
+
+
+def test_what_may_be_gone_on_from_stays_written_down(tmp_path):
+    (tmp_path / "stale.wav").touch()
+    journal = Journal(tmp_path)
+    journal.open()
+    for name, status in (("old.wav", "done"), ("bad.wav", "failed"), ("stale.wav", "failed"), ("cut.wav", "started")):
+        journal.add(Row(name, name, "key", status))
+    journal.add(Row("now.wav", "now.wav", "key", "failed"))
+    journal.close(keep=["now.wav"])
+    assert sorted(Journal(tmp_path).rows) == ["cut.wav", "now.wav", "old.wav", "stale.wav"]
+
+
+def test_folders_are_looked_into_but_for_masters_hidden_ones_and_links(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("in/a.wav", "in/B/b.FLAC", "in/.c.wav", "in/.d/d.wav", "in/masters/a.wav", "in/notes.txt", "e/f.mp3"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    Path("in/link").symlink_to(tmp_path / "e")
+    places = {
+        "in": ["a.wav", "B/b.flac"],
+        "in/**/*": ["B/b.flac", "a.wav"],
+        "?/*": ["f.wav"],
+        "in/notes.txt": ["notes.wav"],
+    }
+    for word, targets in places.items():
+        found = finding.items([word, word], Path("in/masters"), How())
+        assert [item.target for item in found if "masters" not in item.target] == [item.target for item in found]
+        assert sorted(item.target for item in found) == sorted(targets), word
+    assert finding.target_of(Path("x"), Path("Op. 9, slow"), How()) == "Op. 9, slow.wav"
 
 
 def test_settings_are_told_apart_by_what_is_heard():
