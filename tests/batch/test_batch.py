@@ -264,7 +264,7 @@ def test_folders_are_looked_into_but_for_masters_hidden_ones_and_links(tmp_path,
     places = {
         "in": ["a.wav", "B/b.flac"],
         "in/**/*": ["B/b.flac", "a.wav"],
-        "?/*": ["f.wav"],
+        "?/*": ["e/f.wav"],
         "in/notes.txt": ["notes.wav"],
     }
     for word, targets in places.items():
