@@ -34,8 +34,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("analysis",),
     ("engine",),
     ("io",),
-    ("live", "render", "batch"),
+    ("live", "render"),
     ("panel", "report"),
+    ("batch",),
     ("cli",),
 )
 NEVER = {"torch", "scipy"}

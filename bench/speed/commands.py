@@ -85,6 +85,22 @@ def scale(seconds: float, minutes: list[float], out: Path) -> None:
 
 
 @click.command()
+@click.option("--songs", type=click.IntRange(2, 1000), default=60, show_default=True, help="Of 46 s each.")
+@click.option("--rounds", type=click.IntRange(1, 100), default=6, show_default=True, help="To take turns in.")
+@options.out
+def batch(songs: int, rounds: int, out: Path) -> None:
+    """How long many songs take together, beside `render` one after the other.
+
+    \b
+    Example:
+      python -m bench batch --songs 12 --rounds 2
+    """
+    from bench.speed import batch as command
+
+    command.run(songs, rounds, out)
+
+
+@click.command()
 @click.option("--repeats", type=click.IntRange(1, 100), default=5, show_default=True, help="Warm runs of each command.")
 @click.option("--cold/--no-cold", default=True, show_default=True, help="Also the first run, which compiles (minutes).")
 @options.out
@@ -132,4 +148,4 @@ def count(is_to_write: bool) -> None:
     command.run(is_to_write)
 
 
-COMMANDS = (chain, latency, render, scale, startup, model, count)
+COMMANDS = (chain, latency, render, batch, scale, startup, model, count)

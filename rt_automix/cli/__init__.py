@@ -27,6 +27,7 @@ _USER = 2
 
 _COMMANDS = {
     "analyze": "measuring",
+    "batch": "batching",
     "check": "checking",
     "demo": "mastering",
     "devices": "devices",
@@ -56,8 +57,8 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise _Stopped("Stopped; the file under way was not written.") from None
+        except KeyboardInterrupt as stop:
+            raise _Stopped(str(stop) or "Stopped; the file under way was not written.") from None
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -1,0 +1,302 @@
+"""`rt-automix batch`: master many files, and go on where it was stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rt_automix.cli import settings, terminal
+from rt_automix.cli.kernels import ensure_compiled
+from rt_automix.errors import AutomixError, UserError
+
+if TYPE_CHECKING:
+    from rt_automix.batch import How, Item, Row
+
+
+@click.command()
+@click.argument("sources", nargs=-1, metavar="IN...")
+@settings.options(
+    click.option("-o", "--out", type=settings.FILE, required=True, metavar="DIR", help="Folder for the masters."),
+    click.option("--to", type=click.Choice(["wav", "flac"]), help="Otherwise a FLAC stays one, and the rest are WAV."),
+    click.option("--list", "list_path", type=settings.FILE, metavar="FILE", help="Songs with settings of their own: "
+                 ".csv with columns source, target, amount, ..., or .toml with a [[song]] each."),
+    click.option("--watch", is_flag=True, help="Go on with what comes into the folders IN, until Ctrl-C."),
+    click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
+    click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes at once; otherwise one for each core."),
+    click.option("--profile", metavar="NAME|FILE", help="Style to master towards; see: rt-automix profile list."),
+    click.option("--reference", type=settings.FILE, metavar="SONG", help="Master towards what a song measures like."),
+    settings.amount,
+    settings.fine_tone,
+    click.option("--for", "platform", metavar="NAME", help="Loudness and ceiling of a place: spotify, podcast, ..."),
+    click.option("--target-lufs", type=float, metavar="X", help="Loudness to reach; otherwise the style's."),
+    click.option("--ceiling-dbtp", type=float, metavar="X", help="True-peak ceiling."),
+    settings.suggester,
+    click.option("--lookahead", type=click.Choice(["live", "song"]), default="song", show_default=True,
+                 help="song: hear it all first, then hold settled parameters. live: what a live stream would get."),
+    settings.mono,
+    click.option("--bits", type=click.Choice(["16", "24", "32"]), default="24", show_default=True, help="32 is float."),
+    click.option("--config", "config_path", type=settings.FILE, metavar="FILE", help="Settings to start from."),
+    click.option("--force", is_flag=True, help="Replace files that were not made here."),
+    settings.as_json,
+)  # fmt: skip
+def batch(
+    sources: tuple[str, ...], out: Path, to: str | None, list_path: Path | None, watch: bool, dry_run: bool,
+    jobs: int | None, profile: str | None, reference: Path | None, amount: float | None, fine_tone: float | None,
+    platform: str | None, target_lufs: float | None, ceiling_dbtp: float | None, suggester: str | None,
+    lookahead: str, mono: str, bits: str, config_path: Path | None, force: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Master many files into a folder, as render does each: files, folders and "patterns".
+
+    Stopped, however that was, the same command goes on. DIR gets batch.jsonl, a row for each file, and
+    summary.html. The exit code is 1 if a file failed.
+
+    \b
+    Examples:
+      rt-automix batch mixes -o masters --to flac
+      rt-automix batch "tapes/**/*.wav" talk.mp3 -o masters --for podcast --dry-run
+      rt-automix batch --list songs.csv -o masters
+      rt-automix batch incoming -o masters --watch
+    """
+    if profile is not None and reference is not None:
+        raise click.UsageError("--profile and --reference both name the style; give one of them.")
+    if not sources and list_path is None:
+        raise click.UsageError("Nothing to master. Name files or folders, or a --list.")
+    if watch and (list_path is not None or dry_run or not all(Path(one).is_dir() for one in sources)):
+        raise click.UsageError("--watch goes with folders alone; leave files, --list and --dry-run out.")
+    options = {
+        "profile": profile, "reference": reference, "amount": amount, "fine_tone": fine_tone, "for": platform,
+        "target_lufs": target_lufs, "ceiling_dbtp": ceiling_dbtp, "suggester": suggester, "lookahead": lookahead,
+        "mono": mono, "bits": int(bits), "to": to,
+    }  # fmt: skip
+    make_how = _HowMaker(config_path)
+    how = make_how(options)
+    if watch:
+        ensure_compiled("rt_automix.render")
+        return _watch([Path(one) for one in sources], out, jobs, force, how)
+    items = _items(sources, list_path, out, options, make_how, how)
+    if dry_run:
+        return _say(items, out, force)
+    ensure_compiled("rt_automix.render")
+    return _run(items, out, jobs, force, as_json)
+
+
+class _HowMaker:
+    """From options to what a file is told; a reference is measured once, however many name it."""
+
+    def __init__(self, config_path: Path | None) -> None:
+        from rt_automix import config
+
+        self._config = config.load(config_path)
+        self._styles: dict[Path, Any] = {}
+
+    def __call__(self, options: Mapping[str, Any], where: str = "command line") -> How:
+        from rt_automix.analysis import profile, suggester
+        from rt_automix.batch import How
+
+        target_lufs, ceiling_dbtp = settings.asked_for(
+            options.get("for"), options.get("target_lufs"), options.get("ceiling_dbtp")
+        )
+        master = {f"master.{name}": options.get(name) for name in ("profile", "amount", "fine_tone", "suggester")}
+        loudness = {"master.target_lufs": target_lufs, "limiter.ceiling_dbtp": ceiling_dbtp}
+        config = self._config.with_overrides(where, **master, **loudness)
+        suggester.check(config.master.suggester)
+        profile.load(config.master.profile)
+        reference = options.get("reference")
+        style = None if reference is None else self._style(Path(reference))
+        rest = {name: options[name] for name in ("lookahead", "mono", "bits")}
+        return How(config, style, kind=options.get("to"), **rest)
+
+    def _style(self, song: Path) -> Any:
+        if song not in self._styles:
+            with terminal.progress() as progress:
+                self._styles[song] = settings.measured(song, progress)
+        return self._styles[song]
+
+
+def _items(
+    sources: tuple[str, ...], list_path: Path | None, out: Path, options: Mapping[str, Any], make_how: _HowMaker,
+    how: How,
+) -> list[Item]:  # fmt: skip
+    """Everything that was named, once it is sure that no two would be one."""
+    from rt_automix.batch import Item, finding, listing
+
+    found = finding.items(sources, out, how)
+    problems = []
+    for entry in listing.read(list_path) if list_path else []:
+        try:
+            own = make_how(_over(options, entry.options), entry.where)
+        except AutomixError as error:
+            said = str(error)
+            problems.append(said if said.startswith(entry.where) else f"{entry.where}: {said}")
+            continue
+        target = entry.target or finding.target_of(entry.source, Path(entry.source.name), own)
+        found.append(Item(entry.source, target, own))
+    if problems:
+        raise UserError("\n".join(problems))
+    finding.check(found)
+    return found
+
+
+def _over(options: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Options under those of a song of its own; what says the same in another way gives way."""
+    rivals = {"profile": ("reference",), "reference": ("profile",), "for": ("target_lufs", "ceiling_dbtp")}
+    gone = {rival for name in own for rival in rivals.get(name, ())}
+    return {name: None if name in gone else value for name, value in options.items()} | dict(own)
+
+
+def _say(items: list[Item], out: Path, force: bool) -> int:
+    """What would be done, a line for each file."""
+    from rt_automix.batch import worker
+    from rt_automix.batch.item import hash_of
+    from rt_automix.batch.journal import Journal
+    from rt_automix.batch.session import refusal
+
+    rows, counts = Journal(out).rows, dict.fromkeys(("to do", "done", "fail"), 0)
+    for item in items:
+        before, source_hash = rows.get(item.target), ""
+        with contextlib.suppress(OSError):
+            source_hash = hash_of(item.source)
+        reason = refusal(item, out, before, force)
+        if not source_hash:
+            reason = f"{item.source}: cannot be read. Check name and permissions."
+        if reason:
+            click.echo(f"would fail: {reason}")
+            counts["fail"] += 1
+        elif worker.is_done(before, source_hash, item.how.key(), out / item.target):
+            click.echo(f"is done: {item.source} → {out / item.target}")
+            counts["done"] += 1
+        else:
+            click.echo(f"would master: {item.source} → {out / item.target}")
+            counts["to do"] += 1
+    click.echo(f"{counts['to do']} to master, {counts['done']} done already, {counts['fail']} that would fail.")
+    return 1 if counts["fail"] else 0
+
+
+def _run(items: list[Item], out: Path, jobs: int | None, force: bool, as_json: bool) -> int:
+    from rt_automix.batch import Session, masters
+
+    started, tally = time.monotonic(), _Tally()
+    with Session(out, jobs, force) as session, _shown(items, tally) as show:
+        try:
+            for row in masters(items, session):
+                show(row)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"Stopped after {tally.ended} of {len(items)} files. The same command goes on from there."
+            ) from None
+    paths = {"rows": str(session.journal.path), "summary": str(session.folder / "summary.html")}
+    seconds = time.monotonic() - started
+    if as_json:
+        terminal.show_json({**tally.figures(), "seconds": round(seconds, 3), **paths})
+    else:
+        click.echo(f"{tally.text()} {_pace(tally.music_s, seconds)}")
+        click.echo(f"Written: {paths['rows']} and {paths['summary']}")
+    return 1 if tally.failed else 0
+
+
+def _watch(folders: list[Path], out: Path, jobs: int | None, force: bool, how: How) -> int:
+    from rt_automix.batch import Session
+    from rt_automix.batch.watching import watch
+
+    tally = _Tally()
+    with Session(out, jobs, force) as session:
+        terminal.remark(f"Watching {', '.join(map(str, folders))}. Ctrl-C ends it.")
+        with contextlib.suppress(KeyboardInterrupt):
+            for row in watch(folders, session, how):
+                tally.count(row)
+                if row.status == "failed":
+                    terminal.remark(row.reason)
+                elif row.is_new:
+                    click.echo(f"{row.source} → {session.folder / row.target}")
+                    sys.stdout.flush()
+    click.echo(tally.text())
+    return 0
+
+
+class _Tally:
+    """How many files have ended, and how."""
+
+    def __init__(self) -> None:
+        self.mastered = self.failed = self.kept = 0
+        self.music_s = 0.0
+
+    @property
+    def ended(self) -> int:
+        return self.mastered + self.failed + self.kept
+
+    def count(self, row: Row) -> None:
+        """Take in a row."""
+        if row.status == "failed":
+            self.failed += 1
+        elif row.is_new:
+            self.mastered += 1
+            self.music_s += row.duration_s
+        else:
+            self.kept += 1
+
+    def figures(self) -> dict[str, int]:
+        return {"mastered": self.mastered, "failed": self.failed, "done_before": self.kept}
+
+    def text(self) -> str:
+        kept = f", {self.kept} done before" if self.kept else ""
+        return f"{self.mastered} mastered, {self.failed} failed{kept}."
+
+
+def _pace(music_s: float, seconds: float) -> str:
+    if not music_s:
+        return ""
+    return f"{terminal.clock(music_s)} in {terminal.clock(seconds)}: {music_s / seconds:.0f} times real time."
+
+
+def _size_bytes(source: Path) -> int:
+    try:
+        return source.stat().st_size
+    except OSError:
+        return 0
+
+
+@contextlib.contextmanager
+def _shown(items: list[Item], tally: _Tally) -> Iterator[Callable[[Row], None]]:
+    """A function that counts a row and shows it: a failure as a line on stderr, all as a bar where that is a terminal.
+
+    Time left goes by the bytes of the songs, and by those alone that were mastered in this run.
+    """
+    if not sys.stderr.isatty():
+
+        def tell(row: Row) -> None:
+            tally.count(row)
+            if row.status == "failed":
+                terminal.remark(row.reason)
+
+        yield tell
+        return
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    started, bytes_of = time.monotonic(), {str(item.source): _size_bytes(item.source) for item in items}
+    left_bytes, mastered_bytes = sum(bytes_of.values()), 0
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[pace]}")
+    with Progress(*columns, console=terminal.console(sys.stderr), transient=True) as bar:
+        task = bar.add_task(f"0 of {len(items)} songs", total=left_bytes or None, pace="")
+
+        def show(row: Row) -> None:
+            nonlocal left_bytes, mastered_bytes
+            tally.count(row)
+            size_bytes = bytes_of.get(row.source, 0)
+            left_bytes -= size_bytes
+            mastered_bytes += size_bytes if row.is_new else 0
+            if row.status == "failed":
+                bar.console.print(row.reason, markup=False, soft_wrap=True)
+            seconds = time.monotonic() - started
+            pace = f"{tally.music_s / seconds:.0f}x real time" if tally.music_s else ""
+            if mastered_bytes:
+                pace += f", {terminal.clock(seconds * left_bytes / mastered_bytes)[:-2]} left"
+            doing = f"{tally.ended} of {len(items)} songs" + (f", {tally.failed} failed" if tally.failed else "")
+            bar.update(task, advance=size_bytes, description=doing, pace=pace)
+
+        yield show
