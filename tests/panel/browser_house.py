@@ -14,6 +14,8 @@ import numpy as np
 import soundfile
 from liverun import LiveRun
 
+from rt_automix import params
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 LAPTOP, TABLET, PHONE = (1440, 900), (1024, 768), (390, 844)
 HANDHELD = {"tablet": TABLET, "tablet upright": (768, 1024), "phone": PHONE, "phone across": (844, 390)}
@@ -73,6 +75,11 @@ class House:
         gain_lin = np.vdot(before, after) / np.vdot(before, before)
         rest = np.linalg.norm(after - gain_lin * before) / np.linalg.norm(after)
         return 20.0 * np.log10(gain_lin), 20.0 * np.log10(max(rest, 1e-9))
+
+    def applied(self) -> float:
+        """How far the ten parameters are from doing nothing, in shares of their ranges."""
+        applied = self.status["meters"]["applied"]
+        return sum(abs(applied[one.name] - one.neutral) / (one.high - one.low) for one in params.PARAMS)
 
     def _taken_s(self) -> float:
         return soundfile.info(self.folder / "out.wav").duration

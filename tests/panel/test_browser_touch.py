@@ -68,15 +68,18 @@ def test_a_swipe_over_the_spectrum_scrolls_and_draws_nothing(house: House, visit
     assert house.controls["curve"] == []
 
 
+@pytest.mark.parametrize(("fader", "control"), [("fine-tone", "fine_tone"), ("style-strength", "style_strength")])
 @pytest.mark.parametrize("device", HANDHELD)
-def test_fine_tone_has_room_for_a_finger(house: House, visit: Visit, device: str) -> None:
+def test_faders_have_room_for_a_finger(house: House, visit: Visit, device: str, fader: str, control: str) -> None:
+    house.run.command(set={control: 0.5})
+    house.wait(lambda: house.controls[control] == 0.5)
     page = visit.open(HANDHELD[device], has_touch=True, is_mobile=True)
-    bring(page, "#fine-tone")
-    assert page.locator(".tone-bar").bounding_box()["width"] > 100.0
-    box = page.locator("#fine-tone").bounding_box()
-    x, y = middle(page, "#fine-tone")
+    bring(page, f"#{fader}")
+    assert page.locator(f"#{fader} .tone-bar").bounding_box()["width"] > 100.0
+    box = page.locator(f"#{fader}").bounding_box()
+    x, y = middle(page, f"#{fader}")
     swipe(page, (x, y), (x - 0.4 * box["width"], y))
-    house.wait(lambda: house.controls["fine_tone"] == pytest.approx(0.6, abs=0.05))
+    house.wait(lambda: house.controls[control] == pytest.approx(0.1, abs=0.05))
 
 
 @pytest.mark.parametrize("device", HANDHELD)
