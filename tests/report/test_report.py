@@ -286,6 +286,7 @@ def test_durations(duration_s, text):
 
 
 def test_warnings_say_what_is_wrong(song):
+    song = _missed(song, song.target_lufs)
     assert notes.warnings(song) == []
     assert "true peak of −0.90 dBTP is over the ceiling" in notes.warnings(_with_output(song, true_peak_dbtp=-0.9))[0]
     assert notes.warnings(replace(song, faults=1))[0].startswith("1 sample of the input")
@@ -298,6 +299,7 @@ def test_warnings_say_what_is_wrong(song):
 
 
 def test_what_decodes_is_told_and_warned_of(song):
+    song = _missed(song, song.target_lufs)
     clean = Delivered("aac:128", "mix-aac-128.m4a", 130.0, 48000, -14.1, -0.31, 0)
     clipped = replace(clean, format="opus:96", true_peak_dbtp=0.42, clipped_samples=1)
     facts = dict(notes.run_facts(replace(song, deliveries=(clean, clipped))))
