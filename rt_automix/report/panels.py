@@ -81,21 +81,23 @@ def _frequency_axis(axes: Axes) -> None:
 
 
 def spectrum(axes: Axes, result: RenderResult) -> None:
-    """Long-term spectra before and after, against the one that was aimed at."""
+    """Long-term spectra before and after, and the reference's; a correction is behind the equaliser's curve."""
     centres_hz = curves.band_centres_hz()
+    reference = result.style if result.found is None else None
     drawn = []
     for profile, label, line in (
         (result.input_profile, "before", {"color": BEFORE, "linewidth": 1.1}),
         (result.output_profile, "after", {"color": AFTER, "linewidth": 1.5}),
-        (result.style, "target", {"color": AIM, "linewidth": 1.1, "linestyle": DASHED}),
+        (reference, "target", {"color": AIM, "linewidth": 1.1, "linestyle": DASHED}),
     ):
         if profile is not None:
             axes.plot(centres_hz, profile.bands_db, label=label, **line)
             drawn += list(profile.bands_db)
-    axes.set_ylim(max(min(drawn) - 3.0, -45.0), max(drawn) + 3.0)
+    if drawn:
+        axes.set_ylim(max(min(drawn) - 3.0, -45.0), max(drawn) + 3.0)
+        _legend(axes)
     axes.set_ylabel("Level (dB over mean)")
     _frequency_axis(axes)
-    _legend(axes)
 
 
 def response(axes: Axes, result: RenderResult) -> None:

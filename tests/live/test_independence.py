@@ -112,7 +112,7 @@ def suggestions_that_fit(folder):
     None where one came late on a busy machine, and acted at once.
     """
     folder.mkdir()
-    came_in, went_out, _, _ = played_through(folder, STOP_THE_ANALYSIS, frozen=False, after_s=2.5)
+    came_in, went_out, _, _ = played_through(folder, STOP_THE_ANALYSIS, frozen=False, after_s=5.0)
     first, last = round(FADE_S * RATE_HZ), came_in.shape[1] - round(8 * FADE_S * RATE_HZ)
     suggester = choose("auto", print)
 
