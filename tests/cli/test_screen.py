@@ -324,7 +324,7 @@ class Terminal:
         while self._open:
             os.close(self._open.pop())
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(10)
+            self.process.wait(30)
         self.process.kill()
         self.process.wait(5)
 
