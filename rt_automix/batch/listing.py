@@ -11,7 +11,7 @@ from typing import Any
 
 from rt_automix.errors import ConfigError, UserError, nearest
 
-NUMBERS = ("amount", "fine_tone", "target_lufs", "ceiling_dbtp", "bits")
+NUMBERS = ("amount", "fine_tone", "boldness", "style_strength", "target_lufs", "ceiling_dbtp", "bits")
 WORDS = ("profile", "reference", "for", "suggester", "lookahead", "mono", "to")
 NAMES = ("source", "target", *WORDS, *NUMBERS)
 """Columns, or keys of a ``[[song]]``: the options of `rt-automix batch` with underscores."""

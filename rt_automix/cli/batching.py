@@ -29,13 +29,15 @@ if TYPE_CHECKING:
     click.option("--watch", is_flag=True, help="Go on with what comes into the folders IN, until Ctrl-C."),
     click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
     click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes at once; otherwise one for each core."),
-    click.option("--profile", metavar="NAME|FILE", help="Style to master towards; see: rt-automix profile list."),
-    click.option("--reference", type=settings.FILE, metavar="SONG", help="Master towards what a song measures like."),
+    settings.profile,
+    settings.reference,
     settings.amount,
     settings.fine_tone,
-    click.option("--for", "platform", metavar="NAME", help="Loudness and ceiling of a place: spotify, podcast, ..."),
-    click.option("--target-lufs", type=float, metavar="X", help="Loudness to reach; otherwise the style's."),
-    click.option("--ceiling-dbtp", type=float, metavar="X", help="True-peak ceiling."),
+    settings.boldness,
+    settings.style_strength,
+    settings.platform,
+    settings.target_lufs,
+    settings.ceiling_dbtp,
     settings.suggester,
     click.option("--lookahead", type=click.Choice(["live", "song"]), default="song", show_default=True,
                  help="song: hear it all first, then hold settled parameters. live: what a live stream would get."),
@@ -48,7 +50,8 @@ if TYPE_CHECKING:
 def batch(
     sources: tuple[str, ...], out: Path, to: str | None, list_path: Path | None, watch: bool, dry_run: bool,
     jobs: int | None, profile: str | None, reference: Path | None, amount: float | None, fine_tone: float | None,
-    platform: str | None, target_lufs: float | None, ceiling_dbtp: float | None, suggester: str | None,
+    boldness: float | None, style_strength: float | None, platform: str | None,
+    target_lufs: float | None, ceiling_dbtp: float | None, suggester: str | None,
     lookahead: str, mono: str, bits: str, config_path: Path | None, force: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Master many files into a folder, as render does each: files, folders and "patterns".
@@ -70,7 +73,8 @@ def batch(
     if watch and (list_path is not None or dry_run or not all(Path(one).is_dir() for one in sources)):
         raise click.UsageError("--watch goes with folders alone; leave files, --list and --dry-run out.")
     options = {
-        "profile": profile, "reference": reference, "amount": amount, "fine_tone": fine_tone, "for": platform,
+        "profile": profile, "reference": reference, "amount": amount, "fine_tone": fine_tone,
+        "boldness": boldness, "style_strength": style_strength, "for": platform,
         "target_lufs": target_lufs, "ceiling_dbtp": ceiling_dbtp, "suggester": suggester, "lookahead": lookahead,
         "mono": mono, "bits": int(bits), "to": to,
     }  # fmt: skip
@@ -102,7 +106,8 @@ class _HowMaker:
         target_lufs, ceiling_dbtp = settings.asked_for(
             options.get("for"), options.get("target_lufs"), options.get("ceiling_dbtp")
         )
-        master = {f"master.{name}": options.get(name) for name in ("profile", "amount", "fine_tone", "suggester")}
+        names = "profile", "amount", "fine_tone", "boldness", "style_strength", "suggester"
+        master = {f"master.{name}": options.get(name) for name in names}
         loudness = {"master.target_lufs": target_lufs, "limiter.ceiling_dbtp": ceiling_dbtp}
         config = self._config.with_overrides(where, **master, **loudness)
         suggester.check(config.master.suggester)

@@ -25,15 +25,15 @@ _panel = click.option(
 @click.argument("source", type=settings.FILE, metavar="IN")
 @click.argument("target", type=settings.FILE, metavar="OUT")
 @settings.options(
-    click.option("--profile", metavar="NAME|FILE", help="Style to master towards; see: rt-automix profile list."),
-    click.option("--reference", type=settings.FILE, metavar="SONG", help="Master towards what a song measures like."),
+    settings.profile,
+    settings.reference,
     settings.amount,
     settings.fine_tone,
     settings.boldness,
     settings.style_strength,
-    click.option("--for", "platform", metavar="NAME", help="Loudness and ceiling of a place: spotify, podcast, ..."),
-    click.option("--target-lufs", type=float, metavar="X", help="Loudness to reach; otherwise the style's."),
-    click.option("--ceiling-dbtp", type=float, metavar="X", help="True-peak ceiling."),
+    settings.platform,
+    settings.target_lufs,
+    settings.ceiling_dbtp,
     settings.suggester,
     click.option("--lookahead", type=click.Choice(["live", "song"]), default="song", show_default=True,
                  help="song: hear it all first, then hold settled parameters. live: what a live stream would get."),

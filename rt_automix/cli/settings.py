@@ -33,6 +33,13 @@ def options(*several: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
+profile = click.option("--profile", metavar="NAME|FILE", help="Style to master towards; see: rt-automix profile list.")
+reference = click.option("--reference", type=FILE, metavar="SONG", help="Master towards what a song measures like.")
+platform = click.option(
+    "--for", "platform", metavar="NAME", help="Loudness and ceiling of a place: spotify, podcast, ..."
+)
+target_lufs = click.option("--target-lufs", type=float, metavar="X", help="Loudness to reach; otherwise the style's.")
+ceiling_dbtp = click.option("--ceiling-dbtp", type=float, metavar="X", help="True-peak ceiling.")
 amount = click.option("--amount", type=float, metavar="0..1", help="How much mastering: 0 leaves the sound untouched.")
 fine_tone = click.option(
     "--fine-tone",

@@ -17,6 +17,7 @@ import pytest
 import soundfile
 from demosong import demo_song
 
+from rt_automix.config import Config
 from rt_automix.render import render
 
 PIPE = [sys.executable, "-m", "rt_automix", "pipe"]
@@ -214,3 +215,11 @@ def test_in_liquidsoap_a_station_sounds_as_a_render(songs, tmp_path):
     expected = sound(tmp_path / "render.wav")
     assert 0 <= len(expected) - len(out) < 3 * 1764  # it plays whole frames of 40 ms
     assert np.array_equal(out, expected[: len(out)])
+
+
+def test_what_a_render_is_told_a_pipe_can_be_told_too(songs, tmp_path):
+    render(songs / "stereo.wav", tmp_path / "render.wav", config=Config().with_overrides(**{"master.boldness": 1.0}))
+    with (songs / "stereo.wav").open("rb") as source, (tmp_path / "pipe.wav").open("wb") as target:
+        subprocess.run([*PIPE, "--boldness", "1"], stdin=source, stdout=target, stderr=subprocess.PIPE, check=True)
+    assert np.array_equal(sound(tmp_path / "pipe.wav"), sound(tmp_path / "render.wav"))
+    assert not np.array_equal(sound(tmp_path / "pipe.wav"), sound(songs / "stereo-render.wav"))
