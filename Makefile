@@ -2,12 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The lists name everything; what is imported is compiled then.
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 READY := $(VENV)/ready
 CAN_TRAIN := $(VENV)/can-train
 MUSIC ?= $(HOME)/.cache/rt_automix/music
 # Tests in two processes; those of one file in the same, as they share what was made for them.
 IN_TWO := -n 2 --dist loadfile --durations 8
-# Where tests keep real time: to collect the others takes as long as to run some of these.
+# Where tests keep real time: to collect the others takes as long as to run some of these. They mostly wait: three at once.
 REAL_TIME := tests/bench tests/cli tests/engine tests/io tests/live tests/panel
 
 # The tests start hundreds of interpreters: let those keep what they have compiled.
@@ -31,7 +33,7 @@ test: $(CAN_TRAIN)
 	@test -d "$(MUSIC)" || echo "No music in $(MUSIC): tests on real songs are skipped. Fetch it (Debian, 200 MB): make music"
 	@command -v valgrind >/dev/null && command -v gcc >/dev/null || echo "valgrind or gcc is missing: instructions are not counted. Install them: sudo apt install valgrind gcc libc6-dev"
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -m "not live and not alone"
-	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -m live $(REAL_TIME)
+	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -n 3 -m live $(REAL_TIME)
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest -m alone --durations 8 $(REAL_TIME)
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(IN_TWO) tests/dsp tests/analysis/test_hearing.py
 
@@ -56,12 +58,12 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Choose another: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing. Install it: sudo apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) --no-deps --no-compile -r requirements.lock
+	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
 $(CAN_TRAIN): requirements-training.lock $(READY)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-training.lock
+	$(PIP) --no-deps --no-compile -r requirements-training.lock
 	@touch $(CAN_TRAIN)
 
 clean:

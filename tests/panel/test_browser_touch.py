@@ -52,10 +52,9 @@ def test_a_finger_pulls_a_point_and_taps_it_away(house: House, visit: Visit) -> 
     page.wait_for_selector(".curve-point")
     swipe(page, spot(page, 200.0, -5.0), spot(page, 1000.0, 4.0))
     house.wait(lambda: house.controls["curve"] == [pytest.approx([1000.0, 4.0], rel=0.1, abs=0.5)])
-    for _ in range(2):
+    while page.locator(".curve-point").count():  # two taps are far apart where the machine is busy
         page.touchscreen.tap(*middle(page, ".curve-point"))
     house.wait(lambda: house.controls["curve"] == [])
-    page.wait_for_selector(".curve-point", state="detached")
 
 
 def test_a_swipe_over_the_spectrum_scrolls_and_draws_nothing(house: House, visit: Visit) -> None:
