@@ -102,6 +102,11 @@ class Meter:
         )
 
     @property
+    def gated(self) -> NDArray[np.float64]:
+        """The blocks heard so far, to be gated with those of others: see `loudness.gated`."""
+        return loudness.gated(self._loudness)
+
+    @property
     def curve(self) -> LoudnessCurve:
         """Loudness over time so far; before 3 s the short-term window reaches back into silence."""
         momentary_lufs, short_term_lufs = np.concatenate([np.empty((0, 2)), *self._curve]).T

@@ -15,10 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import rt_automix
-from rt_automix.batch.item import Row
-from rt_automix.batch.worker import Job
+from rt_automix.batch.worker import Work
 
 ATTEMPTS = 2
+
+_DIED = (
+    "the process that mastered it ended {} times ({}). "
+    "If the system ran out of memory, use fewer --jobs; else report it, with the file if you can."
+)
 
 _WAKE_S = 0.2
 """How long to sleep at a time: where the system does not wake a sleeper for Ctrl-C, it is heard then."""
@@ -48,14 +52,14 @@ class Pool:
 
     def __init__(self, jobs: int, scratch: Path) -> None:
         self.jobs, self._scratch = jobs, scratch
-        self._coming: queue.Queue[Job | None] = queue.Queue()
-        self._answers: queue.Queue[tuple[Job, Row | None]] = queue.Queue()
+        self._coming: queue.Queue[Any] = queue.Queue()
+        self._answers: queue.Queue[tuple[Any, Any]] = queue.Queue()
         self._threads: list[threading.Thread] = []
         self._running: dict[int, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
         self._is_closed = False
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Work) -> None:
         """Have a job done, after those that came before."""
         if len(self._threads) < self.jobs:
             number = len(self._threads)
@@ -65,7 +69,7 @@ class Pool:
             thread.start()
         self._coming.put(job)
 
-    def answer(self, timeout_s: float | None = None) -> tuple[Job, Row | None] | None:
+    def answer(self, timeout_s: float | None = None) -> tuple[Any, Any] | None:
         """A job and what became of it, in the order in which they end; None if none has within the time."""
         left_s = timeout_s
         while True:
@@ -92,18 +96,18 @@ class Pool:
         """Stand by one process, and by those that take its place."""
         process: subprocess.Popen[bytes] | None = None
         while (job := self._coming.get()) is not None and not self._is_closed:
-            row: Row | None = None
+            answer: Any = None
             for _ in range(ATTEMPTS):
                 try:
                     process = process or self._start(number)
-                    row = _ask(process, replace(job, scratch=self._scratch / str(process.pid)))
+                    answer = _ask(process, replace(job, scratch=self._scratch / str(process.pid)))
                     break
                 except (OSError, EOFError, pickle.UnpicklingError) as error:
                     how = str(error) if process is None else _how_ended(self._end(number, process))
-                    row, process = _died(job, how), None
+                    answer, process = job.died(_DIED.format(ATTEMPTS, how)), None
                 if self._is_closed:
                     return
-            self._answers.put((job, row))
+            self._answers.put((job, answer))
         if process is not None:
             self._end(number, process)
 
@@ -129,22 +133,12 @@ class Pool:
         return process.wait()
 
 
-def _ask(process: subprocess.Popen[bytes], job: Job) -> Row | None:
+def _ask(process: subprocess.Popen[bytes], job: Work) -> Any:
     assert process.stdin is not None and process.stdout is not None
     pickle.dump(job, process.stdin)
     process.stdin.flush()
-    row: Row | None = pickle.load(process.stdout)
-    return row
+    return pickle.load(process.stdout)
 
 
 def _how_ended(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"code {code}"
-
-
-def _died(job: Job, how: str) -> Row:
-    """What to say of a file whose processes died."""
-    reason = (
-        f"{job.item.source}: the process that mastered it ended {ATTEMPTS} times ({how}). "
-        "If the system ran out of memory, use fewer --jobs; else report it, with the file if you can."
-    )
-    return Row(str(job.item.source), job.item.target, job.key, "failed", reason=reason)

@@ -40,6 +40,8 @@ class Session:
     ----------
     pending : int
         Files under way or waiting.
+    pool : Pool
+    journal : Journal
 
     Raises
     ------
@@ -54,7 +56,7 @@ class Session:
             raise UserError(f"jobs = {jobs} is below 1. Use 1 or more.")
         self.folder, self.pending = Path(folder).absolute(), 0
         self.jobs = jobs or cores()
-        self._force = force
+        self.force = force
         self._targets: dict[str, str] = {}
         self._seen: set[str] = set()
         self._refused: list[tuple[Item, Row]] = []
@@ -77,8 +79,8 @@ class Session:
                 scratch.mkdir()
             except OSError as error:
                 raise UserError(f"{scratch}: cannot be made ({error.strerror}). Choose another folder.") from None
-            self._pool = Pool(self.jobs, scratch)
-            opened.callback(self._pool.close)
+            self.pool = Pool(self.jobs, scratch)
+            opened.callback(self.pool.close)
             self._open = opened.pop_all()
         self._page_at = time.monotonic() + PAGE_S
         return self
@@ -112,13 +114,13 @@ class Session:
             return
         self._targets[_same(item.target)] = str(item.source)
         self._seen.add(row.name)
-        if reason := refusal(item, self.folder, before, self._force):
+        if reason := refusal(item, self.folder, before, self.force):
             is_ours = before is not None and before.is_ours
             self._refused.append((item, replace(row, status="failed", reason=reason, is_ours=is_ours)))
             return
         if before is None or not before.is_ours or before.settings != row.settings:
             self.journal.add(row)
-        self._pool.submit(Job(item, row.settings, self.folder, self.folder / SCRATCH, before, must_be_whole))
+        self.pool.submit(Job(item, row.settings, self.folder, self.folder / SCRATCH, before, must_be_whole))
 
     def _is_taken(self, item: Item) -> bool:
         """Whether another source of this run, which is still there, has this target."""
@@ -136,7 +138,7 @@ class Session:
             self.journal.add(row)
             self.pending -= 1
             return item, row
-        answer = self._pool.answer(timeout_s)
+        answer = self.pool.answer(timeout_s)
         if answer is None:
             return None
         job, found = answer
@@ -146,6 +148,17 @@ class Session:
         if time.monotonic() > self._page_at:
             self._write_page()
         return job.item, found
+
+    def note(self, row: Row) -> None:
+        """Keep a row of this run. Raises UserError."""
+        self.saw(row)
+        self.journal.add(row)
+
+    def saw(self, row: Row) -> None:
+        """Have a row that is kept already count as one of this run."""
+        self._seen.add(row.name)
+        if time.monotonic() > self._page_at:
+            self._write_page()
 
     def _write_down(self) -> None:
         self.journal.close(keep=self._seen)

@@ -17,12 +17,26 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from rt_automix.batch.item import Item, Row, hash_of
 from rt_automix.errors import AudioFileError, AutomixError
 
 CHANGED = "it was changed while it was mastered. Run it again once it is whole."
+
+
+class Work(Protocol):
+    """What a process can be given to do: it goes there pickled, and so does what comes of it."""
+
+    @property
+    def scratch(self) -> Path:
+        """A folder of the process's own, made when it is needed, for what is not yet whole."""
+
+    def do(self) -> Any:
+        """Do it. Whatever is wrong with a file is an answer, and never raised."""
+
+    def died(self, how: str) -> Any:
+        """The answer where the processes that did it died."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,14 @@ class Job:
     before: Row | None = None
     must_be_whole: bool = False
 
+    def do(self) -> Row | None:
+        """Master it: see `master`."""
+        return master(self)
+
+    def died(self, how: str) -> Row:
+        """The row of a file whose processes died."""
+        return Row(str(self.item.source), self.item.target, self.key, "failed", reason=f"{self.item.source}: {how}")
+
 
 def is_done(before: Row | None, source_hash: str, key: str, target: Path) -> bool:
     """Whether an earlier run made this very target of this very source. Thread: any but audio. Allocates: yes."""
@@ -73,7 +95,7 @@ def master(job: Job) -> Row | None:
     """
     started = time.perf_counter()
     item = job.item
-    seen, source_hash = _state(item.source), ""
+    seen, source_hash = state_of(item.source), ""
     with contextlib.suppress(OSError):  # what is wrong with it the reader says better
         source_hash = hash_of(item.source)
     row = Row(str(item.source), item.target, job.key, "failed", source_hash)
@@ -81,18 +103,26 @@ def master(job: Job) -> Row | None:
         row = _mastered(job, row, seen)
     except _UnfinishedError:
         return None
-    except AutomixError as error:
-        row = replace(row, reason=str(error))
-    except MemoryError:
-        row = replace(row, reason=f"{item.source}: the memory does not suffice. Use fewer --jobs.")
-    except OSError as error:
-        row = replace(row, reason=f"{error.filename or item.source}: {error.strerror}. Look at folder and file.")
     except Exception as error:
-        what = f"{item.source}: {type(error).__name__}: {error}"
-        row = replace(row, reason=f"{what} This should not happen: report it, with the file if you can.")
-    # One line, which names no place that only exists while it works.
-    plain = " ".join(row.reason.replace(str(job.scratch), str((job.folder / item.target).parent)).split())
-    return replace(row, reason=plain, seconds=round(time.perf_counter() - started, 3))
+        row = replace(row, reason=why(error, item.source, job.scratch, (job.folder / item.target).parent))
+    return replace(row, seconds=round(time.perf_counter() - started, 3))
+
+
+def why(error: Exception, source: Path, scratch: Path, folder: Path) -> str:
+    """What to say of an error with a file: one line, which names no place that only exists while it works.
+
+    Thread: any but audio. Allocates: yes.
+    """
+    if isinstance(error, AutomixError):
+        said = str(error)
+    elif isinstance(error, MemoryError):
+        said = f"{source}: the memory does not suffice. Use fewer --jobs."
+    elif isinstance(error, OSError):
+        said = f"{error.filename or source}: {error.strerror}. Look at folder and file."
+    else:
+        what = f"{source}: {type(error).__name__}: {error}"
+        said = f"{what} This should not happen: report it, with the file if you can."
+    return " ".join(said.replace(str(scratch), str(folder)).split())
 
 
 class _UnfinishedError(Exception):
@@ -114,7 +144,7 @@ def _mastered(job: Job, row: Row, seen: tuple[int, int] | None) -> Row:
     made = job.scratch / target.name
     options: dict[str, Any] = {"config": how.config, "style": how.style, "bits": how.bits}
     result = render(source, made, lookahead=how.lookahead, mono=how.mono, force=True, **options)
-    if _state(source) != seen:
+    if state_of(source) != seen:
         made.unlink()
         if job.must_be_whole:
             raise _UnfinishedError
@@ -135,7 +165,7 @@ def _mastered(job: Job, row: Row, seen: tuple[int, int] | None) -> Row:
     )
 
 
-def _state(path: Path) -> tuple[int, int] | None:
+def state_of(path: Path) -> tuple[int, int] | None:
     try:
         found = path.stat()
     except OSError:
@@ -155,8 +185,8 @@ def _check_whole(source: Path) -> None:
 
 
 def serve(jobs: BinaryIO, answers: BinaryIO) -> None:
-    """Master what comes in until nothing does. Thread: main. Allocates: yes."""
-    waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+    """Do what comes in until nothing does. Thread: main. Allocates: yes."""
+    waiting: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
 
     def read() -> None:
         while True:
@@ -167,7 +197,7 @@ def serve(jobs: BinaryIO, answers: BinaryIO) -> None:
 
     threading.Thread(target=read, name="rt_automix jobs", daemon=True).start()
     while (job := waiting.get()) is not None:
-        pickle.dump(master(job), answers)
+        pickle.dump(job.do(), answers)
         answers.flush()
 
 

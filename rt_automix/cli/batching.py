@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     click.option("--to", type=click.Choice(["wav", "flac"]), help="Otherwise a FLAC stays one, and the rest are WAV."),
     click.option("--list", "list_path", type=settings.FILE, metavar="FILE", help="Songs with settings of their own: "
                  ".csv with columns source, target, amount, ..., or .toml with a [[song]] each."),
+    click.option("--album", is_flag=True, help="The songs are one record: one tone, and their distances in loudness."),
+    click.option("--album-keep", type=float, metavar="0..1", help="How much of these distances stays; otherwise all."),
     click.option("--watch", is_flag=True, help="Go on with what comes into the folders IN, until Ctrl-C."),
     click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
     click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes at once; otherwise one for each core."),
@@ -48,11 +50,11 @@ if TYPE_CHECKING:
     settings.as_json,
 )  # fmt: skip
 def batch(
-    sources: tuple[str, ...], out: Path, to: str | None, list_path: Path | None, watch: bool, dry_run: bool,
-    jobs: int | None, profile: str | None, reference: Path | None, amount: float | None, fine_tone: float | None,
-    boldness: float | None, style_strength: float | None, platform: str | None,
-    target_lufs: float | None, ceiling_dbtp: float | None, suggester: str | None,
-    lookahead: str, mono: str, bits: str, config_path: Path | None, force: bool, as_json: bool,
+    sources: tuple[str, ...], out: Path, to: str | None, list_path: Path | None, album: bool,
+    album_keep: float | None, watch: bool, dry_run: bool, jobs: int | None, profile: str | None,
+    reference: Path | None, amount: float | None, fine_tone: float | None, boldness: float | None,
+    style_strength: float | None, platform: str | None, target_lufs: float | None, ceiling_dbtp: float | None,
+    suggester: str | None, lookahead: str, mono: str, bits: str, config_path: Path | None, force: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Master many files into a folder, as render does each: files, folders and "patterns".
 
@@ -64,6 +66,7 @@ def batch(
       rt-automix batch mixes -o masters --to flac
       rt-automix batch "tapes/**/*.wav" talk.mp3 -o masters --for podcast --dry-run
       rt-automix batch --list songs.csv -o masters
+      rt-automix batch --album record -o mastered --target-lufs -14
       rt-automix batch incoming -o masters --watch
     """
     if profile is not None and reference is not None:
@@ -72,6 +75,12 @@ def batch(
         raise click.UsageError("Nothing to master. Name files or folders, or a --list.")
     if watch and (list_path is not None or dry_run or not all(Path(one).is_dir() for one in sources)):
         raise click.UsageError("--watch goes with folders alone; leave files, --list and --dry-run out.")
+    if album and (list_path is not None or watch or lookahead != "song"):
+        raise click.UsageError(
+            "--album masters all songs alike, once they are heard; leave --list, --watch and --lookahead out."
+        )
+    if album_keep is not None and not album:
+        raise click.UsageError("--album-keep goes with --album.")
     options = {
         "profile": profile, "reference": reference, "amount": amount, "fine_tone": fine_tone,
         "boldness": boldness, "style_strength": style_strength, "for": platform,
@@ -83,11 +92,14 @@ def batch(
     if watch:
         ensure_compiled("rt_automix.render")
         return _watch([Path(one) for one in sources], out, jobs, force, how)
-    items = _items(sources, list_path, out, options, make_how, how)
+    items = _record(sources, out, how) if album else _items(sources, list_path, out, options, make_how, how)
+    keep = (1.0 if album_keep is None else album_keep) if album else None
     if dry_run:
-        return _say(items, out, force)
+        from rt_automix.batch import album as record
+
+        return _say(_states(items, out, force) if keep is None else record.states(items, out, keep, force), out)
     ensure_compiled("rt_automix.render")
-    return _run(items, out, jobs, force, as_json)
+    return _run(items, out, jobs, force, as_json, keep)
 
 
 class _HowMaker:
@@ -148,6 +160,14 @@ def _items(
     return found
 
 
+def _record(sources: tuple[str, ...], out: Path, how: How) -> list[Item]:
+    """The songs of a record, in their order."""
+    from rt_automix.batch import finding
+    from rt_automix.batch.album import order
+
+    return order.ordered(finding.items(order.expanded(sources), out, how))
+
+
 def _over(options: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """Options under those of a song of its own; what says the same in another way gives way."""
     rivals = {"profile": ("reference",), "reference": ("profile",), "for": ("target_lufs", "ceiling_dbtp")}
@@ -155,25 +175,14 @@ def _over(options: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     return {name: None if name in gone else value for name, value in options.items()} | dict(own)
 
 
-def _say(items: list[Item], out: Path, force: bool) -> int:
+def _say(states: Iterable[tuple[Item, str]], out: Path) -> int:
     """What would be done, a line for each file."""
-    from rt_automix.batch import worker
-    from rt_automix.batch.item import hash_of
-    from rt_automix.batch.journal import Journal
-    from rt_automix.batch.session import refusal
-
-    rows, counts = Journal(out).rows, dict.fromkeys(("to do", "done", "fail"), 0)
-    for item in items:
-        before, source_hash = rows.get(item.target), ""
-        with contextlib.suppress(OSError):
-            source_hash = hash_of(item.source)
-        reason = refusal(item, out, before, force)
-        if not source_hash:
-            reason = f"{item.source}: cannot be read. Check name and permissions."
-        if reason:
-            click.echo(f"would fail: {reason}")
+    counts = dict.fromkeys(("to do", "done", "fail"), 0)
+    for item, state in states:
+        if state not in ("", "done"):
+            click.echo(f"would fail: {state}")
             counts["fail"] += 1
-        elif worker.is_done(before, source_hash, item.how.key(), out / item.target):
+        elif state:
             click.echo(f"is done: {item.source} → {out / item.target}")
             counts["done"] += 1
         else:
@@ -183,13 +192,34 @@ def _say(items: list[Item], out: Path, force: bool) -> int:
     return 1 if counts["fail"] else 0
 
 
-def _run(items: list[Item], out: Path, jobs: int | None, force: bool, as_json: bool) -> int:
+def _states(items: list[Item], out: Path, force: bool) -> Iterator[tuple[Item, str]]:
+    """Each file with why it would fail, or "done", or nothing: it would be made."""
+    from rt_automix.batch import worker
+    from rt_automix.batch.item import hash_of
+    from rt_automix.batch.journal import Journal
+    from rt_automix.batch.session import refusal
+
+    rows = Journal(out).rows
+    for item in items:
+        before, source_hash = rows.get(item.target), ""
+        with contextlib.suppress(OSError):
+            source_hash = hash_of(item.source)
+        reason = refusal(item, out, before, force)
+        if not source_hash:
+            reason = f"{item.source}: cannot be read. Check name and permissions."
+        is_done = worker.is_done(before, source_hash, item.how.key(), out / item.target)
+        yield item, reason or ("done" if is_done else "")
+
+
+def _run(items: list[Item], out: Path, jobs: int | None, force: bool, as_json: bool, keep: float | None) -> int:
+    """Master them: each by itself, or as a record that keeps so much of its distances."""
     from rt_automix.batch import Session, masters
+    from rt_automix.batch.album import album
 
     started, tally = time.monotonic(), _Tally()
     with Session(out, jobs, force) as session, _shown(items, tally) as show:
         try:
-            for row in masters(items, session):
+            for row in masters(items, session) if keep is None else album(items, session, keep):
                 show(row)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(

@@ -300,3 +300,31 @@ def loudness_range_lu(state):
             high = k
         seen += state[_RANGE_HISTOGRAM + k]
     return (high - low) / _BINS_PER_LU
+
+
+GATED_SIZE = 2 * _BINS
+
+
+def gated(state: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What gating needs of the blocks heard: how many in each bin, then their energies: float64, shape (GATED_SIZE,).
+
+    Those of several programmes add up to those of all of them together.
+
+    Thread: any but audio. Allocates: yes.
+    """
+    return state[_HISTOGRAM_COUNT:_RANGE_HISTOGRAM].copy()
+
+
+def together_lufs(several: NDArray[np.float64]) -> float:
+    """Integrated loudness of programmes gated together, from the sum of their `gated`; `FLOOR_DB` of none.
+
+    Parameters
+    ----------
+    several : float64, shape (GATED_SIZE,)
+
+    Thread: any but audio. Allocates: yes.
+    """
+    state = np.zeros(STATE_SIZE)
+    state[_HISTOGRAM_COUNT:_RANGE_HISTOGRAM] = several
+    state[_GATED_COUNT], state[_GATED_ENERGY] = several[:_BINS].sum(), several[_BINS:].sum()
+    return float(integrated_lufs(state))

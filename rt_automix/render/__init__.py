@@ -114,13 +114,14 @@ def render(
             engine, trim_db = (job.engine(config), 0.0) if plan is None else plan.engine()
             mastered, recorder = Ears(rate, sides, detail), Recorder(engine, block_samples)
             hear = heard.push if plan is None else None
-            played = job.played(recorder, job.stretches(engine, hear, plan is None, lin_from_db(trim_db)))
+            playing = job if plan is None else plan.job()
+            played = job.played(recorder, playing.stretches(engine, hear, plan is None, lin_from_db(trim_db)))
             with suppress(_PlayAgainError), writer, Ahead(played) as coming:
                 for block, share in coming:
                     mastered.push(block)
                     writer.write(block[:channels])
                     progress("mastering", share)
-                if plan is not None and plan.is_to_be_played_again(mastered.meter.result().integrated_lufs):
+                if plan is not None and plan.is_to_be_played_again([mastered.meter.result().integrated_lufs]):
                     raise _PlayAgainError  # so that the writer leaves nothing
                 writer.measured = mastered.meter.result()
                 is_done = True
@@ -152,7 +153,7 @@ def render(
         tags_note=writer.tags_note,
         source_notes=reader.notes,
         found=engine.analyst.decision.found if plan is None else plan.found,
-        missed="" if plan is None else plan.missed,
+        missed="" if plan is None else plan.missed[0],
         mono=mono if channels == 1 else "",
     )
 

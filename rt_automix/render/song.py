@@ -7,7 +7,9 @@ once and reduced to energies and peaks, from which the loudness behind it follow
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from rt_automix.engine import layout as at
 from rt_automix.engine.engine import Engine
 from rt_automix.engine.reduction import Reducer
 from rt_automix.render.ahead import Ahead
+from rt_automix.render.levels import Levelled, Samples
 from rt_automix.render.stages import Ears, Job
 from rt_automix.units import FLOOR_DB, lin_from_db
 
@@ -39,20 +42,35 @@ _WARM_UP_SAMPLES = 24 * _BLOCK_SAMPLES
 _INPUT_GAIN, _DRIVE = params.INDEX["input_gain_db"], params.INDEX["limiter_drive_db"]
 
 
+@dataclass(frozen=True)
+class Part:
+    """A song of a programme: up to which sample it goes, its loudness, and the one to reach."""
+
+    stop: int
+    input_lufs: float
+    target_lufs: float
+
+
 class Plan:
-    """How a song that has been heard is to be mastered.
+    """How a programme that has been heard is to be mastered: a song, or several that run into one another.
 
     Parameters
     ----------
     job : Job
     values : float64, shape (params.COUNT,)
-        Parameters for the whole song; of the two gains only the sum counts.
+        Parameters for all of it; of the two gains only the sum counts, where loudness is not steered.
     fine_db : float64, shape (fine.BAND_COUNT,)
         Gains of the fine layer.
-    input_lufs : float
-        Integrated loudness of the song.
+    parts : sequence of Part
+        Each gets a gain of its own; where the programme goes from one to the next it glides.
     found : Found, optional
         The correction behind the parameters, and its doubt.
+
+    Attributes
+    ----------
+    gains_db : float64, shape (parts,)
+    missed : list of str, one for each part
+        Why the target was not met, in a sentence; empty where it was.
     """
 
     def __init__(
@@ -60,29 +78,44 @@ class Plan:
         job: Job,
         values: params.Values,
         fine_db: NDArray[np.float64],
-        input_lufs: float,
+        parts: Sequence[Part],
         found: Found | None = None,
     ) -> None:
         self.found = found
-        self._job, self._values, self._fine_db = job, values, fine_db
-        self.gain_db = wanted_db = float(values[_INPUT_GAIN] + values[_DRIVE])
-        self.missed = ""
-        """Why the target was not met, in a sentence; empty where it was."""
-        self._trial: Trial | None = None
+        self._job, self._values, self._fine_db, self._parts = job, values, fine_db, parts
+        wanted_db = float(values[_INPUT_GAIN] + values[_DRIVE])
+        inputs_lufs = np.array([part.input_lufs for part in parts])
+        self._targets_lufs = np.array([part.target_lufs for part in parts])
+        self.gains_db = np.full(len(parts), wanted_db)
+        self.missed = [""] * len(parts)
+        self._trials: dict[int, Trial] = {}
         self._passes = 0
-        engine, _ = self._held(wanted_db, 1.0)
-        self._target_lufs = float(engine.controls["target_lufs"])
-        plain_db, reach_db = self._target_lufs - input_lufs, job.config.rider.max_trim_db
-        self._low_db, self._high_db = min(wanted_db, plain_db) - reach_db, max(wanted_db, plain_db) + reach_db
-        if job.config.rider.enabled and input_lufs > FLOOR_DB:
-            self._find_gain(plain_db)
+        plain_db, reach_db = self._targets_lufs - inputs_lufs, job.config.rider.max_trim_db
+        self._low_db, self._high_db = (
+            np.minimum(wanted_db, plain_db) - reach_db,
+            np.maximum(wanted_db, plain_db) + reach_db,
+        )
+        is_heard = inputs_lufs > FLOOR_DB
+        if job.config.rider.enabled and is_heard.any():
+            self._find_gains(np.where(is_heard, plain_db, wanted_db), is_heard)
 
     def engine(self) -> tuple[Engine, float]:
         """An engine with all of it from the first sample, and gain in dB before it, for what it cannot reach.
 
         `amount` scales that gain like the rest. Thread: main. Allocates: yes.
         """
-        return self._held(self.gain_db, self._job.config.master.amount)
+        return self._held(float(self.gains_db.max()), self._job.config.master.amount)
+
+    def job(self) -> Job:
+        """The job, with each part at its own level. Thread: main. Allocates: yes."""
+        return self._levelled(self.gains_db, self._job.config.master.amount)
+
+    def _levelled(self, gains_db: NDArray[np.float64], amount: float) -> Job:
+        below_db = amount * (gains_db - gains_db.max())
+        if not below_db.any():
+            return self._job
+        stops = [part.stop for part in self._parts]
+        return replace(self._job, source=Levelled(self._job.source, stops, below_db))
 
     def _held(self, gain_db: float, amount: float) -> tuple[Engine, float]:
         """The same with a certain gain; as in the matcher the drive takes what is above 0 dB."""
@@ -95,26 +128,30 @@ class Plan:
         engine.settle()
         return engine, amount * (gain_db - held[_DRIVE] - held[_INPUT_GAIN])
 
-    def _find_gain(self, played_db: float) -> None:
-        """Play the song up to the limiter, and find the gain that the full amount needs."""
-        ticks = np.concatenate(list(self._reduced(played_db)))
-        engine, _ = self._held(played_db, 1.0)
-        trial = Trial(ticks, self._job.source.sample_rate_hz, float(engine.arrays[0][at.CEILING]))
-        if trial.loudness_lufs(0.0) > FLOOR_DB:
-            self._trial, self._played_db = trial, played_db
-            self.gain_db = self._nearest_db(self._target_lufs)
+    def _find_gains(self, played_db: NDArray[np.float64], is_heard: NDArray[np.bool_]) -> None:
+        """Play it up to the limiter, and find the gains that the full amount needs."""
+        most_db, rate_hz = float(played_db.max()), self._job.source.sample_rate_hz
+        ticks = np.concatenate(list(self._reduced(self._levelled(played_db, 1.0).source, most_db)))
+        engine, _ = self._held(most_db, 1.0)
+        self._played_db = played_db
+        borders = [0, *(part.stop // at.TICK_SAMPLES for part in self._parts[:-1]), len(ticks)]
+        for number, (start, stop) in enumerate(pairwise(borders)):
+            trial = Trial(ticks[start:stop], rate_hz, float(engine.arrays[0][at.CEILING]))
+            if is_heard[number] and trial.loudness_lufs(0.0) > FLOOR_DB:
+                self._trials[number] = trial
+                self.gains_db[number] = self._nearest_db(number, self._targets_lufs[number])
 
-    def _nearest_db(self, target_lufs: float) -> float:
-        assert self._trial is not None
-        low_db, high_db = self._low_db - self._played_db, self._high_db - self._played_db
-        return self._played_db + self._trial.gain_db(target_lufs, low_db, high_db)
+    def _nearest_db(self, number: int, target_lufs: float) -> float:
+        played_db = self._played_db[number]
+        low_db, high_db = self._low_db[number] - played_db, self._high_db[number] - played_db
+        return float(played_db + self._trials[number].gain_db(target_lufs, low_db, high_db))
 
-    def _reduced(self, gain_db: float) -> Iterator[NDArray[np.float32]]:
-        """Energies and peaks of the song in front of the limiter, from its start."""
-        whole, doing = self._job.source.whole, "finding the gain"
+    def _reduced(self, source: Samples, gain_db: float) -> Iterator[NDArray[np.float32]]:
+        """Energies and peaks in front of the limiter, from the start."""
+        whole, doing = source.whole, "finding the gain"
         if whole is None or whole.shape[1] < 4 * _WARM_UP_SAMPLES:
-            with Ahead(self._job.source.blocks(_BLOCK_SAMPLES)) as blocks:
-                yield from self._shaped(blocks, gain_db, self._job.source.samples)
+            with Ahead(source.blocks(_BLOCK_SAMPLES)) as blocks:
+                yield from self._shaped(blocks, gain_db, source.samples)
             return
         # Two cores take half of the song each; the second half is heard from a little earlier on.
         half = whole.shape[1] // 2 // _BLOCK_SAMPLES * _BLOCK_SAMPLES
@@ -140,36 +177,41 @@ class Plan:
             if samples:
                 self._job.progress("finding the gain", done / samples)
 
-    def is_to_be_played_again(self, output_lufs: float) -> bool:
-        """Whether another gain would bring it nearer to the target than this output; it is set then.
+    def is_to_be_played_again(self, outputs_lufs: Sequence[float]) -> bool:
+        """Whether other gains would bring the parts nearer to their targets than this output; they are set then.
 
         Thread: main. Allocates: no.
         """
         self._passes += 1
-        missing_lu = self._target_lufs - output_lufs
-        if self._trial is None or self._job.config.master.amount < 1.0 or abs(missing_lu) <= GAIN_TOLERANCE_LU:
+        missing_lu = {n: float(self._targets_lufs[n] - outputs_lufs[n]) for n in self._trials}
+        off = {n: lu for n, lu in missing_lu.items() if abs(lu) > GAIN_TOLERANCE_LU}
+        if not off or self._job.config.master.amount < 1.0:
             return False
         # What the trial is off by here it will be off by nearby.
-        off_lu = self._trial.loudness_lufs(self.gain_db - self._played_db) - output_lufs
-        better_db = self._nearest_db(self._target_lufs + off_lu)
-        if self._passes == MOST_PASSES or abs(better_db - self.gain_db) < 0.01:
-            self.missed = self._why(missing_lu)
+        better_db = self.gains_db.copy()
+        for n in off:
+            off_lu = self._trials[n].loudness_lufs(self.gains_db[n] - self._played_db[n]) - outputs_lufs[n]
+            better_db[n] = self._nearest_db(n, self._targets_lufs[n] + off_lu)
+        if self._passes == MOST_PASSES or np.abs(better_db - self.gains_db).max() < 0.01:
+            for n, lu in off.items():
+                self.missed[n] = self._why(n, lu)
             return False
-        self.gain_db = better_db
+        self.gains_db = better_db
         return True
 
-    def _why(self, missing_lu: float) -> str:
-        """What keeps it from the target, and what helps."""
-        assert self._trial is not None
+    def _why(self, number: int, missing_lu: float) -> str:
+        """What keeps a part from its target, and what helps."""
+        gain_db, trial = float(self.gains_db[number]), self._trials[number]
         side = "quieter" if missing_lu > 0.0 else "louder"
-        what = f"The target of {self._target_lufs:.1f} LUFS is missed: it is {abs(missing_lu):.2f} LU {side}."
-        here_db = self.gain_db - self._played_db
-        slope = self._trial.loudness_lufs(here_db) - self._trial.loudness_lufs(here_db - 1.0)
+        target_lufs = self._targets_lufs[number]
+        what = f"The target of {target_lufs:.1f} LUFS is missed: it is {abs(missing_lu):.2f} LU {side}."
+        here_db = gain_db - self._played_db[number]
+        slope = trial.loudness_lufs(here_db) - trial.loudness_lufs(here_db - 1.0)
         if missing_lu > 0.0 and slope < 0.5:
             return f"{what} Its peaks stand at the ceiling, and more gain would only be limited. Raise the ceiling."
-        if min(self.gain_db - self._low_db, self._high_db - self.gain_db) < 0.02:
-            return f"{what} The gain of {self.gain_db:.1f} dB is all that rider.max_trim_db allows. Raise that."
-        return f"{what} No gain comes nearer than {self.gain_db:.2f} dB."
+        if min(gain_db - self._low_db[number], self._high_db[number] - gain_db) < 0.02:
+            return f"{what} The gain of {gain_db:.1f} dB is all that rider.max_trim_db allows. Raise that."
+        return f"{what} No gain comes nearer than {gain_db:.2f} dB."
 
 
 def _cut(whole: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
@@ -201,7 +243,9 @@ def listen(job: Job, heard: Ears) -> Plan:
     values, fine_db, found = decision.settled(
         listener, job.suggester, style, source.sample_rate_hz, master.boldness, master.style_strength
     )
-    return Plan(job, values, fine_db, heard.meter.result().integrated_lufs, found)
+    target_lufs = style.loudness_lufs if master.target_lufs is None else master.target_lufs
+    part = Part(source.samples, heard.meter.result().integrated_lufs, target_lufs)
+    return Plan(job, values, fine_db, [part], found)
 
 
 def _measured(job: Job, heard: Ears) -> Iterator[NDArray[np.float32]]:

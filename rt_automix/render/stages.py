@@ -20,8 +20,10 @@ from rt_automix.engine import exchange
 from rt_automix.engine import layout as at
 from rt_automix.engine.engine import Engine
 from rt_automix.engine.history import Recorder
-from rt_automix.io.files.audio import AudioReader, Block
+from rt_automix.io.files.audio import BLOCK_SAMPLES, AudioReader, Block
 from rt_automix.render.ahead import Ahead
+from rt_automix.render.levels import Samples
+from rt_automix.render.programme import Programme
 
 STRETCH_S = 3.0
 """About so much is worked on at a time: long enough to ask a network for many windows at once."""
@@ -64,7 +66,7 @@ class Source:
         2 plays a mono file on both; by default there are as many channels as in the file.
     """
 
-    def __init__(self, reader: AudioReader, keep: bool, sides: int | None = None) -> None:
+    def __init__(self, reader: AudioReader | Programme, keep: bool, sides: int | None = None) -> None:
         self.sample_rate_hz, self.samples = reader.sample_rate_hz, reader.samples
         self.channels = sides or reader.channels
         self.faults = 0
@@ -72,6 +74,12 @@ class Source:
         is_short = 4 * self.channels * self.samples <= KEPT_BYTES
         self._kept = np.empty((self.channels, self.samples), np.float32) if keep and is_short else None
         self._is_kept = False
+
+    def keep(self) -> None:
+        """Read it now, if it is to be kept and can be."""
+        if self._kept is not None and not self._is_kept:
+            for _ in self.blocks(BLOCK_SAMPLES):
+                pass
 
     @property
     def whole(self) -> Block | None:
@@ -100,7 +108,7 @@ class Source:
 class Job:
     """A file and how it is to be mastered: makes engines, and passes of the file through them."""
 
-    source: Source
+    source: Samples
     config: Config
     style: Profile | None
     suggester: Suggester
@@ -179,18 +187,18 @@ class Ears:
 
     def __init__(self, sample_rate_hz: int, channels: int, detail: bool) -> None:
         self.meter = Meter(sample_rate_hz, channels)
-        self._listener = Listener(sample_rate_hz, channels, math.inf) if detail else None
+        self.listener = Listener(sample_rate_hz, channels, math.inf) if detail else None
 
     def push(self, block: Block) -> None:
         """Hear a block."""
         self.meter.push(block)
-        if self._listener is not None:
-            self._listener.push(block)
+        if self.listener is not None:
+            self.listener.push(block)
 
     def profile(self, name: str) -> Profile | None:
         """What this side measures like; None if there was next to nothing, or nobody listened."""
-        if self._listener is None or self._listener.statistics.seconds_heard < MIN_MUSIC_S:
+        if self.listener is None or self.listener.statistics.seconds_heard < MIN_MUSIC_S:
             return None
-        heard, measured = self._listener.statistics, self.meter.result()
+        heard, measured = self.listener.statistics, self.meter.result()
         levels = measured.integrated_lufs, measured.plr_db, heard.side_mid_db, measured.true_peak_dbtp
         return Profile(name, tuple(heard.bands_db.tolist()), *levels, heard.dynamics_db)

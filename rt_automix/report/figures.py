@@ -81,7 +81,7 @@ def empty(width_in: float, height_in: float) -> Iterator[Figure]:
         yield Figure(figsize=(width_in, height_in), layout="constrained")
 
 
-def _svg(figure: Figure, name: str, alt: str) -> str:
+def svg(figure: Figure, name: str, alt: str) -> str:
     """A figure as an element to put into a page: no header, no addresses, ids of its own."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
@@ -138,8 +138,8 @@ def drawings(result: RenderResult) -> dict[str, str]:
             for axes, draw in zip(rows, stack, strict=True):
                 draw(axes, result)
                 axes.label_outer()
-            found[name] = _svg(figure, name, notes.ALT[name](result))
+            found[name] = svg(figure, name, notes.ALT[name](result))
     with empty(PAGE_INCHES, 6.4) as figure:
         panels.parameters(figure.subplots(5, 2, sharex=True).T.ravel(), result)
-        found["parameters"] = _svg(figure, "parameters", notes.ALT["parameters"](result))
+        found["parameters"] = svg(figure, "parameters", notes.ALT["parameters"](result))
     return found

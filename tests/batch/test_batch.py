@@ -148,7 +148,7 @@ def _kill_workers(session, most):
     """Kill processes of a pool as they come, so many of them."""
     killed = set()
     while len(killed) < most:
-        for process in list(session._pool._running.values()):
+        for process in list(session.pool._running.values()):
             if process.pid not in killed:
                 os.kill(process.pid, signal.SIGKILL)
                 killed.add(process.pid)
@@ -172,7 +172,7 @@ def test_a_file_that_changes_meanwhile_is_no_master(tmp_path, monkeypatch):
 
     source = mixes.write(tmp_path / "song.wav", 1)
     states = iter([(1, 1), (1, 2)])
-    monkeypatch.setattr(worker, "_state", lambda path: next(states))
+    monkeypatch.setattr(worker, "state_of", lambda path: next(states))
     job = worker.Job(Item(source, "song.wav"), "key", tmp_path / "out", tmp_path / "scratch")
     (tmp_path / "out").mkdir()
     row = worker.master(job)

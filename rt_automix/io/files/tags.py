@@ -18,7 +18,7 @@ from mutagen.wave import WAVE
 
 from rt_automix.analysis.measure import Measurement
 from rt_automix.dsp import loudness
-from rt_automix.io.files import chunks
+from rt_automix.io.files import chunks, gains
 from rt_automix.units import lin_from_db
 
 # Vorbis comment, ID3v2.4 frame, RIFF INFO chunks.
@@ -47,9 +47,6 @@ _INFO_CHUNKS = {chunk for _, _, names in _FIELDS for chunk in names}
 _NO_LOSS = ("encoder", "description", "metadata_block_picture", "year", "TSSE", "TENC", "TLEN", "APIC", "covr", "ISFT")
 """What is of the file and not of the song, or carried under another name."""
 
-REPLAYGAIN_LUFS = -18.0
-"""ReplayGain 2.0's reference level."""
-
 
 def copy(source: Path, target: Path, measured: Measurement | None = None, is_aligned: bool = True) -> str:
     """Copy text, pictures and markers of any readable audio file into a WAV (ID3 chunk) or FLAC (Vorbis comment).
@@ -74,15 +71,28 @@ def copy(source: Path, target: Path, measured: Measurement | None = None, is_ali
         found = file.tags if file is not None else None
         carried = chunks.read(source, keeps_chunks=is_aligned and not _starts(target, b"fLaC"))
         texts, pictures = _from_info(carried.texts) | _read_texts(found), _read_pictures(file)
-        gains = _gains(measured) if _has_gain(found) else {}
-        if texts or pictures or gains:
-            _write(target, texts, pictures, gains)
+        own = _gains(measured) if _has_gain(found) else {}
+        if texts or pictures or own:
+            _write(target, texts, pictures, own)
         if carried.kept:
             chunks.insert(target, carried.kept, measured)
         lost = [*carried.lost, *_lost(found, carried.texts)]
     except Exception as error:
         return f"{source}: the tags could not be copied ({error})."
     return f"{source}: not kept, as it may not be true of the master: {', '.join(sorted(set(lost)))}." if lost else ""
+
+
+def texts(source: Path) -> dict[str, list[str]]:
+    """Values by Vorbis comment name, such as ``tracknumber``, of any readable audio file; none where there are none.
+
+    Thread: any but audio. Allocates: yes.
+    """
+    try:
+        file = None if _starts(source, b"RF64", b"BW64") else mutagen.File(source)
+        carried = chunks.read(source, keeps_chunks=False)
+        return _from_info(carried.texts) | _read_texts(file.tags if file is not None else None)
+    except Exception:
+        return {}
 
 
 def _starts(path: Path, *magic: bytes) -> bool:
@@ -154,7 +164,7 @@ def _gains(measured: Measurement | None) -> dict[str, str]:
     if measured is None or measured.integrated_lufs <= loudness.GATE_LUFS:
         return {}
     return {
-        "REPLAYGAIN_TRACK_GAIN": f"{REPLAYGAIN_LUFS - measured.integrated_lufs:.2f} dB",
+        "REPLAYGAIN_TRACK_GAIN": f"{gains.REPLAYGAIN_LUFS - measured.integrated_lufs:.2f} dB",
         "REPLAYGAIN_TRACK_PEAK": f"{lin_from_db(measured.true_peak_dbtp):.6f}",
     }
 
@@ -174,14 +184,14 @@ def _lost(found: Any, info: dict[bytes, str]) -> list[str]:
     return other + (["the album's gain"] if albums else [])
 
 
-def _write(path: Path, texts: dict[str, list[str]], pictures: list[Picture], gains: dict[str, str]) -> None:
+def _write(path: Path, texts: dict[str, list[str]], pictures: list[Picture], own: dict[str, str]) -> None:
     file: Any = mutagen.File(path, options=[FLAC, WAVE])
     if file.tags is None:
         file.add_tags()
     if isinstance(file, FLAC):
         for name, values in texts.items():
             file[name] = values
-        for name, gain in gains.items():
+        for name, gain in own.items():
             file[name] = gain
         for picture in pictures:
             file.add_picture(picture)
@@ -189,8 +199,46 @@ def _write(path: Path, texts: dict[str, list[str]], pictures: list[Picture], gai
         for name, frame, _ in _FIELDS:
             if name in texts:
                 file.tags.add(Frames[frame](encoding=Encoding.UTF8, text=texts[name]))
-        for name, gain in gains.items():
+        for name, gain in own.items():
             file.tags.add(TXXX(encoding=Encoding.UTF8, desc=name, text=gain))
         for picture in pictures:
             file.tags.add(_convert(picture, APIC(encoding=Encoding.UTF8)))
+    file.save()
+
+
+def read_gains(path: Path) -> dict[str, str]:
+    """The tags of `gains.NAMES` of a WAV or FLAC.
+
+    Raises OSError and mutagen's errors.
+
+    Thread: any but audio. Allocates: yes.
+    """
+    tags: Any = mutagen.File(path, options=[FLAC, WAVE]).tags
+    if tags is None:
+        return {}
+    if hasattr(tags, "getall"):
+        return {frame.desc: str(frame.text[0]) for frame in tags.getall("TXXX") if frame.desc in gains.NAMES}
+    return {name: tags[name][0] for name in gains.NAMES if name in tags}
+
+
+def write_gains(path: Path, tags: dict[str, str]) -> None:
+    """Put the tags of `gains.NAMES` into a WAV or FLAC, in the place of those that are there; others stay.
+
+    Raises OSError and mutagen's errors.
+
+    Thread: any but audio. Allocates: yes.
+    """
+    file: Any = mutagen.File(path, options=[FLAC, WAVE])
+    if file.tags is None:
+        file.add_tags()
+    for name in gains.NAMES:
+        if not isinstance(file, FLAC):
+            file.tags.delall(f"TXXX:{name}")
+        elif name in file:
+            del file[name]
+    for name, text in tags.items():
+        if isinstance(file, FLAC):
+            file[name] = text
+        else:
+            file.tags.add(TXXX(encoding=Encoding.UTF8, desc=name, text=text))
     file.save()
