@@ -101,6 +101,24 @@ def batch(songs: int, rounds: int, out: Path) -> None:
 
 
 @click.command()
+@click.option("--files", type=click.IntRange(20, 100_000), default=5000, show_default=True, help="How many.")
+@click.option("--bad", type=click.IntRange(0, 1000), default=20, show_default=True, help="How many of them are bad.")
+@click.option("--kills", type=click.IntRange(0, 100), default=10, show_default=True, help="How often it is killed.")
+@click.option("--seconds", type=click.FloatRange(0.5, 60.0), default=1.0, show_default=True, help="Of each file.")
+@options.out
+def many(files: int, bad: int, kills: int, seconds: float, out: Path) -> None:
+    """A batch of thousands of short files, killed at random moments and begun again: what is there at the end.
+
+    \b
+    Example:
+      python -m bench many --files 500 --kills 3
+    """
+    from bench.speed import many as command
+
+    command.run(files, bad, kills, seconds, out)
+
+
+@click.command()
 @click.option("--repeats", type=click.IntRange(1, 100), default=5, show_default=True, help="Warm runs of each command.")
 @click.option("--cold/--no-cold", default=True, show_default=True, help="Also the first run, which compiles (minutes).")
 @options.out
@@ -148,4 +166,4 @@ def count(is_to_write: bool) -> None:
     command.run(is_to_write)
 
 
-COMMANDS = (chain, latency, render, batch, scale, startup, model, count)
+COMMANDS = (chain, latency, render, batch, many, scale, startup, model, count)

@@ -23,6 +23,7 @@ def batch(
     how: How | None = None,
     jobs: int | None = None,
     force: bool = False,
+    dask: str | None = None,
 ) -> Iterator[Row]:
     """Master files into a folder, in several processes, and yield what became of each as it ends.
 
@@ -42,6 +43,8 @@ def batch(
         How many processes; by default one for each core.
     force : bool
         Replace targets that were not made here.
+    dask : str, optional
+        Address of a Dask cluster that does the work, or "local".
 
     Raises
     ------
@@ -55,7 +58,7 @@ def batch(
 
     Thread: main. Allocates: yes; the list of sources is never held.
     """
-    with Session(folder, jobs, force) as session:
+    with Session(folder, jobs, force, dask) as session:
         yield from masters(_items(sources, how or How()), session)
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rt_automix.batch.item import Item, Row
 from rt_automix.batch.journal import Journal
@@ -16,6 +17,9 @@ from rt_automix.batch.pool import Pool, cores
 from rt_automix.batch.worker import Job
 from rt_automix.errors import UserError
 from rt_automix.live.lock import alone_with
+
+if TYPE_CHECKING:
+    from rt_automix.batch.cluster import Cluster
 
 SCRATCH = ".rt_automix-batch"
 """A folder among the masters, for what is not yet whole; cleared when a run begins and ends."""
@@ -35,12 +39,14 @@ class Session:
         How many processes; by default one for each core.
     force : bool
         Replace targets that were not made here.
+    dask : str, optional
+        Address of a Dask cluster that does the work, or "local": see `cluster`.
 
     Attributes
     ----------
     pending : int
         Files under way or waiting.
-    pool : Pool
+    pool : Pool or Cluster
     journal : Journal
 
     Raises
@@ -51,11 +57,13 @@ class Session:
     Thread: main. Allocates: yes.
     """
 
-    def __init__(self, folder: str | Path, jobs: int | None = None, force: bool = False) -> None:
+    def __init__(
+        self, folder: str | Path, jobs: int | None = None, force: bool = False, dask: str | None = None
+    ) -> None:
         if jobs is not None and jobs < 1:
             raise UserError(f"jobs = {jobs} is below 1. Use 1 or more.")
         self.folder, self.pending = Path(folder).absolute(), 0
-        self.jobs = jobs or cores()
+        self._jobs, self._dask = jobs or cores(), dask
         self.force = force
         self._targets: dict[str, str] = {}
         self._seen: set[str] = set()
@@ -79,11 +87,23 @@ class Session:
                 scratch.mkdir()
             except OSError as error:
                 raise UserError(f"{scratch}: cannot be made ({error.strerror}). Choose another folder.") from None
-            self.pool = Pool(self.jobs, scratch)
+            self.pool = self._new_pool(scratch)
             opened.callback(self.pool.close)
             self._open = opened.pop_all()
         self._page_at = time.monotonic() + PAGE_S
         return self
+
+    def _new_pool(self, scratch: Path) -> Pool | Cluster:
+        if self._dask is None:
+            return Pool(self._jobs, scratch)
+        from rt_automix.batch.cluster import Cluster
+
+        return Cluster(self._dask, self._jobs, scratch)
+
+    @property
+    def jobs(self) -> int:
+        """How many files are under way at once."""
+        return self.pool.jobs
 
     def __exit__(self, *_: object) -> None:
         self._open.close()

@@ -16,7 +16,7 @@ from rt_automix.cli.kernels import ensure_compiled
 from rt_automix.errors import AutomixError, UserError
 
 if TYPE_CHECKING:
-    from rt_automix.batch import How, Item, Row
+    from rt_automix.batch import How, Item, Row, Session
 
 
 @click.command()
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     click.option("--watch", is_flag=True, help="Go on with what comes into the folders IN, until Ctrl-C."),
     click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
     click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes at once; otherwise one for each core."),
+    click.option("--dask", metavar="ADDRESS|local", help="Have a Dask cluster do it, over storage that it shares."),
     settings.profile,
     settings.reference,
     settings.amount,
@@ -51,8 +52,8 @@ if TYPE_CHECKING:
 )  # fmt: skip
 def batch(
     sources: tuple[str, ...], out: Path, to: str | None, list_path: Path | None, album: bool,
-    album_keep: float | None, watch: bool, dry_run: bool, jobs: int | None, profile: str | None,
-    reference: Path | None, amount: float | None, fine_tone: float | None, boldness: float | None,
+    album_keep: float | None, watch: bool, dry_run: bool, jobs: int | None, dask: str | None,
+    profile: str | None, reference: Path | None, amount: float | None, fine_tone: float | None, boldness: float | None,
     style_strength: float | None, platform: str | None, target_lufs: float | None, ceiling_dbtp: float | None,
     suggester: str | None, lookahead: str, mono: str, bits: str, config_path: Path | None, force: bool, as_json: bool,
 ) -> int:  # fmt: skip
@@ -87,11 +88,13 @@ def batch(
         "target_lufs": target_lufs, "ceiling_dbtp": ceiling_dbtp, "suggester": suggester, "lookahead": lookahead,
         "mono": mono, "bits": int(bits), "to": to,
     }  # fmt: skip
+    from rt_automix.batch import Session
+
     make_how = _HowMaker(config_path)
     how = make_how(options)
     if watch:
         ensure_compiled("rt_automix.render")
-        return _watch([Path(one) for one in sources], out, jobs, force, how)
+        return _watch([Path(one) for one in sources], Session(out, jobs, force, dask), how)
     items = _record(sources, out, how) if album else _items(sources, list_path, out, options, make_how, how)
     keep = (1.0 if album_keep is None else album_keep) if album else None
     if dry_run:
@@ -99,7 +102,7 @@ def batch(
 
         return _say(_states(items, out, force) if keep is None else record.states(items, out, keep, force), out)
     ensure_compiled("rt_automix.render")
-    return _run(items, out, jobs, force, as_json, keep)
+    return _run(items, Session(out, jobs, force, dask), as_json, keep)
 
 
 class _HowMaker:
@@ -211,13 +214,13 @@ def _states(items: list[Item], out: Path, force: bool) -> Iterator[tuple[Item, s
         yield item, reason or ("done" if is_done else "")
 
 
-def _run(items: list[Item], out: Path, jobs: int | None, force: bool, as_json: bool, keep: float | None) -> int:
+def _run(items: list[Item], opening: Session, as_json: bool, keep: float | None) -> int:
     """Master them: each by itself, or as a record that keeps so much of its distances."""
-    from rt_automix.batch import Session, masters
+    from rt_automix.batch import masters
     from rt_automix.batch.album import album
 
     started, tally = time.monotonic(), _Tally()
-    with Session(out, jobs, force) as session, _shown(items, tally) as show:
+    with opening as session, _shown(items, tally) as show:
         try:
             for row in masters(items, session) if keep is None else album(items, session, keep):
                 show(row)
@@ -235,12 +238,11 @@ def _run(items: list[Item], out: Path, jobs: int | None, force: bool, as_json: b
     return 1 if tally.failed else 0
 
 
-def _watch(folders: list[Path], out: Path, jobs: int | None, force: bool, how: How) -> int:
-    from rt_automix.batch import Session
+def _watch(folders: list[Path], opening: Session, how: How) -> int:
     from rt_automix.batch.watching import watch
 
     tally = _Tally()
-    with Session(out, jobs, force) as session:
+    with opening as session:
         terminal.remark(f"Watching {', '.join(map(str, folders))}. Ctrl-C ends it.")
         with contextlib.suppress(KeyboardInterrupt):
             for row in watch(folders, session, how):

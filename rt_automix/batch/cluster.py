@@ -1,0 +1,113 @@
+"""More than one machine: the same jobs on a Dask cluster, whose business are scheduling, lost workers and retries.
+
+Workers reach sources and masters by the same paths, on storage that they share.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import socket
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rt_automix.batch.worker import Work
+from rt_automix.errors import UserError
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+LOCAL = "local"
+"""The address of a cluster of this machine's own, for a trial."""
+
+_FIND_S = 10.0
+_WAKE_S = 0.2
+_LOST = "the workers that mastered it were lost, again and again ({}). Look at their memory and their logs."
+
+
+class Cluster:
+    """A pool, as `rt_automix.batch.pool.Pool` is, whose processes are those of a Dask cluster.
+
+    A worker that is lost costs what it had under way: Dask gives that to another, up to its `allowed-failures`. After
+    the scheduler has gone and come back, what was under way is asked for again.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, such as ``tcp://10.0.0.1:8786``; or LOCAL.
+    jobs : int
+        How many processes a LOCAL one gets.
+    scratch : Path
+        A folder on the shared storage; each worker gets one of its own in it.
+
+    Raises
+    ------
+    UserError
+        Dask is not installed, or nobody answers there.
+
+    Thread: main. Allocates: yes; no more than the jobs under way.
+    """
+
+    def __init__(self, address: str, jobs: int, scratch: Path) -> None:
+        try:
+            import distributed
+        except ImportError:
+            raise UserError('--dask needs Dask. Install it: pip install "rt-automix[dask]".') from None
+        self._scratch, self._open = scratch, contextlib.ExitStack()
+        self._under_way: dict[Any, tuple[Future, Work]] = {}
+        self._ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        with self._open as opened:
+            if address == LOCAL:
+                few: dict[str, Any] = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+                place: Any = opened.enter_context(distributed.LocalCluster(n_workers=jobs, **few))
+            else:
+                place = address
+            try:
+                self._client = opened.enter_context(distributed.Client(place, timeout=_FIND_S, set_as_default=False))
+            except (OSError, ValueError) as error:
+                raise UserError(
+                    f"--dask {address}: no scheduler answers there ({error}). Start one, dask scheduler, and give "
+                    f"the address that it says; or --dask {LOCAL} for a trial."
+                ) from None
+            self._open = opened.pop_all()
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs the workers that are there do at once; 1 while there are none."""
+        return max(1, sum(self._client.nthreads().values()))
+
+    def submit(self, job: Work) -> None:
+        """Have a job done."""
+        future = self._client.submit(_do, job, self._scratch, pure=False)
+        self._under_way[future.key] = future, job
+        future.add_done_callback(self._ended.put)
+
+    def answer(self, timeout_s: float | None = None) -> tuple[Any, Any] | None:
+        """A job and what became of it, in the order in which they end; None if none has within the time."""
+        left_s = timeout_s
+        while left_s is None or left_s > 0.0:
+            step_s = _WAKE_S if left_s is None else min(_WAKE_S, left_s)
+            left_s = None if left_s is None else left_s - step_s
+            with contextlib.suppress(queue.Empty):
+                future = self._ended.get(timeout=step_s)
+                _, job = self._under_way.pop(future.key)
+                if future.status == "finished":
+                    return job, future.result()
+                if future.status == "error":
+                    return job, job.died(_LOST.format(future.exception()))
+                self.submit(job)  # the scheduler has forgotten it
+        return None
+
+    def close(self) -> None:
+        """Leave the cluster; what is under way is nobody's any more."""
+        with contextlib.suppress(Exception):
+            self._client.cancel([future for future, _ in self._under_way.values()])
+        self._open.close()
+
+
+def _do(job: Any, scratch: Path) -> Any:
+    """Do a job in a worker: kernels are loaded by the first, and stay."""
+    own = scratch / f"{socket.gethostname()}-{threading.get_native_id()}"
+    return replace(job, scratch=own).do()
