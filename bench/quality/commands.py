@@ -68,4 +68,24 @@ def quality(folders: tuple[Path, ...], songs: int, seconds: float, quick: bool, 
     command.run(folders, songs, seconds, models, quick, out)
 
 
-COMMANDS = (limiter, loudness, quality)
+@click.command()
+@click.option(
+    "--music", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True,
+    help="Folder with a folder of songs for each record.",
+)  # fmt: skip
+@click.option("--songs", type=click.IntRange(2, 100), default=5, show_default=True, help="Of a record, at most.")
+@click.option("--seconds", type=click.FloatRange(6.0, 600.0), default=40.0, show_default=True, help="Of each song.")
+@options.out
+def album(music: Path, songs: int, seconds: float, out: Path) -> None:
+    """Records as albums: loudness, distances, joins and tone, beside what render alone makes of them.
+
+    \b
+    Example:
+      python -m bench album --music ~/Music
+    """
+    from bench.quality import album as command
+
+    command.run(music, songs, seconds, out)
+
+
+COMMANDS = (limiter, loudness, quality, album)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
+import shutil
+from itertools import combinations, pairwise
 
 import mixes
 import mutagen
@@ -12,8 +13,17 @@ import pytest
 import soundfile
 
 from rt_automix import params
+from rt_automix.analysis.measure import Measurement, Meter
+from rt_automix.analysis.profile import Profile
+from rt_automix.batch import How, Item, Session
+from rt_automix.batch.album import album, order, states
+from rt_automix.batch.album.kept import Kept
+from rt_automix.cli import main
 from rt_automix.config import Config
+from rt_automix.dsp import fine, loudness
 from rt_automix.engine.engine import Engine
+from rt_automix.errors import UserError
+from rt_automix.io.files import gains
 from rt_automix.render import album as together
 
 RATE_HZ = 48_000
@@ -104,3 +114,112 @@ def test_gains_are_gated_together_and_what_is_silent_has_none_of_its_own(done):
     own_db = float(tags["0.flac"]["REPLAYGAIN_TRACK_GAIN"][0].removesuffix(" dB"))
     assert own_db == pytest.approx(-18.0 - rows["0.flac"]["output_lufs"], abs=0.01)
     assert int(tags["0.flac"]["R128_TRACK_GAIN"][0]) == pytest.approx(256 * (own_db - 5.0), abs=3)
+
+
+def test_three_levels_gated_together_are_not_their_mean():
+    """-20, -14 and -8 LUFS of the same length make -11.58, as loudgain has it, too."""
+    time_s = np.arange(10 * RATE_HZ) / RATE_HZ
+    tone = np.sin(2 * np.pi * 997.0 * time_s, dtype=np.float32)
+    several = []
+    for level_lufs in (-20.0, -14.0, -8.0):
+        meter = Meter(RATE_HZ, 2)
+        meter.push(np.ascontiguousarray(np.stack((tone, tone)) * np.float32(10 ** (level_lufs / 20))))
+        several.append(meter)
+        assert loudness.together_lufs(meter.gated) == pytest.approx(meter.result().integrated_lufs, abs=1e-9)
+    together_lufs = loudness.together_lufs(np.sum([meter.gated for meter in several], axis=0))
+    assert together_lufs == pytest.approx(-11.58, abs=0.01)
+    silent = Meter(RATE_HZ, 2)
+    silent.push(np.zeros((2, RATE_HZ), np.float32))
+    tags = gains.of(silent.result(), np.sum([meter.gated for meter in several], axis=0), -1.0)
+    assert sorted(tags) == ["R128_ALBUM_GAIN", "REPLAYGAIN_ALBUM_GAIN", "REPLAYGAIN_ALBUM_PEAK"]
+    assert float(tags["REPLAYGAIN_ALBUM_GAIN"].removesuffix(" dB")) == pytest.approx(-6.42, abs=0.01)
+
+
+def test_songs_are_no_further_apart_in_tone_than_before(done):
+    folder, _, rows = done
+    kept = Kept(folder / "out")
+    spectra = []
+    for name in ("0.flac", "1.flac", "2.flac", "3.flac"):
+        (heard,) = (one for (source, _), one in kept.heard.items() if source == rows[name]["source_hash"])
+        made = kept.mastered[name, rows[name]["settings"]]
+        spectra.append((heard.profile.bands_db, made.profile.bands_db))
+    before, after = zip(*spectra, strict=True)
+    for one, other in combinations(range(len(spectra)), 2):
+        apart_db = [np.sqrt(np.mean(np.subtract(side[one], side[other]) ** 2)) for side in (before, after)]
+        assert apart_db[1] < apart_db[0] + 0.1
+
+
+def test_what_is_a_songs_own_is_bounded_and_a_share_of_the_distances_can_go():
+    def heard(lufs, bass_db):
+        values = params.NEUTRAL.copy()
+        values[params.INDEX["low_shelf_db"]] = bass_db
+        figures = Measurement(lufs, lufs, lufs, 5.0, -1.0, -1.0, 12.0, 60.0)
+        profile = Profile("a", (0.0,) * 24, lufs, 12.0, -10.0, -1.0, 3.0)
+        zeros = (0.0,) * fine.BAND_COUNT
+        return together.Heard(RATE_HZ, 2, 60 * RATE_HZ, figures, profile, tuple(values), zeros, False, False)
+
+    runs = together.runs([heard(-10.0, 3.0), heard(-16.0, 0.0), heard(-22.0, -3.0)], -14.0, keep=0.5)
+    assert [run.targets_lufs[0] for run in runs] == [-14.0, -17.0, -20.0]
+    assert [run.values[params.INDEX["low_shelf_db"]] for run in runs] == [together.OWN_DB, 0.0, -together.OWN_DB]
+
+
+def test_it_goes_on_where_it_was_and_makes_anew_what_another_song_changes(done, tmp_path):
+    folder, _, rows = done
+    copied = tmp_path / "out"
+    shutil.copytree(folder / "out", copied)
+    sources = [folder / "in" / f"{n}.wav" for n in range(8)]
+    how = How(kind="flac")
+    items = [Item(source, source.with_suffix(".flac").name, how) for source in sources]
+    with Session(copied, jobs=1) as session:
+        assert [row.is_new for row in album(items, session)] == [False] * 8
+    assert {name: (copied / name).read_bytes() for name in rows} == {
+        name: (folder / "out" / name).read_bytes() for name in rows
+    }
+    assert {state for _, state in states(items, copied)} == {"done"}
+    (copied / "4.flac").unlink()  # as if it had been killed there: its run is made again, and nothing else
+    assert [item.target for item, state in states(items, copied) if not state] == ["3.flac", "4.flac", "5.flac"]
+    with Session(copied, jobs=1) as session:
+        again = {row.target for row in album(items, session) if row.is_new}
+    assert again == {"3.flac", "4.flac", "5.flac"}
+    assert (copied / "4.flac").read_bytes() == (folder / "out" / "4.flac").read_bytes()
+    assert {state for _, state in states(items[1:], copied)} == {""}  # without the loudest all are others
+    with (copied / "album.jsonl").open("a") as kept:
+        kept.write('{"heard": {"sa')
+    assert {state for _, state in states(items, copied)} == {"done"}
+
+
+def test_the_report_shows_all_songs_side_by_side(done):
+    folder, _, rows = done
+    page = (folder / "out" / "album.html").read_text()
+    assert "The loudest song at −14.0 LUFS" in page and page.count("<svg") == 2 and "http" not in page.split("<svg")[0]
+    assert all(f'<a href="{name}">{name}</a>' in page for name in rows)
+
+
+def test_the_order_is_that_of_tags_of_a_cue_sheet_or_of_names(tmp_path):
+    items = []
+    for name, track in (("a.flac", "3/3"), ("b.flac", "1"), ("c.flac", "2")):
+        path = mixes.write(tmp_path / name, 1, 0.1)
+        tags = mutagen.File(path)
+        tags["tracknumber"] = track
+        tags.save()
+        items.append(Item(path, name))
+    assert [item.target for item in order.ordered(items)] == ["b.flac", "c.flac", "a.flac"]
+    unnumbered = Item(mixes.write(tmp_path / "0.wav", 1, 0.1), "0.wav")
+    assert order.ordered([unnumbered, *items]) == [unnumbered, *items]
+    cue = tmp_path / "record.cue"
+    cue.write_text('\ufeffFILE "c.flac" WAVE\n  TRACK 01 AUDIO\nFILE a.flac WAVE\n  TRACK 02 AUDIO\n', "utf-8")
+    assert order.expanded([cue, "b.flac"]) == [tmp_path / "c.flac", tmp_path / "a.flac", "b.flac"]
+    cue.write_text('FILE "all.flac" WAVE\n  TRACK 01 AUDIO\n  TRACK 02 AUDIO\n')
+    with pytest.raises(UserError, match="cuts one file into 2 songs"):
+        order.expanded([cue])
+
+
+def test_a_record_without_a_song_is_said_and_rates_may_differ(tmp_path):
+    paths = [mixes.write(tmp_path / "a.wav", 1, 1.0), mixes.write(tmp_path / "b.wav", 2, 1.0, rate_hz=44_100)]
+    (tmp_path / "c.wav").touch()
+    with Session(tmp_path / "out", jobs=1) as session:
+        rows = {row.target: row for row in album([Item(p, p.name) for p in [*paths, tmp_path / "c.wav"]], session)}
+    assert {name: row.status for name, row in rows.items()} == {"a.wav": "done", "b.wav": "done", "c.wav": "failed"}
+    assert "is empty" in rows["c.wav"].reason
+    assert main(["batch", "--album", str(tmp_path), "-o", "x", "--watch"]) == 2
+    assert main(["batch", str(tmp_path / "a.wav"), "-o", "x", "--album-keep", "0.5"]) == 2
