@@ -73,7 +73,7 @@ def prepare(music: Path, folder: Path, songs: int, seconds: float) -> dict[str, 
             made = []
             for number, path in enumerate(found[:songs]):
                 samples, rate_hz = _read(path, seconds)
-                ramp = np.minimum(np.arange(samples.shape[1])[::-1] / (0.5 * rate_hz), 1.0)
+                ramp = np.minimum(np.arange(samples.shape[1])[::-1] / (0.5 * rate_hz), 1.0) ** 3
                 made.append(_write(here / f"{number}.wav", samples * ramp.astype(np.float32), rate_hz))
             records[package.name] = made
         if found:
@@ -97,7 +97,7 @@ def join_error(sources: Sequence[Path], folder: Path) -> float:
         long = np.concatenate([_read(path, 1e6)[0] for path in paths], axis=1)
         stops = np.cumsum([heard[place].samples for place in run.songs])
         gains_db = np.array([one.gain_db for one in mastered])
-        played = _played(run, long, heard[0].sample_rate_hz, gains_db, stops)
+        played = _played(run, long, heard[run.songs[0]].sample_rate_hz, gains_db, stops)
         worst = max(worst, float(np.abs(played - made).max()))
     return worst
 

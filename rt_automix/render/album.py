@@ -36,7 +36,7 @@ Mono = Literal["dual", "single"]
 OWN_SHARE, OWN_DB = 0.5, 1.0
 """How much of what is a song's own in the tone of the five bands stays, and how much at most."""
 
-EDGE_S, QUIET_DBFS = 0.02, -66.0
+EDGE_S, QUIET_DBFS = 0.005, -66.0
 """A join sounds if so much on either side of it has a sample above this."""
 
 _TONE = slice(params.INDEX["low_shelf_db"], params.INDEX["air_db"] + 1)
