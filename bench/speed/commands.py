@@ -101,6 +101,22 @@ def batch(songs: int, rounds: int, out: Path) -> None:
 
 
 @click.command()
+@click.option("--songs", type=click.IntRange(2, 1000), default=20, show_default=True, help="Of 46 s each.")
+@click.option("--units", type=click.IntRange(2000), default=100_000, show_default=True, help="Of no work at all.")
+@options.out
+def cluster(songs: int, units: int, out: Path) -> None:
+    """A batch on a Dask cluster of this machine: one and two workers, and what the scheduler keeps of many units.
+
+    \b
+    Example:
+      python -m bench cluster --songs 6 --units 5000
+    """
+    from bench.speed import cluster as command
+
+    command.run(songs, units, out)
+
+
+@click.command()
 @click.option("--files", type=click.IntRange(20, 100_000), default=5000, show_default=True, help="How many.")
 @click.option("--bad", type=click.IntRange(0, 1000), default=20, show_default=True, help="How many of them are bad.")
 @click.option("--kills", type=click.IntRange(0, 100), default=10, show_default=True, help="How often it is killed.")
@@ -166,4 +182,4 @@ def count(is_to_write: bool) -> None:
     command.run(is_to_write)
 
 
-COMMANDS = (chain, latency, render, batch, many, scale, startup, model, count)
+COMMANDS = (chain, latency, render, batch, many, cluster, scale, startup, model, count)

@@ -9,6 +9,7 @@ import contextlib
 import queue
 import socket
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ LOCAL = "local"
 
 _FIND_S = 10.0
 _WAKE_S = 0.2
+_COUNT_S = 1.0
+"""So long a count of the workers holds."""
+
 _LOST = "the workers that mastered it were lost, again and again ({}). Look at their memory and their logs."
 
 
@@ -56,6 +60,7 @@ class Cluster:
         except ImportError:
             raise UserError('--dask needs Dask. Install it: pip install "rt-automix[dask]".') from None
         self._scratch, self._open = scratch, contextlib.ExitStack()
+        self._count, self._count_at = 0, 0.0
         self._under_way: dict[Any, tuple[Future, Work]] = {}
         self._ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
         with self._open as opened:
@@ -75,8 +80,10 @@ class Cluster:
 
     @property
     def jobs(self) -> int:
-        """How many jobs the workers that are there do at once; 1 while there are none."""
-        return max(1, sum(self._client.nthreads().values()))
+        """How many jobs the workers do at once that were there a moment ago; 1 while there are none."""
+        if time.monotonic() > self._count_at:
+            self._count, self._count_at = sum(self._client.nthreads().values()), time.monotonic() + _COUNT_S
+        return max(1, self._count)
 
     def submit(self, job: Work) -> None:
         """Have a job done."""

@@ -21,8 +21,9 @@ from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.measure import Measurement
 from rt_automix.analysis.profile import Profile, load
 from rt_automix.analysis.suggester import choose
+from rt_automix.analysis.tone import tone_edges_hz
 from rt_automix.config import Config
-from rt_automix.dsp import fine
+from rt_automix.dsp import equalizer, fine
 from rt_automix.engine.history import Recorder
 from rt_automix.io.files.audio import AudioReader, AudioWriter, Block
 from rt_automix.render.ahead import Ahead
@@ -34,7 +35,8 @@ from rt_automix.units import FLOOR_DB, lin_from_db
 Mono = Literal["dual", "single"]
 
 OWN_SHARE, OWN_DB = 0.5, 1.0
-"""How much of what is a song's own in the tone of the five bands stays, and how much at most."""
+"""How much of what is a song's own in the five bands stays, where it brings the song nearer to the others, and how
+much at most."""
 
 EDGE_S, QUIET_DBFS = 0.005, -66.0
 """A join sounds if so much on either side of it has a sample above this."""
@@ -183,7 +185,8 @@ def runs(heard: Sequence[Heard], target_lufs: float, keep: float = 1.0) -> list[
     for songs in _joined(heard):
         own = _mean([heard[song].values for song in songs], weights[list(songs)], common)
         values = common.copy()
-        values[_TONE] += np.clip(OWN_SHARE * (own - common)[_TONE], -OWN_DB, OWN_DB)
+        own_db = np.clip(OWN_SHARE * (own - common)[_TONE], -OWN_DB, OWN_DB)
+        values[_TONE] += np.where(_brings_nearer(own_db, [heard[song] for song in songs], heard), own_db, 0.0)
         if loudest_lufs > FLOOR_DB and not all(heard[song].has_loudness for song in songs):
             # What has no loudness of its own is moved like the loudest.
             values[_DRIVE] = max(target_lufs - loudest_lufs, 0.0)
@@ -192,6 +195,18 @@ def runs(heard: Sequence[Heard], target_lufs: float, keep: float = 1.0) -> list[
         targets = tuple(target_lufs - keep * (loudest_lufs - one) for one in lufs)
         found.append(Run(songs, tuple(params.clamp(values).tolist()), tuple(fine_db.tolist()), lufs, targets))
     return found
+
+
+def _brings_nearer(own_db: NDArray[np.float64], songs: Sequence[Heard], record: Sequence[Heard]) -> NDArray[np.bool_]:
+    """Which of five bands, moved so, bring the spectrum of songs nearer to that of their record."""
+    here, all_ = ([one.profile.bands_db for one in several if one.profile is not None] for several in (songs, record))
+    if not here:
+        return np.zeros(own_db.shape, np.bool_)
+    away_db = np.mean(here, axis=0) - np.mean(all_, axis=0)
+    edges_hz = tone_edges_hz()
+    centres_hz = np.sqrt(edges_hz[:-1] * edges_hz[1:])
+    responses_db = [equalizer.analog_magnitude_db(row, centres_hz) for row in np.diag(own_db)]
+    return np.array([np.dot(one - one.mean(), away_db) < 0.0 for one in responses_db])
 
 
 def _mean(

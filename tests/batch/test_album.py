@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import time
 from itertools import combinations, pairwise
 
 import mixes
@@ -150,17 +153,22 @@ def test_songs_are_no_further_apart_in_tone_than_before(done):
 
 
 def test_what_is_a_songs_own_is_bounded_and_a_share_of_the_distances_can_go():
-    def heard(lufs, bass_db):
+    bass = np.where(np.arange(24) < 5, 1.0, 0.0)
+
+    def heard(lufs, bass_db, has_bass_db):
         values = params.NEUTRAL.copy()
         values[params.INDEX["low_shelf_db"]] = bass_db
         figures = Measurement(lufs, lufs, lufs, 5.0, -1.0, -1.0, 12.0, 60.0)
-        profile = Profile("a", (0.0,) * 24, lufs, 12.0, -10.0, -1.0, 3.0)
+        profile = Profile("a", tuple(has_bass_db * bass), lufs, 12.0, -10.0, -1.0, 3.0)
         zeros = (0.0,) * fine.BAND_COUNT
         return together.Heard(RATE_HZ, 2, 60 * RATE_HZ, figures, profile, tuple(values), zeros, False, False)
 
-    runs = together.runs([heard(-10.0, 3.0), heard(-16.0, 0.0), heard(-22.0, -3.0)], -14.0, keep=0.5)
-    assert [run.targets_lufs[0] for run in runs] == [-14.0, -17.0, -20.0]
-    assert [run.values[params.INDEX["low_shelf_db"]] for run in runs] == [together.OWN_DB, 0.0, -together.OWN_DB]
+    for sign in (-1.0, 1.0):  # what would take the songs further apart is not done
+        record = [heard(-10.0, 3.0, sign * 2.0), heard(-16.0, 0.0, 0.0), heard(-22.0, -3.0, -sign * 2.0)]
+        runs = together.runs(record, -14.0, keep=0.5)
+        assert [run.targets_lufs[0] for run in runs] == [-14.0, -17.0, -20.0]
+        own_db = together.OWN_DB if sign < 0.0 else 0.0
+        assert [run.values[params.INDEX["low_shelf_db"]] for run in runs] == [own_db, 0.0, -own_db]
 
 
 def test_it_goes_on_where_it_was_and_makes_anew_what_another_song_changes(done, tmp_path):
@@ -223,3 +231,19 @@ def test_a_record_without_a_song_is_said_and_rates_may_differ(tmp_path):
     assert "is empty" in rows["c.wav"].reason
     assert main(["batch", "--album", str(tmp_path), "-o", "x", "--watch"]) == 2
     assert main(["batch", str(tmp_path / "a.wav"), "-o", "x", "--album-keep", "0.5"]) == 2
+
+
+def test_killed_in_the_middle_it_ends_with_the_same_bits(done, tmp_path):
+    folder, _, rows = done
+    surroundings = {**os.environ, "PYTHONPATH": str(mixes.ROOT)}
+    words = [*mixes.BATCH, "--album", "in", "-o", str(tmp_path / "out"), "--to", "flac", "--jobs", "1"]
+    process = subprocess.Popen(words, env=surroundings, cwd=folder, stdout=subprocess.DEVNULL)
+    while not list((tmp_path / "out").glob("*.flac")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert 0 < len(list((tmp_path / "out").glob("*.flac"))) < len(rows)
+    assert subprocess.run(words, env=surroundings, cwd=folder, capture_output=True).returncode == 0
+    for name in [*rows, "album.html"]:
+        assert (tmp_path / "out" / name).read_bytes() == (folder / "out" / name).read_bytes()
