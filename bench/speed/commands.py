@@ -101,6 +101,21 @@ def batch(songs: int, rounds: int, out: Path) -> None:
 
 
 @click.command()
+@click.option("--files", type=click.IntRange(3, 1000), default=50, show_default=True, help="How many.")
+@options.out
+def watched(files: int, out: Path) -> None:
+    """A watched folder into which files are copied slowly, moved, and written over.
+
+    \b
+    Example:
+      python -m bench watched --files 9
+    """
+    from bench.speed import watched as command
+
+    command.run(files, out)
+
+
+@click.command()
 @click.option("--songs", type=click.IntRange(2, 1000), default=20, show_default=True, help="Of 46 s each.")
 @click.option("--units", type=click.IntRange(2000), default=100_000, show_default=True, help="Of no work at all.")
 @options.out
@@ -182,4 +197,4 @@ def count(is_to_write: bool) -> None:
     command.run(is_to_write)
 
 
-COMMANDS = (chain, latency, render, batch, many, cluster, scale, startup, model, count)
+COMMANDS = (chain, latency, render, batch, many, watched, cluster, scale, startup, model, count)

@@ -31,7 +31,8 @@ DIFFERENT = 25
 """So many contents; the rest are copies, which must come out with the same bits."""
 
 
-def _song(path: Path, seed: int, seconds: float, channels: int = 2) -> bytes:
+def song(path: Path, seed: int, seconds: float, channels: int = 2) -> bytes:
+    """Write chords and a beat in noise; what is in the file."""
     random_ = np.random.default_rng(seed)
     time_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     tones = sum(np.sin(2.0 * np.pi * hz * time_s) for hz in random_.uniform(80.0, 900.0, 4))
@@ -71,8 +72,8 @@ def prepare(folder: Path, count: int, bad: int, seconds: float) -> tuple[dict[st
     """Write the files; for each good one the hash its master must have, for each bad one what must be said of it."""
     kinds_folder = folder.parent / "kinds"
     kinds_folder.mkdir(parents=True)
-    songs = [_song(kinds_folder / f"{n}.wav", n, seconds) for n in range(min(DIFFERENT, count))]
-    flac = _song(kinds_folder / "whole.flac", 99, seconds)
+    songs = [song(kinds_folder / f"{n}.wav", n, seconds) for n in range(min(DIFFERENT, count))]
+    flac = song(kinds_folder / "whole.flac", 99, seconds)
     hashes = []
     for n in range(len(songs)):
         render(kinds_folder / f"{n}.wav", kinds_folder / "made.wav", lookahead="song", force=True)
