@@ -28,6 +28,7 @@ _WAKE_S = 0.2
 _COUNT_S = 1.0
 """So long a count of the workers holds."""
 
+_GONE = "the scheduler has gone, and did not come back. What is done stays; the same command goes on from there."
 _LOST = "the workers that mastered it were lost, again and again ({}). Look at their memory and their logs."
 
 
@@ -35,7 +36,7 @@ class Cluster:
     """A pool, as `rt_automix.batch.pool.Pool` is, whose processes are those of a Dask cluster.
 
     A worker that is lost costs what it had under way: Dask gives that to another, up to its `allowed-failures`. After
-    the scheduler has gone and come back, what was under way is asked for again.
+    the scheduler has gone and come back within some seconds, what was under way is asked for again.
 
     Parameters
     ----------
@@ -82,11 +83,15 @@ class Cluster:
     def jobs(self) -> int:
         """How many jobs the workers do at once that were there a moment ago; 1 while there are none."""
         if time.monotonic() > self._count_at:
-            self._count, self._count_at = sum(self._client.nthreads().values()), time.monotonic() + _COUNT_S
+            with contextlib.suppress(OSError):  # while the scheduler is away the last count holds
+                self._count = sum(self._client.nthreads().values())
+            self._count_at = time.monotonic() + _COUNT_S
         return max(1, self._count)
 
     def submit(self, job: Work) -> None:
-        """Have a job done."""
+        """Have a job done. Raises UserError where the scheduler has gone."""
+        if self._client.status == "closed":
+            raise UserError(f"--dask: {_GONE}")
         future = self._client.submit(_do, job, self._scratch, pure=False)
         self._under_way[future.key] = future, job
         future.add_done_callback(self._ended.put)
@@ -105,6 +110,8 @@ class Cluster:
                 if future.status == "error":
                     return job, job.died(_LOST.format(future.exception()))
                 self.submit(job)  # the scheduler has forgotten it
+            if self._client.status == "closed":
+                raise UserError(f"--dask: {_GONE}")
         return None
 
     def close(self) -> None:

@@ -93,7 +93,7 @@ def test_sources_are_taken_as_they_are_needed(cluster, songs, tmp_path):
 
 
 def test_a_record_comes_out_the_same(cluster, songs, tmp_path):
-    items = [Item(path, path.name) for path in sorted(songs[0].iterdir())[:3]]
+    items = [Item(path, path.name) for path in sorted(songs[0].iterdir())[:2]]
     for out, how in (("there", {"dask": cluster.scheduler_address}), ("here", {"jobs": 1})):
         with Session(tmp_path / out, **how) as session:
             assert {row.status for row in album(items, session)} == {"done"}
@@ -131,3 +131,14 @@ def test_nobody_at_an_address_is_said_at_once(tmp_path, monkeypatch, capsys):
     assert "no scheduler answers there" in capsys.readouterr().err
     with pytest.raises(UserError):
         next(batch([source], tmp_path / "out", dask="nonsense://"))
+
+
+def test_a_scheduler_that_goes_for_good_ends_it_with_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("rt_automix.batch.cluster._FIND_S", 1.0)
+    with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None, silence_logs=50) as gone:
+        pool = Cluster(gone.scheduler_address, 1, tmp_path)
+    try:
+        with pytest.raises(UserError, match="the same command goes on"):
+            pool.answer(60.0)
+    finally:
+        pool.close()
