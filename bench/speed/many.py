@@ -138,7 +138,8 @@ def trial(folder: Path, count: int, bad: int, kills: int, seconds: float, seed: 
         found["done_at_kills"].append(len(kept))
     code = _start(folder / "in", out).wait()
     found["seconds"], found["exit_code"] = time.perf_counter() - started, code
-    found["done_twice"] += sum(_done(out).get(name) != at for name, at in kept.items())
+    now = _done(out)
+    found["done_twice"] += sum(now.get(name) != at for name, at in kept.items())
     rows = [json.loads(line) for line in (out / "batch.jsonl").read_text().splitlines()]
     failed = {os.path.relpath(row["source"], folder / "in"): row["reason"] for row in rows if row["status"] == "failed"}
     found["masters"] = sum(row["status"] == "done" for row in rows)
@@ -151,10 +152,14 @@ def trial(folder: Path, count: int, bad: int, kills: int, seconds: float, seed: 
     return found
 
 
+def _read(out: Path) -> bytes:
+    return (out / "batch.jsonl").read_bytes()
+
+
 def _lines(out: Path) -> int:
     """How far it is; cheap, as it is asked often."""
     try:
-        return (out / "batch.jsonl").read_bytes().count(b'"status": "done"')
+        return len(set(re.findall(rb'"target": ("[^"]*"), "settings": "[^"]*", "status": "done"', _read(out))))
     except OSError:
         return 0
 

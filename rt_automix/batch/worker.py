@@ -105,7 +105,7 @@ def master(job: Job) -> Row | None:
         return None
     except Exception as error:
         row = replace(row, reason=why(error, item.source, job.scratch, (job.folder / item.target).parent))
-    return replace(row, seconds=round(time.perf_counter() - started, 3))
+    return replace(row, seconds=round(time.perf_counter() - started, 3)) if row.is_new else row
 
 
 def why(error: Exception, source: Path, scratch: Path, folder: Path) -> str:
