@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import rt_automix
 from rt_automix.errors import AutomixError
 from rt_automix.native import build as native
 from rt_automix.native import store
@@ -20,10 +21,12 @@ from rt_automix.native.symbols import undefined
 from rt_automix.plugin import made, ttl
 
 HERE = Path(__file__).resolve().parent
-FORMATS = ("lv2",)
-OPTIONS = ("-O2", "-std=c11", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-D_GNU_SOURCE")
+FORMATS = ("lv2", "clap", "vst3")
+DPF = Path("/usr/share/dpf/distrho")
+_OPTIONS = ("-O2", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-ffunction-sections", "-D_GNU_SOURCE")
+C_OPTIONS = (*_OPTIONS, "-std=c11", "-Wall", "-Wextra", "-Werror", "-Wno-unused-variable")
+PLUS_PLUS_OPTIONS = (*_OPTIONS, "-std=c++17", "-w")
 """No fused operations but those of the kernels: the core adds and multiplies as Python does."""
-_EXPORTED = {"lv2": ("lv2_descriptor", "lib_descriptor")}
 
 
 class PluginError(AutomixError):
@@ -50,13 +53,11 @@ def build(formats: Iterable[str], folder: Path, level: Level | None = None, prog
     Thread: main. Allocates: yes.
     """
     level = level or host()
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if not compiler:
-        raise PluginError("No compiler of C is here to link a plug-in with. Install one: sudo apt install gcc libc6-dev")
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
+        tools = _Tools(place)
         progress("compiling the engine")
-        objects = engine_objects(level)
+        tools.objects = [*engine_objects(level), place / "data.o"]
         progress("making tables")
         header, data = made.everything()
         (place / "made.h").write_text(header, encoding="utf-8")
@@ -64,7 +65,7 @@ def build(formats: Iterable[str], folder: Path, level: Level | None = None, prog
         results = []
         for name in formats:
             progress(f"linking {name}")
-            results.append(_MAKERS[name](compiler, place, [*objects, place / "data.o"], folder))
+            results.append(_MAKERS[name](tools, folder))
     return results
 
 
@@ -111,22 +112,87 @@ def data_object(content: bytes, level: Level) -> bytes:
     return made
 
 
-def _lv2(compiler: str, place: Path, objects: list[Path], folder: Path) -> Path:
+def _lv2(tools: _Tools, folder: Path) -> Path:
     bundle = folder / ttl.BUNDLE
     bundle.mkdir(parents=True, exist_ok=True)
     (bundle / "manifest.ttl").write_text(ttl.manifest(), encoding="utf-8")
     (bundle / "rt_automix.ttl").write_text(ttl.description(), encoding="utf-8")
-    exported = place / "lv2.map"
-    exported.write_text("{ global: lv2_descriptor; local: *; };\n", encoding="utf-8")
-    _run(
-        compiler, *OPTIONS, f'-DRTM_URI="{ttl.URI}"', f"-I{place}", f"-I{HERE}", "-shared",
-        HERE / "core.c", HERE / "lv2.c", *objects, f"-Wl,--version-script={exported}", "-Wl,--no-undefined", "-Wl,--gc-sections",
-        "-s", "-o", bundle / ttl.BINARY, "-lm", "-lpthread",
-    )  # fmt: skip
+    tools.link(bundle / ttl.BINARY, tools.compiled("core.c"), tools.compiled("lv2.c", f'-DRTM_URI="{ttl.URI}"'))
     return bundle
 
 
-_MAKERS = {"lv2": _lv2}
+def _clap(tools: _Tools, folder: Path) -> Path:
+    _demand_dpf("CLAP's headers")
+    result = folder / "rt_automix.clap"
+    shim = tools.compiled("clap.c", f'-DRTM_VERSION="{rt_automix.__version__}"', f"-I{DPF / 'src'}")
+    tools.link(result, tools.compiled("core.c"), shim)
+    return result
+
+
+def _vst3(tools: _Tools, folder: Path) -> Path:
+    _demand_dpf("VST3's framework")
+    inside = folder / "rt_automix.vst3" / "Contents" / "x86_64-linux"
+    inside.mkdir(parents=True, exist_ok=True)
+    options = (f"-I{DPF}", "-DDISTRHO_PLUGIN_TARGET_VST3")
+    parts = zip(("MAJOR", "MINOR", "MICRO"), rt_automix.__version__.split("."), strict=False)
+    options += tuple(f"-DRTM_{name}={number}" for name, number in parts)
+    parts = [tools.compiled(source, *options) for source in ("vst3.cpp", DPF / "DistrhoPluginMain.cpp")]
+    tools.link(inside / "rt_automix.so", tools.compiled("core.c"), *parts, plus_plus=True)
+    return folder / "rt_automix.vst3"
+
+
+def _demand_dpf(what: str) -> None:
+    if not DPF.is_dir():
+        raise PluginError(f"{what} are not here: {DPF} is missing. Install them: sudo apt install dpf-source")
+
+
+_MAKERS = {"lv2": _lv2, "clap": _clap, "vst3": _vst3}
+_ENTRIES = ("lv2_descriptor", "clap_entry", "GetPluginFactory", "ModuleEntry", "ModuleExit")
+"""All that a host may see of a plug-in, whatever its format: two in one process must not find each other's kernels."""
+
+
+class _Tools:
+    """The compiler, and a folder for what it makes."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self.objects: list[Path] = []
+        self._c, self._plus_plus = _compiler("cc", "gcc", "clang"), _compiler("c++", "g++", "clang++")
+        if not self._c:
+            raise PluginError(
+                "No compiler of C is here to link a plug-in with. Install one: sudo apt install gcc libc6-dev"
+            )
+        self._exported = place / "exported.map"
+        names = " ".join(f"{name};" for name in _ENTRIES)
+        self._exported.write_text(f"{{ global: {names} local: *; }};\n", encoding="utf-8")
+
+    def compiled(self, source: str | Path, *options: str) -> Path:
+        """The object of a source; one of ours by its name."""
+        path = HERE / source
+        result = self._place / f"{path.name}.o"
+        if not result.exists():
+            is_plus_plus = path.suffix == ".cpp"
+            kind = PLUS_PLUS_OPTIONS if is_plus_plus else C_OPTIONS
+            _run(self._of(is_plus_plus), *kind, *options, f"-I{self._place}", f"-I{HERE}", "-c", path, "-o", result)
+        return result
+
+    def link(self, result: Path, *parts: Path, plus_plus: bool = False) -> None:
+        """One shared library of some parts and the engine."""
+        new = result.with_name(f"{result.name}.new")  # a host that has the old one mapped keeps it
+        _run(
+            self._of(plus_plus), "-shared", *parts, *self.objects, f"-Wl,--version-script={self._exported}",
+            "-Wl,--no-undefined", "-Wl,--gc-sections", "-s", "-o", new, "-lm", "-lpthread",
+        )  # fmt: skip
+        new.replace(result)
+
+    def _of(self, plus_plus: bool) -> str:
+        if plus_plus and not self._plus_plus:
+            raise PluginError("No compiler of C++ is here, which VST3 needs. Install one: sudo apt install g++")
+        return self._plus_plus if plus_plus else self._c
+
+
+def _compiler(*names: str) -> str:
+    return next((found for found in map(shutil.which, names) if found), "")
 
 
 def _run(*command: object) -> None:

@@ -16,10 +16,11 @@
 #include <time.h>
 
 enum { CHUNK = 4096, LINE = 64 };
-enum { F64, F32, I64, HEARD64, HEARD32, HEARDI, ARRAYS };
+enum { F64, F32, I64, HEARD64, HEARD32, HEARDI, REF64, REF32, REFI, ARRAYS };
 enum { IDLE, ASKED, TAKEN };
 
 static const size_t SIZES[ARRAYS] = {8 * E_F64_SIZE, 4 * E_F32_SIZE, 8 * E_I64_SIZE,
+                                     8 * A_F64_SIZE, 4 * A_F32_SIZE, 8 * A_I64_SIZE,
                                      8 * A_F64_SIZE, 4 * A_F32_SIZE, 8 * A_I64_SIZE};
 
 /* What a project keeps. */
@@ -38,27 +39,40 @@ struct question {
   double suggestion[PARAM_COUNT], fine_db[A_FINE_BANDS], ride_db;
 };
 
+/* What hears: see rt_automix.analysis.layout. */
+struct ears {
+  double *f64;
+  float *f32;
+  int64_t *i64;
+};
+
 struct rtm {
-  char *memory;
-  double *f64, *heard64, *masters, *decision, *passing, *work, *statistics;
-  float *f32, *heard32, *left, *right;
-  int64_t *i64, *heardi;
+  char *memory, *starts[ARRAYS];
+  double *f64, *masters, *decision, *passing, *work, *statistics;
+  float *f32, *left, *right, *peaks;
+  int64_t *i64;
+  struct ears heard, reference; /* what is mastered; what is learned as the reference */
   const struct rate *rate;
   const double *solve;
   int channels, is_direct;
   double values[CONTROL_COUNT];
   int has_news;
+  _Atomic double shown[CONTROL_COUNT], readings[METER_COUNT];
+  _Atomic int is_shown_newer;
 
   /* audio's */
-  int is_asked, is_offline;
+  int is_asked;
   int64_t ask_at, act_at, interval, delay;
-  double asked_s, meters[METER_COUNT];
+  int64_t read_at;
+  double asked_s;
 
   /* audio's until `job` is ASKED, then of whoever makes it TAKEN, until it is IDLE */
   struct question question;
   double wanted[A_AIM_SIZE], step_s;
-  int style, is_new_profile, was_applause;
-  _Atomic int job;
+  int style, is_new_profile, was_applause, is_learning;
+  double profile[A_AIM_SIZE]; /* of the reference that was learned */
+  int has_profile;
+  _Atomic int job, is_offline;
   _Atomic int64_t heard_samples, late, gaps;
 
   void (*wake)(void *);
@@ -69,8 +83,9 @@ struct rtm {
   _Atomic int ends;
 
   pthread_mutex_t kept; /* the audio thread only tries */
-  struct learned learned;
+  struct learned loaded, newest;
   _Atomic int is_loaded;
+  _Atomic double profile_lufs;
 };
 
 /* ---- memory ---------------------------------------------------------------------------------------- */
@@ -81,7 +96,7 @@ rtm *rtm_new(void) {
   rtm *c = calloc(1, sizeof *c);
   if (!c) return NULL;
   const size_t more[] = {8 * A_MASTERS_SIZE, 8 * A_DECISION_SIZE, 8 * A_PASSING_SIZE, 8 * WORK_SIZE, 4 * CHUNK,
-                         4 * CHUNK};
+                         4 * CHUNK, 4 * TRUE_PEAK_SIZE};
   size_t total = LINE;
   for (int k = 0; k < ARRAYS; k++) total += in_lines(SIZES[k]);
   for (size_t k = 0; k < sizeof more / sizeof *more; k++) total += in_lines(more[k]);
@@ -94,15 +109,20 @@ rtm *rtm_new(void) {
   void *starts[ARRAYS + sizeof more / sizeof *more];
   for (int k = 0; k < ARRAYS; k++) starts[k] = at, at += in_lines(SIZES[k]);
   for (size_t k = 0; k < sizeof more / sizeof *more; k++) starts[ARRAYS + k] = at, at += in_lines(more[k]);
+  memcpy(c->starts, starts, sizeof c->starts);
   c->f64 = starts[F64], c->f32 = starts[F32], c->i64 = starts[I64];
-  c->heard64 = starts[HEARD64], c->heard32 = starts[HEARD32], c->heardi = starts[HEARDI];
+  c->heard = (struct ears){starts[HEARD64], starts[HEARD32], starts[HEARDI]};
+  c->reference = (struct ears){starts[REF64], starts[REF32], starts[REFI]};
   c->masters = starts[ARRAYS], c->decision = starts[ARRAYS + 1], c->passing = starts[ARRAYS + 2];
   c->work = starts[ARRAYS + 3], c->left = starts[ARRAYS + 4], c->right = starts[ARRAYS + 5];
-  c->statistics = c->heard64 + A_STATISTICS;
+  c->peaks = starts[ARRAYS + 6];
+  c->statistics = c->heard.f64 + A_STATISTICS;
   const float *rough = (const float *)(rtm_data + MASTERS_AT);
   for (int k = 0; k < A_MASTERS_SIZE; k++) c->masters[k] = rough[k];
   memcpy(c->masters + MASTERS_EXACT_START, rtm_data + MASTERS_EXACT_AT, 8 * MASTERS_EXACT_COUNT);
-  for (int k = 0; k < CONTROL_COUNT; k++) c->values[k] = CONTROLS[k].normal;
+  for (int k = 0; k < CONTROL_COUNT; k++) c->values[k] = CONTROLS[k].normal, atomic_init(&c->shown[k], CONTROLS[k].normal);
+  const double *automatic = (const double *)(rtm_data + PROFILES_AT);
+  atomic_init(&c->profile_lufs, automatic[A_AIM_LOUDNESS]);
   pthread_mutex_init(&c->kept, NULL);
   sem_init(&c->due, 0, 0);
   return c;
@@ -118,11 +138,9 @@ void rtm_free(rtm *c) {
 }
 
 static void put(rtm *c, const struct run *runs, int count) {
-  char *const starts[] = {(char *)c->f64, (char *)c->f32, (char *)c->i64,
-                          (char *)c->heard64, (char *)c->heard32, (char *)c->heardi};
   for (int k = 0; k < count; k++) {
     const int size = runs[k].array % 3 == 1 ? 4 : 8;
-    memcpy(starts[runs[k].array] + (size_t)size * runs[k].start, rtm_data + runs[k].offset, (size_t)size * runs[k].count);
+    memcpy(c->starts[runs[k].array] + (size_t)size * runs[k].start, rtm_data + runs[k].offset, (size_t)size * runs[k].count);
   }
 }
 
@@ -136,35 +154,48 @@ static void roots(float *real, float *imaginary, int64_t count, int64_t length, 
 }
 
 static void make_tables(rtm *c) {
-  const int64_t hop = c->heardi[A_HOP], *plan = c->heardi + A_FFT_PLAN;
+  const int64_t hop = c->heard.i64[A_HOP], *plan = c->heard.i64 + A_FFT_PLAN;
   const int64_t rows = plan[FFT_ROWS], columns = plan[FFT_COLUMNS], size = plan[FFT_SIZE];
   for (int64_t k = 0; k < 2 * hop; k++)
-    c->heard32[A_HANN + k] = (float)(0.5 * (0.5 - 0.5 * cos(M_PI * (double)k / (double)hop)));
-  float *table = c->heard32 + A_FFT_TABLE;
+    c->heard.f32[A_HANN + k] = (float)(0.5 * (0.5 - 0.5 * cos(M_PI * (double)k / (double)hop)));
+  float *table = c->heard.f32 + A_FFT_TABLE;
   for (int64_t row = 0; row < rows; row++)
     roots(table + row * plan[FFT_STRIDE], table + size + row * plan[FFT_STRIDE], plan[FFT_STRIDE], plan[FFT_LENGTH], row);
   table += 2 * size;
   roots(table, table + rows, rows, rows, 1);
   roots(table + 2 * rows, table + 2 * rows + columns, columns, columns, 1);
-  for (int k = 0; k < WINDOW_SIZE; k++) c->heard32[A_WINDOW + k] = (float)ROW_FLOOR_DB;
+}
+
+static void forget(struct ears *ears) {
+  const double memory = ears->f64[A_STATISTICS + A_MEMORY_FRAMES];
+  memset(ears->f64, 0, 8 * A_F64_MEMORY);
+  memset(ears->f32, 0, 4 * A_F32_MEMORY);
+  memset(ears->i64, 0, 8 * A_I64_MEMORY);
+  k_means_clear(ears->f64 + A_STATISTICS, A_STATISTICS_SIZE, memory);
+  for (int k = 0; k < WINDOW_SIZE; k++) ears->f32[A_WINDOW + k] = (float)ROW_FLOOR_DB;
 }
 
 /* ---- messages to the chain ------------------------------------------------------------------------- */
 
 static double lin_from_db(double level_db) { return pow(10.0, level_db / 20.0); }
 
+static double db_from_lin(double level) { return level > 1e-10 ? 20.0 * log10(level) : -200.0; }
+
 static int style_of(const rtm *c) {
   const int style = (int)c->values[P_STYLE];
   return style < STYLE_COUNT ? style : 0;
 }
 
-static void wanted_of(rtm *c, int style, double *wanted) {
-  memcpy(wanted, rtm_data + PROFILES_AT + 8 * (size_t)A_AIM_SIZE * style, 8 * A_AIM_SIZE);
-  if (style == STYLE_LEARNED && c->learned.has_profile) memcpy(wanted, c->learned.profile, 8 * A_AIM_SIZE);
+static void want(rtm *c, int style) {
+  const int is_learned = style == STYLE_LEARNED && c->has_profile;
+  const void *shipped = rtm_data + PROFILES_AT + 8 * (size_t)A_AIM_SIZE * style;
+  memcpy(c->wanted, is_learned ? c->profile : shipped, 8 * A_AIM_SIZE);
+  c->style = style;
 }
 
-static double target_lufs(const rtm *c) {
+static double target_lufs(rtm *c) {
   if (c->values[P_STYLE_LOUDNESS] == 0.0) return c->values[P_TARGET_LUFS];
+  if (style_of(c) == STYLE_LEARNED) return atomic_load_explicit(&c->profile_lufs, memory_order_relaxed);
   return ((const double *)(rtm_data + PROFILES_AT))[A_AIM_SIZE * style_of(c) + A_AIM_LOUDNESS];
 }
 
@@ -241,15 +272,78 @@ static void take(rtm *c) {
                   A_DECISION_SIZE, c->passing, A_PASSING_SIZE, c->work, WORK_SIZE);
 }
 
+static void hear(struct ears *ears, const float *left, const float *right, int64_t at) {
+  k_hearing_hear_hop(left, E_RING_SAMPLES, right, E_RING_SAMPLES, at, ears->f64, A_F64_SIZE, ears->f32, A_F32_SIZE,
+                     ears->i64, A_I64_SIZE);
+}
+
+static void begin_learning(rtm *c) {
+  struct ears *r = &c->reference;
+  memcpy(r->f64, c->heard.f64, 8 * A_F64_SIZE);
+  memcpy(r->f32, c->heard.f32, 4 * A_F32_SIZE);
+  memcpy(r->i64, c->heard.i64, 8 * A_I64_SIZE);
+  r->i64[A_JUDGES] = 0;
+  r->f64[A_STATISTICS + A_MEMORY_FRAMES] = INFINITY;
+  if (c->channels == 1) r->f64[A_LOUDNESS_SCALE] *= 2.0; /* as it sounds from two loudspeakers */
+  forget(r);
+  memset(c->peaks, 0, 4 * TRUE_PEAK_SIZE);
+  c->is_learning = 1;
+}
+
+/* The same as analysis.profile.measure has it, unless there was too little. */
+static void end_learning(rtm *c) {
+  const double *statistics = c->reference.f64 + A_STATISTICS, *power = statistics + A_FINE_POWER;
+  double *profile = c->profile, mean = 0.0;
+  c->is_learning = 0;
+  if (statistics[A_HEARD_FRAMES] * HOP_S < MIN_MUSIC_S) return;
+  memset(profile, 0, sizeof c->profile);
+  k_means_vector(statistics, A_STATISTICS_SIZE, profile, VECTOR_SIZE);
+  profile[A_AIM_PEAK] = db_from_lin(k_truepeak_true_peak_lin(c->peaks, TRUE_PEAK_SIZE));
+  profile[A_AIM_PLR] = profile[A_AIM_PEAK] - profile[A_AIM_LOUDNESS];
+  profile[A_AIM_HAS_FINE] = 1.0;
+  for (int k = 0; k < A_FINE_POINTS; k++) {
+    const double both = power[k] + power[A_FINE_POINTS + k];
+    profile[A_AIM_FINE + k] = fmax(10.0 * log10(fmax(both, 1e-20)), ROW_FLOOR_DB);
+    mean += profile[A_AIM_FINE + k] / A_FINE_POINTS;
+  }
+  for (int k = 0; k < A_FINE_POINTS; k++) profile[A_AIM_FINE + k] -= mean;
+  c->has_profile = 1;
+  atomic_store_explicit(&c->profile_lufs, profile[A_AIM_LOUDNESS], memory_order_relaxed);
+  if (c->style == STYLE_LEARNED) {
+    want(c, STYLE_LEARNED);
+    c->is_new_profile = 1;
+  }
+}
+
+/* What was asked about is the reference, or it is no longer. */
+static void learn(rtm *c, const float *left, const float *right) {
+  if (!c->question.learn) {
+    if (c->is_learning) end_learning(c);
+    return;
+  }
+  if (!c->is_learning) begin_learning(c);
+  const int64_t hop = c->heard.i64[A_HOP], next = c->question.from + c->interval;
+  for (int64_t at = c->question.from; at < next; at += hop) {
+    const int64_t start = at & (E_RING_SAMPLES - 1);
+    const int64_t first = hop < E_RING_SAMPLES - start ? hop : E_RING_SAMPLES - start;
+    hear(&c->reference, left, right, at);
+    k_truepeak_process(c->peaks, TRUE_PEAK_SIZE, left + start, first, right + start, first);
+    if (first < hop) k_truepeak_process(c->peaks, TRUE_PEAK_SIZE, left, hop - first, right, hop - first);
+  }
+}
+
 /* Keep what a project is to be saved with; where somebody is just saving, the next time. */
 static void keep(rtm *c) {
   if (pthread_mutex_trylock(&c->kept)) return;
   if (!atomic_load_explicit(&c->is_loaded, memory_order_relaxed)) {
-    memcpy(c->learned.suggestion, c->question.suggestion, sizeof c->learned.suggestion);
-    memcpy(c->learned.fine_db, c->question.fine_db, sizeof c->learned.fine_db);
-    memcpy(c->learned.statistics, c->statistics, sizeof c->learned.statistics);
-    c->learned.ride_db = c->question.ride_db;
-    c->learned.has_heard = 1;
+    struct learned *l = &c->newest;
+    memcpy(l->suggestion, c->question.suggestion, sizeof l->suggestion);
+    memcpy(l->fine_db, c->question.fine_db, sizeof l->fine_db);
+    memcpy(l->statistics, c->statistics, sizeof l->statistics);
+    memcpy(l->profile, c->profile, sizeof l->profile);
+    l->ride_db = c->question.ride_db;
+    l->has_heard = 1;
+    l->has_profile = c->has_profile;
   }
   pthread_mutex_unlock(&c->kept);
 }
@@ -259,18 +353,17 @@ static void answer(rtm *c) {
   const struct question *q = &c->question;
   const float *left = c->f32 + E_RING_LEFT, *right = c->channels == 2 ? c->f32 + E_RING_RIGHT : left;
   if (q->style != c->style) {
-    c->style = q->style;
-    wanted_of(c, q->style, c->wanted);
+    want(c, q->style);
     c->is_new_profile = 1;
   }
   const double before = c->statistics[A_HEARD_FRAMES];
   const int64_t next = q->from + c->interval;
-  for (int64_t at = q->from; at < next; at += c->heardi[A_HOP])
-    k_hearing_hear_hop(left, E_RING_SAMPLES, right, E_RING_SAMPLES, at, c->heard64, A_F64_SIZE, c->heard32, A_F32_SIZE,
-                       c->heardi, A_I64_SIZE);
+  for (int64_t at = q->from; at < next; at += c->heard.i64[A_HOP])
+    hear(&c->heard, left, right, at);
+  learn(c, left, right);
   const int is_music = c->statistics[A_HEARD_FRAMES] > before, has_question = is_music || c->is_new_profile;
-  const int applause = c->heardi[A_IS_APPLAUSE] != 0;
-  const double input_lufs = k_hearing_recent_lufs(c->heard32, A_F32_SIZE, c->heardi, A_I64_SIZE, SHORT_TERM_FRAMES);
+  const int applause = c->heard.i64[A_IS_APPLAUSE] != 0;
+  const double input_lufs = k_hearing_recent_lufs(c->heard.f32, A_F32_SIZE, c->heard.i64, A_I64_SIZE, SHORT_TERM_FRAMES);
   if (has_question) match(c);
   if (applause && !c->was_applause) undo_steps(c->decision);
   c->was_applause = applause;
@@ -318,7 +411,7 @@ static void ask(rtm *c) {
   c->ask_at = q->from + 2 * c->interval;
   c->act_at = q->from + c->interval + c->delay;
   atomic_store_explicit(&c->job, ASKED, memory_order_release);
-  if (c->is_offline || !c->wake) {
+  if (atomic_load_explicit(&c->is_offline, memory_order_relaxed) || !c->wake) {
     rtm_work(c);
     return;
   }
@@ -342,22 +435,34 @@ static void want_answer(rtm *c) {
 
 /* ---- what was learned ------------------------------------------------------------------------------ */
 
+static double energy_from_lufs(double level) { return pow(10.0, (level - LUFS_OFFSET_DB) / 10.0); }
+
 /* The same as dsp.rider.resume, settled. */
 static void resume_rider(double *state, double gain_db, double target) {
   gain_db = fmin(fmax(gain_db, -RIDER_GAIN_LIMIT_DB), RIDER_GAIN_LIMIT_DB);
-  const double energy = pow(10.0, 0.1 * (target - gain_db + 0.691)), wanted = pow(10.0, 0.1 * (target + 0.691));
+  const double energy = energy_from_lufs(target - gain_db);
   memset(state, 0, 8 * RIDER_SIZE);
   for (int k = RIDER_RING; k < RIDER_GAINS; k++) state[k] = energy;
   for (int k = RIDER_GAINS; k < RIDER_AT; k++) state[k] = gain_db;
   state[RIDER_STEPS] = RIDER_WINDOW_STEPS;
   state[RIDER_GOAL] = state[RIDER_GAIN] = gain_db;
-  state[RIDER_LONG_ENERGY] = wanted;
+  state[RIDER_LONG_ENERGY] = energy_from_lufs(target);
   state[RIDER_LONG_COUNT] = RIDER_LONG_STEPS;
 }
 
 /* Begin with what was loaded; nobody else may be at work. The lock is held. */
 static void resume(rtm *c) {
-  const struct learned *l = &c->learned;
+  const struct learned *l = &c->loaded;
+  if (atomic_exchange(&c->is_loaded, 0)) {
+    c->has_profile = l->has_profile;
+    memcpy(c->profile, l->profile, sizeof l->profile);
+    if (l->has_profile) atomic_store_explicit(&c->profile_lufs, l->profile[A_AIM_LOUDNESS], memory_order_relaxed);
+    want(c, style_of(c));
+    publish_controls(c);
+  }
+  c->newest = *l;
+  c->newest.has_profile = c->has_profile;
+  memcpy(c->newest.profile, c->profile, sizeof c->profile);
   if (!l->has_heard) return;
   memcpy(c->statistics, l->statistics, sizeof l->statistics);
   memcpy(c->decision + A_SUGGESTED, l->suggestion, sizeof l->suggestion);
@@ -378,31 +483,34 @@ static void be_direct(rtm *c, int is_direct) {
     put(c, c->rate->ahead, c->rate->ahead_count);
 }
 
+static void take_over_shown(rtm *c);
+
 static void begin(rtm *c) {
-  char *const first = (char *)c->f64, *const end = (char *)c->masters;
-  memset(first, 0, (size_t)(end - first));
+  take_over_shown(c);
+  memset(c->f64, 0, SIZES[F64]);
+  memset(c->f32, 0, SIZES[F32]);
+  memset(c->i64, 0, SIZES[I64]);
   memset(c->decision, 0, 8 * A_DECISION_SIZE);
   put(c, c->rate->all, c->rate->all_count);
   if (c->channels == 1) put(c, c->rate->mono, c->rate->mono_count);
   be_direct(c, c->values[P_DIRECT] != 0.0);
-  make_tables(c);
-  c->interval = INTERVAL_HOPS * c->heardi[A_HOP];
-  c->step_s = (double)c->interval / c->rate->hz;
-  c->delay = (int64_t)rint(DELAY_S * c->rate->hz);
+  forget(&c->heard);
   c->ask_at = c->interval, c->act_at = 0, c->is_asked = 0;
-  c->style = style_of(c), c->is_new_profile = c->was_applause = 0;
-  wanted_of(c, c->style, c->wanted);
-  atomic_store(&c->job, IDLE);
+  c->is_new_profile = c->was_applause = c->is_learning = 0;
+  want(c, style_of(c));
   atomic_store(&c->heard_samples, 0);
   memcpy(c->decision + A_SUGGESTED, NEUTRAL, sizeof NEUTRAL);
   publish_controls(c);
   publish_suggestion(c, -1.0, -200.0, 0);
   k_steering_settle(c->f64, E_F64_SIZE, c->i64, E_I64_SIZE);
-  pthread_mutex_lock(&c->kept);
-  resume(c);
-  atomic_store(&c->is_loaded, 0);
-  pthread_mutex_unlock(&c->kept);
-  for (int k = 0; k < METER_COUNT; k++) c->meters[k] = METERS[k].normal;
+  if (!pthread_mutex_trylock(&c->kept)) {
+    resume(c);
+    pthread_mutex_unlock(&c->kept);
+  } else {
+    atomic_store(&c->is_loaded, 1); /* somebody is just saving: with the next block */
+  }
+  for (int k = 0; k < METER_COUNT; k++) atomic_store_explicit(&c->readings[k], METERS[k].normal, memory_order_relaxed);
+  c->read_at = 0;
 }
 
 /* Let nobody be at work, and nothing be asked. */
@@ -421,6 +529,12 @@ int rtm_prepare(rtm *c, double rate_hz, int channels) {
   c->rate = found;
   c->solve = (const double *)(rtm_data + found->solve);
   c->channels = channels;
+  for (int k = HEARD64; k <= HEARDI; k++) memset(c->starts[k], 0, SIZES[k]);
+  put(c, found->all, found->all_count);
+  make_tables(c);
+  c->interval = INTERVAL_HOPS * c->heard.i64[A_HOP];
+  c->step_s = (double)c->interval / found->hz;
+  c->delay = (int64_t)rint(DELAY_S * found->hz);
   begin(c);
   return 1;
 }
@@ -431,17 +545,33 @@ void rtm_reset(rtm *c) {
   begin(c);
 }
 
-void rtm_set(rtm *c, int place, double value) {
+static double allowed(int place, double value) {
   const struct control *control = &CONTROLS[place];
-  if (value != value) return;
   value = fmin(fmax(value, control->low), control->high);
-  if (control->is_stepped) value = rint(value);
+  return control->is_stepped ? rint(value) : value;
+}
+
+void rtm_set(rtm *c, int place, double value) {
+  if (value != value) return;
+  value = allowed(place, value);
   if (value == c->values[place]) return;
   c->values[place] = value;
   c->has_news = 1;
+  atomic_store_explicit(&c->shown[place], value, memory_order_relaxed);
 }
 
-double rtm_get(const rtm *c, int place) { return c->values[place]; }
+void rtm_set_from_afar(rtm *c, int place, double value) {
+  if (value != value) return;
+  atomic_store_explicit(&c->shown[place], allowed(place, value), memory_order_relaxed);
+  atomic_store_explicit(&c->is_shown_newer, 1, memory_order_release);
+}
+
+static void take_over_shown(rtm *c) {
+  if (!atomic_exchange_explicit(&c->is_shown_newer, 0, memory_order_acquire)) return;
+  for (int k = 0; k < CONTROL_COUNT; k++) rtm_set(c, k, atomic_load_explicit(&c->shown[k], memory_order_relaxed));
+}
+
+double rtm_get(rtm *c, int place) { return atomic_load_explicit(&c->shown[place], memory_order_relaxed); }
 
 void rtm_apply_direct(rtm *c) {
   const int is_direct = c->values[P_DIRECT] != 0.0;
@@ -472,12 +602,14 @@ static void resume_if_loaded(rtm *c) {
   atomic_compare_exchange_strong(&c->job, &asked, IDLE);
   if (!is_idle(c) || pthread_mutex_trylock(&c->kept)) return; /* the next time */
   resume(c);
-  atomic_store(&c->is_loaded, 0);
   pthread_mutex_unlock(&c->kept);
 }
 
+static void read_meters(rtm *c);
+
 void rtm_run(rtm *c, const float *in_left, const float *in_right, float *out_left, float *out_right, uint32_t n) {
   if (!c->rate) return;
+  take_over_shown(c);
   resume_if_loaded(c);
   for (uint32_t done = 0; done < n;) {
     const uint32_t count = n - done < CHUNK ? n - done : CHUNK;
@@ -488,15 +620,10 @@ void rtm_run(rtm *c, const float *in_left, const float *in_right, float *out_lef
     if (out_right) memcpy(out_right + done, c->right, 4 * (size_t)count);
     done += count;
   }
+  if (n) read_meters(c);
 }
 
-static double db_from_lin(double level) { return level > 1e-10 ? 20.0 * log10(level) : -200.0; }
-
-double rtm_meter(rtm *c, int place) {
-  if (!c->rate) return METERS[place].normal;
-  const int64_t slot = k_atomics_triple_fetch(c->i64 + E_METER_INDEX, 3);
-  const double *read = c->f64 + E_METER_SLOTS + E_METER_SIZE * slot;
-  if (c->i64[E_SAMPLE_COUNT] < c->rate->hz / 50) return METERS[place].normal; /* none has been made yet */
+static double reading(rtm *c, const double *read, int place) {
   switch (place) {
   case M_MOMENTARY_LUFS: return read[E_M_MOMENTARY_LUFS];
   case M_SHORT_TERM_LUFS: return read[E_M_SHORT_TERM_LUFS];
@@ -505,16 +632,32 @@ double rtm_meter(rtm *c, int place) {
   case M_LIMITING_DB: return read[E_M_LIMITING_DB];
   case M_COMPRESSION_DB: return read[E_M_COMPRESSION_DB];
   case M_GAIN_DB: return read[E_M_GAIN_DB];
-  case M_SUGGESTION_AGE_S: return (double)(c->i64[E_SAMPLE_COUNT] - atomic_load(&c->heard_samples)) / c->rate->hz;
-  default: return (double)atomic_load(&c->late);
+  case M_SUGGESTION_AGE_S:
+    return (double)(c->i64[E_SAMPLE_COUNT] - atomic_load_explicit(&c->heard_samples, memory_order_relaxed)) / c->rate->hz;
+  default: return (double)atomic_load_explicit(&c->late, memory_order_relaxed);
   }
 }
+
+/* Twenty times a second: the integrated loudness is a sum over a histogram. */
+static void read_meters(rtm *c) {
+  const int64_t now = c->i64[E_SAMPLE_COUNT];
+  if (now < c->read_at) return;
+  c->read_at = now + c->rate->hz / 20;
+  const double *read = c->f64 + E_METER_SLOTS + E_METER_SIZE * k_atomics_triple_fetch(c->i64 + E_METER_INDEX, 3);
+  if (read[E_M_SAMPLES] == 0.0) return; /* nothing has been measured yet */
+  for (int k = 0; k < METER_COUNT; k++)
+    atomic_store_explicit(&c->readings[k], reading(c, read, k), memory_order_relaxed);
+}
+
+double rtm_meter(rtm *c, int place) { return atomic_load_explicit(&c->readings[place], memory_order_relaxed); }
 
 /* ---- a worker of one's own ------------------------------------------------------------------------- */
 
 void rtm_wake_by(rtm *c, void (*wake)(void *), void *handle) { c->wake = wake, c->handle = handle; }
 
-void rtm_set_offline(rtm *c, int is_offline) { c->is_offline = is_offline; }
+void rtm_set_offline(rtm *c, int is_offline) {
+  atomic_store_explicit(&c->is_offline, is_offline, memory_order_relaxed);
+}
 
 static void *work_on(void *handle) {
   rtm *c = handle;
@@ -559,7 +702,7 @@ size_t rtm_save(rtm *c, void *bytes) {
   char *to = (char *)bytes + sizeof head;
   memcpy(bytes, head, sizeof head);
   pthread_mutex_lock(&c->kept);
-  const struct learned *l = &c->learned;
+  const struct learned *l = atomic_load_explicit(&c->is_loaded, memory_order_relaxed) ? &c->loaded : &c->newest;
   if (l->has_heard) {
     for (int k = 0; k < KEPT_COUNT; k++) to = write_part(to, KEPT[k].id, l->statistics + KEPT[k].start, KEPT[k].count);
     to = write_part(to, PART_SUGGESTION, l->suggestion, PARAM_COUNT);
@@ -619,7 +762,7 @@ int rtm_load(rtm *c, const void *bytes, size_t count) {
     l->has_heard = heard > 0;
     complete(l);
     pthread_mutex_lock(&c->kept);
-    c->learned = *l;
+    c->loaded = *l;
     atomic_store_explicit(&c->is_loaded, 1, memory_order_release);
     pthread_mutex_unlock(&c->kept);
   }

@@ -15,23 +15,26 @@ rtm *rtm_new(void);
 void rtm_free(rtm *c);
 /* main: fresh for a stream of one or two channels, and what was learned comes back; 0 for a rate that is not known. */
 int rtm_prepare(rtm *c, double rate_hz, int channels);
-/* main: forget the stream; controls stay, and what a project was loaded with. */
+/* audio, or main while no audio runs: forget the stream; controls stay, and it begins as it was loaded. */
 void rtm_reset(rtm *c);
 /* audio, or main while no audio runs: set a control by its place in CONTROLS; it acts from the next tick on. */
 void rtm_set(rtm *c, int place, double value);
-double rtm_get(const rtm *c, int place);
+/* any: the same from elsewhere; the audio thread takes it over before the next block. */
+void rtm_set_from_afar(rtm *c, int place, double value);
+/* any: what a control was last set to. */
+double rtm_get(rtm *c, int place);
 /* audio, or main while no audio runs: let `direct` have the latency that is asked for. */
 void rtm_apply_direct(rtm *c);
 /* any */
 int rtm_latency_samples(const rtm *c);
 /* audio: master n samples, any number; inputs and outputs may be the same memory. For one channel left is enough. */
 void rtm_run(rtm *c, const float *in_left, const float *in_right, float *out_left, float *out_right, uint32_t n);
-/* audio: a reading by its place in METERS. */
+/* any: a reading by its place in METERS. */
 double rtm_meter(rtm *c, int place);
 
 /* main: who is told, from the audio thread, that rtm_work has something to do; without anybody it is done in line. */
 void rtm_wake_by(rtm *c, void (*wake)(void *), void *handle);
-/* audio: whether time does not matter, and all is done in line. */
+/* any: whether time does not matter, and all is done in line. */
 void rtm_set_offline(rtm *c, int is_offline);
 /* worker: hear and decide what is due. */
 void rtm_work(rtm *c);

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.analysis import analyst, deciding, ears, features, hearing, masters, means, profile
+from rt_automix.analysis import analyst, deciding, ears, features, hearing, masters, means, profile, tone
 from rt_automix.analysis import layout as analysis_at
 from rt_automix.analysis.statistics import MEMORY_S
 from rt_automix.config import Config
@@ -23,6 +23,7 @@ from rt_automix.engine import chain, fresh, steering
 from rt_automix.engine import layout as engine_at
 from rt_automix.native import abi
 from rt_automix.plugin import table
+from rt_automix.units import LUFS_OFFSET_DB
 
 RATES_HZ = (44_100, 48_000, 88_200, 96_000, 176_400, 192_000)
 """Sample rates whose tables are inside."""
@@ -132,6 +133,8 @@ def _numbers() -> Iterator[str]:
         "WINDOW_SIZE": _window(),
         "PARAM_COUNT": params.COUNT,
         "WORK_SIZE": deciding.WORK_SIZE,
+        "VECTOR_SIZE": tone.VECTOR_SIZE,
+        "LUFS_OFFSET_DB": LUFS_OFFSET_DB,
         "LOUDNESS_SIZE": loudness.STATE_SIZE,
         "LIMITER_SIZE": limiter.STATE_SIZE,
         "LIMITER_SETTINGS_SIZE": limiter.SETTINGS_SIZE,
