@@ -15,7 +15,7 @@ REAL_TIME := tests/bench tests/cli tests/engine tests/io tests/live tests/panel
 # The tests start hundreds of interpreters: let those keep what they have compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint music bench pictures wheel clean
+.PHONY: demo test lint music bench pictures plugin wheel clean
 
 demo: $(READY)
 	$(BIN)/rt-automix demo
@@ -31,6 +31,7 @@ test: $(CAN_TRAIN)
 	@command -v systemd-analyze >/dev/null && test -x /lib/systemd/systemd || echo "systemd is missing: the tests of its units are skipped. Install it: sudo apt install systemd"
 	@command -v chromium >/dev/null || echo "chromium is missing: the tests of the panel in a browser are skipped. Install it: sudo apt install chromium"
 	@test -d "$(MUSIC)" || echo "No music in $(MUSIC): tests on real songs are skipped. Fetch it (Debian, 200 MB): make music"
+	@command -v lv2apply >/dev/null && command -v g++ >/dev/null && test -d /usr/share/dpf && test -d /usr/include/lv2 || echo "What plug-ins are built with and run in is missing: their tests are skipped. Install it: sudo apt install g++ lv2-dev lilv-utils jalv dpf-source"
 	@command -v valgrind >/dev/null && command -v gcc >/dev/null || echo "valgrind or gcc is missing: instructions are not counted. Install them: sudo apt install valgrind gcc libc6-dev"
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -m "not live and not alone"
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -n 3 -m live $(REAL_TIME)
@@ -51,6 +52,9 @@ bench: $(READY)
 pictures: $(CAN_TRAIN)
 	PYTHONPATH=.:tests:tests/panel $(BIN)/python docs/pictures.py "$(MUSIC)"
 
+plugin: $(READY)
+	$(BIN)/rt-automix plugin build -o plugins
+
 wheel: $(READY)
 	RT_AUTOMIX_SHIP=all $(BIN)/pip wheel -v --disable-pip-version-check --no-deps --no-build-isolation -w dist .
 
@@ -67,4 +71,4 @@ $(CAN_TRAIN): requirements-training.lock $(READY)
 	@touch $(CAN_TRAIN)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo-out bench-out
+	rm -rf $(VENV) build dist plugins *.egg-info demo-out bench-out

@@ -34,7 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("analysis",),
     ("engine",),
     ("io",),
-    ("live", "render"),
+    ("live", "render", "plugin"),
     ("panel", "report"),
     ("batch",),
     ("cli",),

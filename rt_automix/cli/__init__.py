@@ -34,6 +34,7 @@ _COMMANDS = {
     "live": "live",
     "midi": "midi",
     "pipe": "piping",
+    "plugin": "plugging",
     "profile": "measuring",
     "render": "mastering",
 }

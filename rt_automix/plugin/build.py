@@ -8,14 +8,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import rt_automix
-from rt_automix.errors import AutomixError
+from rt_automix.errors import AutomixError, ConfigError, nearest
 from rt_automix.native import build as native
 from rt_automix.native import store
-from rt_automix.native.levels import Level, host
+from rt_automix.native.levels import SHIPPED, Level, host
 from rt_automix.native.sources import Unit, find
 from rt_automix.native.symbols import undefined
 from rt_automix.plugin import made, ttl
@@ -33,13 +33,15 @@ class PluginError(AutomixError):
     """A plug-in cannot be built here; says why, and what to do."""
 
 
-def build(formats: Iterable[str], folder: Path, level: Level | None = None, progress: Callable[[str], None] = print) -> list[Path]:
-    """Build plug-ins into a folder; what was made.
+def build(
+    folders: Mapping[str, Path], level: Level | None = None, progress: Callable[[str], None] = lambda doing: None
+) -> list[Path]:
+    """Build plug-ins; what was made.
 
     Parameters
     ----------
-    formats : names out of FORMATS
-    folder : path
+    folders : folder by format
+        Where each of some FORMATS goes.
     level : Level, optional
         By default this machine's.
     progress : function of a str
@@ -57,16 +59,38 @@ def build(formats: Iterable[str], folder: Path, level: Level | None = None, prog
         place = Path(temporary)
         tools = _Tools(place)
         progress("compiling the engine")
-        tools.objects = [*engine_objects(level), place / "data.o"]
+        engine = engine_objects(level)
         progress("making tables")
         header, data = made.everything()
         (place / "made.h").write_text(header, encoding="utf-8")
-        (place / "data.o").write_bytes(data_object(data, level))
+        (place / "made.bin").write_bytes(data)
+        tools.objects = [*engine, tools.compiled("data.c", f'-DRTM_DATA="{place / "made.bin"}"')]
         results = []
-        for name in formats:
+        for name, folder in folders.items():
             progress(f"linking {name}")
+            folder.mkdir(parents=True, exist_ok=True)
             results.append(_MAKERS[name](tools, folder))
     return results
+
+
+def levels_of(target: str | None) -> list[Level]:
+    """The levels that a list names: `linux-x86-64-v2` and such, or none for this machine's.
+
+    Raises
+    ------
+    ConfigError
+        One is unknown.
+
+    Thread: main. Allocates: yes.
+    """
+    if target is None:
+        return [host()]
+    known = {level.name: level for level in (*SHIPPED, host())}
+    names = [name.strip() for name in target.split(",")]
+    for name in names:
+        if name not in known:
+            raise ConfigError(f'target "{name}" is unknown.{nearest(name, known)} Known: {", ".join(known)}.')
+    return [known[name] for name in names]
 
 
 def engine_objects(level: Level) -> list[Path]:
@@ -74,7 +98,7 @@ def engine_objects(level: Level) -> list[Path]:
 
     Thread: main. Allocates: yes.
     """
-    names = dict.fromkeys(door.py_func.__module__ for door in made.DOORS)  # type: ignore[attr-defined]
+    names = dict.fromkeys(door.py_func.__module__ for door in made.DOORS)
     sources = [source for source in map(find, names) if source]
     for _ in native.build(map(Unit, sources), [level]):
         pass
@@ -88,28 +112,11 @@ def engine_objects(level: Level) -> list[Path]:
         assert path is not None
         found[unit] = path
         wanted = undefined(path.read_bytes())
-        doors = {native.abi.symbol(called.source.name, door): called for called in unit.calls for door in called.source.doors}
+        doors = {
+            native.abi.symbol(called.source.name, door): called for called in unit.calls for door in called.source.doors
+        }
         waiting += [called for symbol, called in doors.items() if symbol in wanted]
     return sorted(found.values())
-
-
-def data_object(content: bytes, level: Level) -> bytes:
-    """An object that holds a constant, `rtm_data`, for any processor and system.
-
-    Thread: main. Allocates: yes.
-    """
-    import llvmlite.binding as llvm
-
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
-    machine = llvm.Target.from_triple(level.triple).create_target_machine(
-        cpu=level.cpu, features=level.features, reloc="pic", codemodel="default"
-    )
-    text = "".join(f"\\{byte:02x}" for byte in content)
-    module = llvm.parse_assembly(f'@rtm_data = hidden constant [{len(content)} x i8] c"{text}", align 64')
-    module.triple, module.data_layout = level.triple, str(machine.target_data)
-    made: bytes = machine.emit_object(module)
-    return made
 
 
 def _lv2(tools: _Tools, folder: Path) -> Path:
@@ -133,9 +140,9 @@ def _vst3(tools: _Tools, folder: Path) -> Path:
     _demand_dpf("VST3's framework")
     inside = folder / "rt_automix.vst3" / "Contents" / "x86_64-linux"
     inside.mkdir(parents=True, exist_ok=True)
-    options = (f"-I{DPF}", "-DDISTRHO_PLUGIN_TARGET_VST3")
-    parts = zip(("MAJOR", "MINOR", "MICRO"), rt_automix.__version__.split("."), strict=False)
-    options += tuple(f"-DRTM_{name}={number}" for name, number in parts)
+    numbers = zip(("MAJOR", "MINOR", "MICRO"), str(rt_automix.__version__).split("."), strict=False)
+    defined = [f"-DRTM_{name}={number}" for name, number in numbers]
+    options = (f"-I{DPF}", "-DDISTRHO_PLUGIN_TARGET_VST3", *defined)
     parts = [tools.compiled(source, *options) for source in ("vst3.cpp", DPF / "DistrhoPluginMain.cpp")]
     tools.link(inside / "rt_automix.so", tools.compiled("core.c"), *parts, plus_plus=True)
     return folder / "rt_automix.vst3"

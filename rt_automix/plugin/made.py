@@ -28,7 +28,7 @@ from rt_automix.units import LUFS_OFFSET_DB
 RATES_HZ = (44_100, 48_000, 88_200, 96_000, 176_400, 192_000)
 """Sample rates whose tables are inside."""
 
-DOORS = (
+DOORS: tuple[Any, ...] = (
     chain.process_pair, steering.settle, atomics.triple_publish, atomics.triple_fetch, hearing.hear_hop,
     hearing.recent_lufs, deciding.match, deciding.take, limiter.reset, loudness.integrated_lufs, rider.gain_db,
     means.clear, means.vector, means.loudness_lufs, truepeak.process, truepeak.true_peak_lin,
@@ -172,7 +172,7 @@ def _layout(prefix: str, module: Any) -> Iterator[str]:
 def _kernels() -> Iterator[str]:
     """How the core calls the engine."""
     for door in DOORS:
-        signature, function = door.signature, door.py_func  # type: ignore[attr-defined]
+        signature, function = door.signature, door.py_func
         name = abi.symbol(function.__module__, function.__name__)
         taken: list[str] = []
         for kind in signature.takes:
@@ -260,4 +260,3 @@ def _controls() -> Iterator[str]:
     rows = [f"{{{number}, A_{name}, {count}}}" for number, name, count in KEPT]
     yield f"#define KEPT_COUNT {len(rows)}"
     yield f"static const struct kept KEPT[] = {{{', '.join(rows)}}};"
-

@@ -31,7 +31,9 @@ _UNITS = {"dB": "units:db", "s": "units:s"}
 
 def manifest() -> str:
     """What a host reads of every bundle. Thread: main. Allocates: yes."""
-    plugins = (f"<{URI}{kind}> a lv2:Plugin ; lv2:binary <{BINARY}> ; rdfs:seeAlso <rt_automix.ttl> ." for kind in KINDS)
+    plugins = (
+        f"<{URI}{kind}> a lv2:Plugin ; lv2:binary <{BINARY}> ; rdfs:seeAlso <rt_automix.ttl> ." for kind in KINDS
+    )
     return _PREFIXES + "\n".join(plugins) + "\n"
 
 
@@ -44,7 +46,7 @@ def _plugin(kind: str, channels_in: int, channels_out: int) -> str:
     ports = ",\n    ".join(
         f"[ {port} ; lv2:index {index} ]" for index, port in enumerate(_ports(channels_in, channels_out))
     )
-    major, minor, micro = (int(part) for part in rt_automix.__version__.split(".")[:3])
+    major, minor, micro = (int(part) for part in str(rt_automix.__version__).split(".")[:3])
     name = f"RT Automix{kind.replace('-', ' ')}"
     return f"""\
 <{URI}{kind}>
@@ -63,8 +65,9 @@ def _ports(channels_in: int, channels_out: int) -> Iterator[str]:
     """What stands of each port, in order."""
     for direction, count in (("Input", channels_in), ("Output", channels_out)):
         for side in ("Left", "Right")[:count]:
-            symbol = f"{'in' if direction == 'Input' else 'out'}_{side.lower()}"
-            yield f'a lv2:AudioPort, lv2:{direction}Port ; lv2:symbol "{symbol}" ; lv2:name "{direction} {side.lower()}"'
+            symbol = f"{direction.removesuffix('put').lower()}_{side.lower()}"
+            name = f"{direction} {side.lower()}"
+            yield f'a lv2:AudioPort, lv2:{direction}Port ; lv2:symbol "{symbol}" ; lv2:name "{name}"'
     yield from map(_control, table.CONTROLS)
     for meter in table.METERS:
         yield (
@@ -95,9 +98,7 @@ def _control(control: table.Control) -> str:
         return f"{text} ; lv2:portProperty lv2:toggled"
     if not control.steps:
         return text
-    points = (
-        f'[ rdfs:label "{name}" ; rdf:value {place} ]' for place, name in enumerate(table.named(control)) if name
-    )
+    points = (f'[ rdfs:label "{name}" ; rdf:value {place} ]' for place, name in enumerate(table.named(control)) if name)
     return f"{text} ; lv2:portProperty lv2:integer, lv2:enumeration ; lv2:scalePoint {', '.join(points)}"
 
 
