@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import rt_automix
@@ -54,23 +54,44 @@ def build(
 
     Thread: main. Allocates: yes.
     """
-    level = level or host()
     with tempfile.TemporaryDirectory() as temporary:
-        place = Path(temporary)
-        tools = _Tools(place)
-        progress("compiling the engine")
-        engine = engine_objects(level)
-        progress("making tables")
-        header, data = made.everything()
-        (place / "made.h").write_text(header, encoding="utf-8")
-        (place / "made.bin").write_bytes(data)
-        tools.objects = [*engine, tools.compiled("data.c", f'-DRTM_DATA="{place / "made.bin"}"')]
+        tools = prepared(Path(temporary), level or host(), progress)
         results = []
         for name, folder in folders.items():
             progress(f"linking {name}")
             folder.mkdir(parents=True, exist_ok=True)
-            results.append(_MAKERS[name](tools, folder))
+            results.append(make(name, tools, folder))
     return results
+
+
+def prepared(place: Path, level: Level, progress: Callable[[str], None], options: Sequence[str] = ()) -> Tools:
+    """A compiler with all that the core needs.
+
+    Parameters
+    ----------
+    place : path
+        An empty folder.
+    level : Level
+    progress : function of a str
+    options : sequence of str
+        For the compiler, beside the usual ones.
+
+    Raises
+    ------
+    PluginError
+        There is no compiler.
+
+    Thread: main. Allocates: yes.
+    """
+    tools = Tools(place, options)
+    progress("compiling the engine")
+    engine = engine_objects(level)
+    progress("making tables")
+    header, data = made.everything()
+    (place / "made.h").write_text(header, encoding="utf-8")
+    (place / "made.bin").write_bytes(data)
+    tools.objects = [*engine, tools.compiled("data.c", f'-DRTM_DATA="{place / "made.bin"}"')]
+    return tools
 
 
 def levels_of(target: str | None) -> list[Level]:
@@ -119,7 +140,7 @@ def engine_objects(level: Level) -> list[Path]:
     return sorted(found.values())
 
 
-def _lv2(tools: _Tools, folder: Path) -> Path:
+def _lv2(tools: Tools, folder: Path) -> Path:
     bundle = folder / ttl.BUNDLE
     bundle.mkdir(parents=True, exist_ok=True)
     (bundle / "manifest.ttl").write_text(ttl.manifest(), encoding="utf-8")
@@ -128,7 +149,7 @@ def _lv2(tools: _Tools, folder: Path) -> Path:
     return bundle
 
 
-def _clap(tools: _Tools, folder: Path) -> Path:
+def _clap(tools: Tools, folder: Path) -> Path:
     _demand_dpf("CLAP's headers")
     result = folder / "rt_automix.clap"
     shim = tools.compiled("clap.c", f'-DRTM_VERSION="{rt_automix.__version__}"', f"-I{DPF / 'src'}")
@@ -136,7 +157,7 @@ def _clap(tools: _Tools, folder: Path) -> Path:
     return result
 
 
-def _vst3(tools: _Tools, folder: Path) -> Path:
+def _vst3(tools: Tools, folder: Path) -> Path:
     _demand_dpf("VST3's framework")
     inside = folder / "rt_automix.vst3" / "Contents" / "x86_64-linux"
     inside.mkdir(parents=True, exist_ok=True)
@@ -153,16 +174,21 @@ def _demand_dpf(what: str) -> None:
         raise PluginError(f"{what} are not here: {DPF} is missing. Install them: sudo apt install dpf-source")
 
 
+def make(name: str, tools: Tools, folder: Path) -> Path:
+    """A plug-in of one format; where it is. Thread: main. Allocates: yes."""
+    return _MAKERS[name](tools, folder)
+
+
 _MAKERS = {"lv2": _lv2, "clap": _clap, "vst3": _vst3}
 _ENTRIES = ("lv2_descriptor", "clap_entry", "GetPluginFactory", "ModuleEntry", "ModuleExit")
 """All that a host may see of a plug-in, whatever its format: two in one process must not find each other's kernels."""
 
 
-class _Tools:
+class Tools:
     """The compiler, and a folder for what it makes."""
 
-    def __init__(self, place: Path) -> None:
-        self._place = place
+    def __init__(self, place: Path, options: Sequence[str] = ()) -> None:
+        self._place, self._options = place, tuple(options)
         self.objects: list[Path] = []
         self._c, self._plus_plus = _compiler("cc", "gcc", "clang"), _compiler("c++", "g++", "clang++")
         if not self._c:
@@ -174,22 +200,22 @@ class _Tools:
         self._exported.write_text(f"{{ global: {names} local: *; }};\n", encoding="utf-8")
 
     def compiled(self, source: str | Path, *options: str) -> Path:
-        """The object of a source; one of ours by its name."""
+        """The object of a source; one of ours by its name. Thread: main. Allocates: yes."""
         path = HERE / source
         result = self._place / f"{path.name}.o"
         if not result.exists():
             is_plus_plus = path.suffix == ".cpp"
-            kind = PLUS_PLUS_OPTIONS if is_plus_plus else C_OPTIONS
-            _run(self._of(is_plus_plus), *kind, *options, f"-I{self._place}", f"-I{HERE}", "-c", path, "-o", result)
+            kind = (*(PLUS_PLUS_OPTIONS if is_plus_plus else C_OPTIONS), *self._options, *options)
+            places = (f"-I{self._place}", f"-I{HERE}", "-c", path, "-o", result)
+            _run(self._of(is_plus_plus), *kind, *places)
         return result
 
     def link(self, result: Path, *parts: Path, plus_plus: bool = False) -> None:
-        """One shared library of some parts and the engine."""
+        """One shared library of some parts and the engine. Thread: main. Allocates: yes."""
         new = result.with_name(f"{result.name}.new")  # a host that has the old one mapped keeps it
-        _run(
-            self._of(plus_plus), "-shared", *parts, *self.objects, f"-Wl,--version-script={self._exported}",
-            "-Wl,--no-undefined", "-Wl,--gc-sections", "-s", "-o", new, "-lm", "-lpthread",
-        )  # fmt: skip
+        options = self._options or ("-s", "-Wl,--no-undefined")
+        hidden = (f"-Wl,--version-script={self._exported}", "-Wl,--gc-sections")
+        _run(self._of(plus_plus), "-shared", *parts, *self.objects, *hidden, *options, "-o", new, "-lm", "-lpthread")
         new.replace(result)
 
     def _of(self, plus_plus: bool) -> str:

@@ -340,6 +340,7 @@ static void keep(rtm *c) {
     memcpy(l->suggestion, c->question.suggestion, sizeof l->suggestion);
     memcpy(l->fine_db, c->question.fine_db, sizeof l->fine_db);
     memcpy(l->statistics, c->statistics, sizeof l->statistics);
+    l->statistics[A_TEXTURE + A_T_NEXT] = 0.0; /* its ring of the past is not kept */
     memcpy(l->profile, c->profile, sizeof l->profile);
     l->ride_db = c->question.ride_db;
     l->has_heard = 1;
@@ -409,12 +410,12 @@ static void ask(rtm *c) {
   memcpy(q->fine_db, c->f64 + E_FINE_BASE, 8 * A_FINE_BANDS);
   q->ride_db = k_rider_gain_db(c->f64 + E_RIDER_STATE, RIDER_SIZE) - c->f64[E_NOW + E_S_LOUDER_LU];
   c->ask_at = q->from + 2 * c->interval;
-  c->act_at = q->from + c->interval + c->delay;
   atomic_store_explicit(&c->job, ASKED, memory_order_release);
   if (atomic_load_explicit(&c->is_offline, memory_order_relaxed) || !c->wake) {
     rtm_work(c);
     return;
   }
+  c->act_at = q->from + c->interval + c->delay;
   c->is_asked = 1;
   c->asked_s = now_s();
   c->wake(c->handle);
@@ -422,15 +423,12 @@ static void ask(rtm *c) {
 
 /* What was asked is to act now: it is there, or it is still waited for, or it is late. */
 static void want_answer(rtm *c) {
-  const double waited_s = now_s() - c->asked_s;
-  if (!is_idle(c) && waited_s < 0.5 * DELAY_S) {
+  if (!is_idle(c) && now_s() - c->asked_s < 0.5 * DELAY_S) {
     rtm_work(c);
     while (!is_idle(c)) sched_yield(); /* faster than time: a worker is in the midst of it */
   }
-  if (is_idle(c))
-    c->is_asked = 0;
-  else
-    atomic_fetch_add_explicit(&c->late, 1, memory_order_relaxed);
+  if (!is_idle(c)) atomic_fetch_add_explicit(&c->late, 1, memory_order_relaxed);
+  c->act_at = INT64_MAX;
 }
 
 /* ---- what was learned ------------------------------------------------------------------------------ */
@@ -495,7 +493,7 @@ static void begin(rtm *c) {
   if (c->channels == 1) put(c, c->rate->mono, c->rate->mono_count);
   be_direct(c, c->values[P_DIRECT] != 0.0);
   forget(&c->heard);
-  c->ask_at = c->interval, c->act_at = 0, c->is_asked = 0;
+  c->ask_at = c->interval, c->act_at = INT64_MAX, c->is_asked = 0;
   c->is_new_profile = c->was_applause = c->is_learning = 0;
   want(c, style_of(c));
   atomic_store(&c->heard_samples, 0);
@@ -585,10 +583,11 @@ int rtm_latency_samples(const rtm *c) { return c->is_direct ? 0 : E_DELAY_SAMPLE
 /* Master up to the next sample at which something is due; how many. */
 static int64_t piece(rtm *c, float *left, float *right, int64_t most) {
   const int64_t now = c->i64[E_SAMPLE_COUNT];
-  if (c->is_asked && now >= c->act_at) want_answer(c);
+  if (now >= c->act_at) want_answer(c);
+  if (c->is_asked && c->act_at == INT64_MAX && is_idle(c)) c->is_asked = 0;
   int64_t count = most;
   if (c->ask_at > now && c->ask_at - now < count) count = c->ask_at - now;
-  if (c->is_asked && c->act_at > now && c->act_at - now < count) count = c->act_at - now;
+  if (c->act_at - now < count) count = c->act_at - now;
   if (c->has_news) publish_controls(c);
   k_chain_process_pair(left, count, right, count, c->f64, E_F64_SIZE, c->f32, E_F32_SIZE, c->i64, E_I64_SIZE);
   /* Here and not before the next one: what is set until then comes after it, however the stream is cut. */

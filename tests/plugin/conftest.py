@@ -1,0 +1,156 @@
+"""Plug-ins, built once; a song; what the engine makes of it."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rt_automix.analysis import profile
+from rt_automix.analysis.suggester import choose
+from rt_automix.config import Config, Limiter
+from rt_automix.demo.song import render_song
+from rt_automix.engine.engine import Engine
+from rt_automix.native.levels import host
+from rt_automix.plugin import build, table
+
+HERE = Path(__file__).resolve().parent
+CLAP_HEADERS = build.DPF / "src"
+ID = {row.symbol: row.identity for row in (*table.CONTROLS, *table.METERS)}
+LATENCY = 64
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip where there is nothing to build with."""
+    missing = [name for name in ("cc", "c++") if shutil.which(name) is None]
+    missing += [str(path) for path in (build.DPF, Path("/usr/include/lv2")) if not path.is_dir()]
+    if missing:
+        reason = f"{', '.join(missing)} missing: sudo apt install g++ lv2-dev lilv-utils jalv dpf-source"
+        for item in items:
+            if HERE in item.path.parents:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a plug-in of each format for this machine."""
+    folder = tmp_path_factory.mktemp("plugins")
+    build.build(dict.fromkeys(build.FORMATS, folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clap(plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[str]]:
+    """Have the CLAP do what lines say in the tests' own host; what it prints."""
+    return driver(plugins / "rt_automix.clap", tmp_path_factory.mktemp("claphost"))
+
+
+def driver(plugin: Path, folder: Path, *options: str) -> Callable[..., list[str]]:
+    """The host, compiled with some options, for one plug-in."""
+    program = folder / "claphost"
+    command = [
+        "cc",
+        "-O1",
+        "-std=c11",
+        "-D_GNU_SOURCE",
+        *options,
+        f"-I{CLAP_HEADERS}",
+        HERE / "claphost.c",
+        "-o",
+        program,
+    ]
+    subprocess.run([*map(str, command), "-ldl", "-lpthread"], check=True)
+
+    def run(*lines: str, env: dict[str, str] | None = None) -> list[str]:
+        text = "\n".join(lines) + "\n"
+        done = subprocess.run([program, plugin], input=text, capture_output=True, text=True, env=env, timeout=120)
+        assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+        return done.stdout.splitlines()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def sanitised(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Callable[..., list[str]]]:
+    """The CLAP and its host, compiled so that a fault ends them; by the name of what looks for it."""
+
+    def made(kind: str) -> Callable[..., list[str]]:
+        folder = tmp_path_factory.mktemp("sanitised")
+        options = (f"-fsanitize={kind}", "-fno-sanitize-recover=all", "-g", "-O1")
+        tools = build.prepared(folder, host(), lambda doing: None, options)
+        return driver(build.make("clap", tools, folder), folder, *options)
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def song() -> np.ndarray:
+    """Eight seconds of music, at 48 kHz: float32, shape (2, n)."""
+    return np.ascontiguousarray(render_song(48_000)[:, 10 * 48_000 : 18 * 48_000], np.float32)
+
+
+@pytest.fixture(scope="session")
+def raw(song: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The song as the CLAP's host reads it: one channel after the other."""
+    path = tmp_path_factory.mktemp("song") / "song.raw"
+    song.tofile(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def mastered(song: np.ndarray) -> np.ndarray:
+    """The song as the engine masters it."""
+    return master(song)
+
+
+def new_engine(rate_hz: int = 48_000, channels: int = 2, direct: bool = False, style: str = "auto") -> Engine:
+    """An engine as `render` makes one."""
+    config = Config(limiter=Limiter(lookahead=not direct))
+    suggester = choose(config.master.suggester, pytest.fail, at_once=False)
+    engine = Engine(config, profile.load(style), suggester)
+    engine.prepare(rate_hz, 4096, channels)
+    return engine
+
+
+def play(engine: Engine, samples: np.ndarray, events: Sequence[tuple[int, dict[str, Any]]] = ()) -> np.ndarray:
+    """What the engine makes of samples, with controls set at some of them."""
+    done = samples.copy()
+    stops = sorted({at for at, _ in events} | set(range(0, samples.shape[1], 4096)) | {samples.shape[1]})
+    for start, stop in itertools.pairwise(stops):
+        for at, controls in events:
+            if at == start:
+                engine.set(**controls)
+        done[:, start:stop] = engine.process(np.ascontiguousarray(done[:, start:stop]))
+    return done
+
+
+def master(
+    samples: np.ndarray, rate_hz: int = 48_000, events: Sequence[tuple[int, dict[str, Any]]] = (), **kind: Any
+) -> np.ndarray:
+    """What a new engine makes of samples."""
+    return play(new_engine(rate_hz, len(samples), **kind), samples, events)
+
+
+def read(path: Path, channels: int = 2) -> np.ndarray:
+    """What the CLAP's host wrote."""
+    return np.fromfile(path, np.float32).reshape(2, -1)[:channels]
+
+
+def parts_of(state: Path) -> SimpleNamespace:
+    """What the CLAP saves: controls by their numbers, and what was learned, by the numbers of its parts."""
+    content = state.read_bytes()
+    count = int.from_bytes(content[:4], "little")
+    rows = np.frombuffer(content[8 : 8 + 16 * count], [("id", "<u4"), ("", "<u4"), ("value", "<f8")])
+    at, parts = 8 + 16 * count + 8, {}
+    while at < len(content):
+        number, size = np.frombuffer(content[at : at + 8], "<u4")
+        parts[int(number)] = np.frombuffer(content[at + 8 : at + 8 + 8 * size], "<f8")
+        at += 8 + 8 * int(size)
+    return SimpleNamespace(controls=dict(zip(rows["id"].tolist(), rows["value"].tolist(), strict=True)), learned=parts)
