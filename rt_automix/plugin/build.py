@@ -11,14 +11,13 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import rt_automix
 from rt_automix.errors import AutomixError, ConfigError, nearest
 from rt_automix.native import build as native
 from rt_automix.native import store
 from rt_automix.native.levels import SHIPPED, Level, host
 from rt_automix.native.sources import Unit, find
 from rt_automix.native.symbols import undefined
-from rt_automix.plugin import made, ttl
+from rt_automix.plugin import made, table, ttl
 
 HERE = Path(__file__).resolve().parent
 FORMATS = ("lv2", "clap", "vst3")
@@ -151,8 +150,8 @@ def _lv2(tools: Tools, folder: Path) -> Path:
 
 def _clap(tools: Tools, folder: Path) -> Path:
     _demand_dpf("CLAP's headers")
-    result = folder / "rt_automix.clap"
-    shim = tools.compiled("clap.c", f'-DRTM_VERSION="{rt_automix.__version__}"', f"-I{DPF / 'src'}")
+    result, version = folder / "rt_automix.clap", ".".join(map(str, table.version()))
+    shim = tools.compiled("clap.c", f'-DRTM_VERSION="{version}"', f"-I{DPF / 'src'}")
     tools.link(result, tools.compiled("core.c"), shim)
     return result
 
@@ -161,7 +160,7 @@ def _vst3(tools: Tools, folder: Path) -> Path:
     _demand_dpf("VST3's framework")
     inside = folder / "rt_automix.vst3" / "Contents" / "x86_64-linux"
     inside.mkdir(parents=True, exist_ok=True)
-    numbers = zip(("MAJOR", "MINOR", "MICRO"), str(rt_automix.__version__).split("."), strict=False)
+    numbers = zip(("MAJOR", "MINOR", "MICRO"), table.version(), strict=True)
     defined = [f"-DRTM_{name}={number}" for name, number in numbers]
     options = (f"-I{DPF}", "-DDISTRHO_PLUGIN_TARGET_VST3", *defined)
     parts = [tools.compiled(source, *options) for source in ("vst3.cpp", DPF / "DistrhoPluginMain.cpp")]

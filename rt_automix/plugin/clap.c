@@ -349,7 +349,7 @@ static bool load(const clap_plugin_t *clap, const clap_istream_t *stream) {
 
 /* ---- what else a host asks for ---- */
 
-static uint32_t latency(const clap_plugin_t *clap) { return (uint32_t)rtm_latency_samples(self(clap)->core); }
+static uint32_t latency(const clap_plugin_t *clap) { return (uint32_t)self(clap)->latency; }
 
 static bool needs_real_time(const clap_plugin_t *clap) {
   (void)clap;

@@ -232,6 +232,34 @@ static void publish_suggestion(rtm *c, double effective_at, double input_lufs, i
                            E_SUGGESTION_SIZE);
 }
 
+/* ---- controls -------------------------------------------------------------------------------- */
+
+static double allowed(int place, double value) {
+  const struct control *control = &CONTROLS[place];
+  value = fmin(fmax(value, control->low), control->high);
+  return control->is_stepped ? rint(value) : value;
+}
+
+void rtm_set(rtm *c, int place, double value) {
+  if (value != value) return;
+  value = allowed(place, value);
+  if (value == c->values[place]) return;
+  c->values[place] = value;
+  c->has_news = 1;
+  atomic_store_explicit(&c->shown[place], value, memory_order_relaxed);
+}
+
+void rtm_set_from_afar(rtm *c, int place, double value) {
+  if (value != value) return;
+  atomic_store_explicit(&c->shown[place], allowed(place, value), memory_order_relaxed);
+  atomic_store_explicit(&c->is_shown_newer, 1, memory_order_release);
+}
+
+static void take_over_shown(rtm *c) {
+  if (!atomic_exchange_explicit(&c->is_shown_newer, 0, memory_order_acquire)) return;
+  for (int k = 0; k < CONTROL_COUNT; k++) rtm_set(c, k, atomic_load_explicit(&c->shown[k], memory_order_relaxed));
+}
+
 /* ---- hearing and deciding -------------------------------------------------------------------------- */
 
 static void remember_step(double *decision) {
@@ -481,8 +509,6 @@ static void be_direct(rtm *c, int is_direct) {
     put(c, c->rate->ahead, c->rate->ahead_count);
 }
 
-static void take_over_shown(rtm *c);
-
 static void begin(rtm *c) {
   take_over_shown(c);
   memset(c->f64, 0, SIZES[F64]);
@@ -491,7 +517,7 @@ static void begin(rtm *c) {
   memset(c->decision, 0, 8 * A_DECISION_SIZE);
   put(c, c->rate->all, c->rate->all_count);
   if (c->channels == 1) put(c, c->rate->mono, c->rate->mono_count);
-  be_direct(c, c->values[P_DIRECT] != 0.0);
+  be_direct(c, c->is_direct);
   forget(&c->heard);
   c->ask_at = c->interval, c->act_at = INT64_MAX, c->is_asked = 0;
   c->is_new_profile = c->was_applause = c->is_learning = 0;
@@ -527,6 +553,8 @@ int rtm_prepare(rtm *c, double rate_hz, int channels) {
   c->rate = found;
   c->solve = (const double *)(rtm_data + found->solve);
   c->channels = channels;
+  take_over_shown(c);
+  c->is_direct = c->values[P_DIRECT] != 0.0;
   for (int k = HEARD64; k <= HEARDI; k++) memset(c->starts[k], 0, SIZES[k]);
   put(c, found->all, found->all_count);
   make_tables(c);
@@ -541,32 +569,6 @@ void rtm_reset(rtm *c) {
   if (!c->rate) return;
   be_quiet(c);
   begin(c);
-}
-
-static double allowed(int place, double value) {
-  const struct control *control = &CONTROLS[place];
-  value = fmin(fmax(value, control->low), control->high);
-  return control->is_stepped ? rint(value) : value;
-}
-
-void rtm_set(rtm *c, int place, double value) {
-  if (value != value) return;
-  value = allowed(place, value);
-  if (value == c->values[place]) return;
-  c->values[place] = value;
-  c->has_news = 1;
-  atomic_store_explicit(&c->shown[place], value, memory_order_relaxed);
-}
-
-void rtm_set_from_afar(rtm *c, int place, double value) {
-  if (value != value) return;
-  atomic_store_explicit(&c->shown[place], allowed(place, value), memory_order_relaxed);
-  atomic_store_explicit(&c->is_shown_newer, 1, memory_order_release);
-}
-
-static void take_over_shown(rtm *c) {
-  if (!atomic_exchange_explicit(&c->is_shown_newer, 0, memory_order_acquire)) return;
-  for (int k = 0; k < CONTROL_COUNT; k++) rtm_set(c, k, atomic_load_explicit(&c->shown[k], memory_order_relaxed));
 }
 
 double rtm_get(rtm *c, int place) { return atomic_load_explicit(&c->shown[place], memory_order_relaxed); }

@@ -23,9 +23,9 @@ void rtm_set(rtm *c, int place, double value);
 void rtm_set_from_afar(rtm *c, int place, double value);
 /* any: what a control was last set to. */
 double rtm_get(rtm *c, int place);
-/* audio, or main while no audio runs: let `direct` have the latency that is asked for. */
+/* audio, or main while no audio runs: let `direct` have the latency that is asked for, as rtm_prepare does. */
 void rtm_apply_direct(rtm *c);
-/* any */
+/* audio, or main while no audio runs */
 int rtm_latency_samples(const rtm *c);
 /* audio: master n samples, any number; inputs and outputs may be the same memory. For one channel left is enough. */
 void rtm_run(rtm *c, const float *in_left, const float *in_right, float *out_left, float *out_right, uint32_t n);

@@ -6,8 +6,10 @@ A range is as good as for ever, too: hosts write automation as shares of it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
+import rt_automix
 from rt_automix import params
 
 STYLES = (
@@ -101,3 +103,12 @@ def named(control: Control) -> tuple[str, ...]:
     if control.symbol != "style":
         return control.steps
     return tuple("what was learned" if place == LEARNED else name for place, name in enumerate(control.steps))
+
+
+def version() -> tuple[int, int, int]:
+    """The package's, in the numbers that hosts compare; 0 for each where it is not installed.
+
+    Thread: main. Allocates: yes.
+    """
+    major, minor, micro = (*map(int, re.findall(r"\d+", str(rt_automix.__version__))), 0, 0, 0)[:3]
+    return major, minor, micro

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import rt_automix
 from rt_automix.plugin import table
 
 URI = "urn:rt-automix:master"
@@ -46,7 +45,7 @@ def _plugin(kind: str, channels_in: int, channels_out: int) -> str:
     ports = ",\n    ".join(
         f"[ {port} ; lv2:index {index} ]" for index, port in enumerate(_ports(channels_in, channels_out))
     )
-    major, minor, micro = (int(part) for part in str(rt_automix.__version__).split(".")[:3])
+    major, minor, micro = table.version()
     name = f"RT Automix{kind.replace('-', ' ')}"
     return f"""\
 <{URI}{kind}>

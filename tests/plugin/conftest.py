@@ -42,14 +42,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a plug-in of each format for this machine."""
     folder = tmp_path_factory.mktemp("plugins")
-    build.build(dict.fromkeys(build.FORMATS, folder))
+    build.build({name: folder / name for name in build.FORMATS})
     return folder
 
 
 @pytest.fixture(scope="session")
 def clap(plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[str]]:
     """Have the CLAP do what lines say in the tests' own host; what it prints."""
-    return driver(plugins / "rt_automix.clap", tmp_path_factory.mktemp("claphost"))
+    return driver(plugins / "clap" / "rt_automix.clap", tmp_path_factory.mktemp("claphost"))
 
 
 def driver(plugin: Path, folder: Path, *options: str) -> Callable[..., list[str]]:
