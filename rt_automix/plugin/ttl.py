@@ -51,7 +51,7 @@ def _plugin(kind: str, channels_in: int, channels_out: int) -> str:
 <{URI}{kind}>
   a lv2:Plugin, lv2:DynamicsPlugin ;
   doap:name "{name}" ;
-  doap:license <http://opensource.org/licenses/mit> ;
+  doap:license <https://spdx.org/licenses/GPL-3.0-or-later> ;
   lv2:minorVersion {2 * (100 * major + minor)} ; lv2:microVersion {2 * micro} ;
   lv2:optionalFeature lv2:hardRTCapable, urid:map, work:schedule, state:threadSafeRestore ;
   lv2:extensionData state:interface, work:interface ;

@@ -19,7 +19,7 @@ protected:
   const char *getLabel() const override { return "rt_automix"; }
   const char *getDescription() const override { return "Listens, decides ten mastering parameters, applies them"; }
   const char *getMaker() const override { return "rt_automix"; }
-  const char *getLicense() const override { return "MIT"; }
+  const char *getLicense() const override { return "GPL-3.0-or-later"; }
   uint32_t getVersion() const override { return d_version(RTM_MAJOR, RTM_MINOR, RTM_MICRO); }
   int64_t getUniqueId() const override { return d_cconst('r', 't', 'A', 'm'); }
 

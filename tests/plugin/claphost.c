@@ -3,6 +3,7 @@
    claphost PLUGIN < LINES. Samples come from and go to raw files of float32, channel after channel.
 
      new                         another instance; the lines that follow are about it
+     since                       prints how many ms ago the library began to be loaded
      use N                       the lines that follow are about instance N
      kind N                      choose a configuration of ports
      on RATE / off               activate and start, stop and deactivate
@@ -10,6 +11,7 @@
      event OFFSET ID VALUE       in the next block
      block N [inplace]           play the next N samples on the audio thread; `blocks N M` up to sample M in blocks of N
      paced N M                   up to sample M in blocks of N, each when it is due; prints the longest call in ms
+     cost N M                    up to sample M in blocks of N, on this thread; prints the mean and median call in us
      flush / reset / offline 0|1
      save FILE / load FILE / get ID / latency
      stress SEED ACTIONS         random blocks on the audio thread while the main thread asks for all it may */
@@ -140,6 +142,26 @@ static double now_s(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int by_size(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static void print_cost(struct instance *i, long size, long until) {
+  const long most = (until - i->at) / size;
+  double *times = malloc(sizeof(double) * (size_t)most), total = 0.0;
+  DEMAND(times && most > 0);
+  for (long k = 0; k < most; k++) {
+    struct job job = {i, (uint32_t)size, 0};
+    const double before_s = now_s();
+    play(&job);
+    total += times[k] = now_s() - before_s;
+  }
+  qsort(times, (size_t)most, sizeof *times, by_size);
+  printf("%.3f %.3f\n", 1e6 * total / (double)most, 1e6 * times[most / 2]);
+  free(times);
 }
 
 static double play_in_time(struct instance *i, long size, long until) {
@@ -313,6 +335,7 @@ static void stress(struct instance *i, uint32_t seed, long actions) {
 
 int main(int argument_count, char **arguments) {
   if (argument_count != 2) return 2;
+  const double start_s = now_s();
   void *library = dlopen(arguments[1], RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     fprintf(stderr, "%s\n", dlerror());
@@ -335,6 +358,8 @@ int main(int argument_count, char **arguments) {
       i = &all[count++];
       i->plugin = factory->create_plugin(factory, &HOST, found->id);
       DEMAND(i->plugin && i->plugin->init(i->plugin));
+    } else if (!strcmp(verb, "since")) {
+      printf("%.3f\n", 1000.0 * (now_s() - start_s));
     } else if (sscanf(line, "use %ld", &a) == 1) {
       i = &all[a];
     } else if (sscanf(line, "kind %ld", &a) == 1) {
@@ -363,6 +388,8 @@ int main(int argument_count, char **arguments) {
         struct job job = {i, (uint32_t)(c - i->at < a ? c - i->at : a), strstr(line, "inplace") != NULL};
         on_audio_thread(&job);
       }
+    } else if (sscanf(line, "cost %ld %ld", &a, &c) == 2) {
+      print_cost(i, a, c);
     } else if (sscanf(line, "paced %ld %ld", &a, &c) == 2) {
       printf("%.2f\n", play_in_time(i, a, c));
     } else if (sscanf(line, "block %ld", &a) == 1) {

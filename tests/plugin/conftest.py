@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -88,6 +89,15 @@ def sanitised(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Calla
         return driver(build.make("clap", tools, folder), folder, *options)
 
     return made
+
+
+@pytest.fixture(scope="session")
+def late(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], dict[str, str]]:
+    """An environment in which a worker that is woken works so many milliseconds later."""
+    library = tmp_path_factory.mktemp("late") / "late.so"
+    source = HERE / "late.c"
+    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", source, "-o", library, "-ldl"], check=True)
+    return lambda ms: {**os.environ, "LD_PRELOAD": str(library), "LATE_MS": str(ms)}
 
 
 @pytest.fixture(scope="session")
