@@ -5,8 +5,10 @@ The objects are those that the package itself runs: on the same processor level 
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +23,7 @@ from rt_automix.plugin import made, table, ttl
 
 HERE = Path(__file__).resolve().parent
 FORMATS = ("lv2", "clap", "vst3")
-DPF = Path("/usr/share/dpf/distrho")
+DPF, LV2 = Path("/usr/share/dpf/distrho"), Path("/usr/include/lv2")
 _OPTIONS = ("-O2", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-ffunction-sections", "-D_GNU_SOURCE")
 C_OPTIONS = (*_OPTIONS, "-std=c11", "-Wall", "-Wextra", "-Werror", "-Wno-unused-variable")
 PLUS_PLUS_OPTIONS = (*_OPTIONS, "-std=c++17", "-w")
@@ -82,7 +84,7 @@ def prepared(place: Path, level: Level, progress: Callable[[str], None], options
 
     Thread: main. Allocates: yes.
     """
-    tools = Tools(place, options)
+    tools = Tools(place, level, options)
     progress("compiling the engine")
     engine = engine_objects(level)
     progress("making tables")
@@ -140,11 +142,13 @@ def engine_objects(level: Level) -> list[Path]:
 
 
 def _lv2(tools: Tools, folder: Path) -> Path:
+    if not LV2.is_dir():
+        raise PluginError(f"LV2's headers are not here: {LV2} is missing. Install them: sudo apt install lv2-dev")
     bundle = folder / ttl.BUNDLE
     bundle.mkdir(parents=True, exist_ok=True)
     (bundle / "manifest.ttl").write_text(ttl.manifest(), encoding="utf-8")
     (bundle / "rt_automix.ttl").write_text(ttl.description(), encoding="utf-8")
-    tools.link(bundle / ttl.BINARY, tools.compiled("core.c"), tools.compiled("lv2.c", f'-DRTM_URI="{ttl.URI}"'))
+    tools.link("lv2", bundle / ttl.BINARY, tools.compiled("core.c"), tools.compiled("lv2.c", f'-DRTM_URI="{ttl.URI}"'))
     return bundle
 
 
@@ -152,19 +156,19 @@ def _clap(tools: Tools, folder: Path) -> Path:
     _demand_dpf("CLAP's headers")
     result, version = folder / "rt_automix.clap", ".".join(map(str, table.version()))
     shim = tools.compiled("clap.c", f'-DRTM_VERSION="{version}"', f"-I{DPF / 'src'}")
-    tools.link(result, tools.compiled("core.c"), shim)
+    tools.link("clap", result, tools.compiled("core.c"), shim)
     return result
 
 
 def _vst3(tools: Tools, folder: Path) -> Path:
     _demand_dpf("VST3's framework")
-    inside = folder / "rt_automix.vst3" / "Contents" / "x86_64-linux"
+    inside = folder / "rt_automix.vst3" / "Contents" / f"{tools.machine}-linux"
     inside.mkdir(parents=True, exist_ok=True)
     numbers = zip(("MAJOR", "MINOR", "MICRO"), table.version(), strict=True)
     defined = [f"-DRTM_{name}={number}" for name, number in numbers]
     options = (f"-I{DPF}", "-DDISTRHO_PLUGIN_TARGET_VST3", *defined)
     parts = [tools.compiled(source, *options) for source in ("vst3.cpp", DPF / "DistrhoPluginMain.cpp")]
-    tools.link(inside / "rt_automix.so", tools.compiled("core.c"), *parts, plus_plus=True)
+    tools.link("vst3", inside / "rt_automix.so", tools.compiled("core.c"), *parts)
     return folder / "rt_automix.vst3"
 
 
@@ -179,24 +183,26 @@ def make(name: str, tools: Tools, folder: Path) -> Path:
 
 
 _MAKERS = {"lv2": _lv2, "clap": _clap, "vst3": _vst3}
-_ENTRIES = ("lv2_descriptor", "clap_entry", "GetPluginFactory", "ModuleEntry", "ModuleExit")
+_ENTRIES = {
+    "lv2": ("lv2_descriptor",),
+    "clap": ("clap_entry",),
+    "vst3": ("GetPluginFactory", "ModuleEntry", "ModuleExit"),
+}
 """All that a host may see of a plug-in, whatever its format: two in one process must not find each other's kernels."""
 
 
 class Tools:
     """The compiler, and a folder for what it makes."""
 
-    def __init__(self, place: Path, options: Sequence[str] = ()) -> None:
-        self._place, self._options = place, tuple(options)
+    def __init__(self, place: Path, level: Level, options: Sequence[str] = ()) -> None:
+        self._place, self._options, self.machine = place, tuple(options), _machine(level)
         self.objects: list[Path] = []
-        self._c, self._plus_plus = _compiler("cc", "gcc", "clang"), _compiler("c++", "g++", "clang++")
-        if not self._c:
-            raise PluginError(
-                "No compiler of C is here to link a plug-in with. Install one: sudo apt install gcc libc6-dev"
-            )
-        self._exported = place / "exported.map"
-        names = " ".join(f"{name};" for name in _ENTRIES)
-        self._exported.write_text(f"{{ global: {names} local: *; }};\n", encoding="utf-8")
+        self._c, self._plus_plus = _compilers(level)
+        # Of the system's headers those alone: a compiler for another system brings the rest.
+        self._headers = place / "include"
+        self._headers.mkdir()
+        if LV2.is_dir():
+            (self._headers / "lv2").symlink_to(LV2)
 
     def compiled(self, source: str | Path, *options: str) -> Path:
         """The object of a source; one of ours by its name. Thread: main. Allocates: yes."""
@@ -205,26 +211,62 @@ class Tools:
         if not result.exists():
             is_plus_plus = path.suffix == ".cpp"
             kind = (*(PLUS_PLUS_OPTIONS if is_plus_plus else C_OPTIONS), *self._options, *options)
-            places = (f"-I{self._place}", f"-I{HERE}", "-c", path, "-o", result)
-            _run(self._of(is_plus_plus), *kind, *places)
+            places = (f"-I{self._place}", f"-I{HERE}", f"-I{self._headers}", "-c", path, "-o", result)
+            _run(*self._of(is_plus_plus), *kind, *places)
         return result
 
-    def link(self, result: Path, *parts: Path, plus_plus: bool = False) -> None:
-        """One shared library of some parts and the engine. Thread: main. Allocates: yes."""
+    def link(self, name: str, result: Path, *parts: Path) -> None:
+        """One shared library of a format, some parts and the engine. Thread: main. Allocates: yes."""
+        exported = self._place / f"{name}.map"
+        entries = " ".join(f"{entry};" for entry in _ENTRIES[name])
+        exported.write_text(f"{{ global: {entries} local: *; }};\n", encoding="utf-8")
         new = result.with_name(f"{result.name}.new")  # a host that has the old one mapped keeps it
         options = self._options or ("-s", "-Wl,--no-undefined")
-        hidden = (f"-Wl,--version-script={self._exported}", "-Wl,--gc-sections")
-        _run(self._of(plus_plus), "-shared", *parts, *self.objects, *hidden, *options, "-o", new, "-lm", "-lpthread")
+        hidden = (f"-Wl,--version-script={exported}", "-Wl,--gc-sections")
+        _run(
+            *self._of(name == "vst3"),
+            "-shared",
+            *parts,
+            *self.objects,
+            *hidden,
+            *options,
+            "-o",
+            new,
+            "-lm",
+            "-lpthread",
+        )
         new.replace(result)
 
-    def _of(self, plus_plus: bool) -> str:
+    def _of(self, plus_plus: bool) -> list[str]:
         if plus_plus and not self._plus_plus:
             raise PluginError("No compiler of C++ is here, which VST3 needs. Install one: sudo apt install g++")
         return self._plus_plus if plus_plus else self._c
 
 
-def _compiler(*names: str) -> str:
-    return next((found for found in map(shutil.which, names) if found), "")
+def _machine(level: Level) -> str:
+    return level.triple.partition("-")[0]
+
+
+def _compilers(level: Level) -> tuple[list[str], list[str]]:
+    """Commands that compile C and C++: the system's for its own kind of processor, else zig's."""
+    if _machine(level) == _machine(host()):
+        c, plus_plus = _first("cc", "gcc", "clang"), _first("c++", "g++", "clang++")
+        if not c:
+            raise PluginError(
+                "No compiler of C is here to link a plug-in with. Install one: sudo apt install gcc libc6-dev"
+            )
+        return c, plus_plus
+    if importlib.util.find_spec("ziglang") is None:
+        raise PluginError(
+            f"To build for {level.name} takes a compiler for it. Install one: pip install rt-automix[plugin]"
+        )
+    zig = [sys.executable, "-m", "ziglang"]
+    target = ["-target", f"{_machine(level)}-linux-gnu.2.31"]
+    return [*zig, "cc", *target], [*zig, "c++", *target]
+
+
+def _first(*names: str) -> list[str]:
+    return next(([found] for found in map(shutil.which, names) if found), [])
 
 
 def _run(*command: object) -> None:
