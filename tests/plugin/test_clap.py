@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conftest import ID, LATENCY, master, new_engine, parts_of, play, read
+from crowd import applause
 
 from rt_automix import params
 from rt_automix.analysis import masters, profile
@@ -98,6 +99,33 @@ def test_a_style_is_the_profile_of_that_name(whole, song):
     number = table.STYLES.index("warm")
     out, _ = whole(before=("new", f"event 0 {ID['style']} {number}", "flush", "on 48000"))
     assert np.array_equal(out, master(song, style="warm"))
+
+
+def test_another_style_is_gone_for_in_silence_too(clap, song, tmp_path):
+    """From the next decision on; its loudness at once."""
+    at = 100_000
+    samples = np.concatenate([song[:, :at], np.zeros((2, 96_000), np.float32), song[:, at : 2 * at]], axis=1)
+    engine = new_engine()
+    wanted = [play(engine, samples[:, :at])]
+    engine.follow_style(profile.load("dense-wide"))
+    wanted.append(play(engine, samples[:, at:]))
+    samples.tofile(tmp_path / "in.raw")
+    file, count, number = tmp_path / "in.raw", samples.shape[1], table.STYLES.index("dense-wide")
+    lines = (f"blocks 4096 {at}", f"event 0 {ID['style']} {number}", f"blocks 4096 {count}", f"out {tmp_path}/out.raw")
+    clap("new", "on 48000", f"in {file} {count}", *lines)
+    assert np.array_equal(read(tmp_path / "out.raw"), np.concatenate(wanted, axis=1))
+
+
+def test_applause_is_told_from_music(clap, song, tmp_path):
+    """What it has taught before it was known is taken back."""
+    samples = np.concatenate([song, 0.7 * applause(48_000, 4.0, 2)], axis=1).astype(np.float32)
+    engine = new_engine()
+    wanted = play(engine, samples)
+    assert engine.analyst.listener.is_applause, "the crowd is not heard as one"
+    samples.tofile(tmp_path / "in.raw")
+    count = samples.shape[1]
+    clap("new", "on 48000", f"in {tmp_path}/in.raw {count}", f"blocks 512 {count}", f"out {tmp_path}/out.raw")
+    assert np.array_equal(read(tmp_path / "out.raw"), wanted)
 
 
 def test_sixteen_at_once_are_each_as_if_alone(clap, raw, song, mastered, tmp_path):
