@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import shutil
@@ -16,6 +17,7 @@ import pytest
 
 from rt_automix.analysis import profile
 from rt_automix.analysis.suggester import choose
+from rt_automix.cli import main
 from rt_automix.config import Config, Limiter
 from rt_automix.demo.song import render_song
 from rt_automix.engine.engine import Engine
@@ -41,16 +43,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a plug-in of each format for this machine."""
-    folder = tmp_path_factory.mktemp("plugins")
-    build.build({name: folder / name for name in build.FORMATS})
-    return folder
+    """A home with a plug-in of each format for this machine, as the command line puts them there."""
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "home"  # once for all processes
+    home.mkdir(exist_ok=True)
+    with (home / "lock").open("w") as lock, pytest.MonkeyPatch.context() as patch:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "built").exists():
+            patch.setattr(Path, "home", lambda: home)
+            assert main(["plugin", "install"]) == 0
+            (home / "built").touch()
+    return home
 
 
 @pytest.fixture(scope="session")
 def clap(plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[str]]:
     """Have the CLAP do what lines say in the tests' own host; what it prints."""
-    return driver(plugins / "clap" / "rt_automix.clap", tmp_path_factory.mktemp("claphost"))
+    return driver(plugins / ".clap" / "rt_automix.clap", tmp_path_factory.mktemp("claphost"))
 
 
 def driver(plugin: Path, folder: Path, *options: str) -> Callable[..., list[str]]:

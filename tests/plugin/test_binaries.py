@@ -24,8 +24,8 @@ MOST_BYTES = 3_000_000
 
 def _binary(plugins, name):
     if name == "clap":
-        return plugins / name / "rt_automix.clap"
-    return next((plugins / name).rglob("*.so"))
+        return plugins / f".{name}" / "rt_automix.clap"
+    return next((plugins / f".{name}").rglob("*.so"))
 
 
 def _symbols(path, *options):

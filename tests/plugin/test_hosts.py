@@ -19,7 +19,7 @@ RATE_HZ = 48_000
 
 @pytest.fixture(scope="module")
 def surroundings(plugins):
-    return {**os.environ, "LV2_PATH": str(plugins / "lv2")}
+    return {**os.environ, "LV2_PATH": str(plugins / ".lv2")}
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_the_description_is_understood(surroundings):
 @pytest.fixture(scope="module")
 def vst3(plugins):
     pedalboard = pytest.importorskip("pedalboard")
-    return lambda: pedalboard.load_plugin(str(plugins / "vst3" / "rt_automix.vst3"))
+    return lambda: pedalboard.load_plugin(str(plugins / ".vst3" / "rt_automix.vst3"))
 
 
 @pytest.mark.parametrize("size", [64, 512, 8192])

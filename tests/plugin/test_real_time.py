@@ -43,7 +43,7 @@ def through_jalv(plugins, tmp_path):
     """What jalv makes of a signal, with some controls set; and what it says of the meters."""
 
     def run(signal, **controls):
-        surroundings = {**os.environ, "LV2_PATH": str(plugins / "lv2")}
+        surroundings = {**os.environ, "LV2_PATH": str(plugins / ".lv2")}
         options = [part for name, value in controls.items() for part in ("-c", f"{name}={value}")]
         with jack_server(64, RATE_HZ) as server, (tmp_path / "said").open("w") as said:
             command = ["jalv", "-x", "-n", "rt_automix", *options, ttl.URI]
