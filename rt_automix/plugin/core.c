@@ -19,6 +19,9 @@ enum { CHUNK = 4096, LINE = 64 };
 enum { F64, F32, I64, HEARD64, HEARD32, HEARDI, REF64, REF32, REFI, ARRAYS };
 enum { IDLE, ASKED, TAKEN };
 
+/* Samples that are so far ahead of the clock are no sound that anybody hears now. */
+static const double LEAST_LEAD_S = 0.1, FORGET_LEAD_S = 10.0;
+
 static const size_t SIZES[ARRAYS] = {8 * E_F64_SIZE, 4 * E_F32_SIZE, 8 * E_I64_SIZE,
                                      8 * A_F64_SIZE, 4 * A_F32_SIZE, 8 * A_I64_SIZE,
                                      8 * A_F64_SIZE, 4 * A_F32_SIZE, 8 * A_I64_SIZE};
@@ -63,8 +66,8 @@ struct rtm {
   /* audio's */
   int is_asked;
   int64_t ask_at, act_at, interval, delay;
-  int64_t read_at;
-  double asked_s;
+  int64_t read_at, paced_at;
+  double asked_s, paced_s, lead_s;
 
   /* audio's until `job` is ASKED, then of whoever makes it TAKEN, until it is IDLE */
   struct question question;
@@ -449,9 +452,23 @@ static void ask(rtm *c) {
   c->wake(c->handle);
 }
 
-/* What was asked is to act now: it is there, or it is still waited for, or it is late. */
+/* By how much samples have run ahead of the clock. */
+static double lead_s(const rtm *c, double now) {
+  return c->lead_s + (double)(c->i64[E_SAMPLE_COUNT] - c->paced_at) / c->rate->hz - (now - c->paced_s);
+}
+
+/* Once a block. What is old is forgotten: two clocks never agree for long, and a stream may have stood still. */
+static void keep_pace(rtm *c) {
+  const double now = now_s(), played_s = (double)(c->i64[E_SAMPLE_COUNT] - c->paced_at) / c->rate->hz;
+  c->lead_s = fmax(lead_s(c, now) * fmax(1.0 - played_s / FORGET_LEAD_S, 0.0), 0.0);
+  c->paced_at = c->i64[E_SAMPLE_COUNT], c->paced_s = now;
+}
+
+/* What was asked is to act now: it is there, or it is still waited for, or it is late. It is waited for where nobody
+   listens, and within a block that is longer than the time there is: who plays so long ones has that time. */
 static void want_answer(rtm *c) {
-  if (!is_idle(c) && now_s() - c->asked_s < 0.5 * DELAY_S) {
+  const double now = now_s();
+  if (!is_idle(c) && (lead_s(c, now) > LEAST_LEAD_S || now - c->asked_s < 0.5 * DELAY_S)) {
     rtm_work(c);
     while (!is_idle(c)) sched_yield(); /* faster than time: a worker is in the midst of it */
   }
@@ -534,7 +551,8 @@ static void begin(rtm *c) {
     atomic_store(&c->is_loaded, 1); /* somebody is just saving: with the next block */
   }
   for (int k = 0; k < METER_COUNT; k++) atomic_store_explicit(&c->readings[k], METERS[k].normal, memory_order_relaxed);
-  c->read_at = 0;
+  c->read_at = c->paced_at = 0;
+  c->lead_s = 0.0, c->paced_s = now_s();
 }
 
 /* Let nobody be at work, and nothing be asked. */
@@ -610,6 +628,7 @@ static void read_meters(rtm *c);
 
 void rtm_run(rtm *c, const float *in_left, const float *in_right, float *out_left, float *out_right, uint32_t n) {
   if (!c->rate) return;
+  keep_pace(c);
   take_over_shown(c);
   resume_if_loaded(c);
   for (uint32_t done = 0; done < n;) {
