@@ -15,6 +15,7 @@ COMMANDS = {
     "rows": ("training.rows", "Hear every master once and keep what a listener sees of it."),
     "examples": ("training.examples", "Damage every master, and keep what a listener knows of it."),
     "masters": ("training.masters", "Measure what masters are like, into the table behind the correction."),
+    "speech": ("training.speech", "Teach what tells talk from music, and measure what talk is like."),
     "label": ("training.label", "Make training, validation and test examples; what is there is kept."),
     "train": ("training.train", "Train the networks, or one of them."),
     "export": ("training.export", "Write trained networks as bundles that the program runs."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -203,13 +203,12 @@ def read_off(heard: Array, own: Array, low_high: tuple[float, float]) -> Array:
     return np.array(table)
 
 
-def width_and_dynamics(songs: Sequence[corpus.Song], folder: Path, versions: int = 4) -> dict[str, Array]:
-    """Tables of side/mid ratio and dynamics, of songs damaged as in training."""
+def width_and_dynamics(songs: Iterable[tuple[int, NDArray[np.float32]]], versions: int = 4) -> dict[str, Array]:
+    """Tables of side/mid ratio and dynamics, of songs damaged as in training: a seed and the rows of each."""
     heard, own = [], []
-    for song in songs:
-        rows = rows_on_disk.read(song, folder)
+    for seed, rows in songs:
         for version in range(versions):
-            rng = np.random.default_rng([int(song.id, 16), version])
+            rng = np.random.default_rng([seed, version])
             first = int(rng.integers(0, max(len(rows) - round(60.0 / HOP_S), 1)))
             piece = rows[first : first + round(rng.choice([10.0, 30.0, 60.0, 120.0]) / HOP_S)]
             heard.append(vector_of(rowdamage.drawn(piece, rng)[0]))
@@ -266,10 +265,10 @@ def command(work: Path, tables: Path) -> None:
             rows = rows_on_disk.read(song, work / "rows")
             vectors.append(stretches(rows, int(song.id, 16)))
             spectra.append(spectrum_of(rows))
-    tables = width_and_dynamics(songs, work / "rows")
+    moves = width_and_dynamics((int(song.id, 16), rows_on_disk.read(song, work / "rows")) for song in songs)
     packages = [song.package for song in songs]
     write(
-        fit(np.array(vectors), packages, np.array(spectra), tables),
+        fit(np.array(vectors), packages, np.array(spectra), moves),
         {"made_by": "python -m training masters", "songs": len(songs), "packages": sorted(set(packages))},
         tables / "masters.json",
     )

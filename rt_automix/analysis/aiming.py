@@ -38,22 +38,32 @@ def _of_profile(numbers, k):
     return numbers[at.AIM_SIDE_MID] if k == TONE_BANDS else numbers[at.AIM_DYNAMICS]
 
 
+@kernel("boolean(float64[::1], float64[::1])")
+def _is_talk(statistics, wanted):
+    """Whether this is talk, heard or said to be."""
+    return statistics[at.SPEECH] != 0.0 or wanted[at.AIM_IS_SPEECH] != 0.0
+
+
 @kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])")
 def _find(statistics, wanted, masters, passing, work):
-    """The correction, and its doubt."""
+    """The correction, and its doubt: towards a master of music, or towards one of talk."""
     found = passing[at.CORRECTION : at.CORRECTION + at.LEAN_SIZE]
     doubt = passing[at.DOUBT : at.DOUBT + at.LEAN_SIZE]
     parts = work[_ESTIMATE : _ESTIMATE + correction.WORK_SIZE]
-    correction.estimate(statistics, masters, passing[at.BOLDNESS], parts, found, doubt)
+    known = masters[at.SPOKEN :] if _is_talk(statistics, wanted) else masters
+    correction.estimate(statistics, known, passing[at.BOLDNESS], parts, found, doubt)
 
 
 @kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])")
 def _put(statistics, wanted, masters, lean, passing, work):
-    """Aim at what is heard, so far corrected, and leaned towards the style."""
+    """Aim at what is heard, so far corrected, and leaned towards the style; talk stays as wide as it is."""
     aim, wish = passing[at.AIM : at.AIM + at.AIM_SIZE], passing[at.WISH : at.WISH + at.LEAN_SIZE]
-    strength = 0.0 if wanted[at.AIM_IS_AUTO] != 0.0 else passing[at.STYLE_STRENGTH]
+    has_style = wanted[at.AIM_IS_AUTO] == 0.0 and wanted[at.AIM_IS_SPEECH] == 0.0
+    strength = passing[at.STYLE_STRENGTH] if has_style else 0.0
     for k in range(at.LEAN_SIZE):
         wish[k] = lean[k] + strength * (_of_profile(wanted, k) - masters[at.MEAN + k])
+    if _is_talk(statistics, wanted):
+        wish[TONE_BANDS] = 0.0
     heard = work[_VECTOR : _VECTOR + VECTOR_SIZE]
     means.vector(statistics, heard)
     for k in range(TONE_BANDS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,8 @@ def clear(f64: NDArray[np.float64], f32: NDArray[np.float32], i64: NDArray[np.in
     """Nothing heard. Thread: worker. Allocates: no."""
     memory_frames = f64[at.STATISTICS + at.MEMORY_FRAMES]
     f64[: at.F64_MEMORY], f32[: at.F32_MEMORY], i64[: at.I64_MEMORY] = 0.0, 0.0, 0
-    means.clear(f64[at.STATISTICS : at.STATISTICS + at.STATISTICS_SIZE], memory_frames)
+    for start in (at.STATISTICS, at.OTHER):
+        means.clear(f64[start : start + at.STATISTICS_SIZE], memory_frames)
     f32[at.WINDOW : at.WINDOW + 2 * at.WINDOW_FRAMES * ROWS] = ROW_FLOOR_DB
 
 
@@ -80,6 +82,7 @@ def _tables(sample_rate_hz: int) -> tuple[list[tuple[int, NDArray[Any]]], ...]:
         [
             (at.RMS_SCALE, np.array([1.0 / np.sum(window**2)])),
             (at.APPLAUSE_WEIGHTS, features.k_weighting_power(centres_hz) * counts),
+            (at.SPEECH_NET, _speech_net()),
         ],
         [
             (at.HANN, 0.5 * window),
@@ -98,6 +101,15 @@ def _tables(sample_rate_hz: int) -> tuple[list[tuple[int, NDArray[Any]]], ...]:
             (at.APPLAUSE_PLAN, flat_plan),
         ],
     )
+
+
+def _speech_net() -> NDArray[np.float64]:
+    """The network that tells talk from music; where there is none, one that never does."""
+    file = resources.files("rt_automix") / "data" / "speech.npz"
+    if not file.is_file():
+        return np.concatenate([np.ones(2 * at.SPEECH_NUMBERS), np.zeros(at.SPEECH_NET_SIZE - 2 * at.SPEECH_NUMBERS)])
+    with file.open("rb") as opened, np.load(opened) as parts:
+        return parts["net"].astype(np.float64)
 
 
 def _mel_weights(frequencies: NDArray[np.float64], scale: float) -> list[tuple[int, NDArray[np.float64]]]:

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from rt_automix.analysis import applause, clipping, means, spectrum
+from rt_automix.analysis import applause, clipping, means, spectrum, speech
 from rt_automix.analysis import layout as at
 from rt_automix.analysis.features import LOUDNESS_ROW, ROWS, SAMPLE_LIMIT
 from rt_automix.dsp import atomics, eight
@@ -63,7 +63,7 @@ def _undo(f64, i64):
 def _learn(f64, f32, i64):
     """Look at the frame that is complete, and learn from it unless it is applause, or clipped.
 
-    Applause teaches nothing, what it has taught before it was known included.
+    Applause teaches nothing, what it has taught before it was known included. Talk is learned from apart.
     """
     spectrum.look(f64, f32, i64)
     row = f32[at.ROW : at.ROW + ROWS]
@@ -85,6 +85,8 @@ def _learn(f64, f32, i64):
         applause.judge(f64, f32, i64, float(row[LOUDNESS_ROW]))
         if i64[at.IS_APPLAUSE] and not known:
             _undo(f64, i64)
+        if speech.judge(f64, f32, i64):
+            speech.change(f64, i64)
 
 
 @kernel("void(float64[::1], float32[::1], int64[::1])")

@@ -91,6 +91,8 @@ T_LEVELS, T_NOW_WIDTHS = _texture.take(TEXTURE_CHANNELS), _texture.take(TONE_BAN
 T_PAST = _texture.take(TEXTURE_RING * TEXTURE_CHANNELS)
 TEXTURE_SIZE = _texture.size
 TEXTURE = _statistics.take(TEXTURE_SIZE)
+SPEECH = _statistics.take(1)
+"""1 where this is of talk, 0 of music: each is remembered apart."""
 STATISTICS_SIZE = _statistics.size
 TOLD_SIZE = TEXTURE_CHANNELS * (4 + len(TEXTURE_LAGS)) + 4 * TONE_BANDS + TEXTURE_CHANNELS * (TEXTURE_CHANNELS - 1) // 2
 """Numbers that describe a texture."""
@@ -103,6 +105,14 @@ CLIPPING_FRAMES = 11
 """Clipping is judged by so many hops together: about a second."""
 APPLAUSE_FRAMES = 7
 """Applause is judged by so many frames together: the verdict comes 0.7 to 1 s after it has begun."""
+SPEECH_FRAMES = 43
+"""Talk is told from music by so many frames together: four seconds."""
+KEPT_COUNT, KEPT_FRAMES = 3, 27
+"""So often, and so many frames apart, statistics are kept until a verdict is sure."""
+SPEECH_NUMBERS = 6 * TEXTURE_CHANNELS + 1
+SPEECH_HIDDEN = 16
+SPEECH_NET_SIZE = (2 + SPEECH_HIDDEN) * SPEECH_NUMBERS + 2 * SPEECH_HIDDEN + 1
+"""What that is told by: numbers of them, and a network; see `speech`."""
 UNDO_FRAMES = APPLAUSE_FRAMES + 2
 """So many frames back there was none yet."""
 
@@ -125,6 +135,14 @@ _f64 = Region()
 STATISTICS = _f64.take(STATISTICS_SIZE)
 PAST = _f64.take(UNDO_FRAMES * STATISTICS_SIZE)
 """The statistics before each of the last hops, in a ring: what applause has taught is undone."""
+OTHER = _f64.take(STATISTICS_SIZE)
+"""Those of talk while there is music, and of music while there is talk."""
+KEPT = _f64.take(KEPT_COUNT * STATISTICS_SIZE)
+"""The statistics of some seconds ago, in a ring: what talk has taught before it was known as such is undone."""
+SPEECH_LEVELS = _f64.take(SPEECH_FRAMES * TEXTURE_CHANNELS)
+"""Levels of the last frames, the newest last."""
+SPEECH_CHANCE = _f64.take(1)
+"""The smoothed chance that this is talk."""
 CLIPPED_SHARES = _f64.take(CLIPPING_FRAMES)
 CLEAN_S = _f64.take(1)
 """For how long the input has been clean, as far as that counts."""
@@ -134,6 +152,8 @@ APPLAUSE_S = _f64.take(1)
 HOP_PEAK, LAST_PEAK = _f64.take(1), _f64.take(1)
 """Largest sample of the hop under way, and of the one before."""
 F64_MEMORY = _f64.size
+SPEECH_NET = _f64.take(SPEECH_NET_SIZE)
+SPEECH_WORK = _f64.take(SPEECH_FRAMES * TEXTURE_CHANNELS + SPEECH_NUMBERS)
 LOUDNESS_SCALE = _f64.take(1)
 RMS_SCALE = _f64.take(1)
 APPLAUSE_WEIGHTS = _f64.take(APPLAUSE_MOST_BANDS)
@@ -178,6 +198,8 @@ FRAMES = _i64.take(1)
 CLIPPING_HOPS, IS_CLIPPED = _i64.take(1), _i64.take(1)
 SPECTRUM_COUNT, TONAL_FRAMES, IS_APPLAUSE = _i64.take(1), _i64.take(1), _i64.take(1)
 PAST_COUNT, PAST_NEXT = _i64.take(1), _i64.take(1)
+SPEECH_COUNT, SILENT_FRAMES, KEPT_NEXT = _i64.take(1), _i64.take(1), _i64.take(1)
+"""Frames that talk has been looked for in; silent ones in a row; statistics that have been kept since it changed."""
 I64_MEMORY = _i64.size
 JUDGES = _i64.take(1)
 """Whether applause and clipping are looked for: where they are, they teach nothing."""
@@ -203,6 +225,8 @@ AIM_PEAK = _aim.take(1)
 AIM_DYNAMICS = _aim.take(1)
 AIM_IS_AUTO = _aim.take(1)
 """1 for the profile that leans in no direction: what is heard, corrected."""
+AIM_IS_SPEECH = _aim.take(1)
+"""1 for the profile that takes all for talk."""
 AIM_HAS_FINE = _aim.take(1)
 """1 where the fine spectrum is known: a reference, and so a place to go to and not a direction."""
 AIM_FINE = _aim.take(FINE_POINTS)
@@ -243,6 +267,7 @@ DYNAMICS_TABLE = _masters.take(2 + 2 * TABLE_POINTS)
 """The same of the dynamics."""
 HAS_NETWORK = _masters.take(1)
 """1 where networks are known that correct better than the closed form; see `corrector`."""
+CLOSED_FORM_SIZE = _masters.size
 BLEND = _masters.take(KNOTS)
 """Their share in the correction, by listening time; the rest is the closed form's."""
 NET_COMPONENTS, NET_FIRST, NET_SECOND, NET_MEMBERS = 96, 128, 64, 3
@@ -259,6 +284,8 @@ N_SECOND = _network.take(NET_SECOND * NET_FIRST + NET_SECOND)
 N_LAST = _network.take(2 * TONE_BANDS * NET_SECOND + 2 * TONE_BANDS)
 NET_SIZE = _network.size
 NET = _masters.take(NET_MEMBERS * NET_SIZE)
+SPOKEN = _masters.take(CLOSED_FORM_SIZE)
+"""The same closed form for talk, from MEAN on; no network."""
 MASTERS_SIZE = _masters.size
 
 # The state of what decides: a stretch of float64.

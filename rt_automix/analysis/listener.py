@@ -67,6 +67,11 @@ class Listener:
         return bool(self._i64[at.IS_CLIPPED])
 
     @property
+    def is_speech(self) -> bool:
+        """Whether there is talk: it is learned from apart."""
+        return bool(self._f64[at.STATISTICS + at.SPEECH])
+
+    @property
     def window(self) -> NDArray[np.float32]:
         """A copy of the rows of the last ten seconds: float32, shape (WINDOW_FRAMES, ROWS)."""
         start = at.WINDOW + int(self._i64[at.FRAMES]) % WINDOW_FRAMES * ROWS

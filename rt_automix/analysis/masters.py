@@ -25,6 +25,8 @@ _DATA = resources.files("rt_automix") / "data"
 
 NAME = "auto"
 """The profile that leans in no direction."""
+SPEECH = "speech"
+"""The profile that takes all for talk."""
 FORMAT = 1
 
 BOLDNESS, STYLE_STRENGTH = 0.5, 0.5
@@ -152,8 +154,11 @@ def table(has_networks: bool = True) -> NDArray[np.float64]:
     Thread: main. Allocates: yes.
     """
     if not has_networks:
-        text = (_DATA / "masters.json").read_text(encoding="utf-8")
-        return to_array(json.loads(text))
+        music, talk = (
+            to_array(json.loads((_DATA / name).read_text(encoding="utf-8"))) for name in ("masters.json", "spoken.json")
+        )
+        music[at.SPOKEN : at.SPOKEN + at.CLOSED_FORM_SIZE] = talk[: at.CLOSED_FORM_SIZE]
+        return music
     file = _DATA / "corrector.npz"
     if not file.is_file():
         return table(False)
@@ -218,12 +223,13 @@ class Aim:
 
 
 def numbers(wanted: Profile) -> NDArray[np.float64]:
-    """What the kernels aim at, with a mark on the profile called `auto`: float64, shape (layout.AIM_SIZE,).
+    """What the kernels aim at, with a mark on `auto` and on `speech`: float64, shape (layout.AIM_SIZE,).
 
     Thread: worker. Allocates: yes.
     """
     values = wanted.numbers()
-    values[at.AIM_IS_AUTO] = wanted == _auto()
+    values[at.AIM_IS_AUTO] = wanted == _shipped(NAME)
+    values[at.AIM_IS_SPEECH] = wanted == _shipped(SPEECH)
     return values
 
 
@@ -240,5 +246,5 @@ def profile_of(wanted: Profile, aim: NDArray[np.float64]) -> Profile:
 
 
 @cache
-def _auto() -> Profile:
-    return profile.load(NAME)
+def _shipped(name: str) -> Profile:
+    return profile.load(name)

@@ -37,7 +37,7 @@ _ARRAYS = {
     "_levels": (at.LEVEL_SHARES, (at.LEVELS,)),
     "_mel_power": (at.MEL_POWER, (2, MEL_BANDS)),
 }
-_FINE, _RECENT, _TEXTURE = "_fine_power", "_recent_energies", "_texture"
+_FINE, _RECENT, _TEXTURE, _SPEECH = "_fine_power", "_recent_energies", "_texture", "_speech"
 
 
 class Statistics:
@@ -76,6 +76,7 @@ class Statistics:
             plain[name] = self._part(start, shape).tolist()
         plain[_FINE] = self.fine_power.tolist()
         plain[_TEXTURE] = self.texture[: at.T_PAST].tolist()
+        plain[_SPEECH] = float(self.values[at.SPEECH])
         first = at.RECENT_ENERGIES + at.BLOCK_FRAMES - int(self.values[at.RECENT_COUNT])
         plain[_RECENT] = self.values[first : at.RECENT_ENERGIES + at.BLOCK_FRAMES].tolist()
         return plain
@@ -93,6 +94,7 @@ class Statistics:
             read[start] = _numbers(plain, name, ())
         for name, (start, shape) in _ARRAYS.items():
             read[start : start + int(np.prod(shape))] = _numbers(plain, name, shape).reshape(-1)
+        read[at.SPEECH] = float(_SPEECH in plain and _numbers(plain, _SPEECH, ()) != 0.0)
         recent = _numbers(plain, _RECENT, None)
         if recent.ndim != 1 or recent.size > at.BLOCK_FRAMES:
             raise ValueError(f"statistics: {_RECENT} is not what it should be")

@@ -283,6 +283,11 @@ class Engine:
         return self.analyst.short_term_lufs()
 
     @property
+    def is_speech(self) -> bool:
+        """Whether the analysis hears talk, and not music."""
+        return self.analyst.listener.is_speech
+
+    @property
     def analysis_late(self) -> int:
         """How often a suggestion came after its time: it acted at once, and a render would not be the same."""
         return self.analyst.late

@@ -308,6 +308,7 @@ class Session:
             "suggester": self._suggester.name,
             "suggested": engine.suggestion,
             "input_short_term_lufs": engine.input_short_term_lufs,
+            "speech": engine.is_speech,
             "suggestion_age_s": engine.suggestion_age_s,
             "analysis_gaps": engine.analysis_gaps,
             "analysis_late": engine.analysis_late,
