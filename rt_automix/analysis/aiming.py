@@ -39,8 +39,8 @@ def _of_profile(numbers, k):
 
 
 @kernel("boolean(float64[::1], float64[::1])")
-def _is_talk(statistics, wanted):
-    """Whether this is talk, heard or said to be."""
+def is_talk(statistics, wanted):
+    """Whether this is talk, heard or said to be. Thread: worker. Allocates: no."""
     return statistics[at.SPEECH] != 0.0 or wanted[at.AIM_IS_SPEECH] != 0.0
 
 
@@ -50,7 +50,7 @@ def _find(statistics, wanted, masters, passing, work):
     found = passing[at.CORRECTION : at.CORRECTION + at.LEAN_SIZE]
     doubt = passing[at.DOUBT : at.DOUBT + at.LEAN_SIZE]
     parts = work[_ESTIMATE : _ESTIMATE + correction.WORK_SIZE]
-    known = masters[at.SPOKEN :] if _is_talk(statistics, wanted) else masters
+    known = masters[at.SPOKEN :] if is_talk(statistics, wanted) else masters
     correction.estimate(statistics, known, passing[at.BOLDNESS], parts, found, doubt)
 
 
@@ -62,7 +62,7 @@ def _put(statistics, wanted, masters, lean, passing, work):
     strength = passing[at.STYLE_STRENGTH] if has_style else 0.0
     for k in range(at.LEAN_SIZE):
         wish[k] = lean[k] + strength * (_of_profile(wanted, k) - masters[at.MEAN + k])
-    if _is_talk(statistics, wanted):
+    if is_talk(statistics, wanted):
         wish[TONE_BANDS] = 0.0
     heard = work[_VECTOR : _VECTOR + VECTOR_SIZE]
     means.vector(statistics, heard)
@@ -70,6 +70,17 @@ def _put(statistics, wanted, masters, lean, passing, work):
         aim[at.AIM_BANDS + k] = heard[k] + wish[k]
     aim[at.AIM_SIDE_MID] = heard[at.AIM_SIDE_MID] + wish[TONE_BANDS]
     aim[at.AIM_DYNAMICS] = max(heard[at.AIM_DYNAMICS] + wish[TONE_BANDS + 1], 0.0)
+
+
+@kernel("void(float64[::1], float64)")
+def _turn(decision, speech):
+    """Where talk begins or ends, go on from how far was corrected when it last did."""
+    if decision[at.LEAN_IS_SPEECH] == speech:
+        return
+    decision[at.LEAN_IS_SPEECH] = speech
+    for k in range(at.LEAN_SIZE):
+        now = decision[at.LEAN + k]
+        decision[at.LEAN + k], decision[at.OTHER_LEAN + k] = decision[at.OTHER_LEAN + k], now
 
 
 @kernel("void(float64[::1], float64[::1], float64[::1])")
@@ -106,6 +117,7 @@ def follow(statistics, wanted, masters, decision, passing, work):
     """
     aim, lean = passing[at.AIM : at.AIM + at.AIM_SIZE], decision[at.LEAN : at.LEAN + at.LEAN_SIZE]
     _begin(wanted, passing, aim)
+    _turn(decision, 1.0 if is_talk(statistics, wanted) else 0.0)
     heard_s = statistics[at.HEARD_FRAMES] * HOP_S
     new_s = min(max(heard_s - decision[at.LEAN_HEARD_S], 0.0), LONGEST_STEP_S)
     decision[at.LEAN_HEARD_S] = heard_s

@@ -278,6 +278,8 @@ def match(statistics, wanted, masters, decision, passing, work):
     aim, matched = passing[at.AIM : at.AIM + at.AIM_SIZE], passing[at.MATCHED : at.MATCHED + _COUNT]
     aiming.follow(statistics, wanted, masters, decision, passing, work)
     matching.match(statistics, aim, work, matched)
+    if aiming.is_talk(statistics, wanted) and wanted[at.AIM_HAS_FINE] == 0.0:
+        matched[_WIDTH] = _NEUTRAL[_WIDTH]
     be_patient(statistics[at.HEARD_FRAMES] * HOP_S, passing[at.CONFIDENCE : at.CONFIDENCE + _COUNT])
     for k in range(_COUNT):
         passing[at.WANTED + k] = matched[k]

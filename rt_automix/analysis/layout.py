@@ -292,6 +292,8 @@ MASTERS_SIZE = _masters.size
 _decision = Region()
 LEAN = _decision.take(LEAN_SIZE)
 """How far is corrected so far."""
+OTHER_LEAN, LEAN_IS_SPEECH = _decision.take(LEAN_SIZE), _decision.take(1)
+"""The same of talk while there is music, and of music while there is talk; which of both LEAN is."""
 LEAN_HEARD_S = _decision.take(1)
 """Music heard when the lean last moved, in seconds."""
 SUGGESTED = _decision.take(params.COUNT)
