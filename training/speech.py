@@ -81,7 +81,9 @@ def stretches(rows: Rows, count: int, rng: np.random.Generator, bends: bool) -> 
             yield told(bent(piece, rng) if bends else piece)
 
 
-def examples(work: Path, use: str, bends: bool, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32], list[str]]:
+def examples(
+    work: Path, use: str, bends: bool, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], list[str]]:
     """Numbers of stretches, 1 for talk and 0 for music of each, and where each is from."""
     rng, numbers, labels, sources = np.random.default_rng(seed), [], [], []
     for talk in talks.all_talks():
@@ -185,7 +187,9 @@ def command(voices: Path, work: Path, use: str, only_judge: bool, tables: Path) 
         alone = [talk for talk in made if talk.use == "train" and talk.over_music_db is None]
         parts = table([(talk, talks.read(talk, work / "talks")) for talk in alone])
         about = {"made_by": "python -m training speech", "talks": len(alone)}
-        closed_form.write(parts, {**about, "packages": sorted({talk.package for talk in alone})}, tables / "spoken.json")
+        closed_form.write(
+            parts, {**about, "packages": sorted({talk.package for talk in alone})}, tables / "spoken.json"
+        )
         style(parts).save(tables / "profiles" / f"{known.SPEECH}.toml", STYLE_COMMENT)
     with np.load(tables / "speech.npz") as file:
         net = file["net"].astype(np.float64)

@@ -52,7 +52,9 @@ def test_the_network_is_two_layers():
     numbers, net = rng.normal(size=at.SPEECH_NUMBERS), rng.normal(size=at.SPEECH_NET_SIZE)
     net[at.SPEECH_NUMBERS : 2 * at.SPEECH_NUMBERS] = rng.uniform(0.1, 2.0, at.SPEECH_NUMBERS)
     mean, deviation, rest = np.split(net, [at.SPEECH_NUMBERS, 2 * at.SPEECH_NUMBERS])
-    first, added, last, final = np.split(rest, np.cumsum([at.SPEECH_HIDDEN * at.SPEECH_NUMBERS, *[at.SPEECH_HIDDEN] * 2]))
+    first, added, last, final = np.split(
+        rest, np.cumsum([at.SPEECH_HIDDEN * at.SPEECH_NUMBERS, *[at.SPEECH_HIDDEN] * 2])
+    )
     scaled = np.clip((numbers - mean) / deviation, -6.0, 6.0)
     said = np.maximum(first.reshape(at.SPEECH_HIDDEN, -1) @ scaled + added, 0.0) @ last + final[0]
     assert speech.chance(numbers, net) == pytest.approx(1.0 / (1.0 + np.exp(-np.clip(said, -30, 30))), rel=1e-9)
@@ -68,7 +70,8 @@ def talk(music_folder: Path) -> np.ndarray:
     if not files:
         pytest.skip("the music folder has no talk: make music")
     rng, wanted = np.random.default_rng(3), [file for file in files if file.stat().st_size > 3000]
-    content = b"".join(wanted[k].read_bytes() + bytes.fromhex("d820a2e15a" + "50" * 28) * 20 for k in rng.permutation(len(wanted))[:60])
+    pause = bytes.fromhex("d820a2e15a" + "50" * 28) * 20
+    content = b"".join(wanted[k].read_bytes() + pause for k in rng.permutation(len(wanted))[:60])
     command = ["ffmpeg", "-v", "error", "-f", "gsm", "-i", "-", "-ar", str(RATE_HZ), "-ac", "1", "-f", "f32le", "-"]
     audio = np.frombuffer(subprocess.run(command, input=content, capture_output=True, check=True).stdout, np.float32)
     return np.ascontiguousarray(np.stack([audio, audio])[:, : 90 * RATE_HZ])
