@@ -82,7 +82,7 @@ def _tables(sample_rate_hz: int) -> tuple[list[tuple[int, NDArray[Any]]], ...]:
         [
             (at.RMS_SCALE, np.array([1.0 / np.sum(window**2)])),
             (at.APPLAUSE_WEIGHTS, features.k_weighting_power(centres_hz) * counts),
-            (at.SPEECH_NET, _speech_net()),
+            (at.SPEECH_NET, speech_net()),
         ],
         [
             (at.HANN, 0.5 * window),
@@ -103,8 +103,11 @@ def _tables(sample_rate_hz: int) -> tuple[list[tuple[int, NDArray[Any]]], ...]:
     )
 
 
-def _speech_net() -> NDArray[np.float64]:
-    """The network that tells talk from music; where there is none, one that never does."""
+def speech_net() -> NDArray[np.float64]:
+    """The network that tells talk from music; where there is none, one that never does.
+
+    float64, shape (layout.SPEECH_NET_SIZE,). Thread: main. Allocates: yes.
+    """
     file = resources.files("rt_automix") / "data" / "speech.npz"
     if not file.is_file():
         return np.concatenate([np.ones(2 * at.SPEECH_NUMBERS), np.zeros(at.SPEECH_NET_SIZE - 2 * at.SPEECH_NUMBERS)])

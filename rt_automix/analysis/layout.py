@@ -268,6 +268,8 @@ DYNAMICS_TABLE = _masters.take(2 + 2 * TABLE_POINTS)
 HAS_NETWORK = _masters.take(1)
 """1 where networks are known that correct better than the closed form; see `corrector`."""
 CLOSED_FORM_SIZE = _masters.size
+SPOKEN = _masters.take(CLOSED_FORM_SIZE)
+"""The same closed form for talk, from MEAN on; no network."""
 BLEND = _masters.take(KNOTS)
 """Their share in the correction, by listening time; the rest is the closed form's."""
 NET_COMPONENTS, NET_FIRST, NET_SECOND, NET_MEMBERS = 96, 128, 64, 3
@@ -284,8 +286,6 @@ N_SECOND = _network.take(NET_SECOND * NET_FIRST + NET_SECOND)
 N_LAST = _network.take(2 * TONE_BANDS * NET_SECOND + 2 * TONE_BANDS)
 NET_SIZE = _network.size
 NET = _masters.take(NET_MEMBERS * NET_SIZE)
-SPOKEN = _masters.take(CLOSED_FORM_SIZE)
-"""The same closed form for talk, from MEAN on; no network."""
 MASTERS_SIZE = _masters.size
 
 # The state of what decides: a stretch of float64.

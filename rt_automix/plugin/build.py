@@ -26,7 +26,7 @@ FORMATS = ("lv2", "clap", "vst3")
 DPF, LV2 = Path("/usr/share/dpf/distrho"), Path("/usr/include/lv2")
 _OPTIONS = ("-O2", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-ffunction-sections", "-D_GNU_SOURCE")
 C_OPTIONS = (*_OPTIONS, "-std=c11", "-Wall", "-Wextra", "-Werror", "-Wno-unused-variable")
-PLUS_PLUS_OPTIONS = (*_OPTIONS, "-std=c++17", "-w")
+PLUS_PLUS_OPTIONS = (*_OPTIONS, "-Os", "-std=c++17", "-w")  # of a host's format only: nothing of it touches sound
 """No fused operations but those of the kernels: the core adds and multiplies as Python does."""
 
 

@@ -157,6 +157,8 @@ static void roots(float *real, float *imaginary, int64_t count, int64_t length, 
 }
 
 static void make_tables(rtm *c) {
+  const float *net = (const float *)(rtm_data + SPEECH_NET_AT);
+  for (int k = 0; k < A_SPEECH_NET_SIZE; k++) c->heard.f64[A_SPEECH_NET + k] = net[k];
   const int64_t hop = c->heard.i64[A_HOP], *plan = c->heard.i64 + A_FFT_PLAN;
   const int64_t rows = plan[FFT_ROWS], columns = plan[FFT_COLUMNS], size = plan[FFT_SIZE];
   for (int64_t k = 0; k < 2 * hop; k++)
@@ -175,6 +177,7 @@ static void forget(struct ears *ears) {
   memset(ears->f32, 0, 4 * A_F32_MEMORY);
   memset(ears->i64, 0, 8 * A_I64_MEMORY);
   k_means_clear(ears->f64 + A_STATISTICS, A_STATISTICS_SIZE, memory);
+  k_means_clear(ears->f64 + A_OTHER, A_STATISTICS_SIZE, memory);
   for (int k = 0; k < WINDOW_SIZE; k++) ears->f32[A_WINDOW + k] = (float)ROW_FLOOR_DB;
 }
 

@@ -44,7 +44,7 @@ KEPT = (
     (9, "PEAK_POWER", 1), (10, "RECENT_COUNT", 1), (11, "RECENT_ENERGIES", analysis_at.BLOCK_FRAMES),
     (12, "BLOCK_SHARES", analysis_at.LEVELS), (13, "LEVEL_SHARES", analysis_at.LEVELS),
     (14, "MEL_POWER", 2 * features.MEL_BANDS), (15, "FINE_POWER", 2 * analysis_at.FINE_POINTS),
-    (16, "TEXTURE", analysis_at.T_PAST),
+    (16, "TEXTURE", analysis_at.T_PAST), (17, "SPEECH", 1),
 )  # fmt: skip
 """What of the statistics is saved, under which number: a number is for ever."""
 
@@ -77,6 +77,7 @@ class Image:
         at = analysis_at
         for start, count in ((at.HANN, at.FRAME_SIZE), (at.FFT_TABLE, at.TABLE_SIZE), (at.WINDOW, _window())):
             heard[1][start : start + count] = 0.0  # the core makes these
+        heard[0][at.SPEECH_NET : at.SPEECH_NET + at.SPEECH_NET_SIZE] = 0.0  # is the same at every rate
         return cls((*fresh.arrays(config, sample_rate_hz, channels), *heard))
 
     def runs(self, base: Image | None = None) -> Iterator[tuple[int, int, NDArray[Any]]]:
@@ -228,6 +229,9 @@ def _masters(data: Data) -> Iterator[str]:
     yield f"#define MASTERS_EXACT_AT {data.put(known[start:stop])}"
     yield f"#define MASTERS_EXACT_START {start}"
     yield f"#define MASTERS_EXACT_COUNT {stop - start}"
+    net = ears.speech_net()
+    assert (net == net.astype(np.float32)).all()
+    yield f"#define SPEECH_NET_AT {data.put(net.astype(np.float32))}"
 
 
 def _controls() -> Iterator[str]:

@@ -14,7 +14,7 @@ from rt_automix import params
 
 STYLES = (
     "auto", "", "balanced", "bright", "bright-dense", "bright-dynamic", "bright-scooped", "dense-narrow", "dense-wide",
-    "scooped-narrow", "warm", "warm-full", "warm-wide",
+    "scooped-narrow", "warm", "warm-full", "warm-wide", "speech",
 )  # fmt: skip
 """Shipped profiles by their number; new ones come last. At LEARNED is what was heard while `learn` was on."""
 LEARNED = 1
