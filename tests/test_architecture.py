@@ -29,7 +29,7 @@ PACKAGE = "rt_automix"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("units", "errors"),
     ("params", "checked", "owncurve", "native", "platforms"),
-    ("dsp", "midimap", "demo"),
+    ("dsp", "midimap", "outputs", "demo"),
     ("config",),
     ("analysis",),
     ("engine",),

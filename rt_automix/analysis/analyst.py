@@ -117,12 +117,26 @@ class Analyst:
         What to listen to.
     publish : Publish
         Where suggestions go.
+    leader : Analyst, optional
+        Of the same input, rate and hops: it listens for this one, which decides whenever it has.
     """
 
     def __init__(
-        self, sample_rate_hz: int, suggester: Suggester, profile: Profile, hops: int, ring: Ring, publish: Publish
+        self,
+        sample_rate_hz: int,
+        suggester: Suggester,
+        profile: Profile,
+        hops: int,
+        ring: Ring,
+        publish: Publish,
+        leader: Analyst | None = None,
     ) -> None:
-        self.listener = Listener(sample_rate_hz, len(ring.channels), judges=True)
+        self.listener: Listener = (
+            leader.listener if leader else Listener(sample_rate_hz, len(ring.channels), judges=True)
+        )
+        self._followers: list[Analyst] = []
+        if leader is not None:
+            leader._followers.append(self)
         self._ring, self._publish = ring, publish
         self.suggester = suggester
         self._profile, self._is_new_profile = profile, False
@@ -140,7 +154,7 @@ class Analyst:
         return self.heard_samples + self.interval_samples
 
     def follow(self) -> bool:
-        """Hear and suggest once if enough has come; whether it did.
+        """Hear and suggest once if enough has come, for followers too; whether it did.
 
         Thread: worker. Allocates: yes.
         """
@@ -152,14 +166,21 @@ class Analyst:
             self.heard_samples = (written // self.interval_samples - 1) * self.interval_samples
             self.gaps += 1
         before_s = self.listener.statistics.seconds_heard
-        for position in range(self.heard_samples, self.next_at, self.listener.hop):
+        start = self.heard_samples
+        for position in range(start, self.next_at, self.listener.hop):
             self.listener.hear_hop(self._ring.channels, position)
+        for one in (self, *self._followers):
+            one.heard_samples = start
+            one._suggest(before_s)
+        return True
+
+    def _suggest(self, before_s: float) -> None:
+        """Decide about the interval that has just been heard, and publish."""
         heard = self._consider(before_s)
         (made,) = self.decide([heard])
         self._publish(made)
         self.late += int(self._ring.written[0]) > made.effective_at_samples
         self.heard_samples = heard.at_samples
-        return True
 
     def hear(self, block: NDArray[np.float32]) -> Heard:
         """Listen to the next interval.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib.util
 import os
 import re
@@ -65,6 +66,8 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     settings.target_lufs,
     settings.ceiling_dbtp,
     settings.suggester,
+    click.option("--output", "outputs", multiple=True, metavar='"NAME: SETTING=VALUE ..."',
+                 help="An output with channels, file or program, target, ... of its own; see docs/outputs.md."),
     click.option("--config", "config_path", type=settings.FILE, metavar="TOML", help="Settings file."),
     click.option("--state", type=settings.FILE, metavar="FILE", help="Where controls and what was learned are kept."),
     click.option("--replace", is_flag=True, help="End the session that runs with this state, and take its place."),
@@ -165,6 +168,7 @@ def _config(options: dict[str, Any]) -> Config:
         limiter__ceiling_dbtp=options["ceiling_dbtp"],
         **{f"audio__{name}": options[name] for name in _AUDIO},
     )
+    config = _with_outputs(config, options["outputs"])
     name = config.audio.name
     if len(name) > MOST_NAME or not re.fullmatch(r"[\w.+-]+( [\w.+-]+)*", name):
         raise ConfigError(f'audio.name = "{name}" cannot be used. Use up to {MOST_NAME} letters, digits, ., + and -.')
@@ -175,6 +179,20 @@ def _config(options: dict[str, Any]) -> Config:
     return config
 
 
+def _with_outputs(config: Config, said: tuple[str, ...]) -> Config:
+    """The settings with what the command line says of outputs; the main one's channels are the device's."""
+    from rt_automix.outputs import understood
+
+    tables = {output.name: dataclasses.asdict(output) for output in config.output}
+    for table in map(understood, said):
+        tables[table["name"]] = {**tables.get(table["name"], {}), **table}
+    if not tables:
+        return config
+    config = config.with_overrides(output=list(tables.values()))
+    channels: Any = {"audio.out_channels": config.output[0].channels or None}
+    return config.with_overrides(**channels)
+
+
 def _setup(options: dict[str, Any], config: Config, state: Path | None) -> Setup:
     """Check everything that can be checked before a device opens."""
     from rt_automix.analysis import profile
@@ -182,7 +200,9 @@ def _setup(options: dict[str, Any], config: Config, state: Path | None) -> Setup
 
     if options["profile"] and options["reference"]:
         raise ConfigError("--profile and --reference: only one can be the style. Leave one out.")
-    profile.load(config.master.profile)
+    styles = (config.master.profile, *(output.profile for output in config.output if output.profile))
+    for style in styles:
+        profile.load(style)
     with terminal.progress() as progress:
         reference = settings.measured(options["reference"], progress) if options["reference"] else None
     if state is not None and options["fresh"] and state.exists():
@@ -193,7 +213,7 @@ def _setup(options: dict[str, Any], config: Config, state: Path | None) -> Setup
         said["profile"] = reference.name
     return Setup(
         config=config,
-        profiles=tuple(dict.fromkeys((config.master.profile, *profile.shipped()))),
+        profiles=tuple(dict.fromkeys((*styles, *profile.shipped()))),
         reference=reference,
         controls={name: value for name, value in said.items() if value is not None},
         state_path=state,
