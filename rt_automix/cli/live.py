@@ -118,7 +118,10 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
     from rt_automix.live.supervisor import Supervisor
     from rt_automix.live.takes import INPUT, OUTPUT, Takes
 
-    paths = {side: options[name] for side, name in ((INPUT, "record_input"), (OUTPUT, "record")) if options[name]}
+    several = list(enumerate(config.output, OUTPUT))
+    paths = {side: Path(output.file) for side, output in several if output.file}
+    paths |= {side: options[name] for side, name in ((INPUT, "record_input"), (OUTPUT, "record")) if options[name]}
+    programs = {side: output.command for side, output in several if output.program}
     for path in paths.values():
         check(path, int(options["record_bits"]))
     setup = _setup(options, config, state)
@@ -131,7 +134,8 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
             view.remark(_written(options["config_path"], document["mappings"][-1]))
 
     supervisor = Supervisor(setup, hear)
-    takes = Takes(supervisor.board, paths, int(options["record_bits"]), view.remark)
+    names = [output.name for output in setup.others]
+    takes = Takes(supervisor.board, paths, int(options["record_bits"]), view.remark, programs, names)
     ending: list[int] = []
     before = {
         name: signal.signal(getattr(signal, name), lambda number, frame: ending.append(number))

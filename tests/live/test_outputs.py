@@ -1,0 +1,95 @@
+"""Several outputs of a live session: the real program, a real server, each output held against an engine of its own."""
+
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from jackserver import jack_server, needs_jack
+from liverun import LiveRun, Probe
+
+from rt_automix.analysis.suggester import choose
+from rt_automix.config import Config
+from rt_automix.engine.engine import Engine
+from rt_automix.io.devices.wiring import FADE_S
+
+RATE_HZ, PERIOD = 48_000, 64
+FADED = round(FADE_S * RATE_HZ)
+SAID = {
+    "room": {"target_lufs": -12.0},
+    "stream": {"target_lufs": -18.0, "ceiling_dbtp": -2.0, "profile": "warm", "amount": 0.8},
+    "booth": {"target_lufs": -20.0, "lookahead": False, "boldness": 0.1},
+    "tape": {"profile": "bright", "style_strength": 1.0, "ceiling_dbtp": -6.0},
+}
+
+
+def music(seconds, seed=7):
+    rng, t = np.random.default_rng(seed), np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    beat = 0.1 * np.exp(-8.0 * (t % 0.5)) * rng.standard_normal((2, len(t)))
+    return (0.2 * np.sin(2 * np.pi * 55.0 * t) + beat).astype(np.float32)
+
+
+def options(folder, **more):
+    """The command line for all four, each with a take."""
+    found = ["--record-bits", "32", "--record-input", str(folder / "in.wav")]
+    for name, said in SAID.items():
+        words = {**said, **more.get(name, {}), "file": folder / f"{name}.wav"}
+        found += ["--output", f"{name}: {' '.join(f'{key}={value}' for key, value in words.items())}"]
+    return found
+
+
+def take(folder, name):
+    samples, rate_hz = soundfile.read(folder / f"{name}.wav", dtype="float32")
+    assert rate_hz == RATE_HZ
+    return np.ascontiguousarray(samples.T)
+
+
+def alone(samples, said):
+    """The same samples through an engine of its own, offline."""
+    config = Config().with_overrides(output=[{"name": "it", **said}])
+    engine = Engine(config.of(config.output[0]), suggester=choose("auto", print))
+    engine.prepare(RATE_HZ)
+    engine.settle()
+    out = samples.copy()
+    for start in range(0, out.shape[1], 4096):
+        out[:, start : start + 4096] = engine.process(np.ascontiguousarray(out[:, start : start + 4096]))
+    return out
+
+
+def played(server, folder):
+    """(the probe, the last status) of one run through four outputs."""
+    with LiveRun(server, folder / "state.json", "--backend", "jack", *options(folder)) as run:
+        run.wait_until_playing()
+        probe = Probe(music(4.0), pairs=len(SAID))
+        probe.connect()
+        probe.run(60.0)
+        probe.close()
+        time.sleep(0.3)
+        status = run.status
+    assert run.process.returncode == 0
+    return probe, status
+
+
+@needs_jack
+@pytest.mark.alone
+def test_four_outputs_at_64_frames_are_four_engines_to_the_bit(tmp_path):
+    with jack_server(PERIOD) as server:
+        for attempt in range(5):
+            folder = tmp_path / str(attempt)
+            folder.mkdir()
+            probe, status = played(server, folder)
+            if not status["analysis_late"]:  # else the host stole time from the analysis, and live says so
+                break
+    came_in = take(folder, "in")
+    start = int(np.argmax(np.abs(came_in[0]) > 0)) - int(np.argmax(np.abs(probe.played[0]) > 0))
+    for number, (name, said) in enumerate(SAID.items()):
+        wanted, went_out = alone(came_in, said), take(folder, name)
+        until = wanted.shape[1] - 8 * FADED
+        assert np.abs(went_out[:, FADED:until]).max() > 0.05
+        assert np.array_equal(went_out[:, FADED:until], wanted[:, FADED:until]), name
+        heard = probe.heard[2 * number : 2 * number + 2, PERIOD : probe.position]
+        assert np.array_equal(heard, wanted[:, start : start + heard.shape[1]]), name
+    assert [one["name"] for one in status["outputs"]] == list(SAID)
+    assert status["outputs"][1]["controls"]["target_lufs"] == -18.0
+    assert status["outputs"][1]["profile"] == "warm"
+    assert status["timing"]["late"] <= 0.01 * status["timing"]["callbacks"]
