@@ -169,18 +169,20 @@ class Analyst:
         start = self.heard_samples
         for position in range(start, self.next_at, self.listener.hop):
             self.listener.hear_hop(self._ring.channels, position)
+        recent_lufs, made = self.short_term_lufs(), []
         for one in (self, *self._followers):
             one.heard_samples = start
-            one._suggest(before_s)
+            made.append(one._suggest(before_s, recent_lufs))
+        self.late += int(self._ring.written[0]) > made[-1].effective_at_samples
         return True
 
-    def _suggest(self, before_s: float) -> None:
+    def _suggest(self, before_s: float, recent_lufs: float) -> Suggestion:
         """Decide about the interval that has just been heard, and publish."""
-        heard = self._consider(before_s)
+        heard = self._consider(before_s, recent_lufs)
         (made,) = self.decide([heard])
         self._publish(made)
-        self.late += int(self._ring.written[0]) > made.effective_at_samples
         self.heard_samples = heard.at_samples
+        return made
 
     def hear(self, block: NDArray[np.float32]) -> Heard:
         """Listen to the next interval.
@@ -193,17 +195,17 @@ class Analyst:
         """
         before_s = self.listener.statistics.seconds_heard
         self.listener.push(block)
-        heard = self._consider(before_s)
+        heard = self._consider(before_s, self.short_term_lufs())
         self.heard_samples = heard.at_samples
         return heard
 
-    def _consider(self, before_s: float) -> Heard:
+    def _consider(self, before_s: float, recent_lufs: float) -> Heard:
         """What there is to decide of an interval that has been heard, before which so much music had been."""
         is_music = self.listener.statistics.seconds_heard > before_s
         question = None
         if is_music or self._is_new_profile:
             question = self.decision.ask(self.listener, self.suggester, self.profile)
-        return Heard(question, is_music, self.next_at, self.short_term_lufs(), self.listener.is_applause)
+        return Heard(question, is_music, self.next_at, recent_lufs, self.listener.is_applause)
 
     def decide(self, heard: Sequence[Heard]) -> list[Suggestion]:
         """What is suggested after each of some intervals, in their order.

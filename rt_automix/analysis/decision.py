@@ -88,10 +88,14 @@ class Decision:
         """The loudness that is asked for; None is the profile's own."""
         self.boldness, self.style_strength = masters.BOLDNESS, masters.STYLE_STRENGTH
         """How large damage is expected to be, and how far a style goes: 0 to 1."""
-        self.found: Found | None = None
-        """The correction behind the last step, and its doubt; None with a reference, or too little music."""
+        self._taken: NDArray[np.float64] | None = None
         self._profile: Profile | None = None
         self._wanted = np.zeros(at.AIM_SIZE)
+
+    @property
+    def found(self) -> Found | None:
+        """The correction behind the last step, and its doubt; None with a reference, or too little music."""
+        return None if self._taken is None else Found.of(self._taken)
 
     @property
     def is_moving(self) -> bool:
@@ -167,7 +171,7 @@ class Decision:
         Thread: worker. Allocates: yes.
         """
         self._remember()
-        self.found = Found.of(question.passing)
+        self._taken = question.passing
         where = (self._matrix, self._step_s, self._values, question.passing, self._work)
         said = self._values[at.SAID : at.SAID + deciding.ANSWER_SIZE].reshape(-1, params.COUNT)
         matched_norm = (question.passing[at.MATCHED : at.MATCHED + params.COUNT] - params.LOW) / _SPANS
@@ -224,7 +228,7 @@ class Decision:
         self._passing[at.BOLDNESS], self._passing[at.STYLE_STRENGTH] = self.boldness, self.style_strength
         known = masters.table(not isinstance(suggester, Matcher))
         aiming.settle(heard, self._wanted, known, self._passing, self._work)
-        self.found = Found.of(self._passing)
+        self._taken = self._passing
         if isinstance(suggester, Network) and not self._is_for(suggester):
             suggester = Matcher()
         self._passing[at.WANTED : at.WANTED + params.COUNT] = suggester.suggest(listener, self._aim(profile))
