@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import threading
 import time
@@ -37,6 +38,8 @@ IDLE_S = 0.5
 
 CLOSE_S = 3.0
 _LAST_WORDS_BYTES = 400
+_SECRET = re.compile(r"://[^/@\s]*@")
+"""User and password in an address: programs complain with it, and screens are seen by many."""
 
 
 class Feeder:
@@ -214,7 +217,8 @@ class Feeder:
         self._process = None
         if not self._ending.is_set():
             words = self._last_words.decode("utf-8", "replace").strip().splitlines()
-            self._fail(f"ended ({process.returncode}){f': {words[-1].strip()}' if words else ''}")
+            said = _SECRET.sub("://...@", words[-1].strip()) if words else ""
+            self._fail(f"ended ({process.returncode}){f': {said}' if said else ''}")
 
     def _fail(self, reason: str) -> None:
         if self._failures and time.monotonic() - self._started_at > LIVED_S:
