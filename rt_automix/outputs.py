@@ -23,6 +23,7 @@ PREFIX = "output/"
 """A control of one output is called output/NAME/CONTROL, wherever a control is named."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,20}")
+_ADDRESSED = re.compile(rf"({PREFIX}[^/]*/)(.*)", re.DOTALL)
 _CHANNELS = re.compile(r"\d+(,\d+)?")
 
 
@@ -78,6 +79,15 @@ class Output(Checked):
         names = ("target_lufs", "amount", "fine_tone", "boldness", "style_strength")
         said |= {f"master.{name}": getattr(self, name) for name in names}
         return {name: value for name, value in said.items() if value is not None}
+
+
+def addressed(control: str) -> tuple[str, str]:
+    """A control's name in two: the output that it is of ("output/NAME/", or "" for the main one), and the rest.
+
+    Thread: any. Allocates: yes.
+    """
+    found = _ADDRESSED.fullmatch(control)
+    return (found[1], found[2]) if found else ("", control)
 
 
 def collisions(outputs: Sequence[Output | None]) -> list[tuple[int, str]]:

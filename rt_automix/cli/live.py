@@ -76,6 +76,8 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     click.option("--record-input", type=settings.FILE, metavar="FILE", help="Keep what comes in."),
     click.option("--record-bits", type=click.Choice(["24", "32"]), default="24", show_default=True,
                  help="32 is floating point, for .wav."),
+    click.option("--log", type=settings.FILE, metavar="FILE",
+                 help="Loudness of each output, a line a second, a file a day: .csv or .jsonl."),
     click.option("--play", type=settings.FILE, metavar="FILE", help="Play a file, over and over, without a device."),
     click.option("--panel", is_flag=True, help="Serve a page to see and steer it, on this machine."),
     click.option("--panel-port", type=click.IntRange(0, 65535), default=8765, show_default=True, metavar="N",
@@ -114,6 +116,7 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
     """Be the only session with this state, until its end."""
     from rt_automix.cli.views import Together
     from rt_automix.io.files.take import check
+    from rt_automix.live.loudlog import LoudnessLog
     from rt_automix.live.service import Service
     from rt_automix.live.supervisor import Supervisor
     from rt_automix.live.takes import INPUT, OUTPUT, Takes
@@ -127,6 +130,8 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
     setup = _setup(options, config, state)
     service = Service()
     view = Together(_view(options, setup), service)
+    if options["log"]:
+        view = Together(view, LoudnessLog(options["log"], view.remark))
 
     def hear(document: dict[str, Any]) -> None:
         view.hear(document)

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,10 +24,8 @@ LATE_S = 5.0
 """More than the 4 s that a new listener gets at once."""
 
 
-class NoServer:
-    """In the place of a sound server: a file is played."""
-
-    environment = None
+FILE_AS_DEVICE = SimpleNamespace(environment=dict(os.environ))
+"""In the place of a sound server: a file is played."""
 
 
 @pytest.fixture
@@ -42,15 +41,14 @@ def song(tmp_path):
 @needs_icecast
 @pytest.mark.live
 def test_a_late_listener_hears_the_targets_and_a_server_that_dies_is_found_again(song, tmp_path):
-    server, options = NoServer(), []
-    server.environment = dict(os.environ)
+    options = []
     with icecast() as radio:
         for name, encoded in ENCODED.items():
             program = f"ffmpeg -loglevel error -nostdin -f f32le -ar {{rate}} -ac 2 -i - {encoded} {radio.source(name)}"
             said = f"target_lufs={TARGETS_LUFS[name]} ceiling_dbtp=-2 program='{program}'"
             options += ["--output", f"{name}: {said}"]
         options = ["--play", str(song), "--output", "room: target_lufs=-12", *options]
-        with LiveRun(server, tmp_path / "state.json", *options) as run:
+        with LiveRun(FILE_AS_DEVICE, tmp_path / "state.json", *options) as run:
             run.wait_until_playing()
             for name in ENCODED:
                 radio.wait_for(name, 15.0)

@@ -1,6 +1,8 @@
 """Several outputs of a live session: the real program, a real server, each output held against an engine of its own."""
 
+import os
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -93,3 +95,53 @@ def test_four_outputs_at_64_frames_are_four_engines_to_the_bit(tmp_path):
     assert status["outputs"][1]["controls"]["target_lufs"] == -18.0
     assert status["outputs"][1]["profile"] == "warm"
     assert status["timing"]["late"] <= 0.01 * status["timing"]["callbacks"]
+
+
+FILE_AS_DEVICE = SimpleNamespace(environment=dict(os.environ))
+"""In the place of a sound server: a file is played."""
+
+
+def one(run, name):
+    return next(output for output in run.status["outputs"] if output["name"] == name)
+
+
+@pytest.mark.live
+def test_outputs_are_addressed_by_name_panic_is_for_all_and_a_new_process_goes_on(tmp_path):
+    soundfile.write(tmp_path / "song.wav", music(10.0).T, RATE_HZ, subtype="FLOAT")
+    settings = tmp_path / "outputs.toml"
+    settings.write_text(
+        '[master]\ntarget_lufs = -15.0\n[[output]]\nname = "room"\n[[output]]\nname = "stream"\ntarget_lufs = -20.0\n'
+    )
+    said = ["--config", str(settings), "--output", "stream: amount=0.5", "--log", str(tmp_path / "loud.csv")]
+    with LiveRun(FILE_AS_DEVICE, tmp_path / "state.json", "--play", str(tmp_path / "song.wav"), *said) as run:
+        run.wait_until_playing()
+        assert one(run, "room")["controls"]["target_lufs"] == -15.0
+        assert (one(run, "stream")["controls"]["target_lufs"], one(run, "stream")["controls"]["amount"]) == (-20.0, 0.5)
+        run.command(set={"output/stream/amount": 0.25, "output/room/bypass": True, "output/hall/amount": 1.0})
+        run.command(nudge={"output/stream/target_lufs": -2, "output/stream/profile": 1})
+        run.wait_for(lambda run: one(run, "room")["controls"]["listen"] == "bypass", 5.0)
+        run.wait_for(lambda run: one(run, "stream")["profile"] != "auto", 5.0)
+        assert one(run, "stream")["controls"]["amount"] == 0.25
+        assert one(run, "stream")["controls"]["listen"] == "master" and one(run, "room")["profile"] == "auto"
+        assert any('no output "hall"' in text and "room, stream" in text for text in run.texts())
+
+        run.command(panic=True)
+        run.wait_for(lambda run: all(output["panic"] for output in run.status["outputs"]), 5.0)
+        assert one(run, "stream")["controls"]["amount"] == 0.0
+        time.sleep(0.6)
+        run.command(panic=False)
+        run.wait_for(lambda run: one(run, "stream")["controls"]["amount"] == 0.25, 5.0)
+
+        before = one(run, "stream")
+        time.sleep(0.3)  # until it is kept
+        os.kill(run.status["pid"], 9)
+        run.wait_for(lambda run: run.status["starts"] == 2 and run.status["state"] == "playing", 20.0)
+        assert (
+            one(run, "stream")["controls"] == before["controls"] and one(run, "stream")["profile"] == before["profile"]
+        )
+        time.sleep(1.2)
+    (log,) = tmp_path.glob("loud-*.csv")
+    head, *lines = log.read_text().splitlines()
+    assert head.startswith("time,output,momentary_lufs,short_term_lufs")
+    assert {line.split(",")[1] for line in lines} == {"room", "stream"}
+    assert all(len(line.split(",")) == len(head.split(",")) for line in lines)
