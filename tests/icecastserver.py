@@ -31,13 +31,18 @@ _SETTINGS = """<icecast>
 </icecast>"""
 
 
+def free_port(datagrams: bool = False) -> int:
+    """One that nobody has, on loopback."""
+    with socket.socket(type=socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM) as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 class Icecast:
     """A server that can be killed and started again on the same port."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         folder.chmod(0o777)  # it does not run as root
         self._settings = folder / "icecast.xml"
         self._settings.write_text(_SETTINGS.format(password=PASSWORD, port=self.port, folder=folder))
@@ -61,10 +66,6 @@ class Icecast:
             self._process.send_signal(number)
             self._process.wait(5.0)
             self._process = None
-
-    def source(self, mount: str) -> str:
-        """Where to send a stream."""
-        return f"icecast://source:{PASSWORD}@127.0.0.1:{self.port}/{mount}"
 
     def url(self, mount: str) -> str:
         """Where to listen to it."""

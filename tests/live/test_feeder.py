@@ -2,23 +2,28 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
-from icecastserver import icecast, listened, needs_icecast
+from icecastserver import PASSWORD, free_port, icecast, listened, needs_icecast
 from liverun import LiveRun
 
 from rt_automix.live.feeder import Feeder
 
 RATE_HZ = 48_000
-ENCODED = {
-    "opus": "-c:a libopus -b:a 128k -f ogg -content_type audio/ogg",
-    "mp3": "-c:a libmp3lame -b:a 256k -f mp3 -content_type audio/mpeg",
-}
+COMMANDS = [
+    line.strip()
+    for line in (Path(__file__).parents[2] / "docs/outputs.md").read_text().splitlines()
+    if line.startswith("    ffmpeg")
+]
+"""As the page has them."""
+
 TARGETS_LUFS = {"opus": -16.0, "mp3": -20.0}
 LATE_S = 5.0
 """More than the 4 s that a new listener gets at once."""
@@ -43,18 +48,18 @@ def song(tmp_path):
 def test_a_late_listener_hears_the_targets_and_a_server_that_dies_is_found_again(song, tmp_path):
     options = []
     with icecast() as radio:
-        for name, encoded in ENCODED.items():
-            program = f"ffmpeg -loglevel error -nostdin -f f32le -ar {{rate}} -ac 2 -i - {encoded} {radio.source(name)}"
-            said = f"target_lufs={TARGETS_LUFS[name]} ceiling_dbtp=-2 program='{program}'"
-            options += ["--output", f"{name}: {said}"]
+        for name, target_lufs in TARGETS_LUFS.items():
+            (command,) = (line for line in COMMANDS if line.endswith(f"live.{name}"))
+            program = command.replace("PASSWORD@HOST:8000", f"{PASSWORD}@127.0.0.1:{radio.port}")
+            options += ["--output", f"{name}: target_lufs={target_lufs} ceiling_dbtp=-2 program='{program}'"]
         options = ["--play", str(song), "--output", "room: target_lufs=-12", *options]
         with LiveRun(FILE_AS_DEVICE, tmp_path / "state.json", *options) as run:
             run.wait_until_playing()
-            for name in ENCODED:
-                radio.wait_for(name, 15.0)
+            for name in TARGETS_LUFS:
+                radio.wait_for(f"live.{name}", 15.0)
             time.sleep(LATE_S)
             for name, target_lufs in TARGETS_LUFS.items():
-                loudness_lufs, peak_dbtp = listened(radio.url(name), 8.0)
+                loudness_lufs, peak_dbtp = listened(radio.url(f"live.{name}"), 8.0)
                 assert abs(loudness_lufs - target_lufs) < 0.3, name
                 assert peak_dbtp < 0.0, name
 
@@ -62,10 +67,10 @@ def test_a_late_listener_hears_the_targets_and_a_server_that_dies_is_found_again
             run.wait_for(lambda run: all(one["starts"] > 2 for one in run.status["programs"]), 15.0)
             assert run.status["state"] == "playing"
             assert all(one["dropped_seconds"] > 0.0 for one in run.status["programs"])
-            assert not any("hackme" in text for text in (str(run.said),))
+            assert PASSWORD not in str(run.said)
             radio.start()
-            for name in ENCODED:
-                assert radio.wait_for(name, 10.0) < 5.0
+            for name in TARGETS_LUFS:
+                assert radio.wait_for(f"live.{name}", 10.0) < 5.0
         assert run.process.returncode == 0
 
 
@@ -78,7 +83,7 @@ class Ring:
     def fill(self, seconds):
         count, at = round(seconds * RATE_HZ), int(self.written[0])
         places = np.arange(at, at + count)
-        self.samples[:, places % self.samples.shape[1]] = (places + 1) % 10_000
+        self.samples[:, places % self.samples.shape[1]] = (places + 1) % 10_000 / 10_000
         self.written[0] += count
 
     def feeder(self, *command):
@@ -91,6 +96,42 @@ def until(condition, limit_s=5.0):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@needs_icecast
+@pytest.mark.parametrize("protocol", ["rtmp", "srt"])
+def test_the_commands_of_the_page_reach_a_listener(protocol, tmp_path):
+    (command,) = (line for line in COMMANDS if f"{protocol}://" in line)
+    place = f"127.0.0.1:{free_port(datagrams=protocol == 'srt')}"
+    listening = {
+        "rtmp": ["-listen", "1", "-i", f"rtmp://{place}/live/KEY"],
+        "srt": ["-i", f"srt://{place}?mode=listener"],
+    }
+    decoded = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-nostdin",
+        *listening[protocol],
+        "-t",
+        "1",
+        "-f",
+        "f32le",
+        str(tmp_path / "heard"),
+    ]
+    ring = Ring()
+    feeder = ring.feeder(*command.replace("HOST:9000", place).replace("HOST/", f"{place}/").split())
+    with subprocess.Popen(decoded) as listener:
+        time.sleep(0.5)
+        feeder.start()
+        deadline = time.monotonic() + 15.0
+        while listener.poll() is None and time.monotonic() < deadline:
+            ring.fill(0.05)
+            time.sleep(0.05)
+        listener.kill()
+    heard = np.frombuffer((tmp_path / "heard").read_bytes(), "<f4")
+    feeder.close()
+    assert len(heard) > RATE_HZ and np.abs(heard).max() > 0.1, feeder.status()
 
 
 def test_a_program_gets_every_sample_and_the_rest_at_the_end(tmp_path):
@@ -106,7 +147,7 @@ def test_a_program_gets_every_sample_and_the_rest_at_the_end(tmp_path):
     frames = np.frombuffer(got.read_bytes(), "<f4").reshape(-1, 2)
     sound = frames[: int(0.5 * RATE_HZ)]
     assert np.array_equal(sound[:, 0], sound[:, 1])
-    assert np.array_equal(sound[:, 0], (np.arange(len(sound)) + 1) % 10_000)
+    assert np.array_equal(sound[:, 0], ((np.arange(len(sound)) + 1) % 10_000 / 10_000).astype(np.float32))
     assert not frames[len(sound) :].any()  # silence, should it have waited long for the end
     assert feeder.status()["dropped_seconds"] == 0.0 and feeder.status()["state"] == "stopped"
 
