@@ -169,16 +169,19 @@ class Analyst:
         start = self.heard_samples
         for position in range(start, self.next_at, self.listener.hop):
             self.listener.hear_hop(self._ring.channels, position)
-        recent_lufs, made = self.short_term_lufs(), []
+        recent_lufs = self.short_term_lufs()
+        asked: list[Question] = []
         for one in (self, *self._followers):
             one.heard_samples = start
-            made.append(one._suggest(before_s, recent_lufs))
-        self.late += int(self._ring.written[0]) > made[-1].effective_at_samples
+            made = one._suggest(before_s, recent_lufs, asked)
+        self.late += int(self._ring.written[0]) > made.effective_at_samples
         return True
 
-    def _suggest(self, before_s: float, recent_lufs: float) -> Suggestion:
-        """Decide about the interval that has just been heard, and publish."""
-        heard = self._consider(before_s, recent_lufs)
+    def _suggest(self, before_s: float, recent_lufs: float, asked: list[Question]) -> Suggestion:
+        """Decide about the interval that has just been heard, and publish; `asked` is what those before have."""
+        heard = self._consider(before_s, recent_lufs, asked)
+        if heard.question is not None:
+            asked.append(heard.question)
         (made,) = self.decide([heard])
         self._publish(made)
         self.heard_samples = heard.at_samples
@@ -199,12 +202,12 @@ class Analyst:
         self.heard_samples = heard.at_samples
         return heard
 
-    def _consider(self, before_s: float, recent_lufs: float) -> Heard:
+    def _consider(self, before_s: float, recent_lufs: float, asked: Sequence[Question] = ()) -> Heard:
         """What there is to decide of an interval that has been heard, before which so much music had been."""
         is_music = self.listener.statistics.seconds_heard > before_s
         question = None
         if is_music or self._is_new_profile:
-            question = self.decision.ask(self.listener, self.suggester, self.profile)
+            question = self.decision.ask(self.listener, self.suggester, self.profile, asked)
         return Heard(question, is_music, self.next_at, recent_lufs, self.listener.is_applause)
 
     def decide(self, heard: Sequence[Heard]) -> list[Suggestion]:

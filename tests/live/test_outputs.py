@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+from jackclient import Other
 from jackserver import jack_server, needs_jack
 from liverun import LiveRun, Probe
+from pipewireserver import needs_pipewire, pipewire_server
 
 from rt_automix.analysis.suggester import choose
 from rt_automix.config import Config
@@ -145,3 +147,46 @@ def test_outputs_are_addressed_by_name_panic_is_for_all_and_a_new_process_goes_o
     assert head.startswith("time,output,momentary_lufs,short_term_lufs")
     assert {line.split(",")[1] for line in lines} == {"room", "stream"}
     assert all(len(line.split(",")) == len(head.split(",")) for line in lines)
+
+
+def beside_pipewire(server, backend, folder):
+    """The last status of a run through four outputs, whose links are those of their channels."""
+    places = {"room": "1,2", "stream": "3,4", "booth": "5,6", "tape": "8"}
+    said = options(folder, **{name: {"channels": channels} for name, channels in places.items()})
+    of_jack = ["out_1", "out_2", "out_stream_1", "out_stream_2", "out_booth_1", "out_booth_2", "out_tape_1"]
+    with LiveRun(server, folder / "state.json", "--backend", backend, *said) as run:
+        run.wait_until_playing()
+        run.wait_for(lambda run: len(run.status["links"]) == 7, 10.0)
+        to = {port.rpartition("_")[2]: own for own, port in run.status["links"]}
+        names = of_jack if backend == "jack" else [f"out_{number}" for number in range(7)]
+        assert [to[side] for side in ("FL", "FR", "RL", "RR", "FC", "LFE", "SR")] == names
+        with Other(server.environment, "player") as player:
+            for number in (1, 2):
+                ours = f"rt_automix:in_{number if backend == 'jack' else number - 1}"
+                server.run("jack_connect", f"{player.name}:out_{number}", ours)
+            time.sleep(3.0)
+            status = run.status
+    assert run.process.returncode == 0
+    return status
+
+
+@needs_pipewire
+@pytest.mark.live
+@pytest.mark.parametrize("backend", ["portaudio", "jack"])
+def test_four_outputs_beside_pipewire_go_to_the_channels_of_a_device_each_to_the_bit(backend, tmp_path):
+    with pipewire_server() as server:
+        server.create("Main", positions="FL FR RL RR FC LFE SL SR")
+        server.quantum(PERIOD)
+        for attempt in range(3):
+            folder = tmp_path / str(attempt)
+            folder.mkdir()
+            status = beside_pipewire(server, backend, folder)
+            if not status["analysis_late"]:
+                break
+    came_in = take(folder, "in")
+    assert np.abs(came_in).max() > 0.05
+    assert status["timing"]["block_samples"] == PERIOD
+    for name, said in SAID.items():
+        wanted, went_out = alone(came_in, said), take(folder, name)
+        until = wanted.shape[1] - 8 * FADED
+        assert np.array_equal(went_out[:, FADED:until], wanted[:, FADED:until]), name
