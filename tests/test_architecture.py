@@ -29,7 +29,8 @@ PACKAGE = "rt_automix"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("units", "errors"),
     ("params", "checked", "owncurve", "native", "platforms"),
-    ("dsp", "midimap", "outputs", "demo"),
+    ("outputs",),
+    ("dsp", "midimap", "demo"),
     ("config",),
     ("analysis",),
     ("engine",),

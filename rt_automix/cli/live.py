@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rt_automix.cli import settings, terminal
-from rt_automix.errors import AutomixError, ConfigError, DeviceError
+from rt_automix.errors import AutomixError, ConfigError, DeviceError, nearest
 
 if TYPE_CHECKING:
     from rt_automix.config import Config
@@ -195,6 +195,10 @@ def _with_outputs(config: Config, said: tuple[str, ...]) -> Config:
     tables = {output.name: dataclasses.asdict(output) for output in config.output}
     for table in map(understood, said):
         tables[table["name"]] = {**tables.get(table["name"], {}), **table}
+    for place, mapping in enumerate(config.midi.map, 1):
+        if mapping.output and mapping.output not in tables:
+            there = f"{nearest(mapping.output, tables)} There are: {', '.join(tables) or 'none'}."
+            raise ConfigError(f'midi.map[{place}].output = "{mapping.output}": there is no such output.{there}')
     if not tables:
         return config
     config = config.with_overrides(output=list(tables.values()))
