@@ -16,6 +16,8 @@ from liverun import LiveRun
 
 from rt_automix.live.feeder import Feeder
 
+pytestmark = pytest.mark.live
+
 RATE_HZ = 48_000
 COMMANDS = [
     line.strip()
@@ -44,7 +46,6 @@ def song(tmp_path):
 
 
 @needs_icecast
-@pytest.mark.live
 def test_a_late_listener_hears_the_targets_and_a_server_that_dies_is_found_again(song, tmp_path):
     options = []
     with icecast() as radio:
