@@ -17,6 +17,8 @@ from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
 from rt_automix.io.devices.wiring import FADE_S
 
+pytestmark = pytest.mark.alone
+
 RATE_HZ, PERIOD = 48_000, 64
 FADED = round(FADE_S * RATE_HZ)
 SAID = {
@@ -75,7 +77,6 @@ def played(server, folder):
 
 
 @needs_jack
-@pytest.mark.alone
 def test_four_outputs_at_64_frames_are_four_engines_to_the_bit(tmp_path):
     with jack_server(PERIOD) as server:
         for attempt in range(5):
@@ -107,7 +108,6 @@ def one(run, name):
     return next(output for output in run.status["outputs"] if output["name"] == name)
 
 
-@pytest.mark.live
 def test_outputs_are_addressed_by_name_panic_is_for_all_and_a_new_process_goes_on(tmp_path):
     soundfile.write(tmp_path / "song.wav", music(10.0).T, RATE_HZ, subtype="FLOAT")
     settings = tmp_path / "outputs.toml"
@@ -171,7 +171,6 @@ def beside_pipewire(server, backend, folder):
 
 
 @needs_pipewire
-@pytest.mark.live
 @pytest.mark.parametrize("backend", ["portaudio", "jack"])
 def test_four_outputs_beside_pipewire_go_to_the_channels_of_a_device_each_to_the_bit(backend, tmp_path):
     with pipewire_server() as server:
