@@ -92,3 +92,18 @@ def test_an_output_that_goes_nowhere_is_heard_nowhere_and_kept(music):
     assert not out[:, [2, 3, 5, 6, 7]].any()
     assert rings[2].any() and rings[4].any()
     assert np.array_equal(out[:, 4], np.float32(0.5) * (rings[3][0] + rings[3][1]))
+
+
+def test_the_sound_comes_and_goes_for_all_at_once(music):
+    """Two of the same settings are the same to the bit, while they come and while they go."""
+    main = engine_of(Output("one"), analysis="off")
+    other = engine_of(Output("two"), leader=main)
+    board = Board(others=1)
+    wiring = Wiring(main.arrays, board, RATE_HZ, others=[(other.arrays, ())])
+    sound, out = music[RATE_HZ : RATE_HZ + 4 * FADED], np.zeros((FADED, 2), np.float32)
+    for number, goal in enumerate((0.0, 1.0, 1.0, 0.0)):
+        wiring.fade(goal)
+        for start in range(0, FADED, BLOCK):
+            stop = start + BLOCK
+            wiring.exchange(sound[number * FADED :][start:stop], out[start:stop], False)
+    assert board.rings[1].any() and np.array_equal(board.rings[1], board.rings[2])
