@@ -26,6 +26,7 @@ test: $(CAN_TRAIN)
 	@command -v jackd >/dev/null || echo "jackd is missing: the tests of live audio are skipped. Install it: sudo apt install jackd2 libportaudio2"
 	@command -v pipewire >/dev/null && command -v pw-jack >/dev/null && command -v wireplumber >/dev/null || echo "PipeWire is missing: the tests beside it are skipped. Install it: sudo apt install pipewire pipewire-bin pipewire-jack pipewire-alsa wireplumber dbus-daemon"
 	@command -v liquidsoap >/dev/null || echo "Liquidsoap is missing: the test of a pipe in it is skipped. Install it: sudo apt install liquidsoap"
+	@command -v icecast2 >/dev/null || echo "Icecast is missing: the test of a stream through it is skipped. Install it: sudo apt install icecast2"
 	@command -v oscsend >/dev/null || echo "liblo's tools are missing: the test of OSC with them is skipped. Install it: sudo apt install liblo-tools"
 	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null && command -v openssl >/dev/null || echo "nginx is missing: the tests of the panel behind it are skipped. Install it: sudo apt install nginx openssl"
 	@command -v systemd-analyze >/dev/null && test -x /lib/systemd/systemd || echo "systemd is missing: the tests of its units are skipped. Install it: sudo apt install systemd"

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from rt_automix import checked, midimap
+from rt_automix import checked, midimap, outputs
 from rt_automix.checked import Checked, NotEmpty, between, written
 from rt_automix.errors import ConfigError, nearest
 
@@ -101,6 +101,11 @@ class Config(Checked):
     engine: Engine = Engine()
     audio: Audio = Audio()
     midi: Midi = Midi()
+    output: tuple[outputs.Output, ...] = ()
+
+    def of(self, output: outputs.Output) -> Config:
+        """The settings as they are for one of the outputs. Thread: main. Allocates: yes."""
+        return self.with_overrides(f"output {output.name}", **output.changed())
 
     def with_overrides(self, source: str = "command line", **settings: object) -> Config:
         """A copy with some settings replaced, checked as a file is.
@@ -110,7 +115,8 @@ class Config(Checked):
         source : str
             Where the values come from; the messages begin with it.
         **settings
-            Values by dotted name, such as ``**{"master.amount": 0.5}``; None leaves a setting as it is.
+            Values by dotted name, such as ``**{"master.amount": 0.5}``; None leaves a setting as it is. A list of
+            tables has no dot in its name.
 
         Raises
         ------
@@ -122,7 +128,9 @@ class Config(Checked):
         tables: dict[str, Any] = dataclasses.asdict(self)
         for dotted_name, value in settings.items():
             section, _, name = dotted_name.partition(".")
-            if value is not None:
+            if value is not None and not name:
+                tables[section] = value
+            elif value is not None:
                 tables.setdefault(section, {})[name] = value
         config, found = _check(tables, source)
         if found:
@@ -130,12 +138,15 @@ class Config(Checked):
         return config
 
 
-_SECTIONS: dict[str, type] = {field.name: type(field.default) for field in dataclasses.fields(Config)}
+_SECTIONS: dict[str, type] = {
+    field.name: type(field.default) for field in dataclasses.fields(Config) if dataclasses.is_dataclass(field.default)
+}
 
 # Settings that are lists of tables: what an entry is, and what is wrong between the entries, each
 # with its place; an entry that could not be read is None there.
 _LISTS: dict[str, tuple[type, Callable[[Sequence[Any]], list[tuple[int, str]]]]] = {
     "midi.map": (midimap.MidiMapping, midimap.collisions),
+    "output": (outputs.Output, outputs.collisions),
 }
 
 
@@ -189,7 +200,10 @@ def _check(tables: Mapping[str, Any], source: str) -> tuple[Config, list[str]]:
     found: list[str] = []
     sections: dict[str, Any] = {}
     for name, table in tables.items():
-        if name not in _SECTIONS:
+        if name in _LISTS:
+            sections[name], wrong = _build_list(name, table)
+            found += wrong
+        elif name not in _SECTIONS:
             found.append(f"section [{name}] is unknown.{nearest(name, _SECTIONS)} Known: {', '.join(_SECTIONS)}.")
         elif not isinstance(table, dict):
             found.append(f"{name} = {written(table)} is not a section. Write [{name}] on a line, its settings below.")

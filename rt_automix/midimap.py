@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from rt_automix.checked import Checked, between
+from rt_automix.outputs import PREFIX
 from rt_automix.params import PARAMS
 
 Control = Literal[
@@ -64,7 +65,8 @@ class MidiMapping(Checked):
     `channel` counts from 1, 0 is any; `number` is that of the controller, parameter, note or program (0 for
     the pitch bend; for a profile, the program that chooses the first). `low` and `high` are the control's values
     at the knob's ends, in its own unit; the other way round turns the knob around. A button is pressed from the
-    value `pressed_from` on. `touch` is the note that says that a motor fader is held.
+    value `pressed_from` on. `touch` is the note that says that a motor fader is held. `output` is the name of the
+    output whose control it is, where there are several; the main one's without.
     """
 
     control: Control
@@ -77,6 +79,12 @@ class MidiMapping(Checked):
     takeover: bool = True
     pressed_from: Annotated[int, between(1, 127)] = 64
     touch: Annotated[int, between(0, 127)] | None = None
+    output: str | None = None
+
+    @property
+    def sets(self) -> str:
+        """The control that it sets, with the output's name where it is of one."""
+        return f"{PREFIX}{self.output}/{self.control}" if self.output else self.control
 
     @property
     def ends(self) -> tuple[float, float]:

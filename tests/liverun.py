@@ -111,20 +111,22 @@ class Probe:
     ----------
     signal_in : float32, shape (2, n)
         Played once, in whole periods, then silence.
+    pairs : int
+        How many outputs it hears, each with two ports.
     """
 
-    def __init__(self, signal_in: np.ndarray, name: str = "probe") -> None:
+    def __init__(self, signal_in: np.ndarray, name: str = "probe", pairs: int = 1) -> None:
         import jack
 
         self._client = jack.Client(name, no_start_server=True)
         self.rate_hz = self._client.samplerate
         self.played = np.ascontiguousarray(signal_in, np.float32)
-        self.heard = np.zeros((2, signal_in.shape[1]), np.float32)
+        self.heard = np.zeros((2 * pairs, signal_in.shape[1]), np.float32)
         self.position = 0
         self._go = self._repeat = False
         self._done = threading.Event()
         self._outs = [self._client.outports.register(f"o{k}") for k in range(2)]
-        self._ins = [self._client.inports.register(f"i{k}") for k in range(2)]
+        self._ins = [self._client.inports.register(f"i{k}") for k in range(2 * pairs)]
         self._is_closed = False
         BEFORE_THE_END.append(self.close)
         self._client.set_process_callback(self._process)
@@ -140,6 +142,7 @@ class Probe:
             return
         for k in range(2):
             self._outs[k].get_array()[:] = self.played[k, self.position : stop]
+        for k in range(len(self._ins)):
             self.heard[k, self.position : stop] = self._ins[k].get_array()
         self.position = stop
 
@@ -168,6 +171,7 @@ class Probe:
                 if other.name != self._outs[k].name:
                     client.disconnect(other, sinks[k])
             self._join(self._outs[k], sinks[k])
+        for k in range(len(self._ins)):
             self._join(sources[k], self._ins[k])
 
     def _join(self, source: Any, sink: Any) -> None:

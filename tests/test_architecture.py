@@ -29,6 +29,7 @@ PACKAGE = "rt_automix"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("units", "errors"),
     ("params", "checked", "owncurve", "native", "platforms"),
+    ("outputs",),
     ("dsp", "midimap", "demo"),
     ("config",),
     ("analysis",),

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rt_automix import outputs
 from rt_automix.config import Config, Master, default_toml, load, problems
 from rt_automix.errors import ConfigError
 
@@ -188,3 +189,53 @@ def test_whatever_stands_there_is_taken_or_refused_by_name(name, value):
         assert str(error).startswith((f"command line: {name} = ", f"command line: {name}[1]"))
     else:
         assert value_of(config, name) == value and type(value) in (type(value_of(config, name)), int)
+
+
+# Outputs -----------------------------------------------------------------------------------------
+
+
+def test_an_output_takes_from_all_what_it_does_not_say(tmp_path):
+    config = load(
+        written(
+            tmp_path,
+            '[master]\namount = 0.7\ntarget_lufs = -15\n[[output]]\nname = "room"\n'
+            '[[output]]\nname = "stream"\ntarget_lufs = -16\nchannels = "3,4"\nlookahead = false\n',
+        )
+    )
+    room, stream = config.output
+    assert config.of(room).master == config.master
+    assert config.of(stream).master == dataclasses.replace(config.master, target_lufs=-16.0)
+    assert config.of(stream).limiter.lookahead is False and config.limiter.lookahead is True
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[output]]\nchannels = '1,x'\n", "output[1].channels"),
+        ("[[output]]\nname = 'a/b'\n", 'output[1].name = "a/b" cannot be used'),
+        ("[[output]]\nprogram = 'it is \"open'\n", "output[1].program cannot be read"),
+        ("[[output]]\n[[output]]\n", 'output[2] has the name "main" of another'),
+        ("[[output]]\nname = 'a'\nchannels = '1,2'\n[[output]]\nchannels = '2'\n", 'channel 2, as "a" does'),
+        ("[[output]]\namuont = 1\n", 'Did you mean "amount"'),
+        ("[output]\nname = 'a'\n", "not a list of tables"),
+        ("".join(f"[[output]]\nname = 'a{k}'\n" for k in range(17)), "one too many: there can be 16"),
+    ],
+)
+def test_what_is_wrong_with_outputs_is_said(text, said, tmp_path):
+    (problem,) = problems(written(tmp_path, text))
+    assert said in problem
+
+
+def test_an_output_of_the_command_line():
+    table = outputs.understood("stream: channels=3,4 target_lufs=-16 lookahead=false program='ffmpeg -i -'")
+    assert table == {
+        "name": "stream", "channels": "3,4", "target_lufs": -16.0, "lookahead": False, "program": "ffmpeg -i -"
+    }  # fmt: skip
+    for wrong, said in (
+        ("stream", "no name"), (": amount=1", "no name"), ("a: amount", "sets nothing"), ("a: amuont=1", '"amount"'),
+        ("a: program='x", "cannot be read"), ("a: name=b", "unknown"),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError, match=re.escape(said)):
+            outputs.understood(wrong)
+    with pytest.raises(ConfigError, match="not a number"):
+        Config().with_overrides(output=[outputs.understood("a: amount=loud")])

@@ -85,11 +85,14 @@ def _turn(decision, speech):
 
 @kernel("void(float64[::1], float64[::1], float64[::1])")
 def _begin(wanted, passing, aim):
-    """Aim at what is wanted, with nothing found."""
+    """Aim at what is wanted, with nothing found but what somebody else has."""
     for k in range(at.AIM_SIZE):
         aim[k] = wanted[k]
     for k in range(at.LEAN_SIZE):
-        passing[at.CORRECTION + k], passing[at.DOUBT + k], passing[at.WISH + k] = 0.0, 0.0, 0.0
+        passing[at.WISH + k] = 0.0
+    if passing[at.IS_FOUND] == 0.0:
+        for k in range(at.LEAN_SIZE):
+            passing[at.CORRECTION + k], passing[at.DOUBT + k] = 0.0, 0.0
 
 
 @kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])", door=True)
@@ -124,7 +127,8 @@ def follow(statistics, wanted, masters, decision, passing, work):
     if wanted[at.AIM_HAS_FINE] != 0.0 or heard_s == 0.0:
         return
     if heard_s >= MIN_MUSIC_S:
-        _find(statistics, wanted, masters, passing, work)
+        if passing[at.IS_FOUND] == 0.0:
+            _find(statistics, wanted, masters, passing, work)
         step = 1.0 - math.exp(-new_s / TIME_CONSTANT_S)
         for k in range(at.LEAN_SIZE):
             lean[k] += step * (passing[at.CORRECTION + k] - lean[k])

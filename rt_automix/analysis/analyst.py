@@ -117,12 +117,26 @@ class Analyst:
         What to listen to.
     publish : Publish
         Where suggestions go.
+    leader : Analyst, optional
+        Of the same input, rate and hops: it listens for this one, which decides whenever it has.
     """
 
     def __init__(
-        self, sample_rate_hz: int, suggester: Suggester, profile: Profile, hops: int, ring: Ring, publish: Publish
+        self,
+        sample_rate_hz: int,
+        suggester: Suggester,
+        profile: Profile,
+        hops: int,
+        ring: Ring,
+        publish: Publish,
+        leader: Analyst | None = None,
     ) -> None:
-        self.listener = Listener(sample_rate_hz, len(ring.channels), judges=True)
+        self.listener: Listener = (
+            leader.listener if leader else Listener(sample_rate_hz, len(ring.channels), judges=True)
+        )
+        self._followers: list[Analyst] = []
+        if leader is not None:
+            leader._followers.append(self)
         self._ring, self._publish = ring, publish
         self.suggester = suggester
         self._profile, self._is_new_profile = profile, False
@@ -140,7 +154,7 @@ class Analyst:
         return self.heard_samples + self.interval_samples
 
     def follow(self) -> bool:
-        """Hear and suggest once if enough has come; whether it did.
+        """Hear and suggest once if enough has come, for followers too; whether it did.
 
         Thread: worker. Allocates: yes.
         """
@@ -152,14 +166,26 @@ class Analyst:
             self.heard_samples = (written // self.interval_samples - 1) * self.interval_samples
             self.gaps += 1
         before_s = self.listener.statistics.seconds_heard
-        for position in range(self.heard_samples, self.next_at, self.listener.hop):
+        start = self.heard_samples
+        for position in range(start, self.next_at, self.listener.hop):
             self.listener.hear_hop(self._ring.channels, position)
-        heard = self._consider(before_s)
+        recent_lufs = self.short_term_lufs()
+        asked: list[Question] = []
+        for one in (self, *self._followers):
+            one.heard_samples = start
+            made = one._suggest(before_s, recent_lufs, asked)
+        self.late += int(self._ring.written[0]) > made.effective_at_samples
+        return True
+
+    def _suggest(self, before_s: float, recent_lufs: float, asked: list[Question]) -> Suggestion:
+        """Decide about the interval that has just been heard, and publish; `asked` is what those before have."""
+        heard = self._consider(before_s, recent_lufs, asked)
+        if heard.question is not None:
+            asked.append(heard.question)
         (made,) = self.decide([heard])
         self._publish(made)
-        self.late += int(self._ring.written[0]) > made.effective_at_samples
         self.heard_samples = heard.at_samples
-        return True
+        return made
 
     def hear(self, block: NDArray[np.float32]) -> Heard:
         """Listen to the next interval.
@@ -172,17 +198,17 @@ class Analyst:
         """
         before_s = self.listener.statistics.seconds_heard
         self.listener.push(block)
-        heard = self._consider(before_s)
+        heard = self._consider(before_s, self.short_term_lufs())
         self.heard_samples = heard.at_samples
         return heard
 
-    def _consider(self, before_s: float) -> Heard:
+    def _consider(self, before_s: float, recent_lufs: float, asked: Sequence[Question] = ()) -> Heard:
         """What there is to decide of an interval that has been heard, before which so much music had been."""
         is_music = self.listener.statistics.seconds_heard > before_s
         question = None
         if is_music or self._is_new_profile:
-            question = self.decision.ask(self.listener, self.suggester, self.profile)
-        return Heard(question, is_music, self.next_at, self.short_term_lufs(), self.listener.is_applause)
+            question = self.decision.ask(self.listener, self.suggester, self.profile, asked)
+        return Heard(question, is_music, self.next_at, recent_lufs, self.listener.is_applause)
 
     def decide(self, heard: Sequence[Heard]) -> list[Suggestion]:
         """What is suggested after each of some intervals, in their order.

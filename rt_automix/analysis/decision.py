@@ -88,10 +88,14 @@ class Decision:
         """The loudness that is asked for; None is the profile's own."""
         self.boldness, self.style_strength = masters.BOLDNESS, masters.STYLE_STRENGTH
         """How large damage is expected to be, and how far a style goes: 0 to 1."""
-        self.found: Found | None = None
-        """The correction behind the last step, and its doubt; None with a reference, or too little music."""
+        self._taken: NDArray[np.float64] | None = None
         self._profile: Profile | None = None
         self._wanted = np.zeros(at.AIM_SIZE)
+
+    @property
+    def found(self) -> Found | None:
+        """The correction behind the last step, and its doubt; None with a reference, or too little music."""
+        return None if self._taken is None else Found.of(self._taken)
 
     @property
     def is_moving(self) -> bool:
@@ -108,7 +112,9 @@ class Decision:
         (answer,) = answered([question], suggester)
         self.take(question, answer, suggester)
 
-    def ask(self, listener: Listener, suggester: Suggester, profile: Profile) -> Question:
+    def ask(
+        self, listener: Listener, suggester: Suggester, profile: Profile, asked: Sequence[Question] = ()
+    ) -> Question:
         """What there is to decide of what has been heard so far, as far as that depends on the input alone.
 
         Parameters
@@ -118,6 +124,9 @@ class Decision:
             The closed form, a network, or anybody else who can say ten parameters.
         profile : Profile
             What to aim at.
+        asked : sequence of Question
+            What others have asked of the same moment and the same suggester: what they have found is not looked for
+            again.
 
         Thread: worker. Allocates: yes.
         """
@@ -127,6 +136,8 @@ class Decision:
         heard, passing = listener.statistics.values.copy(), np.zeros(at.PASSING_SIZE)
         passing[at.TARGET_LUFS] = profile.loudness_lufs if self.target_lufs is None else self.target_lufs
         passing[at.BOLDNESS], passing[at.STYLE_STRENGTH] = self.boldness, self.style_strength
+        if not self._wanted[at.AIM_HAS_FINE]:
+            self._share(asked, passing)
         known = masters.table(not isinstance(suggester, Matcher))
         where = (self._wanted, known, self._values, passing, self._work)
         if self._is_for(suggester) and listener.statistics.seconds_heard >= MIN_MUSIC_S:
@@ -142,6 +153,15 @@ class Decision:
             passing[at.WANTED : at.WANTED + params.COUNT] = suggester.suggest(listener, aim)
             passing[at.CONFIDENCE : at.CONFIDENCE + params.COUNT] = suggester.confidence
         return Question(heard, passing, self._fine_share(suggester))
+
+    def _share(self, asked: Sequence[Question], passing: NDArray[np.float64]) -> None:
+        """Take over what is found already, if somebody was as bold."""
+        for question in asked:
+            found = question.passing
+            if found[at.BOLDNESS] == self.boldness and found[at.DOUBT : at.DOUBT + at.LEAN_SIZE].any():
+                passing[at.CORRECTION : at.DOUBT + at.LEAN_SIZE] = found[at.CORRECTION : at.DOUBT + at.LEAN_SIZE]
+                passing[at.IS_FOUND] = 1.0
+                return
 
     def _is_for(self, suggester: Suggester) -> bool:
         """Whether a network is asked: only with a place to go to; to a correction the closed form is the answer."""
@@ -167,7 +187,7 @@ class Decision:
         Thread: worker. Allocates: yes.
         """
         self._remember()
-        self.found = Found.of(question.passing)
+        self._taken = question.passing
         where = (self._matrix, self._step_s, self._values, question.passing, self._work)
         said = self._values[at.SAID : at.SAID + deciding.ANSWER_SIZE].reshape(-1, params.COUNT)
         matched_norm = (question.passing[at.MATCHED : at.MATCHED + params.COUNT] - params.LOW) / _SPANS
@@ -224,7 +244,7 @@ class Decision:
         self._passing[at.BOLDNESS], self._passing[at.STYLE_STRENGTH] = self.boldness, self.style_strength
         known = masters.table(not isinstance(suggester, Matcher))
         aiming.settle(heard, self._wanted, known, self._passing, self._work)
-        self.found = Found.of(self._passing)
+        self._taken = self._passing
         if isinstance(suggester, Network) and not self._is_for(suggester):
             suggester = Matcher()
         self._passing[at.WANTED : at.WANTED + params.COUNT] = suggester.suggest(listener, self._aim(profile))

@@ -332,4 +332,6 @@ CORRECTION, DOUBT = _passing.take(LEAN_SIZE), _passing.take(LEAN_SIZE)
 """How far what is heard is estimated to be from its own master, and the standard deviation of that."""
 WISH = _passing.take(LEAN_SIZE)
 """How far to lean in the end: correction and style."""
+IS_FOUND = _passing.take(1)
+"""Not 0 where CORRECTION and DOUBT are there already: somebody else has asked the same of the same music."""
 PASSING_SIZE = _passing.size

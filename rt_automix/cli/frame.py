@@ -48,7 +48,7 @@ _FAR_LU = 60.0
 _METER_WORDS = 47
 """Cells of a line of meters that are not its bar."""
 
-_SAID_BY_LABEL = ("gain", "fine bands", "restarts", "bad samples", "MIDI", "recording")
+_SAID_BY_LABEL = ("gain", "fine bands", "restarts", "bad samples", "MIDI", "recording", "program")
 """Facts that do not explain themselves without their label."""
 
 _STATE_STYLES = {"playing": "bold reverse green", "starting": "bold reverse", "compiling": "bold reverse"}
@@ -79,6 +79,8 @@ class Scene:
         Functions compiled, and all that there are.
     takes : sequence of dict
         Status of the recordings.
+    programs : sequence of dict
+        Status of the programs that outputs go to.
     events : sequence of (str, str)
         Time of day and text, newest last.
     notice : str
@@ -99,6 +101,7 @@ class Scene:
     restarts: int = 0
     compiling: tuple[int, int] | None = None
     takes: Sequence[dict[str, Any]] = ()
+    programs: Sequence[dict[str, Any]] = ()
     events: Sequence[tuple[str, str]] = ()
     notice: str = ""
     has_help: bool = False
@@ -136,7 +139,10 @@ def _head(scene: Scene, width: int) -> Text:
         text = f"{status['device']}, {status['sample_rate_hz']} Hz, blocks of {block}"
         if scene.unheard_s > QUIET_S:
             text = f"The sound goes on; no figures for {scene.unheard_s:.0f} s."
-    line = Text.assemble((f" {scene.state.upper()} ", _STATE_STYLES.get(scene.state, _ALARM)), " ", text)
+    line = Text.assemble((f" {scene.state.upper()} ", _STATE_STYLES.get(scene.state, _ALARM)), " ")
+    if status is not None and len(outputs := status.get("outputs", ())) > 1:
+        line.append(f"[o] {status.get('name', outputs[0]['name'])} ", "bold")
+    line.append(text)
     line.truncate(max(width - len(scene.clock) - 1, 1), pad=True)
     return line.append(" ").append(scene.clock, "dim")
 
@@ -269,6 +275,13 @@ def _facts(scene: Scene, status: dict[str, Any]) -> list[tuple[str, Text]]:
     if midi := status.get("midi"):
         missing = midi["missing"].removeprefix("MIDI: ")
         facts.append(("MIDI", Text(missing, "bold") if missing else Text(", ".join(midi["ports"]) or "off")))
+    for one in status.get("outputs", ())[1:]:
+        levels = one["meters"]["short_term_lufs"], one["controls"]["target_lufs"]
+        facts.append((one["name"], Text.assemble((f"{levels[0]:.1f}", "bold"), f" LUFS, target {levels[1]:.1f}")))
+    for program in scene.programs:
+        lost = f", {program['dropped_seconds']:.1f} s lost" if program["dropped_seconds"] else ""
+        words = f"{program['side']}: {program['state']}{lost}"
+        facts.append(("program", Text(words, "" if program["state"] == "feeding" else _ALARM)))
     return [*facts, *(("recording", _take(take)) for take in scene.takes), ("suggester", Text(status["suggester"]))]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib.util
 import os
 import re
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rt_automix.cli import settings, terminal
-from rt_automix.errors import AutomixError, ConfigError, DeviceError
+from rt_automix.errors import AutomixError, ConfigError, DeviceError, nearest
 
 if TYPE_CHECKING:
     from rt_automix.config import Config
@@ -65,6 +66,8 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     settings.target_lufs,
     settings.ceiling_dbtp,
     settings.suggester,
+    click.option("--output", "outputs", multiple=True, metavar='"NAME: SETTING=VALUE ..."',
+                 help="An output with channels, file or program, target, ... of its own; see docs/outputs.md."),
     click.option("--config", "config_path", type=settings.FILE, metavar="TOML", help="Settings file."),
     click.option("--state", type=settings.FILE, metavar="FILE", help="Where controls and what was learned are kept."),
     click.option("--replace", is_flag=True, help="End the session that runs with this state, and take its place."),
@@ -73,6 +76,8 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     click.option("--record-input", type=settings.FILE, metavar="FILE", help="Keep what comes in."),
     click.option("--record-bits", type=click.Choice(["24", "32"]), default="24", show_default=True,
                  help="32 is floating point, for .wav."),
+    click.option("--log", type=settings.FILE, metavar="FILE",
+                 help="Loudness of each output, a line a second, a file a day: .csv or .jsonl."),
     click.option("--play", type=settings.FILE, metavar="FILE", help="Play a file, over and over, without a device."),
     click.option("--panel", is_flag=True, help="Serve a page to see and steer it, on this machine."),
     click.option("--panel-port", type=click.IntRange(0, 65535), default=8765, show_default=True, metavar="N",
@@ -111,16 +116,22 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
     """Be the only session with this state, until its end."""
     from rt_automix.cli.views import Together
     from rt_automix.io.files.take import check
+    from rt_automix.live.loudlog import LoudnessLog
     from rt_automix.live.service import Service
     from rt_automix.live.supervisor import Supervisor
     from rt_automix.live.takes import INPUT, OUTPUT, Takes
 
-    paths = {side: options[name] for side, name in ((INPUT, "record_input"), (OUTPUT, "record")) if options[name]}
+    several = list(enumerate(config.output, OUTPUT))
+    paths = {side: Path(output.file) for side, output in several if output.file}
+    paths |= {side: options[name] for side, name in ((INPUT, "record_input"), (OUTPUT, "record")) if options[name]}
+    programs = {side: output.command for side, output in several if output.program}
     for path in paths.values():
         check(path, int(options["record_bits"]))
     setup = _setup(options, config, state)
     service = Service()
     view = Together(_view(options, setup), service)
+    if options["log"]:
+        view = Together(view, LoudnessLog(options["log"], view.remark))
 
     def hear(document: dict[str, Any]) -> None:
         view.hear(document)
@@ -128,7 +139,8 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
             view.remark(_written(options["config_path"], document["mappings"][-1]))
 
     supervisor = Supervisor(setup, hear)
-    takes = Takes(supervisor.board, paths, int(options["record_bits"]), view.remark)
+    names = [output.name for output in setup.others]
+    takes = Takes(supervisor.board, paths, int(options["record_bits"]), view.remark, programs, names)
     ending: list[int] = []
     before = {
         name: signal.signal(getattr(signal, name), lambda number, frame: ending.append(number))
@@ -165,6 +177,7 @@ def _config(options: dict[str, Any]) -> Config:
         limiter__ceiling_dbtp=options["ceiling_dbtp"],
         **{f"audio__{name}": options[name] for name in _AUDIO},
     )
+    config = _with_outputs(config, options["outputs"])
     name = config.audio.name
     if len(name) > MOST_NAME or not re.fullmatch(r"[\w.+-]+( [\w.+-]+)*", name):
         raise ConfigError(f'audio.name = "{name}" cannot be used. Use up to {MOST_NAME} letters, digits, ., + and -.')
@@ -175,6 +188,24 @@ def _config(options: dict[str, Any]) -> Config:
     return config
 
 
+def _with_outputs(config: Config, said: tuple[str, ...]) -> Config:
+    """The settings with what the command line says of outputs; the main one's channels are the device's."""
+    from rt_automix.outputs import understood
+
+    tables = {output.name: dataclasses.asdict(output) for output in config.output}
+    for table in map(understood, said):
+        tables[table["name"]] = {**tables.get(table["name"], {}), **table}
+    for place, mapping in enumerate(config.midi.map, 1):
+        if mapping.output and mapping.output not in tables:
+            there = f"{nearest(mapping.output, tables)} There are: {', '.join(tables) or 'none'}."
+            raise ConfigError(f'midi.map[{place}].output = "{mapping.output}": there is no such output.{there}')
+    if not tables:
+        return config
+    config = config.with_overrides(output=list(tables.values()))
+    channels: Any = {"audio.out_channels": config.output[0].channels or None}
+    return config.with_overrides(**channels)
+
+
 def _setup(options: dict[str, Any], config: Config, state: Path | None) -> Setup:
     """Check everything that can be checked before a device opens."""
     from rt_automix.analysis import profile
@@ -182,7 +213,9 @@ def _setup(options: dict[str, Any], config: Config, state: Path | None) -> Setup
 
     if options["profile"] and options["reference"]:
         raise ConfigError("--profile and --reference: only one can be the style. Leave one out.")
-    profile.load(config.master.profile)
+    styles = (config.master.profile, *(output.profile for output in config.output if output.profile))
+    for style in styles:
+        profile.load(style)
     with terminal.progress() as progress:
         reference = settings.measured(options["reference"], progress) if options["reference"] else None
     if state is not None and options["fresh"] and state.exists():
@@ -193,7 +226,7 @@ def _setup(options: dict[str, Any], config: Config, state: Path | None) -> Setup
         said["profile"] = reference.name
     return Setup(
         config=config,
-        profiles=tuple(dict.fromkeys((config.master.profile, *profile.shipped()))),
+        profiles=tuple(dict.fromkeys((*styles, *profile.shipped()))),
         reference=reference,
         controls={name: value for name, value in said.items() if value is not None},
         state_path=state,

@@ -41,7 +41,7 @@ def write(path: Path, before: Config, mapping: MidiMapping, port: str | None) ->
     Thread: main. Allocates: yes.
     """
     old = list(before.midi.map)
-    is_replaced = [other.control == mapping.control or other.shares_with(mapping) for other in old]
+    is_replaced = [other.sets == mapping.sets or other.shares_with(mapping) for other in old]
     try:
         text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
         wanted = [*_kept(old, is_replaced), mapping]

@@ -17,6 +17,7 @@ from rt_automix.cli import frame
 from rt_automix.cli.keys import Keyboard
 from rt_automix.cli.painter import Painter
 from rt_automix.cli.views import Quiet
+from rt_automix.outputs import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,11 +75,13 @@ class Screen(Quiet):
         self._events: deque[tuple[str, str]] = deque(maxlen=100)
         self._state, self._text = "starting", ""
         self._compiling: tuple[int, int] | None = None
+        self._told: dict[str, Any] | None = None
         self._status: dict[str, Any] | None = None
         self._status_at = 0.0
         self._in, self._out, self._hot, self._over = Hold(), Hold(), Hold(), Hold()
         self._quit_until = 0.0
         self._has_help = False
+        self._output = 0
         self._signals: dict[int, Any] = {}
 
     def __enter__(self) -> Screen:
@@ -114,8 +117,9 @@ class Screen(Quiet):
         self._keyboard.open()
         for key in self._keyboard.read():
             self.press(key, supervisor, now)
-        if supervisor.status is not self._status:
-            self._status, self._status_at = supervisor.status, now
+        if supervisor.status is not self._told:
+            self._told, self._status_at = supervisor.status, now
+        self._status = self._chosen(self._told)
         is_hot, is_over = self._watch_peaks(now)
         quits = now < self._quit_until
         self._scene = frame.Scene(
@@ -131,6 +135,7 @@ class Screen(Quiet):
             restarts=max(supervisor.starts - 1, 0),
             compiling=self._compiling if self._state == "compiling" else None,
             takes=takes.status(),
+            programs=takes.programs(),
             events=tuple(self._events)[-50:],
             notice="Press q again to end the session; the sound fades out." if quits else "",
             has_help=self._has_help,
@@ -146,9 +151,21 @@ class Screen(Quiet):
         self._quit_until = 0.0
         if key == "?":
             self._has_help = not self._has_help
+        elif key == "o" and self._told is not None:
+            self._output += 1
+            self._status = self._chosen(self._told)
         elif key in ACTIONS:
             verb, name, value = ACTIONS[key]
+            output = self._status.get("name") if self._status is not None else None
+            if output is not None and name != "panic":  # which is for all
+                name = f"{PREFIX}{output}/{name}"
             {"set": supervisor.set, "nudge": supervisor.nudge}[verb](name, value)
+
+    def _chosen(self, told: dict[str, Any] | None) -> dict[str, Any] | None:
+        """The session's status, the output that was chosen in the main one's place; with its name, if not the main."""
+        outputs = told.get("outputs", ()) if told is not None else ()
+        place = self._output % len(outputs) if outputs else 0
+        return {**told, **outputs[place]} if told is not None and place else told
 
     def _watch_peaks(self, now: float) -> tuple[bool, bool]:
         """Hold peaks; whether the input is hot and the output over."""

@@ -114,6 +114,8 @@ class JsonLines(Quiet):
         if supervisor.status is not None and now >= self._status_at:
             self._status_at = now + STATUS_S
             numbers = {"pid": supervisor.pid, "starts": supervisor.starts, "takes": takes.status()}
+            if programs := takes.programs():
+                numbers["programs"] = programs
             self.hear({"type": "status", **numbers, **supervisor.status})
 
     def _understand(self, line: str, takes: Takes) -> None:

@@ -40,6 +40,9 @@ class Engine:
     analysis : "inline", "thread" or "off"
         Inside `process` (offline: the same result every time), in a thread of its own (live), or
         not at all, with parameters held as `hold` set them.
+    leader : Engine, optional
+        An engine on the same input, prepared alike and before this one: it listens for both, and its analysis has
+        this one decide, too. Keep both, and prepare both anew if one is.
     """
 
     def __init__(
@@ -48,11 +51,12 @@ class Engine:
         style: profile.Profile | None = None,
         suggester: Suggester | None = None,
         analysis: Analysis = "inline",
+        leader: Engine | None = None,
     ) -> None:
         self.config = config or Config()
         self.style = style or profile.load(self.config.master.profile)
         self._suggester = suggester or Matcher()
-        self._analysis = analysis
+        self._analysis, self._leader = analysis if leader is None else "off", leader
         self._lock = threading.Lock()
         self._worker: Worker | None = None
         self._controls = controls.initial(self.config, self.style)
@@ -93,13 +97,14 @@ class Engine:
         rate = self.sample_rate_hz
         self._solve_fine = fine.solve_matrix(rate)
         self._f64, self._f32, self._i64 = fresh.arrays(self.config, rate, self.channels)
-        self.analyst = Analyst(
+        self.analyst: Analyst = Analyst(
             rate,
             self._suggester,
             self.style,
             self.config.engine.analysis_hops,
             exchange.ring(self._f32, self._i64, self.channels),
             partial(exchange.publish, self._f64, self._i64),
+            self._leader.analyst if self._leader is not None else None,
         )
         self._publish_controls()
         self.hold(params.NEUTRAL)

@@ -11,6 +11,7 @@ from rt_automix.engine import controls
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import ConfigError, UserError, nearest
 from rt_automix.live.setup import Setup
+from rt_automix.outputs import PREFIX
 
 LISTEN_SWITCHES = ("bypass", "compare")
 """Switches that say what is listened to; both off is the master."""
@@ -55,6 +56,8 @@ class Desk:
         self._profiles = setup.profiles
         self._reference = setup.reference
         self.profile = setup.reference.name if setup.reference else setup.config.master.profile
+        self.outputs: dict[str, Desk] = {}
+        """The desks of all outputs by name, this one's among them, where there are several."""
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -70,18 +73,35 @@ class Desk:
     def knobs(self) -> dict[str, Any]:
         """The same with every parameter's offset under a name of its own."""
         trims = self.engine.controls["trims"]
-        return {**self.values, **{f"trim.{name}": trims.get(name, 0.0) for name in controls.TRIM_RANGES}}
+        own = {**self.values, **{f"trim.{name}": trims.get(name, 0.0) for name in controls.TRIM_RANGES}}
+        several = {name: own if desk is self else desk.knobs for name, desk in self.outputs.items()}
+        return own | {f"{PREFIX}{name}/{knob}": value for name, its in several.items() for knob, value in its.items()}
+
+    def _addressed(self, name: str) -> tuple[Desk, str]:
+        """The desk that a control is on, and its name there. Raises ConfigError where there is no such output."""
+        if not name.startswith(PREFIX):
+            return self, name
+        output, _, control = name.removeprefix(PREFIX).partition("/")
+        if output not in self.outputs:
+            known = f"{nearest(output, self.outputs)} There are: {', '.join(self.outputs) or 'none'}."
+            raise ConfigError(f'{name}: there is no output "{output}".{known}')
+        return self.outputs[output], control
 
     def set(self, name: str, value: Any) -> None:
         """Set a control to a value in its own unit; None toggles a switch: bypass, compare and panic among them.
 
-        "trim.NAME" is a parameter's offset to what is suggested.
+        "trim.NAME" is a parameter's offset to what is suggested; "output/NAME/CONTROL" is one of an output.
 
         Raises
         ------
         ConfigError
             There is no such control or it cannot be that.
         """
+        desk, control = self._addressed(name)
+        if desk is not self:
+            desk.set(control, value)
+            return
+        name = control
         if name == "panic":
             self.panic(not self.is_panicking if value is None else bool(value))
             return
@@ -107,6 +127,11 @@ class Desk:
         ConfigError
             There is no such control.
         """
+        desk, control = self._addressed(name)
+        if desk is not self:
+            desk.nudge(control, steps)
+            return
+        name = control
         if name == "profile":
             self.step_profile(int(steps))
             return
@@ -123,17 +148,30 @@ class Desk:
         return bool(self.before_panic)
 
     def panic(self, on: bool) -> None:
-        """Everything neutral at once, the limiter stays; or back to what was before. Who hits it twice means it."""
+        """Everything neutral at once, the limiter stays; or back to what was before. Who hits it twice means it.
+
+        Panic on the main output is panic on all.
+        """
+        if not self._panic(on):
+            return
+        for desk in self.outputs.values():
+            desk._panic(on)
+        everything = "everything neutral, the limiter stays. Touch it again to take it back."
+        self._remark(f"Panic: {everything}" if on else "Panic taken back.")
+
+    def _panic(self, on: bool) -> bool:
+        """Whether that changed anything."""
         now = time.monotonic()
         if on and not self.is_panicking:
             self.before_panic = {name: self.engine.controls[name] for name in _NEUTRAL}
             self._panicked_at = now
             self.engine.set(**_NEUTRAL)
-            self._remark("Panic: everything neutral, the limiter stays. Touch it again to take it back.")
-        elif not on and self.is_panicking and now - self._panicked_at > TWICE_S:
+            return True
+        if not on and self.is_panicking and now - self._panicked_at > TWICE_S:
             self.engine.set(**self.before_panic)
             self.before_panic = {}
-            self._remark("Panic taken back.")
+            return True
+        return False
 
     def _leave_panic(self, name: str) -> None:
         """Whoever sets what panic has set goes on from there."""

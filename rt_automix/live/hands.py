@@ -156,7 +156,7 @@ class Hands:
         except AutomixError as error:
             self._remark(str(error))
             return
-        others = (other for other in self._map if other.control != mapping.control and not other.shares_with(mapping))
+        others = (other for other in self._map if other.sets != mapping.sets and not other.shares_with(mapping))
         self._map = (*others, mapping)
         self._router = Router(self._map, self._desk.profiles)
         self._remark(f"MIDI: {mapping.control} listens to {mapping.heard} ({mapping.kind}).")

@@ -2,7 +2,8 @@
 
 A change is (name, value) as the engine takes it: `amount`, `fine_tone`, `boldness`, `style_strength`, `target_lufs`
 and `output_trim_db` in their own units, `listen` as "master", "bypass" or "compare", `freeze` and `panic` as True or
-False, `profile` as the name of one of the profiles, `trim.NAME` in the parameter's own unit.
+False, `profile` as the name of one of the profiles, `trim.NAME` in the parameter's own unit; of an output as
+`output/NAME/CONTROL`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Sequence
 
 from rt_automix.live.buttons import Change, Controls, Message, NextProfile, Program, Route, Switch
 from rt_automix.live.knobs import Choice, Encoder, Guess, Knob, Range
-from rt_automix.live.messages import Decoder
+from rt_automix.live.messages import Decoder, Event
 from rt_automix.midimap import KNOBS, SWITCHES, MidiMapping, Source
+from rt_automix.outputs import PREFIX
 
 
 class Router:
@@ -48,7 +50,7 @@ class Router:
             change
             for route in routes
             if route.mapping.channel in (0, event.channel) or event.number == route.mapping.touch
-            for change in route.hear(event, controls)
+            for change in _heard(route, event, controls)
         ]
 
     def feedback(self, controls: Controls) -> list[Message]:
@@ -56,7 +58,7 @@ class Router:
 
         Thread: main. Allocates: yes.
         """
-        return [message for route in self._routes for message in route.news(controls)]
+        return [message for route in self._routes if (own := _own(route, controls)) for message in route.news(own)]
 
     def reset(self) -> None:
         """After a controller came back: where its knobs stand and what its lights show is not known.
@@ -66,6 +68,21 @@ class Router:
         self._decoder = Decoder()
         for route in self._routes:
             route.reset()
+
+
+def _own(route: Route, controls: Controls) -> Controls:
+    """The controls of the output that a route is for, by their plain names; none if there is no such output."""
+    if not route.mapping.output:
+        return controls
+    prefix = f"{PREFIX}{route.mapping.output}/"
+    return {name.removeprefix(prefix): value for name, value in controls.items() if name.startswith(prefix)}
+
+
+def _heard(route: Route, event: Event, controls: Controls) -> list[Change]:
+    """The changes that a route hears in an event, each by the whole name of its control."""
+    prefix = f"{PREFIX}{route.mapping.output}/" if route.mapping.output else ""
+    own = _own(route, controls)
+    return [(prefix + name, value) for name, value in route.hear(event, own)] if own else []
 
 
 def _route(mapping: MidiMapping, profiles: Sequence[str]) -> Route:

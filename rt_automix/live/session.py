@@ -19,9 +19,10 @@ from rt_automix.errors import AutomixError, DeviceError, UserError
 from rt_automix.io.devices.board import Board, clear, timing
 from rt_automix.io.devices.stream import Stream
 from rt_automix.io.devices.wiring import FADE_S, Wiring
-from rt_automix.live import keeper
+from rt_automix.live import keeper, remembering
 from rt_automix.live.desk import Desk
 from rt_automix.live.hands import Hands, Mappings
+from rt_automix.live.others import Others
 from rt_automix.live.setup import LOST, Setup
 
 LOOP_S = 0.001
@@ -71,12 +72,13 @@ class Session:
         self._stream: Stream | None = None
         self._wiring: Wiring | None = None
         self._keeper = keeper.Keeper(setup.state_path, self._remark) if setup.state_path else None
-        self._kept: dict[str, Any] = {}
+        self._kept: object = None
         self._keep_at = self._learn_at = self._serve_at = 0.0
         self._suggester = choose(setup.config.master.suggester, self._remark)
-        self.engine = Engine(setup.config, setup.reference, self._suggester, analysis="thread")
+        self.engine = Engine(setup.main.config, setup.main.reference, self._suggester, analysis="thread")
         self.engine.prepare(FIRST_RATE_HZ, MAX_BLOCK_SAMPLES)
-        self.desk = Desk(self.engine, setup, self._remark)
+        self.desk = Desk(self.engine, setup.main, self._remark)
+        self._others = Others(setup, self.desk, MAX_BLOCK_SAMPLES, self._suggester, self._remark)
         self._recall(resumed)
         self._hands = Hands(setup.config.midi, self.desk, self._remark, self._learned)
 
@@ -116,36 +118,18 @@ class Session:
     def _recall(self, resumed: bool) -> None:
         """Go on from what was kept; a fresh start prefers what the command line says, or the settings newly say."""
         kept = (keeper.load(self._setup.state_path) if self._setup.state_path else None) or {}
-        self._asked = self.desk.values
-        try:
-            if isinstance(kept.get("profile"), str):
-                self.desk.use_profile(kept["profile"])
-            if "learned" in kept:
-                memory.resume(self.engine, kept["learned"], self._is_settled)
-        except UserError as error:
-            self._remark(str(error))
-        if resumed and kept.get("panic"):
-            self.desk.panic(True)
-            self.engine.settle()
-        if not resumed:
-            asked_last = kept.get("asked", {})
-            newly = {name: value for name, value in self._asked.items() if asked_last.get(name, value) != value}
-            wanted = {**newly, "listen": "master", **self._setup.controls}
-            for name in sorted(wanted, key=lambda name: name != "profile"):  # which brings a target of its own
-                self.desk.set(name, wanted[name])
-            self.engine.settle()
+        self._others.recall(kept, resumed, self._remark)
+        said = {"listen": "master", **self._setup.controls}
+        self._asked = remembering.recall(self.desk, kept, said, resumed, self._remark)
 
     def _keep(self, now: float) -> None:
         """Have the state written when a control has moved, and now and then for what was learned."""
         if self._keeper is None or now < self._keep_at:
             return
-        controls = self.desk.values
+        controls = [self.desk.values, *self._others.values]
         if controls != self._kept or now >= self._learn_at:
             self._kept, self._keep_at, self._learn_at = controls, now + KEEP_S, now + LEARN_S
-            learned, before = memory.learned(self.engine), self.desk.before_panic
-            learned["controls"] = {**learned["controls"], **before}  # the next session does not begin in panic
-            state = {"profile": self.desk.profile, "learned": learned, "asked": self._asked, "panic": bool(before)}
-            self._keeper.put(state)
+            self._keeper.put({**remembering.to_keep(self.desk, self._asked), **self._others.to_keep()})
 
     # The loop --------------------------------------------------------------------------------------
 
@@ -190,12 +174,15 @@ class Session:
                     f"The sample rate is {stream.sample_rate_hz} Hz now, not {self.engine.sample_rate_hz}: the engine "
                     "starts anew at it, a take goes on in another file."
                 )
-            learned = memory.learned(self.engine)
+            learned, others_learned = memory.learned(self.engine), self._others.learned()
             self.engine.prepare(stream.sample_rate_hz, MAX_BLOCK_SAMPLES)
+            self._others.prepare(stream.sample_rate_hz, MAX_BLOCK_SAMPLES)
+            self._others.resume(others_learned, self._is_settled)
             memory.resume(self.engine, learned, self._is_settled)
         clear(self._board.stats)
         channels = stream.in_width, stream.out_width, stream.in_channels, stream.out_channels
-        self._wiring = Wiring(self.engine.arrays, self._board, stream.sample_rate_hz, *channels)
+        others = self._others.wired(stream.other_channels)
+        self._wiring = Wiring(self.engine.arrays, self._board, stream.sample_rate_hz, *channels, others)
         self._wiring.latency_samples = self.engine.latency_samples
         try:
             stream.start(self._wiring)
@@ -316,6 +303,7 @@ class Session:
             "panic": self.desk.is_panicking,
             "profile": self.desk.profile,
             "profiles": list(self.desk.profiles),
+            "outputs": self._others.status(),
             "learning": self._hands.learning,
             "midi": self._hands.status(),
         }
@@ -326,14 +314,15 @@ def open_stream(setup: Setup) -> Stream:
     if setup.play is not None:
         from rt_automix.io.devices.file import FileStream
 
-        return FileStream(setup.play, setup.config.audio)
+        return FileStream(setup.play, setup.config.audio, len(setup.others))
+    others = [(output.name, output.channels) for output in setup.others]
     if setup.config.audio.backend == "jack":
         from rt_automix.io.devices.jack import JackStream
 
-        return JackStream(setup.config.audio, setup.links)
+        return JackStream(setup.config.audio, setup.links, others)
     from rt_automix.io.devices.portaudio import PortAudioStream
 
-    return PortAudioStream(setup.config.audio, setup.links)
+    return PortAudioStream(setup.config.audio, setup.links, others)
 
 
 def _check_pace(stream: Stream, wiring: Wiring) -> None:

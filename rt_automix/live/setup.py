@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rt_automix.config import Config
+from rt_automix.outputs import Output
 
 if TYPE_CHECKING:
     from rt_automix.analysis.profile import Profile
@@ -47,3 +48,18 @@ class Setup:
     wait: bool = False
     play: Path | None = None
     links: frozenset[Link] | None = None
+
+    @property
+    def others(self) -> tuple[Output, ...]:
+        """The outputs beside the main one."""
+        return self.config.output[1:]
+
+    @property
+    def main(self) -> Setup:
+        """What the main output starts from: the first, if there are several."""
+        return self.of(self.config.output[0]) if self.config.output else self
+
+    def of(self, output: Output) -> Setup:
+        """What an output starts from."""
+        reference = None if output.profile else self.reference
+        return replace(self, config=self.config.of(output), reference=reference)

@@ -56,7 +56,7 @@ class Supervisor:
     """
 
     def __init__(self, setup: Setup, listener: Listener) -> None:
-        self.board = Board()
+        self.board = Board(others=len(setup.others))
         self.status: dict[str, Any] | None = None
         self.starts = 0
         self.sample_rate_hz = 0

@@ -1,18 +1,23 @@
-"""The recordings of a session: of what comes in and of what goes out, over every process that plays."""
+"""The recordings of a session, of what comes in and of what goes out, and the programs that outputs go to.
+
+They live over every process that plays.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rt_automix.errors import AutomixError
-from rt_automix.io.devices.board import AT_NS, BLOCK_SAMPLES, SAMPLES, TAKE_SAMPLES, WRITTEN, Board
+from rt_automix.io.devices.board import AT_NS, BLOCK_SAMPLES, SAMPLES, WRITTEN, Board
+from rt_automix.live.feeder import Feeder
 from rt_automix.live.recorder import Recorder
 
 INPUT, OUTPUT = range(2)
-_NAMES = ("in", "out")
+"""Rings of the board; behind them those of the other outputs."""
+
 _REMEMBERED = 4
 
 
@@ -23,15 +28,29 @@ class Takes:
     ----------
     board : Board
     paths : dict of int to path
-        Of INPUT, OUTPUT, or both.
+        By the ring that is recorded: INPUT, OUTPUT, or that of another output.
     bits : int
     tell : function of a str
         Hears what a user should know.
+    programs : mapping of int to sequence of str
+        Commands by the ring that they are fed from.
+    others : sequence of str
+        Names of the outputs beside the main one.
     """
 
-    def __init__(self, board: Board, paths: dict[int, Path], bits: int, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        board: Board,
+        paths: dict[int, Path],
+        bits: int,
+        tell: Callable[[str], None],
+        programs: Mapping[int, Sequence[str]] | None = None,
+        others: Sequence[str] = (),
+    ) -> None:
         self._board, self._paths, self._bits, self._tell = board, paths, bits, tell
+        self._programs, self._names = dict(programs or {}), ("in", "out", *others)
         self._recorders: dict[int, Recorder] = {}
+        self._feeders: dict[int, Feeder] = {}
         self._ended: list[dict[str, Any]] = []
         self._rate_hz = 0
         self._samples = 0
@@ -48,7 +67,7 @@ class Takes:
             recorder = self._recorders.pop(OUTPUT, None)
             if recorder is not None:
                 recorder.close()
-                self._ended = [*self._ended[-_REMEMBERED:], {"side": _NAMES[OUTPUT], **recorder.status()}]
+                self._ended = [*self._ended[-_REMEMBERED:], {"side": self._names[OUTPUT], **recorder.status()}]
 
     def follow(self, sample_rate_hz: int) -> None:
         """Look at the board; call it while the session plays, some twenty times a second.
@@ -65,6 +84,8 @@ class Takes:
             began_at_ns = at_ns - (written - self._ended_written) * 1e9 / sample_rate_hz
             for recorder in self._recorders.values():
                 recorder.pad(max(began_at_ns - self._ended_at_ns, 0.0) * 1e-9, self._ended_written)
+        for feeder in self._feeders.values():
+            feeder.look()
         self._samples, self._ended_written = samples, written
         self._ended_at_ns = at_ns + round(int(stats[BLOCK_SAMPLES]) * 1e9 / sample_rate_hz)
 
@@ -73,9 +94,20 @@ class Takes:
         self._rate_hz = sample_rate_hz
         for side, path in self._paths.items():
             self._open(side, path, since_sample)
+        for side, command in self._programs.items():
+            self._feeders[side] = feeder = Feeder(
+                self._names[side],
+                command,
+                self._board.rings[side],
+                self._board.stats,
+                WRITTEN,
+                sample_rate_hz,
+                self._tell,
+            )
+            feeder.start()
 
     def _open(self, side: int, path: Path, since_sample: int | None) -> None:
-        ring, stats = self._board.takes.reshape(2, 2, TAKE_SAMPLES)[side], self._board.stats
+        ring, stats = self._board.rings[side], self._board.stats
         bits = self._bits if path.suffix == ".wav" else 24
         recorder = Recorder(path, ring, stats, WRITTEN, self._rate_hz, 2, bits, self._tell)
         try:
@@ -86,11 +118,17 @@ class Takes:
 
     def status(self) -> list[dict[str, Any]]:
         """How each recorder is doing, and how the last ones ended."""
-        running = [{"side": _NAMES[side], **recorder.status()} for side, recorder in self._recorders.items()]
+        running = [{"side": self._names[side], **recorder.status()} for side, recorder in self._recorders.items()]
         return running + self._ended
+
+    def programs(self) -> list[dict[str, Any]]:
+        """How each program is doing that an output goes to."""
+        return [{"side": self._names[side], **feeder.status()} for side, feeder in self._feeders.items()]
 
     def close(self, until_sample: int | None = None) -> None:
         """End the recordings, at a sample if it is said; each within its own limit."""
         for recorder in self._recorders.values():
             recorder.close(until_sample=until_sample)
-        self._recorders = {}
+        for feeder in self._feeders.values():
+            feeder.close()
+        self._recorders, self._feeders = {}, {}

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from rt_automix import owncurve, params
 from rt_automix.errors import ConfigError, nearest
+from rt_automix.outputs import addressed
 
 VERSION = 1
 
@@ -113,7 +114,8 @@ def document(text: str | bytes) -> dict[str, Any]:
 
 
 def check(control: Any, value: Any, profiles: Collection[str]) -> None:
-    """Raise ConfigError unless `value` is one that a control can be set to."""
+    """Raise ConfigError unless `value` is one that a control, of whichever output, can be set to."""
+    control = addressed(control)[1] if isinstance(control, str) else control
     if not isinstance(control, str) or control not in CONTROLS:
         near = nearest(control[:40], CONTROLS) if isinstance(control, str) else ""
         raise ConfigError(f"control = {_short(control)} is unknown.{near}")
@@ -175,7 +177,7 @@ def _set(message: dict[str, Any], profiles: Collection[str]) -> Command:
 
 def _nudge(message: dict[str, Any], _: Collection[str]) -> Command:
     control, steps = message["control"], message["steps"]
-    if not isinstance(control, str) or control not in NUDGED:
+    if not isinstance(control, str) or addressed(control)[1] not in NUDGED:
         raise ConfigError(f"control = {_short(control)} does not move in steps. Known: {', '.join(NUDGED)}.")
     if not _is_number(steps) or not -MOST_STEPS <= steps <= MOST_STEPS:
         raise ConfigError(f"steps = {_short(steps)} is outside [{-MOST_STEPS}, {MOST_STEPS}].")

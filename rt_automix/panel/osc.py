@@ -15,6 +15,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.osc_packet import OscPacket
 
 from rt_automix.errors import ConfigError, nearest
+from rt_automix.outputs import PREFIX, addressed
 from rt_automix.panel.api import CONTROLS, NUDGED, RANGES, SWITCHES, Command, check
 from rt_automix.panel.deck import BUSY, Deck
 from rt_automix.panel.presets import Presets, default_path
@@ -171,10 +172,16 @@ class Osc:
 
     def _tell_of(self, status: dict[str, Any], takes: Takes) -> None:
         values = _values(status)
-        meters = {f"meter/{name}": round(status["meters"][name], 2) for name in METERS}
+        several = {f"{PREFIX}{one['name']}/": one for one in status.get("outputs", ())}
+        of_outputs = {
+            f"{prefix}{name}": value
+            for prefix, one in several.items()
+            for name, value in (_values(one) | _meters(one)).items()
+        }
         news = {
             **values,
-            **meters,
+            **_meters(status),
+            **of_outputs,
             "record": any(take["side"] == "out" and take.get("state") == "recording" for take in takes.status()),
             "state": self._state,
         }
@@ -184,7 +191,7 @@ class Osc:
         self._told = news
         asked, self._asked = self._asked, {}
         for control, senders in asked.items():
-            name = control.replace(".", "/")
+            name = "".join((addressed(control)[0], addressed(control)[1].replace(".", "/")))
             if name in news:
                 self._send(f"{ROOT}/{name}", news[name], self._hearers if self._fixed else senders)
 
@@ -220,11 +227,16 @@ def _values(status: dict[str, Any]) -> dict[str, Any]:
     return found | {"curve": [float(part) for point in controls["curve"] for part in point]}
 
 
+def _meters(status: dict[str, Any]) -> dict[str, float]:
+    return {f"meter/{name}": round(status["meters"][name], 2) for name in METERS}
+
+
 def _named(text: str, known: tuple[str, ...]) -> str:
-    name = text.replace("/", ".")
+    output, rest = addressed(text)
+    name = rest.replace("/", ".")
     if name not in known:
         raise ConfigError(f"{ROOT}/{text[:60]} is unknown.{nearest(name[:40], known)}")
-    return name
+    return output + name
 
 
 def _number(address: str, value: Any) -> float:
@@ -238,7 +250,8 @@ def _is_on(address: str, value: Any) -> bool:
 
 
 def _converted(address: str, name: str, value: Any) -> Any:
-    """An argument as the control has it."""
+    """An argument as the control has it, of whichever output."""
+    name = addressed(name)[1]
     if name == "curve":
         numbers = [_number(address, one) for one in value]
         if len(numbers) % 2:

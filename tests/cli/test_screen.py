@@ -238,6 +238,8 @@ class NoTakes:
     def status(self) -> list[dict[str, Any]]:
         return []
 
+    programs = status
+
 
 def test_quitting_takes_two_presses_in_time_and_nothing_between():
     screen, wire = Screen(), Wire()
@@ -254,6 +256,29 @@ def test_caps_lock_is_no_trap():
         screen.press(key, wire, 0.0)
     names = [("set", name, None) for name in ("bypass", "compare", "freeze")]
     assert wire.said == [*names, ("nudge", "profile", 1), ("nudge", "profile", -1)]
+
+
+def test_an_output_is_chosen_by_a_key_shown_and_steered_and_panic_is_for_all():
+    outputs = [{"name": name, **status(amount=amount)} for name, amount in (("room", 0.7), ("stream", 0.4))]
+    screen, wire = Screen(), Wire()
+    wire.status = {**status(), "outputs": outputs}
+    screen.hear({"type": "state", "state": "playing", "text": "Playing."})
+    for key in "bo":
+        screen.show(wire, NoTakes())
+        screen.press(key, wire, 0.0)
+    screen.show(wire, NoTakes())
+    for key in ("up", "0", "o", "f"):
+        screen.press(key, wire, 0.0)
+    assert wire.said == [
+        ("set", "bypass", None), ("nudge", "output/stream/amount", 1), ("set", "panic", None), ("set", "freeze", None)
+    ]  # fmt: skip
+    program = {"side": "stream", "state": "waiting", "dropped_seconds": 2.5}
+    for width, height in SIZES:
+        shown = scene({"amount": 0.4}, programs=[program])
+        shown.status.update(outputs=outputs, name="stream")
+        text = "\n".join(picture(shown, width, height))
+        assert "[o] stream" in text and "40 %" in text
+        assert width < 120 or ("stream: waiting, 2.5 s lost" in text and "target -14.0" in text)
 
 
 def test_peaks_and_their_marks_stay_for_a_while(monkeypatch):

@@ -81,6 +81,24 @@ def test_other_messages_do_nothing(message):
     assert Rig(mapping(takeover=False))(*message) == {}
 
 
+def test_a_knob_and_a_button_of_one_output_leave_the_others_alone():
+    rig = Rig(
+        mapping(output="stream", takeover=False),
+        mapping("bypass", 22, "toggle", output="stream"),
+        mapping("amount", 23, takeover=False, output="hall"),
+    )
+    of_stream = {f"output/stream/{name}": value for name, value in rig.controls.items()}
+    rig.controls |= {**of_stream, "listen": "bypass"}
+    changes = rig.router.feed((0xB0, 21, 127), rig.controls)
+    assert changes == [("output/stream/amount", 1.0)]
+    ((name, is_on),) = rig.router.feed((0xB0, 22, 127), rig.controls)
+    assert (name, is_on) == ("output/stream/listen", "bypass") or (name, is_on) == ("output/stream/bypass", True)
+    assert rig.router.feed((0xB0, 23, 127), rig.controls) == []  # there is no such output
+    assert (0xB0, 22, 0) in rig.lights()
+    rig.controls["output/stream/listen"] = "bypass"
+    assert rig.lights() == [(0xB0, 22, 127)]
+
+
 def test_soft_takeover_waits_until_the_knob_comes_near():
     rig = Rig(mapping())
     assert [rig(0xB0, 21, value) for value in (20, 40, 60)] == [{}, {}, {}]

@@ -46,6 +46,14 @@ def test_tables_are_those_of_the_engine_the_desk_and_midi():
             {"type": "set", "control": "curve", "value": [[90, 3.5], [4e3, -6]]},
             Command("set", "curve", [[90, 3.5], [4000.0, -6]]),
         ),
+        (
+            {"type": "set", "control": "output/stream/trim.air_db", "value": 1.5},
+            Command("set", "output/stream/trim.air_db", 1.5),
+        ),
+        (
+            {"type": "nudge", "control": "output/stream/profile", "steps": 1},
+            Command("nudge", "output/stream/profile", 1),
+        ),
         ({"type": "nudge", "control": "fine_tone", "steps": 2}, Command("nudge", "fine_tone", 2)),
         ({"type": "learn", "control": "fine_tone"}, Command("learn", value="fine_tone")),
         ({"type": "set", "control": "bypass", "value": None}, Command("set", "bypass", None)),

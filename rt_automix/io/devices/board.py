@@ -45,7 +45,7 @@ STATS_SIZE = HISTOGRAM + HISTOGRAM_BINS
 
 
 _STATS_BYTES = mmap.ALLOCATIONGRANULARITY
-_BYTES = _STATS_BYTES + 4 * TAKE_SIZE
+_RING_BYTES = 2 * 4 * TAKE_SAMPLES
 
 
 class Board:
@@ -56,29 +56,34 @@ class Board:
     handle : int, optional
         Of another process's board, where the system has anonymous files (Linux): `handle` of that. A board
         of a system without can be pickled for a spawned process.
+    others : int
+        Outputs beside the main one, for a board of our own.
 
     Notes
     -----
     `stats` is int64, shape (STATS_SIZE,); `takes` is float32, shape (TAKE_SIZE,): of what came in
-    and of what goes out, each left then right, each a ring of TAKE_SAMPLES. WRITTEN counts samples
-    into the rings, over all the processes that ever played.
+    and of what goes out, each left then right, each a ring of TAKE_SAMPLES. `rings` has those and the
+    other outputs'. WRITTEN counts samples into the rings, over all the processes that ever played.
     """
 
-    def __init__(self, handle: int | None = None) -> None:
+    def __init__(self, handle: int | None = None, others: int = 0) -> None:
         self.handle = -1
+        size_bytes = _STATS_BYTES + (2 + others) * _RING_BYTES
         try:
-            self._memory: Any = self._mapped(handle) if hasattr(os, "memfd_create") else _allocated()
+            is_mapped = hasattr(os, "memfd_create")
+            self._memory: Any = self._mapped(handle, size_bytes) if is_mapped else _allocated(size_bytes)
         except OSError as error:
             raise DeviceError(
-                f"No shared memory for the audio process ({error.strerror}): it needs 17 MB. Free some, in /dev/shm "
-                "or the folder for temporary files."
+                f"No shared memory for the audio process ({error.strerror}): it needs {size_bytes / 1e6:.0f} MB. Free "
+                "some, in /dev/shm or the folder for temporary files."
             ) from error
 
-    def _mapped(self, handle: int | None) -> mmap.mmap:
+    def _mapped(self, handle: int | None, size_bytes: int) -> mmap.mmap:
         """An anonymous file: what nobody has written to takes no memory."""
-        self.handle = os.memfd_create("rt_automix") if handle is None else handle
-        os.ftruncate(self.handle, _BYTES)
-        return mmap.mmap(self.handle, _BYTES)
+        self.handle = handle if handle is not None else os.memfd_create("rt_automix")
+        if handle is None:
+            os.ftruncate(self.handle, size_bytes)
+        return mmap.mmap(self.handle, os.fstat(self.handle).st_size)
 
     @property
     def stats(self) -> NDArray[np.int64]:
@@ -88,11 +93,16 @@ class Board:
     def takes(self) -> NDArray[np.float32]:
         return np.frombuffer(self._memory, np.float32, TAKE_SIZE, _STATS_BYTES)
 
+    @property
+    def rings(self) -> NDArray[np.float32]:
+        """Of what came in and of every output, the main one first: shape (2 or more, 2, TAKE_SAMPLES)."""
+        return np.frombuffer(self._memory, np.float32, offset=_STATS_BYTES).reshape(-1, 2, TAKE_SAMPLES)
 
-def _allocated() -> Any:
+
+def _allocated(size_bytes: int) -> Any:
     import multiprocessing
 
-    return multiprocessing.get_context("spawn").RawArray("B", _BYTES)
+    return multiprocessing.get_context("spawn").RawArray("B", size_bytes)
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,7 @@ from rt_automix.dsp.jit import kernel
 from rt_automix.engine import layout as at
 from rt_automix.io.devices.board import STATS_SIZE, TAKE_SIZE, XRUNS
 from rt_automix.io.devices.edge import (
-    FADE_SIZE,
-    PIECE_SAMPLES,
     REGISTERED_KEPT,
-    SCRATCH_SIZE,
     W_BRIDGE_F32,
     W_BRIDGE_F32_SIZE,
     W_BRIDGE_F64,
@@ -32,6 +29,7 @@ from rt_automix.io.devices.edge import (
     W_IN_CHANNELS,
     W_LATENCIES,
     W_NUMBERS,
+    W_OTHERS,
     W_OUT_CHANNELS,
     W_OUT_RIGHT,
     W_PORTS,
@@ -46,8 +44,15 @@ from rt_automix.io.devices.edge import (
     capture,
     duplex,
     end,
-    master_piece,
     playback,
+)
+from rt_automix.io.devices.piece import (
+    FADE_SIZE,
+    OTHERS_SIZE,
+    PIECE_SAMPLES,
+    SCRATCH_SIZE,
+    master_piece,
+    play_others,
 )
 
 _XRUN_FLAGS = 0b1111  # paInputUnderflow, paInputOverflow, paOutputUnderflow, paOutputOverflow
@@ -138,6 +143,7 @@ def jack_callback(frames, user):
     out_right = float32_at(call_for_pointer(get_buffer, wiring[W_PORTS + 3], samples), samples)
     for i in range(samples):
         out_left[i], out_right[i] = in_left[i], in_right[i]
+    others = int64_at(wiring[W_OTHERS], OTHERS_SIZE)
     done = 0
     while done < samples:
         stop = min(done + PIECE_SAMPLES, samples)
@@ -150,7 +156,9 @@ def jack_callback(frames, user):
             stats,
             fade,
             float32_at(wiring[W_TAKES], TAKE_SIZE),
+            others,
         )
+        play_others(get_buffer, done, stop - done, samples, others)
         done = stop
     if wiring[W_OUT_RIGHT] < 0:
         for i in range(samples):

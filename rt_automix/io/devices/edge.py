@@ -1,6 +1,6 @@
 """The edge between a device and the engine, compiled: what a C callback runs, and what it counts.
 
-    interleaved input -> channels -> take ring -> chain -> fade -> take ring -> interleaved output
+    interleaved input -> channels -> every engine (`piece`) -> interleaved output
 
 Everything lies in plain arrays, those of the `board` among them.
 """
@@ -12,9 +12,9 @@ import math
 import numpy as np
 
 from rt_automix.dsp import atomics, bridge
+from rt_automix.dsp.foreign import int64_at
 from rt_automix.dsp.jit import kernel
 from rt_automix.dsp.monotonic import now_ns
-from rt_automix.engine import chain
 from rt_automix.io.devices.board import (
     AT_NS,
     BINS_PER_OCTAVE,
@@ -26,22 +26,11 @@ from rt_automix.io.devices.board import (
     HISTOGRAM_BINS,
     LATE,
     SAMPLES,
-    TAKE_SAMPLES,
     WORST_GAP_NS,
     WORST_NS,
-    WRITTEN,
     XRUNS,
 )
-
-PIECE_SAMPLES = 4096
-"""Longer blocks are worked on in pieces of this; the device may bring any length."""
-
-# float64: the gain at the edge, where it goes, how far per sample; and how long a sample lasts.
-FADE_NOW, FADE_GOAL, FADE_STEP, PERIOD_NS = range(4)
-FADE_SIZE = 4
-
-# float32: a piece of each side.
-SCRATCH_SIZE = 2 * PIECE_SAMPLES
+from rt_automix.io.devices.piece import OTHERS_SIZE, PERIOD_NS, PIECE_SAMPLES, give_others, master_piece
 
 # int64: where everything lies, and which channels to use.
 (
@@ -52,6 +41,7 @@ SCRATCH_SIZE = 2 * PIECE_SAMPLES
     W_FADE,
     W_SCRATCH,
     W_TAKES,
+    W_OTHERS,
     W_IN_CHANNELS,
     W_OUT_CHANNELS,
     W_IN_LEFT,
@@ -72,7 +62,7 @@ SCRATCH_SIZE = 2 * PIECE_SAMPLES
     W_CAPTURED,
     W_CAPTURE_CLOCK,
     W_PORTS,
-) = range(27)
+) = range(28)
 W_NUMBERS = W_PORTS + 4
 REGISTERED_KEPT = 256
 """So many numbers of ports that others registered are kept."""
@@ -81,47 +71,6 @@ WIRING_SIZE = W_NUMBERS + REGISTERED_KEPT
 
 _ENGINE = "float64[::1], float32[::1], int64[::1]"
 _ARRAYS = f"{_ENGINE}, int64[::1], float64[::1], float32[::1], float32[::1], int64[::1]"
-
-
-@kernel("void(float64[::1], float32[::1], float32[::1])")
-def _fade(fade, left, right):
-    """Move the gain at the edge towards its goal along a smooth curve; at rest at 1 no bit changes."""
-    now, goal, step = fade[FADE_NOW], fade[FADE_GOAL], fade[FADE_STEP]
-    if now == 1.0 and goal == 1.0:
-        return
-    for i in range(left.shape[0]):
-        now = min(now + step, goal) if now < goal else max(now - step, goal)
-        factor = np.float32(now * now * (3.0 - 2.0 * now))
-        left[i] *= factor
-        right[i] *= factor
-    fade[FADE_NOW] = now
-
-
-@kernel("void(float32[::1], int64, int64, float32[::1], float32[::1])")
-def _keep(takes, start, written, left, right):
-    """Copy a piece into the take ring that begins at `start`."""
-    ring_left = takes[start : start + TAKE_SAMPLES]
-    ring_right = takes[start + TAKE_SAMPLES : start + 2 * TAKE_SAMPLES]
-    for i in range(left.shape[0]):
-        at = (written + i) & (TAKE_SAMPLES - 1)
-        ring_left[at] = left[i]
-        ring_right[at] = right[i]
-
-
-@kernel(
-    "void(float32[::1], float32[::1], float64[::1], float32[::1], int64[::1], int64[::1], float64[::1], float32[::1])"
-)
-def master_piece(left, right, f64, f32, i64, stats, fade, takes):
-    """Master up to PIECE_SAMPLES in place, fade, and keep what came in and what goes out.
-
-    Thread: audio. Allocates: no.
-    """
-    written = stats[WRITTEN]
-    _keep(takes, 0, written, left, right)
-    chain.process_pair(left, right, f64, f32, i64)
-    _fade(fade, left, right)
-    _keep(takes, 2 * TAKE_SAMPLES, written, left, right)
-    atomics.store_release(stats, WRITTEN, written + left.shape[0])
 
 
 @kernel("void(float32[::1], int64, int64[::1], float32[::1], float32[::1])")
@@ -188,13 +137,15 @@ def duplex(interleaved_in, interleaved_out, samples, xrun, f64, f32, i64, stats,
     Thread: audio. Allocates: no.
     """
     begin(stats, samples)
+    others = int64_at(wiring[W_OTHERS], OTHERS_SIZE)
     done = 0
     while done < samples:
         count = min(PIECE_SAMPLES, samples - done)
         left, right = scratch[:count], scratch[PIECE_SAMPLES : PIECE_SAMPLES + count]
         take_in(interleaved_in, done, wiring, left, right)
-        master_piece(left, right, f64, f32, i64, stats, fade, takes)
+        master_piece(left, right, f64, f32, i64, stats, fade, takes, others)
         give_out(interleaved_out, done, wiring, left, right)
+        give_others(interleaved_out, done, count, wiring[W_OUT_CHANNELS], others)
         done += count
     end(stats, samples, fade, xrun)
 
@@ -228,12 +179,14 @@ def playback(
     """
     begin(stats, samples)
     now = stats[AT_NS]
+    others = int64_at(wiring[W_OTHERS], OTHERS_SIZE)
     done = 0
     while done < samples:
         count = min(PIECE_SAMPLES, samples - done)
         left, right = scratch[:count], scratch[PIECE_SAMPLES : PIECE_SAMPLES + count]
         bridge.pull(bridge_f64, bridge_f32, bridge_i64, left, right, now + np.int64(done * fade[PERIOD_NS]))
-        master_piece(left, right, f64, f32, i64, stats, fade, takes)
+        master_piece(left, right, f64, f32, i64, stats, fade, takes, others)
         give_out(interleaved, done, wiring, left, right)
+        give_others(interleaved, done, count, wiring[W_OUT_CHANNELS], others)
         done += count
     end(stats, samples, fade, xrun)

@@ -35,8 +35,9 @@ class FileStream:
     joined = ()
     note = ""
 
-    def __init__(self, path: Path, selection: Audio) -> None:
+    def __init__(self, path: Path, selection: Audio, others: int = 0) -> None:
         self.selection = selection
+        self.other_channels: tuple[tuple[int, ...], ...] = ((),) * others
         with AudioReader(path) as reader:
             self.sample_rate_hz = reader.sample_rate_hz
         self.description = f"{path.name}, played without a device"

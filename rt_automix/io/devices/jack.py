@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from rt_automix.config import Audio
 from rt_automix.errors import AutomixError, DeviceChoiceError, DeviceError
@@ -23,6 +24,8 @@ class JackStream:
     selection : config.Audio
     links : collection of Link, optional
         What an earlier stream was joined to; None: choose.
+    others : pairs of str
+        Name and channels of each output beside the main one: each has ports of its own, joined where it has channels.
 
     Raises
     ------
@@ -33,14 +36,25 @@ class JackStream:
     in_width = out_width = 2
     bridging = None
 
-    def __init__(self, selection: Audio, links: Collection[Link] | None = None) -> None:
+    def __init__(
+        self, selection: Audio, links: Collection[Link] | None = None, others: Sequence[tuple[str, str]] = ()
+    ) -> None:
         self.selection = selection
+        pairs = [(f"out_{name}_1", f"out_{name}_2") for name, _ in others]
+        self._outs = sum(pairs, _OUTS)
+        self.other_channels: tuple[tuple[int, ...], ...] = tuple(
+            (0, 1) if "," in channels else (0,) if channels else () for _, channels in others
+        )
         self._server = server = Server(selection.name)
         try:
             self.sample_rate_hz = server.rate_hz
             _check_rate(self.sample_rate_hz, selection)
             if links is None and selection.connect:
                 links = joined_in_pairs(_INS, _OUTS, *choose_ports(server.ports(), selection))
+                for (_, channels), pair in zip(others, pairs, strict=True):
+                    if channels:
+                        _, sinks = choose_ports(server.ports(), replace(selection, out_channels=channels))
+                        links |= joined_in_pairs((), pair, (), sinks)
         except AutomixError:
             server.close()
             raise
@@ -62,17 +76,17 @@ class JackStream:
         """
         server = self._server
         self._wiring, self._told = wiring, (-1, -1)
-        server.activate(wiring, _INS, _OUTS)
-        self._patchbay = Patchbay(server, server.name, _INS + _OUTS, self._links, self.selection.connect)
+        server.activate(wiring, _INS, self._outs)
+        self._patchbay = Patchbay(server, server.name, _INS + self._outs, self._links, self.selection.connect)
         self._patchbay.tend(0.0)
 
     def tend(self, now: float) -> None:
         """Keep the ports joined, and the server informed."""
         self._patchbay.tend(now)
         latencies = self._wiring.latencies, self._wiring.latency_samples
-        if latencies != self._told and not makes_circle(self._patchbay.joined, _INS, _OUTS):
+        if latencies != self._told and not makes_circle(self._patchbay.joined, _INS, self._outs):
             self._told = latencies
-            self._server.tell_latency(_INS, _OUTS, self._wiring.latency_samples)
+            self._server.tell_latency(_INS, self._outs, self._wiring.latency_samples)
 
     @property
     def links(self) -> Collection[Link]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from rt_automix.config import Audio
 from rt_automix.dsp.jit import address_of
 from rt_automix.errors import AutomixError, DeviceChoiceError, DeviceError
 from rt_automix.io.devices import callbacks
-from rt_automix.io.devices.choice import choose
+from rt_automix.io.devices.choice import channel_indices, choose
 from rt_automix.io.devices.patchbay import Patchbay
 from rt_automix.io.devices.ports import Link, choose_ports, joined_in_pairs
 from rt_automix.io.devices.server import Server, has_jack, name_taken
@@ -25,13 +25,17 @@ _INPUT_STALL_S = 0.7
 class PortAudioStream:
     """Finds the devices of a selection; `start` opens them.
 
+    `others` are name and channels of each output beside the main one.
+
     Raises
     ------
     DeviceChoiceError, DeviceError
         What was asked for is not there, or nothing is.
     """
 
-    def __init__(self, selection: Audio, links: Collection[Link] | None = None) -> None:
+    def __init__(
+        self, selection: Audio, links: Collection[Link] | None = None, others: Sequence[tuple[str, str]] = ()
+    ) -> None:
         found = survey(name=selection.name)
         if found.missing and not found.devices:
             raise DeviceError(" ".join(found.missing))
@@ -62,12 +66,27 @@ class PortAudioStream:
         if self._is_patched:  # by ports of ours for these channels, and no more
             self.in_channels = tuple(range(len(self.in_channels)))
             self.out_channels = tuple(range(len(self.out_channels)))
-        self.in_width, self.out_width = max(self.in_channels) + 1, max(self.out_channels) + 1
+        self._others = [channels for _, channels in others]
+        self.other_channels = self._places()
+        self.in_width = max(self.in_channels) + 1
+        self.out_width = max(max(channels, default=0) for channels in (self.out_channels, *self.other_channels)) + 1
         names = dict.fromkeys((self._choice.input.name, self._choice.output.name))
         self.description = f"{' -> '.join(names)} ({self._host_api})"
         self._links = links
         self._server: Server | None = None
         self._patchbay: Patchbay | None = None
+
+    def _places(self) -> tuple[tuple[int, ...], ...]:
+        """Where among the channels of the stream the other outputs go: on JACK they have ports of their own."""
+        sink, taken, found = self._choice.output, len(self.out_channels), []
+        for wanted in self._others:
+            channels = channel_indices(wanted, sink.name, sink.out_channels, "out") if wanted else ()
+            if set(channels) & set(self._choice.out_channels):
+                raise DeviceChoiceError(f'channels = "{wanted}": the main output plays there. Choose others.')
+            if self._is_patched:
+                channels, taken = tuple(range(taken, taken + len(channels))), taken + len(channels)
+            found.append(channels)
+        return tuple(found)
 
     def start(self, wiring: Wiring) -> None:
         """Open the device, or the two devices, and let callbacks come.
@@ -120,6 +139,10 @@ class PortAudioStream:
         if links is None and connects:
             ins, outs = ([name for name in own if name.startswith(side)] for side in ("in", "out"))
             links = joined_in_pairs(ins, outs, *choose_ports(server.ports(), self._asked_by_name))
+            for wanted, places in zip(self._others, self.other_channels, strict=True):
+                if wanted:
+                    _, sinks = choose_ports(server.ports(), replace(self._asked_by_name, out_channels=wanted))
+                    links |= joined_in_pairs((), [outs[place] for place in places], (), sinks)
         self._patchbay = Patchbay(server, client, own, links or (), connects)
         self._patchbay.take_over()
 

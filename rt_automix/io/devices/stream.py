@@ -20,6 +20,8 @@ class Stream(Protocol):
     out_width: int
     in_channels: tuple[int, ...]
     out_channels: tuple[int, ...]
+    other_channels: tuple[tuple[int, ...], ...]
+    """Of each output beside the main one; none where it does not go to the device."""
 
     @property
     def selection(self) -> Audio:

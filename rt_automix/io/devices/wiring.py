@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.dsp.bridge import Reading, new_bridge, read
-from rt_automix.io.devices import edge
+from rt_automix.io.devices import edge, piece
 from rt_automix.io.devices.board import CALLBACKS, SAMPLES, Board
 
 FADE_S = 0.05
@@ -30,6 +30,8 @@ class Wiring:
         How many channels the device's frames hold.
     in_channels : one index (mono, to both sides) or two
     out_channels : one index (the mean of both sides) or two
+    others : pairs of arrays of a prepared engine, and channels as those above, or none
+        The outputs beside the main one, as many as the board was made for at most.
     """
 
     def __init__(
@@ -41,22 +43,41 @@ class Wiring:
         out_width: int = 2,
         in_channels: Sequence[int] = (0, 1),
         out_channels: Sequence[int] = (0, 1),
+        others: Sequence[tuple[EngineArrays, Sequence[int]]] = (),
     ) -> None:
         self.stats = board.stats
-        self._fade = np.zeros(edge.FADE_SIZE)
-        self._fade[edge.FADE_STEP] = 1.0 / (FADE_S * sample_rate_hz)
-        self._fade[edge.PERIOD_NS] = 1e9 / sample_rate_hz
-        scratch = np.zeros(edge.SCRATCH_SIZE, np.float32)
+        self._fade = np.zeros(piece.FADE_SIZE)
+        self._fade[piece.FADE_STEP] = 1.0 / (FADE_S * sample_rate_hz)
+        self._fade[piece.PERIOD_NS] = 1e9 / sample_rate_hz
+        scratch = np.zeros(piece.SCRATCH_SIZE, np.float32)
         self._wiring = np.zeros(edge.WIRING_SIZE, np.int64)
+        self._others = np.zeros(piece.OTHERS_SIZE, np.int64)
         self._arrays = (*engine_arrays, self.stats, self._fade, scratch, board.takes, self._wiring)
         addresses = [array.ctypes.data for array in self._arrays[:-1]]
         self._wiring[: len(addresses)] = addresses
+        self._wiring[edge.W_OTHERS] = self._others.ctypes.data
         self._wiring[edge.W_IN_CHANNELS] = in_width
         self._wiring[edge.W_OUT_CHANNELS] = out_width
         self._wiring[edge.W_IN_LEFT], self._wiring[edge.W_IN_RIGHT] = in_channels[0], in_channels[-1]
         self._wiring[edge.W_OUT_LEFT] = out_channels[0]
         self._wiring[edge.W_OUT_RIGHT] = out_channels[1] if len(out_channels) > 1 else -1
         self._board = board
+        self._kept = [self._join(number, *other) for number, other in enumerate(others)]
+        self._others[0] = len(others)
+
+    def _join(self, number: int, engine_arrays: EngineArrays, channels: Sequence[int]) -> Any:
+        """Fill the row of another output; what must be kept for it."""
+        scratch = np.zeros(piece.SCRATCH_SIZE, np.float32)
+        row = self._row(number)
+        lent = (*engine_arrays, scratch, self._board.rings[2 + number])
+        row[: len(lent)] = [array.ctypes.data for array in lent]
+        row[piece.O_LEFT] = channels[0] if channels else -1
+        row[piece.O_RIGHT] = channels[1] if len(channels) > 1 else -1
+        return lent
+
+    def _row(self, number: int) -> NDArray[np.int64]:
+        start = 1 + number * piece.OTHER_SIZE
+        return self._others[start : start + piece.OTHER_SIZE]
 
     @property
     def address(self) -> int:
@@ -64,9 +85,11 @@ class Wiring:
         return int(self._wiring.ctypes.data)
 
     def plug(self, get_buffer: int, ports: Sequence[int]) -> None:
-        """Note where `jack_port_get_buffer` is, and a client's ports: in left, in right, out left, out right."""
+        """Note where `jack_port_get_buffer` is, and a client's ports: in left, in right, two for each output."""
         self._wiring[edge.W_GET_BUFFER] = get_buffer
-        self._wiring[edge.W_PORTS : edge.W_PORTS + 4] = ports
+        self._wiring[edge.W_PORTS : edge.W_PORTS + 4] = ports[:4]
+        for number in range(int(self._others[0])):
+            self._row(number)[piece.O_PORT_LEFT : piece.O_PORT_RIGHT + 1] = ports[4 + 2 * number : 6 + 2 * number]
 
     @property
     def latencies(self) -> int:
@@ -91,12 +114,12 @@ class Wiring:
 
     def fade(self, goal: float) -> None:
         """Let the sound come (1) or go (0) within FADE_S."""
-        self._fade[edge.FADE_GOAL] = goal
+        self._fade[piece.FADE_GOAL] = goal
 
     def bridge(self, sample_rate_hz: int, margin_ms: float) -> None:
         """Prepare for an input device with a clock of its own."""
         self._bridge = new_bridge(sample_rate_hz, sample_rate_hz, margin_ms)
-        self._capture = np.zeros(edge.SCRATCH_SIZE, np.float32)
+        self._capture = np.zeros(piece.SCRATCH_SIZE, np.float32)
         addresses = [array.ctypes.data for array in self._bridge]
         self._wiring[edge.W_BRIDGE_F64 : edge.W_BRIDGE_F64 + 3] = addresses
         self._wiring[edge.W_BRIDGE_F32_SIZE] = len(self._bridge[1])
@@ -116,7 +139,7 @@ class Wiring:
     @property
     def is_silent(self) -> bool:
         """Whether the sound has gone."""
-        return bool(self._fade[edge.FADE_NOW] == 0.0)
+        return bool(self._fade[piece.FADE_NOW] == 0.0)
 
     @property
     def callbacks(self) -> int:

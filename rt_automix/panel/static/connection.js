@@ -10,6 +10,8 @@ const KEYLESS = "This page has no key to the panel any more. Open the link that 
 
 export class Connection {
   #handlers;
+  /** Which of several outputs controls are of; "" is the main one. */
+  output = "";
   #socket = null;
   #isOpen = false;
   #heardAt = 0;
@@ -93,6 +95,16 @@ export class Connection {
     setTimeout(() => this.open(), RETRY_MS[Math.min(this.#tries++, RETRY_MS.length - 1)]);
   }
 
+  /** A control of the output that was chosen; panic is for all. */
+  #addressed(control) {
+    return this.output && control !== "panic" ? `output/${this.output}/${control}` : control;
+  }
+
+  /** Move a control by steps. */
+  nudge(control, steps) {
+    this.send({ type: "nudge", control: this.#addressed(control), steps });
+  }
+
   /** Send a message now; what is said while there is no connection is lost. */
   send(message) {
     if (this.#isOpen) this.#socket?.send(JSON.stringify({ v: VERSION, ...message }));
@@ -100,11 +112,15 @@ export class Connection {
 
   /** Set a control: the newest value at most fifty times a second, the last one always. */
   set(control, value) {
+    this.#set(this.#addressed(control), value);
+  }
+
+  #set(control, value) {
     clearTimeout(this.#waiting.get(control));
     this.#waiting.delete(control);
     const due_ms = (this.#sentAt.get(control) ?? -Infinity) + SET_EVERY_MS - performance.now();
     if (due_ms > 0) {
-      this.#waiting.set(control, setTimeout(() => this.set(control, value), due_ms));
+      this.#waiting.set(control, setTimeout(() => this.#set(control, value), due_ms));
       return;
     }
     this.#sentAt.set(control, performance.now());

@@ -9,6 +9,7 @@ import { mountLearn } from "./learn.js";
 import { mountListening } from "./listening.js";
 import { mountLog } from "./log.js";
 import { mountMeters } from "./meters.js";
+import { mountOutputs } from "./outputs.js";
 import { mountParameters } from "./parameters.js";
 import { mountPresets } from "./presets.js";
 import { mountProfiles } from "./profiles.js";
@@ -45,6 +46,7 @@ const connection = new Connection({
 });
 
 mountHeader(store, connection);
+mountOutputs(store, connection);
 mountFaders(store, connection);
 mountListening(store, connection);
 mountMeters(store);

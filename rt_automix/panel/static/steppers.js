@@ -12,7 +12,7 @@ export function mountSteppers(store, connection) {
 
 function mountStepper(holder, store, connection) {
   const { control, unit, label } = holder.dataset;
-  const nudge = (steps) => connection.send({ type: "nudge", control, steps });
+  const nudge = (steps) => connection.nudge(control, steps);
   const number = element("span", { className: "middle" });
   const value = element("div", { className: "stepper-value", role: "spinbutton", tabIndex: 0 });
   value.append(number);

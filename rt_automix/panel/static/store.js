@@ -5,6 +5,9 @@ const OLD_MS = 1500;
 export class Store {
   about = null;
   state = null;
+  /** The state document as it was told; in `state` the output that was chosen stands in the main one's place. */
+  told = null;
+  output = "";
   isConnected = false;
   #describers = [];
   #collectors = [];
@@ -43,10 +46,12 @@ export class Store {
     this.invalidate();
   }
 
-  push(state) {
-    this.state = state;
-    this.#heardAt = performance.now();
-    for (const collect of this.#collectors) collect(state);
+  push(told) {
+    if (told !== this.told) this.#heardAt = performance.now();
+    this.told = told;
+    const chosen = told?.session?.outputs?.find(({ name }) => name === this.output);
+    this.state = chosen ? { ...told, session: { ...told.session, ...chosen } } : told;
+    for (const collect of this.#collectors) collect(this.state);
     this.invalidate();
   }
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rt_automix.engine.engine import Engine
-from rt_automix.io.devices import board, edge
+from rt_automix.io.devices import board, piece
 from rt_automix.io.devices.wiring import FADE_S, Wiring
 
 RATE_HZ = 48_000
@@ -100,6 +100,6 @@ def test_timing_reads_the_histogram():
 
 def test_a_late_callback_is_counted():
     _, wiring = wired()
-    wiring._fade[edge.PERIOD_NS] = 1e-3  # as if samples came every picosecond
+    wiring._fade[piece.PERIOD_NS] = 1e-3  # as if samples came every picosecond
     exchange(wiring, noise(100, 2), 2)
     assert wiring.stats[board.LATE] > 0

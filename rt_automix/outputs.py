@@ -1,0 +1,157 @@
+"""Where a session's sound goes, when that is to more than one place: what an output is, and what outputs may not be.
+
+All of them listen to the same input. What an output leaves out is as the settings say for all; the first is the main
+one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, get_type_hints
+
+from rt_automix.checked import Checked, NotEmpty, between
+from rt_automix.errors import ConfigError, nearest
+
+MOST_OUTPUTS = 16
+
+PREFIX = "output/"
+"""A control of one output is called output/NAME/CONTROL, wherever a control is named."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,20}")
+_ADDRESSED = re.compile(rf"({PREFIX}[^/]*/)(.*)", re.DOTALL)
+_CHANNELS = re.compile(r"\d+(,\d+)?")
+
+
+@dataclass(frozen=True)
+class Output(Checked):
+    """One output: where it goes, and what is different about it.
+
+    `channels` are those of the device, counted from 1; `file` is a take's; `program` is a command that reads raw
+    float32 stereo frames on its standard input, and may say {rate}.
+    """
+
+    name: NotEmpty = "main"
+    channels: str = ""
+    file: str = ""
+    program: str = ""
+    profile: str = ""
+    target_lufs: Annotated[float, between(-40.0, -5.0)] | None = None
+    ceiling_dbtp: Annotated[float, between(-12.0, 0.0)] | None = None
+    amount: Annotated[float, between(0.0, 1.0)] | None = None
+    fine_tone: Annotated[float, between(0.0, 1.0)] | None = None
+    boldness: Annotated[float, between(0.0, 1.0)] | None = None
+    style_strength: Annotated[float, between(0.0, 1.0)] | None = None
+    output_trim_db: Annotated[float, between(-40.0, 0.0)] = 0.0
+    ride: bool | None = None
+    lookahead: bool | None = None
+
+    def problems(self) -> list[str]:
+        """What is wrong with it as a whole, each beginning with the setting that is at fault."""
+        found = []
+        if not _NAME.fullmatch(self.name):
+            found.append(f'name = "{self.name}" cannot be used. Use up to 20 letters, digits, - and _.')
+        if self.channels and not _CHANNELS.fullmatch(self.channels):
+            found.append(f'channels = "{self.channels}": neither one channel nor two. Write it like "1" or "3,4".')
+        try:
+            shlex.split(self.program)
+        except ValueError as error:
+            found.append(f"program cannot be read ({error}). Write it as in a shell, quotes in pairs.")
+        return found
+
+    @property
+    def command(self) -> list[str]:
+        """The program and its arguments; empty where there is none."""
+        return shlex.split(self.program)
+
+    def changed(self) -> dict[str, Any]:
+        """What it says of how it sounds, by the names of settings."""
+        said = {
+            "master.profile": self.profile or None,
+            "limiter.ceiling_dbtp": self.ceiling_dbtp,
+            "limiter.lookahead": self.lookahead,
+            "rider.enabled": self.ride,
+        }
+        names = ("target_lufs", "amount", "fine_tone", "boldness", "style_strength")
+        said |= {f"master.{name}": getattr(self, name) for name in names}
+        return {name: value for name, value in said.items() if value is not None}
+
+
+def addressed(control: str) -> tuple[str, str]:
+    """A control's name in two: the output that it is of ("output/NAME/", or "" for the main one), and the rest.
+
+    Thread: any. Allocates: yes.
+    """
+    found = _ADDRESSED.fullmatch(control)
+    return (found[1], found[2]) if found else ("", control)
+
+
+def collisions(outputs: Sequence[Output | None]) -> list[tuple[int, str]]:
+    """What is wrong between outputs: the place of the later one, and what."""
+    found: list[tuple[int, str]] = []
+    names: dict[str, int] = {}
+    places: dict[str, str] = {}
+    for place, output in enumerate(outputs):
+        if output is None:
+            continue
+        if output.name in names:
+            found.append((place, f'has the name "{output.name}" of another. Give each a name of its own.'))
+        names.setdefault(output.name, place)
+        for channel in filter(None, output.channels.split(",")):
+            if channel in places:
+                found.append((place, f'plays to channel {channel}, as "{places[channel]}" does. Use another.'))
+            places.setdefault(channel, output.name)
+    if len(outputs) > MOST_OUTPUTS:
+        found.append((MOST_OUTPUTS, f"is one too many: there can be {MOST_OUTPUTS} outputs. Leave some out."))
+    return found
+
+
+def understood(text: str) -> dict[str, Any]:
+    """An output as the command line has it: NAME: SETTING=VALUE ..., quoted as in a shell.
+
+    Raises
+    ------
+    ConfigError
+        It is none; whether the values are right is not judged here.
+
+    Thread: main. Allocates: yes.
+    """
+    name, colon, rest = text.partition(":")
+    where = f'--output "{text}"'
+    if not colon or not name.strip():
+        raise ConfigError(f'{where}: begins with no name. Write it like "stream: channels=3,4 target_lufs=-16".')
+    try:
+        words = shlex.split(rest)
+    except ValueError as error:
+        raise ConfigError(f"{where}: cannot be read ({error}). Quote as in a shell.") from None
+    table: dict[str, Any] = {"name": name.strip()}
+    for word in words:
+        setting, is_set, value = word.partition("=")
+        if not is_set:
+            raise ConfigError(f'{where}: "{word}" sets nothing. Write SETTING=VALUE.')
+        if setting not in _kinds() or setting == "name":
+            raise ConfigError(f"{where}: {setting} is unknown.{nearest(setting, _kinds())}")
+        table[setting] = _read(value, _kinds()[setting])
+    return table
+
+
+@cache
+def _kinds() -> dict[str, str]:
+    hints = get_type_hints(Output)
+    return {field.name: str(hints[field.name]) for field in dataclasses.fields(Output)}
+
+
+def _read(value: str, kind: str) -> Any:
+    """A value as its setting wants it, or as it stands: then the check says what is wrong."""
+    if "bool" in kind:
+        return {"true": True, "false": False}.get(value.casefold(), value)
+    if "float" in kind:
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value

@@ -1,0 +1,105 @@
+"""A real Icecast of a test's own, on loopback, and listeners that know nothing of us."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+needs_icecast = pytest.mark.skipif(
+    not (shutil.which("icecast2") and shutil.which("ffmpeg")), reason="needs Icecast: sudo apt install icecast2 ffmpeg"
+)
+PASSWORD = "hackme"
+_SETTINGS = """<icecast>
+<limits><source-timeout>10</source-timeout></limits>
+<authentication><source-password>{password}</source-password><admin-user>admin</admin-user>
+<admin-password>{password}</admin-password></authentication>
+<listen-socket><port>{port}</port><bind-address>127.0.0.1</bind-address></listen-socket>
+<paths><logdir>{folder}</logdir><webroot>/usr/share/icecast2/web</webroot>
+<adminroot>/usr/share/icecast2/admin</adminroot></paths>
+</icecast>"""
+
+
+def free_port(datagrams: bool = False) -> int:
+    """One that nobody has, on loopback."""
+    with socket.socket(type=socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM) as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+class Icecast:
+    """A server that can be killed and started again on the same port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        folder.chmod(0o777)  # it does not run as root
+        self._settings = folder / "icecast.xml"
+        self._settings.write_text(_SETTINGS.format(password=PASSWORD, port=self.port, folder=folder))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        user = {"user": "nobody", "extra_groups": []} if os.geteuid() == 0 else {}
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._process = subprocess.Popen(["icecast2", "-c", str(self._settings)], **user, **quiet)  # type: ignore[call-overload]
+        deadline = time.monotonic() + 10.0
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1.0):
+                return
+            time.sleep(0.05)
+        raise AssertionError("Icecast does not answer")
+
+    def stop(self, number: int = signal.SIGKILL) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(5.0)
+            self._process = None
+
+    def url(self, mount: str) -> str:
+        """Where to listen to it."""
+        return f"http://127.0.0.1:{self.port}/{mount}"
+
+    def wait_for(self, mount: str, limit_s: float) -> float:
+        """Wait until a listener gets sound; how long that took."""
+        began = time.monotonic()
+        while time.monotonic() - began < limit_s:
+            with contextlib.suppress(OSError), urllib.request.urlopen(self.url(mount), timeout=2.0) as stream:
+                if len(stream.read(2000)) == 2000:
+                    return time.monotonic() - began
+            time.sleep(0.1)
+        raise AssertionError(f"nothing to hear at {mount} after {limit_s} s")
+
+
+@contextlib.contextmanager
+def icecast() -> Iterator[Icecast]:
+    """A running server."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = Icecast(Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def listened(url: str, seconds: float) -> tuple[float, float]:
+    """(integrated loudness in LUFS, true peak in dBTP) of a stream as ffmpeg hears it, and nobody of ours."""
+    command = ["ffmpeg", "-nostdin", "-hide_banner", "-i", url, "-t", str(seconds), "-af", "ebur128=peak=true"]
+    done = subprocess.run([*command, "-f", "null", "-"], capture_output=True, text=True, timeout=seconds + 30.0)
+    summary = done.stderr.rpartition("Summary:")[2]
+    loudness = re.search(r"I:\s+(-?[\d.]+) LUFS", summary)
+    peak = re.search(r"Peak:\s+(-?[\d.]+) dBFS", summary)
+    assert loudness and peak, done.stderr[-2000:]
+    return float(loudness[1]), float(peak[1])
