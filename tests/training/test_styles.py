@@ -124,7 +124,9 @@ def test_the_command_measures_once_and_draws(tmp_path, monkeypatch):
 
 
 def test_the_shipped_styles_are_fit_for_use():
-    made = [profile.load(name) for name in profile.shipped() if name not in ("auto", "balanced", "bright", "speech", "warm")]
+    made = [
+        profile.load(name) for name in profile.shipped() if name not in ("auto", "balanced", "bright", "speech", "warm")
+    ]
     assert 6 <= len(made) <= 8
     for one in made:
         assert styles.LOUDNESS_LUFS[0] <= one.loudness_lufs <= styles.LOUDNESS_LUFS[1]
