@@ -23,6 +23,7 @@ from rt_automix.analysis.features import LOUDNESS_ROW, MEL_BANDS, ROW_FLOOR_DB
 from rt_automix.analysis.profile import Profile
 from rt_automix.analysis.tone import SILENCE_LUFS, TONE_BANDS
 from rt_automix.errors import ConfigError
+from rt_automix.units import power_from_db
 from training import corpus, talks
 from training import masters as closed_form
 from training import rows as rows_on_disk
@@ -53,8 +54,9 @@ def told(rows: Rows) -> NDArray[np.float32]:
     rows : float32, shape (SPEECH_FRAMES, features.ROWS)
     """
     levels, numbers = np.empty((at.SPEECH_FRAMES, at.TEXTURE_CHANNELS)), np.empty(at.SPEECH_NUMBERS)
-    for row, level in zip(np.ascontiguousarray(rows), levels, strict=True):
-        speech.look(row, level)
+    powers = power_from_db(rows[:, : 2 * MEL_BANDS]).astype(np.float32)
+    for power, row, level in zip(powers, rows, levels, strict=True):
+        speech.look(power, row[LOUDNESS_ROW], level)
     speech.describe(levels.reshape(-1), np.empty(levels.size), numbers)
     return numbers.astype(np.float32)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from rt_automix.analysis import layout as at
 from rt_automix.analysis import means
-from rt_automix.analysis.features import HOP_S, LOUDNESS_ROW, MEL_BANDS, ROWS
+from rt_automix.analysis.features import HOP_S, LOUDNESS_ROW, MEL_BANDS
 from rt_automix.analysis.numbers import db_of_power
 from rt_automix.analysis.tone import SILENCE_LUFS, TONE_BANDS, TONE_MATRIX
 from rt_automix.dsp.jit import kernel
@@ -41,13 +41,15 @@ _FIRST = np.array([np.flatnonzero(row)[0] for row in TONE_MATRIX])
 _STOP = np.array([np.flatnonzero(row)[-1] + 1 for row in TONE_MATRIX])
 
 
-@kernel("void(float32[::1], float64[::1])", door=True)
-def look(row, levels):
+@kernel("void(float32[::1], float64, float64[::1])", door=True)
+def look(powers, loudness_lufs, levels):
     """Level of each tone band of a frame, then of all.
 
     Parameters
     ----------
-    row : float32, shape (features.ROWS,), dB
+    powers : float32, shape (2 features.MEL_BANDS,)
+        Of mid, then of side.
+    loudness_lufs : float
     levels : float64, shape (TEXTURE_CHANNELS,), filled, dB
 
     Thread: worker. Allocates: no.
@@ -55,10 +57,9 @@ def look(row, levels):
     for b in range(TONE_BANDS):
         power = 0.0
         for m in range(_FIRST[b], _STOP[b]):
-            mid, side = math.exp(_PER_DB * row[m]), math.exp(_PER_DB * row[MEL_BANDS + m])
-            power += _TONE[b, m] * (mid + side)
+            power += _TONE[b, m] * (powers[m] + powers[MEL_BANDS + m])
         levels[b] = db_of_power(power)
-    levels[TONE_BANDS] = float(row[LOUDNESS_ROW])
+    levels[TONE_BANDS] = loudness_lufs
 
 
 @kernel("void(float64[::1], float64[::1])")
@@ -173,8 +174,8 @@ def judge(f64, f32, i64):
 
     Thread: worker. Allocates: no.
     """
-    row = f32[at.ROW : at.ROW + ROWS]
-    i64[at.SILENT_FRAMES] = i64[at.SILENT_FRAMES] + 1 if row[LOUDNESS_ROW] < SILENCE_LUFS else 0
+    loudness_lufs = float(f32[at.ROW + LOUDNESS_ROW])
+    i64[at.SILENT_FRAMES] = i64[at.SILENT_FRAMES] + 1 if loudness_lufs < SILENCE_LUFS else 0
     if i64[at.SILENT_FRAMES] > LONGEST_SILENCE_FRAMES or i64[at.IS_APPLAUSE]:
         return False
     if i64[at.SPEECH_COUNT] % at.KEPT_FRAMES == 0:
@@ -182,7 +183,7 @@ def judge(f64, f32, i64):
     levels = f64[at.SPEECH_LEVELS : at.SPEECH_LEVELS + _FRAMES * _CHANNELS]
     for k in range((_FRAMES - 1) * _CHANNELS):
         levels[k] = levels[k + _CHANNELS]
-    look(row, levels[(_FRAMES - 1) * _CHANNELS :])
+    look(f32[at.POWERS : at.POWERS + 2 * MEL_BANDS], loudness_lufs, levels[(_FRAMES - 1) * _CHANNELS :])
     i64[at.SPEECH_COUNT] += 1
     if i64[at.SPEECH_COUNT] < _FRAMES or i64[at.SPEECH_COUNT] % EVERY_FRAMES != 0:
         return False

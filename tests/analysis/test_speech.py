@@ -42,7 +42,8 @@ def test_what_the_network_is_told_is_the_twins():
     rows = np.random.default_rng(1).normal(-30.0, 12.0, (at.SPEECH_FRAMES, ROWS)).astype(np.float32)
     levels, numbers = np.empty((at.SPEECH_FRAMES, at.TEXTURE_CHANNELS)), np.empty(at.SPEECH_NUMBERS)
     for row, level in zip(rows, levels, strict=True):
-        speech.look(row, level)
+        powers = 10.0 ** (row[: 2 * MEL_BANDS].astype(np.float64) / 10.0)
+        speech.look(powers.astype(np.float32), float(row[LOUDNESS_ROW]), level)
     speech.describe(levels.reshape(-1), np.empty(levels.size), numbers)
     np.testing.assert_allclose(numbers, twin(rows.astype(np.float64)), atol=1e-5)
 
