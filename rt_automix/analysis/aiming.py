@@ -52,6 +52,8 @@ def _find(statistics, wanted, masters, passing, work):
     parts = work[_ESTIMATE : _ESTIMATE + correction.WORK_SIZE]
     known = masters[at.SPOKEN :] if is_talk(statistics, wanted) else masters
     correction.estimate(statistics, known, passing[at.BOLDNESS], parts, found, doubt)
+    if is_talk(statistics, wanted):
+        found[TONE_BANDS] = 0.0
 
 
 @kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])")

@@ -85,8 +85,8 @@ def _learn(f64, f32, i64):
         applause.judge(f64, f32, i64, float(row[LOUDNESS_ROW]))
         if i64[at.IS_APPLAUSE] and not known:
             _undo(f64, i64)
-        if speech.judge(f64, f32, i64):
-            speech.change(f64, i64)
+    if speech.judge(f64, f32, i64):
+        speech.change(f64, i64)
 
 
 @kernel("void(float64[::1], float32[::1], int64[::1])")

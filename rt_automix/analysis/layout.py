@@ -200,6 +200,8 @@ SPECTRUM_COUNT, TONAL_FRAMES, IS_APPLAUSE = _i64.take(1), _i64.take(1), _i64.tak
 PAST_COUNT, PAST_NEXT = _i64.take(1), _i64.take(1)
 SPEECH_COUNT, SILENT_FRAMES, KEPT_NEXT = _i64.take(1), _i64.take(1), _i64.take(1)
 """Frames that talk has been looked for in; silent ones in a row; statistics that have been kept since it changed."""
+LOOKS, LOOKS_AT_TALK = _i64.take(1), _i64.take(1)
+"""Where nothing is judged: how often has been looked, and found talk."""
 I64_MEMORY = _i64.size
 JUDGES = _i64.take(1)
 """Whether applause and clipping are looked for: where they are, they teach nothing."""

@@ -71,6 +71,11 @@ class Listener:
         """Whether there is talk: it is learned from apart."""
         return bool(self._f64[at.STATISTICS + at.SPEECH])
 
+    def conclude(self) -> None:
+        """All has been heard as a whole: what is talk for the most part is talk. Thread: worker. Allocates: no."""
+        is_talk = 2 * self._i64[at.LOOKS_AT_TALK] > self._i64[at.LOOKS]
+        self._f64[at.STATISTICS + at.SPEECH] = float(is_talk)
+
     @property
     def window(self) -> NDArray[np.float32]:
         """A copy of the rows of the last ten seconds: float32, shape (WINDOW_FRAMES, ROWS)."""

@@ -162,28 +162,18 @@ def _keep(f64, i64):
 
 
 @kernel("boolean(float64[::1], float32[::1], int64[::1])")
-def judge(f64, f32, i64):
-    """Look at the frame that is complete; whether talk has begun, or ended.
-
-    Silence beyond a second is passed over: it belongs to neither.
-
-    Parameters
-    ----------
-    f64, f32, i64 : float64, float32, int64
-        See `layout`; the smoothed chance and what it is made of are updated.
-
-    Thread: worker. Allocates: no.
-    """
+def _hear(f64, f32, i64):
+    """Take the frame that is complete in; whether the chance of talk is a new one."""
     loudness_lufs = float(f32[at.ROW + LOUDNESS_ROW])
     i64[at.SILENT_FRAMES] = i64[at.SILENT_FRAMES] + 1 if loudness_lufs < SILENCE_LUFS else 0
     if i64[at.SILENT_FRAMES] > LONGEST_SILENCE_FRAMES or i64[at.IS_APPLAUSE]:
         return False
-    if i64[at.SPEECH_COUNT] % at.KEPT_FRAMES == 0:
-        _keep(f64, i64)
     levels = f64[at.SPEECH_LEVELS : at.SPEECH_LEVELS + _FRAMES * _CHANNELS]
     for k in range((_FRAMES - 1) * _CHANNELS):
         levels[k] = levels[k + _CHANNELS]
     look(f32[at.POWERS : at.POWERS + 2 * MEL_BANDS], loudness_lufs, levels[(_FRAMES - 1) * _CHANNELS :])
+    if i64[at.JUDGES] and i64[at.SPEECH_COUNT] % at.KEPT_FRAMES == 0:
+        _keep(f64, i64)
     i64[at.SPEECH_COUNT] += 1
     if i64[at.SPEECH_COUNT] < _FRAMES or i64[at.SPEECH_COUNT] % EVERY_FRAMES != 0:
         return False
@@ -194,9 +184,31 @@ def judge(f64, f32, i64):
     if i64[at.SPEECH_COUNT] < _FRAMES + EVERY_FRAMES:
         f64[at.SPEECH_CHANCE] = f64[at.STATISTICS + at.SPEECH]
     f64[at.SPEECH_CHANCE] += _SHARE * (now - f64[at.SPEECH_CHANCE])
-    if f64[at.STATISTICS + at.SPEECH] == 0.0:
-        return f64[at.SPEECH_CHANCE] > BEGINS
-    return f64[at.SPEECH_CHANCE] < ENDS
+    return True
+
+
+@kernel("boolean(float64[::1], float32[::1], int64[::1])")
+def judge(f64, f32, i64):
+    """Look at the frame that is complete; whether talk has begun, or ended.
+
+    Where nothing is judged, as while a song is heard as a whole, how much of it is talk is counted. Silence
+    beyond a second is passed over: it belongs to neither.
+
+    Parameters
+    ----------
+    f64, f32, i64 : float64, float32, int64
+        See `layout`; the smoothed chance and what it is made of are updated.
+
+    Thread: worker. Allocates: no.
+    """
+    if not _hear(f64, f32, i64):
+        return False
+    now = f64[at.SPEECH_CHANCE]
+    if i64[at.JUDGES] == 0:
+        i64[at.LOOKS] += 1
+        i64[at.LOOKS_AT_TALK] += 1 if now > 0.5 else 0
+        return False
+    return now > BEGINS if f64[at.STATISTICS + at.SPEECH] == 0.0 else now < ENDS
 
 
 @kernel("void(float64[::1], int64[::1])")

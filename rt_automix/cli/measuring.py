@@ -79,6 +79,7 @@ def _analyze(
                 block = np.repeat(block, sides, axis=0)
             meter.push(block)
             listener.push(block)
+        listener.conclude()
         figures: dict[str, Any] = {
             "file": str(path),
             "format": reader.description,
@@ -86,6 +87,7 @@ def _analyze(
             "channels": reader.channels,
             "mono": mono if reader.channels == 1 else "",
             "duration_s": reader.duration_s,
+            "speech": listener.is_speech,
             "flaws": flaws.found(),
             "notes": list(reader.notes),
         }
@@ -153,7 +155,8 @@ def _show(found: list[dict[str, Any]], style_name: str) -> None:
             click.echo(f"{figures['file']}: mono, measured {how}; {label} it has {lufs}.")
     for figures in found:
         if figures["found"]:
-            click.echo(f"{figures['file']}: {'; '.join(figures['found']['words'])}")
+            words = [*(["talk"] if figures["speech"] else []), *figures["found"]["words"]]
+            click.echo(f"{figures['file']}: {'; '.join(words)}")
     for note in (note for figures in found for note in figures["notes"]):
         terminal.remark(note)
 

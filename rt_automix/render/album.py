@@ -148,6 +148,7 @@ def hear(path: Path, config: Config, style: Profile | None, mono: Mono) -> Heard
                 end = np.concatenate((end, block), axis=1)[:, -edge:]
                 ears.push(block)
         assert ears.listener is not None
+        ears.listener.conclude()
         master = config.master
         values, fine_db, _ = decision.settled(
             ears.listener, suggester, style or load(master.profile), rate, master.boldness, master.style_strength

@@ -238,6 +238,7 @@ def listen(job: Job, heard: Ears) -> Plan:
             listener.push(block)
             done += block.shape[1]
             job.progress("listening", done / source.samples)
+    listener.conclude()
     style = job.style or load(job.config.master.profile)
     master = job.config.master
     values, fine_db, found = decision.settled(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from pathlib import Path
 
@@ -100,6 +101,18 @@ def test_songs_are_none(songs):
     for path in songs:
         audio, rate_hz = soundfile.read(path, frames=90 * RATE_HZ, dtype="float32", always_2d=True)
         assert not verdicts(Listener(rate_hz, 2, judges=True), np.ascontiguousarray(audio.T)).any(), path
+
+
+@compiled_only
+def test_a_file_is_what_most_of_it_is(talk, songs):
+    audio, rate_hz = soundfile.read(songs[0], frames=20 * RATE_HZ, dtype="float32", always_2d=True)
+    jingle = np.ascontiguousarray(audio.T)
+    for parts, is_speech in (([talk, jingle], True), ([talk[:, : 20 * RATE_HZ], *[jingle] * 4], False)):
+        listener = Listener(rate_hz, 2, math.inf)
+        listener.push(np.concatenate(parts, axis=1))
+        assert not listener.is_speech
+        listener.conclude()
+        assert listener.is_speech == is_speech
 
 
 @compiled_only
