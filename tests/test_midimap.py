@@ -123,7 +123,7 @@ def test_every_mistake_in_every_mapping_at_once(tmp_path):
         f'midi.map[2].kind = "7bit" does not suit bypass from CC 53 on any channel. Use {switch_words}.',
         "midi.map[3].low = -3 is outside [0.0, 1.0], the range of amount. Use 0 or more.",
         'midi.map[4].chanel is unknown. Did you mean "channel"? '
-        "Known: control, number, kind, source, channel, low, high, takeover, pressed_from, touch.",
+        "Known: control, number, kind, source, channel, low, high, takeover, pressed_from, touch, output.",
         "midi.map[5].channel = 17 is outside [0, 16]. Use 16 or less.",
         "midi.map[6].number is missing. Use a number in [0, 16383].",
         "midi.map[6].low = nan is not a finite number. Use a number.",

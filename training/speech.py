@@ -18,12 +18,11 @@ from torch import nn
 
 from rt_automix.analysis import layout as at
 from rt_automix.analysis import masters as known
-from rt_automix.analysis import speech
+from rt_automix.analysis import speech, spoken
 from rt_automix.analysis.features import LOUDNESS_ROW, MEL_BANDS, ROW_FLOOR_DB
 from rt_automix.analysis.profile import Profile
 from rt_automix.analysis.tone import SILENCE_LUFS, TONE_BANDS
 from rt_automix.errors import ConfigError
-from rt_automix.units import power_from_db
 from training import corpus, talks
 from training import masters as closed_form
 from training import rows as rows_on_disk
@@ -46,21 +45,6 @@ TOP_IS_CUT_DB, CLIFF_DB = 24.0, 9.0
 """A talk whose top lies so far under its middle has none; from one band to the next it falls off by so much there."""
 
 
-def told(rows: Rows) -> NDArray[np.float32]:
-    """What the network is told of a stretch: float32, shape (SPEECH_NUMBERS,).
-
-    Parameters
-    ----------
-    rows : float32, shape (SPEECH_FRAMES, features.ROWS)
-    """
-    levels, numbers = np.empty((at.SPEECH_FRAMES, at.TEXTURE_CHANNELS)), np.empty(at.SPEECH_NUMBERS)
-    powers = power_from_db(rows[:, : 2 * MEL_BANDS]).astype(np.float32)
-    for power, row, level in zip(powers, rows, levels, strict=True):
-        speech.look(power, row[LOUDNESS_ROW], level)
-    speech.describe(levels.reshape(-1), np.empty(levels.size), numbers)
-    return numbers.astype(np.float32)
-
-
 def bent(rows: Rows, rng: np.random.Generator) -> Rows:
     """The same through some equaliser, and some of them without their top."""
     made, places = rows.copy(), np.linspace(0.0, 1.0, MEL_BANDS)
@@ -80,7 +64,7 @@ def stretches(rows: Rows, count: int, rng: np.random.Generator, bends: bool) -> 
     for start in rng.integers(0, max(len(rows) - at.SPEECH_FRAMES, 1), count):
         piece = rows[start : start + at.SPEECH_FRAMES]
         if len(piece) == at.SPEECH_FRAMES and piece[:, LOUDNESS_ROW].max() > SILENCE_LUFS + 5.0:
-            yield told(bent(piece, rng) if bends else piece)
+            yield spoken.told(bent(piece, rng) if bends else piece).astype(np.float32)
 
 
 def examples(
@@ -129,7 +113,7 @@ def train(numbers: NDArray[np.float32], labels: NDArray[np.float32], seed: int =
 
 def chances(numbers: NDArray[np.float32], net: NDArray[np.float64]) -> NDArray[np.float64]:
     """What the kernel says of each."""
-    return np.array([speech.chance(one.astype(np.float64), net) for one in numbers])
+    return np.array([spoken.chance(one.astype(np.float64), net) for one in numbers])
 
 
 def with_top(vectors: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.analysis import applause, features, fine_spectrum, hearing, means
+from rt_automix.analysis import applause, features, fine_spectrum, hearing, means, spoken
 from rt_automix.analysis import layout as at
 from rt_automix.analysis.features import HOP_S, MEL_BANDS, ROW_FLOOR_DB, ROWS
 from rt_automix.dsp import fft
@@ -82,7 +81,7 @@ def _tables(sample_rate_hz: int) -> tuple[list[tuple[int, NDArray[Any]]], ...]:
         [
             (at.RMS_SCALE, np.array([1.0 / np.sum(window**2)])),
             (at.APPLAUSE_WEIGHTS, features.k_weighting_power(centres_hz) * counts),
-            (at.SPEECH_NET, speech_net()),
+            (at.SPEECH_NET, spoken.net()),
         ],
         [
             (at.HANN, 0.5 * window),
@@ -101,18 +100,6 @@ def _tables(sample_rate_hz: int) -> tuple[list[tuple[int, NDArray[Any]]], ...]:
             (at.APPLAUSE_PLAN, flat_plan),
         ],
     )
-
-
-def speech_net() -> NDArray[np.float64]:
-    """The network that tells talk from music; where there is none, one that never does.
-
-    float64, shape (layout.SPEECH_NET_SIZE,). Thread: main. Allocates: yes.
-    """
-    file = resources.files("rt_automix") / "data" / "speech.npz"
-    if not file.is_file():
-        return np.concatenate([np.ones(2 * at.SPEECH_NUMBERS), np.zeros(at.SPEECH_NET_SIZE - 2 * at.SPEECH_NUMBERS)])
-    with file.open("rb") as opened, np.load(opened) as parts:
-        return parts["net"].astype(np.float64)
 
 
 def _mel_weights(frequencies: NDArray[np.float64], scale: float) -> list[tuple[int, NDArray[np.float64]]]:

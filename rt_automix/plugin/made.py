@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.analysis import analyst, deciding, ears, features, hearing, masters, means, profile, tone
+from rt_automix.analysis import analyst, deciding, ears, features, hearing, masters, means, profile, spoken, tone
 from rt_automix.analysis import layout as analysis_at
 from rt_automix.analysis.statistics import MEMORY_S
 from rt_automix.config import Config
@@ -229,7 +229,7 @@ def _masters(data: Data) -> Iterator[str]:
     yield f"#define MASTERS_EXACT_AT {data.put(known[start:stop])}"
     yield f"#define MASTERS_EXACT_START {start}"
     yield f"#define MASTERS_EXACT_COUNT {stop - start}"
-    net = ears.speech_net()
+    net = spoken.net()
     assert (net == net.astype(np.float32)).all()
     yield f"#define SPEECH_NET_AT {data.put(net.astype(np.float32))}"
 

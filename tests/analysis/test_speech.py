@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from rt_automix.analysis import layout as at
-from rt_automix.analysis import speech
+from rt_automix.analysis import speech, spoken
 from rt_automix.analysis.features import HOP_S, LOUDNESS_ROW, MEL_BANDS, ROWS
 from rt_automix.analysis.listener import FeatureStream, Listener
 from rt_automix.analysis.tone import TONE_MATRIX
@@ -41,12 +41,7 @@ def twin(rows: np.ndarray) -> np.ndarray:
 
 def test_what_the_network_is_told_is_the_twins():
     rows = np.random.default_rng(1).normal(-30.0, 12.0, (at.SPEECH_FRAMES, ROWS)).astype(np.float32)
-    levels, numbers = np.empty((at.SPEECH_FRAMES, at.TEXTURE_CHANNELS)), np.empty(at.SPEECH_NUMBERS)
-    for row, level in zip(rows, levels, strict=True):
-        powers = 10.0 ** (row[: 2 * MEL_BANDS].astype(np.float64) / 10.0)
-        speech.look(powers.astype(np.float32), float(row[LOUDNESS_ROW]), level)
-    speech.describe(levels.reshape(-1), np.empty(levels.size), numbers)
-    np.testing.assert_allclose(numbers, twin(rows.astype(np.float64)), atol=1e-5)
+    np.testing.assert_allclose(spoken.told(rows), twin(rows.astype(np.float64)), atol=1e-5)
 
 
 def test_the_network_is_two_layers():
@@ -59,7 +54,7 @@ def test_the_network_is_two_layers():
     )
     scaled = np.clip((numbers - mean) / deviation, -6.0, 6.0)
     said = np.maximum(first.reshape(at.SPEECH_HIDDEN, -1) @ scaled + added, 0.0) @ last + final[0]
-    assert speech.chance(numbers, net) == pytest.approx(1.0 / (1.0 + np.exp(-np.clip(said, -30, 30))), rel=1e-9)
+    assert spoken.chance(numbers, net) == pytest.approx(1.0 / (1.0 + np.exp(-np.clip(said, -30, 30))), rel=1e-9)
 
 
 # Real talk ------------------------------------------------------------------------------------------
