@@ -65,6 +65,8 @@ def test_a_laptop_shows_everything_at_once(house: House, visit: Visit) -> None:
     page = visit.open(LAPTOP)
     until(page, "document.getElementById('health').textContent.includes('s old')")
     assert page.evaluate("document.documentElement.scrollHeight - window.innerHeight") <= 0
+    cards = "[...document.querySelectorAll('.card')]"
+    assert page.evaluate(f"{cards}.filter((card) => card.scrollHeight > card.clientHeight + 1).length") == 0
 
 
 def test_numbers_are_those_of_the_session(house: House, visit: Visit) -> None:
