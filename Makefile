@@ -9,7 +9,7 @@ CAN_TRAIN := $(VENV)/can-train
 MUSIC ?= $(HOME)/.cache/rt_automix/music
 # Tests in two processes; those of one file in the same, as they share what was made for them.
 IN_TWO := -n 2 --dist loadfile --durations 8
-# Where tests keep real time: to collect the others takes as long as to run some of these. They mostly wait: three at once.
+# Where tests keep real time: to collect the others takes as long as to run some of these.
 REAL_TIME := tests/bench tests/cli tests/engine tests/io tests/live tests/panel tests/plugin
 
 # The tests start hundreds of interpreters: let those keep what they have compiled.
@@ -35,7 +35,7 @@ test: $(CAN_TRAIN)
 	@command -v lv2apply >/dev/null && command -v g++ >/dev/null && test -d /usr/share/dpf && test -d /usr/include/lv2 || echo "What plug-ins are built with and run in is missing: their tests are skipped. Install it: sudo apt install g++ lv2-dev lilv-utils jalv dpf-source"
 	@command -v valgrind >/dev/null && command -v gcc >/dev/null || echo "valgrind or gcc is missing: instructions are not counted. Install them: sudo apt install valgrind gcc libc6-dev"
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -m "not live and not alone"
-	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -n 3 -m live $(REAL_TIME)
+	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -m live $(REAL_TIME)
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest -m alone --durations 8 $(REAL_TIME)
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(IN_TWO) tests/dsp tests/analysis/test_hearing.py
 
