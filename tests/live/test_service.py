@@ -182,7 +182,7 @@ def test_a_real_systemd_starts_it_waits_for_the_sound_and_replaces_one_that_hang
         name: value for name, value in os.environ.items() if name in ("HOME", "PATH", "PYTHONPATH", "XDG_CACHE_HOME")
     }
     command = ["/usr/bin/env", *(f"{name}={value}" for name, value in kept.items()), *command]
-    text = unit("rt-automix.service", tmp_path, command, WatchdogSec="2s", RestartSec="100ms")
+    text = unit("rt-automix.service", tmp_path, command, WatchdogSec="5s", RestartSec="100ms")
     (folder / "rt-automix.service").write_text(
         text.replace("[Service]\n", f"[Service]\nWorkingDirectory={Path.cwd()}\n")
     )
