@@ -68,7 +68,7 @@ def settle(run, path):
     run.command(set={"profile": str(path)})
     run.command(set={"amount": 0.62, "target_lufs": -17.5, "output_trim_db": -2.0})
     with sounding():
-        time.sleep(6.0)
+        time.sleep(3.0)
         run.command(set={"freeze": True})
         run.wait_for(lambda run: run.status["controls"]["freeze"], 5.0)
         time.sleep(2.0)
