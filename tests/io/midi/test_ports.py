@@ -217,6 +217,9 @@ def test_lights_go_to_the_controller_and_to_nobody_else(ports):
     with Controller("synth") as synth, Controller("knobdev") as knobs:
         listening = ports("knobdev")
         lights = [(0x90, 36, 127), (0xB0, 21, 64)]
+        until(lambda: listening.send((0x90, 0, 0)) or knobs.heard())  # a new link takes a moment until it carries
+        time.sleep(0.2)
+        knobs.heard()
         for light in lights:
             listening.send(light)
         heard = []
