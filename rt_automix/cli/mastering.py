@@ -25,24 +25,14 @@ _panel = click.option(
 @click.argument("source", type=settings.FILE, metavar="IN")
 @click.argument("target", type=settings.FILE, metavar="OUT")
 @settings.options(
-    settings.profile,
-    settings.reference,
-    settings.amount,
-    settings.fine_tone,
-    settings.boldness,
-    settings.style_strength,
-    settings.platform,
-    settings.target_lufs,
-    settings.ceiling_dbtp,
-    settings.suggester,
-    click.option("--lookahead", type=click.Choice(["live", "song"]), default="song", show_default=True,
-                 help="song: hear it all first, then hold settled parameters. live: what a live stream would get."),
+    *settings.mastering,
+    settings.lookahead,
     settings.mono,
     click.option("--deliver", metavar="CODEC:KBPS,...", help="Also write it as aac, mp3, opus or vorbis, "
                  "with the ceiling as low as it takes for what decodes to stay within full scale."),
     click.option("--block", type=click.IntRange(1, 4096), metavar="N", help="Samples per block; changes no sound."),
-    click.option("--bits", type=click.Choice(["16", "24", "32"]), default="24", show_default=True, help="32 is float."),
-    click.option("--config", "config_path", type=settings.FILE, metavar="FILE", help="Settings to start from."),
+    settings.bits,
+    settings.config_path,
     click.option("--report", type=settings.FILE, metavar="FILE.html", help="Write a page of curves and figures."),
     click.option("--force", is_flag=True, help="Replace files that exist."),
     settings.as_json,

@@ -72,6 +72,18 @@ mono = click.option(
     show_default=True,
     help="A mono file's loudness: as it sounds from two loudspeakers, or as one channel, 3 LU less.",
 )
+mastering = (
+    profile, reference, amount, fine_tone, boldness, style_strength, platform, target_lufs, ceiling_dbtp, suggester,
+)  # fmt: skip
+"""What whoever masters a file or a stream may be asked for."""
+lookahead = click.option(
+    "--lookahead", type=click.Choice(["live", "song"]), default="song", show_default=True,
+    help="song: hear it all first, then hold settled parameters. live: what a live stream would get.",
+)  # fmt: skip
+bits = click.option(
+    "--bits", type=click.Choice(["16", "24", "32"]), default="24", show_default=True, help="32 is float."
+)
+config_path = click.option("--config", "config_path", type=FILE, metavar="FILE", help="Settings to start from.")
 
 
 def asked_for(
