@@ -155,8 +155,8 @@ def _show(found: list[dict[str, Any]], style_name: str) -> None:
             click.echo(f"{figures['file']}: mono, measured {how}; {label} it has {lufs}.")
     for figures in found:
         if figures["found"]:
-            words = [*(["talk"] if figures["speech"] else []), *figures["found"]["words"]]
-            click.echo(f"{figures['file']}: {'; '.join(words)}")
+            what = ": talk" if figures["speech"] else ""
+            click.echo(f"{figures['file']}{what}: {'; '.join(figures['found']['words'])}")
     for note in (note for figures in found for note in figures["notes"]):
         terminal.remark(note)
 
