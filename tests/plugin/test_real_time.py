@@ -21,7 +21,8 @@ from rt_automix.plugin import ttl
 pytestmark = pytest.mark.live
 
 RATE_HZ = 48_000
-LIMIT_S = 20.0
+LIMIT_S = 30.0
+STARTS = 3
 
 
 def _ask(jalv, question):
@@ -42,10 +43,9 @@ def _ask(jalv, question):
 def through_jalv(plugins, tmp_path):
     """What jalv makes of a signal, with some controls set; and what it says of the meters."""
 
-    def run(signal, **controls):
+    def start(signal, options, said):
         surroundings = {**os.environ, "LV2_PATH": str(plugins / ".lv2")}
-        options = [part for name, value in controls.items() for part in ("-c", f"{name}={value}")]
-        with jack_server(64, RATE_HZ) as server, (tmp_path / "said").open("w") as said:
+        with jack_server(64, RATE_HZ) as server:
             command = ["jalv", "-x", "-n", "rt_automix", *options, ttl.URI]
             environment = {**surroundings, **server.environment, "LV2_PATH": surroundings["LV2_PATH"]}
             jalv = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=said, stderr=said)
@@ -60,7 +60,17 @@ def through_jalv(plugins, tmp_path):
                 probe.close()
             finally:
                 _ask(jalv, "monitors")
-        return heard, (tmp_path / "said").read_text()
+        return heard
+
+    def run(signal, **controls):
+        options = [part for name, value in controls.items() for part in ("-c", f"{name}={value}")]
+        for _ in range(STARTS):  # a server whose cycles come to a halt is none to judge a plug-in by
+            with (tmp_path / "said").open("w") as said:
+                heard = start(signal, options, said)
+            text = (tmp_path / "said").read_text()
+            if heard.shape[1] > signal.shape[1] - 64:
+                return heard, text
+        raise AssertionError(f"{heard.shape[1]} of {signal.shape[1]} samples in {LIMIT_S} s, {STARTS} times: {text}")
 
     return run
 
