@@ -36,6 +36,9 @@ class Nothing:
     def died(self, how: str) -> str:
         return how
 
+    def has_failed(self, answer: Any) -> bool:
+        return False
+
 
 @contextmanager
 def processes(workers: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:

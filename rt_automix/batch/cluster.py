@@ -29,14 +29,15 @@ _COUNT_S = 1.0
 """So long a count of the workers holds."""
 
 _GONE = "the scheduler has gone, and did not come back. What is done stays; the same command goes on from there."
-_LOST = "the workers that mastered it were lost, again and again ({}). Look at their memory and their logs."
+_LOST = "the workers that worked on it were lost, again and again ({}). Look at their memory and their logs."
 
 
 class Cluster:
     """A pool, as `rt_automix.batch.pool.Pool` is, whose processes are those of a Dask cluster.
 
-    A worker that is lost costs what it had under way: Dask gives that to another, up to its `allowed-failures`. After
-    the scheduler has gone and come back within some seconds, what was under way is asked for again.
+    A worker that is lost costs what it had under way: Dask gives that to another, up to its `allowed-failures`. What
+    fails in one is tried once more in another, whose disk may not be full, or which may have what the first lacks.
+    After the scheduler has gone and come back within some seconds, what was under way is asked for again.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ class Cluster:
             raise UserError('--dask needs Dask. Install it: pip install "rt-automix[dask]".') from None
         self._scratch, self._open = scratch, contextlib.ExitStack()
         self._count, self._count_at = 0, 0.0
-        self._under_way: dict[Any, tuple[Future, Work]] = {}
+        self._under_way: dict[Any, tuple[Future, Work, str]] = {}
         self._ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
         with self._open as opened:
             if address == LOCAL:
@@ -92,8 +93,13 @@ class Cluster:
         """Have a job done. Raises UserError where the scheduler has gone."""
         if self._client.status == "closed":
             raise UserError(f"--dask: {_GONE}")
-        future = self._client.submit(_do, job, self._scratch, pure=False)
-        self._under_way[future.key] = future, job
+        self._submit(job, "", None)
+
+    def _submit(self, job: Work, failed_in: str, others: list[str] | None) -> None:
+        """Have a job done, by others than the worker in which it has failed."""
+        options: dict[str, Any] = {"pure": False, "workers": others, "allow_other_workers": others is not None}
+        future = self._client.submit(_do, job, self._scratch, **options)
+        self._under_way[future.key] = future, job, failed_in
         future.add_done_callback(self._ended.put)
 
     def answer(self, timeout_s: float | None = None) -> tuple[Any, Any] | None:
@@ -104,9 +110,13 @@ class Cluster:
             left_s = None if left_s is None else left_s - step_s
             with contextlib.suppress(queue.Empty):
                 future = self._ended.get(timeout=step_s)
-                _, job = self._under_way.pop(future.key)
+                _, job, failed_in = self._under_way.pop(future.key)
                 if future.status == "finished":
-                    return job, future.result()
+                    answer, worker = future.result()
+                    if job.has_failed(answer) and not failed_in and (others := self._others(worker)):
+                        self._submit(job, worker, others)
+                        continue
+                    return job, answer
                 if future.status == "error":
                     return job, job.died(_LOST.format(future.exception()))
                 self.submit(job)  # the scheduler has forgotten it
@@ -114,14 +124,23 @@ class Cluster:
                 raise UserError(f"--dask: {_GONE}")
         return None
 
+    def _others(self, worker: str) -> list[str]:
+        """The workers but one; none while the scheduler is away."""
+        try:
+            return [other for other in self._client.nthreads() if other != worker]
+        except OSError:
+            return []
+
     def close(self) -> None:
         """Leave the cluster; what is under way is nobody's any more."""
         with contextlib.suppress(Exception):
-            self._client.cancel([future for future, _ in self._under_way.values()])
+            self._client.cancel([future for future, _, _ in self._under_way.values()])
         self._open.close()
 
 
-def _do(job: Any, scratch: Path) -> Any:
-    """Do a job in a worker: kernels are loaded by the first, and stay."""
+def _do(job: Any, scratch: Path) -> tuple[Any, str]:
+    """Do a job in a worker, kernels are loaded by the first, and stay: the answer, and who it was."""
+    from distributed import get_worker
+
     own = scratch / f"{socket.gethostname()}-{threading.get_native_id()}"
-    return replace(job, scratch=own).do()
+    return replace(job, scratch=own).do(), get_worker().address

@@ -46,6 +46,23 @@ def items(words: Iterable[str | Path], folder: Path, how: How) -> list[Item]:
     return list(found.values())
 
 
+def sources(words: Iterable[str | Path]) -> list[Path]:
+    """Every file that files, folders and patterns name, each once, in order.
+
+    Raises
+    ------
+    UserError
+        A folder or a pattern has no music in it.
+
+    Thread: main. Allocates: yes.
+    """
+    found: dict[str, Path] = {}
+    for word in words:
+        for source, _ in _found(Path(word), None):
+            found.setdefault(os.path.realpath(source), source)
+    return list(found.values())
+
+
 def target_of(source: Path, place: Path, how: How) -> str:
     """The target of a source with that place: its ending tells what is written. Thread: any. Allocates: yes."""
     has_ending = place.suffix[1:].isalnum()  # "Op. 9, slow" has none
@@ -67,7 +84,7 @@ def check(several: Iterable[Item]) -> None:
         raise UserError("\n".join([*lines, cure]))
 
 
-def _found(word: Path, folder: Path) -> Iterator[tuple[Path, Path]]:
+def _found(word: Path, folder: Path | None) -> Iterator[tuple[Path, Path]]:
     """(source, place) of all that a word names."""
     if word.is_dir():
         inside = list(walked(word, folder, _closed))
@@ -80,7 +97,7 @@ def _found(word: Path, folder: Path) -> Iterator[tuple[Path, Path]]:
         yield word, Path(word.name)  # if it is missing, that is a row like another
 
 
-def _matching(pattern: Path, folder: Path) -> Iterator[tuple[Path, Path]]:
+def _matching(pattern: Path, folder: Path | None) -> Iterator[tuple[Path, Path]]:
     plain = pattern.parts[: _first_magic(pattern)]
     root, is_any = Path(*plain), False
     is_deep = "**" in pattern.parts  # then what lies in a folder that fits is found by itself
@@ -110,8 +127,12 @@ def _closed(error: OSError) -> None:
     raise UserError(f"{error.filename}: cannot be looked into ({error.strerror}). Change its permissions.") from None
 
 
-def walked(root: Path, folder: Path, complain: Callable[[OSError], None] | None = None) -> Iterator[tuple[Path, Path]]:
+def walked(
+    root: Path, folder: Path | None, complain: Callable[[OSError], None] | None = None
+) -> Iterator[tuple[Path, Path]]:
     """(source, path from `root`) of the music in a folder and in those inside, by name; hidden ones left out.
+
+    What is in `folder` is not looked at.
 
     `complain` gets what the system says of a folder that is closed. Links to folders are not followed. A folder
     that is called like music and has nothing in it counts as a source, so that somebody says what it is.
@@ -135,7 +156,9 @@ def _is_empty(folder: Path) -> bool:
         return False
 
 
-def _is_in(path: Path, folder: Path) -> bool:
+def _is_in(path: Path, folder: Path | None) -> bool:
     """Whether it is the folder of the masters, or in it."""
+    if folder is None:
+        return False
     real, masters = os.path.realpath(path), os.path.realpath(folder)
     return real == masters or real.startswith(masters + os.sep)

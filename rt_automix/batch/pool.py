@@ -20,7 +20,7 @@ from rt_automix.batch.worker import Work
 ATTEMPTS = 2
 
 _DIED = (
-    "the process that mastered it ended {} times ({}). "
+    "the process that worked on it ended {} times ({}). "
     "If the system ran out of memory, use fewer --jobs; else report it, with the file if you can."
 )
 

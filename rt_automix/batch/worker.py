@@ -38,6 +38,9 @@ class Work(Protocol):
     def died(self, how: str) -> Any:
         """The answer where the processes that did it died."""
 
+    def has_failed(self, answer: Any) -> bool:
+        """Whether an answer is one that another machine might not give."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -72,6 +75,10 @@ class Job:
     def died(self, how: str) -> Row:
         """The row of a file whose processes died."""
         return Row(str(self.item.source), self.item.target, self.key, "failed", reason=f"{self.item.source}: {how}")
+
+    def has_failed(self, answer: Row | None) -> bool:
+        """Whether it was not mastered."""
+        return answer is not None and answer.status == "failed"
 
 
 def is_done(before: Row | None, source_hash: str, key: str, target: Path) -> bool:
@@ -108,8 +115,8 @@ def master(job: Job) -> Row | None:
     return replace(row, seconds=round(time.perf_counter() - started, 3)) if row.is_new else row
 
 
-def why(error: Exception, source: Path, scratch: Path, folder: Path) -> str:
-    """What to say of an error with a file: one line, which names no place that only exists while it works.
+def why(error: Exception, source: Path, scratch: Path | None = None, folder: Path | None = None) -> str:
+    """What to say of an error with a file: one line, which names `folder` for the `scratch` that is gone afterwards.
 
     Thread: any but audio. Allocates: yes.
     """
@@ -122,7 +129,9 @@ def why(error: Exception, source: Path, scratch: Path, folder: Path) -> str:
     else:
         what = f"{source}: {type(error).__name__}: {error}"
         said = f"{what} This should not happen: report it, with the file if you can."
-    return " ".join(said.replace(str(scratch), str(folder)).split())
+    if scratch is not None:
+        said = said.replace(str(scratch), str(folder))
+    return " ".join(said.split())
 
 
 class _UnfinishedError(Exception):

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from rt_automix.cli import settings, terminal
 from rt_automix.cli.kernels import ensure_compiled
-from rt_automix.errors import AutomixError, ConfigError
+from rt_automix.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rt_automix.io.files.audio import AudioReader
-    from rt_automix.io.lossy.codecs import Format
+    from rt_automix.analysis.profile import Profile
+    from rt_automix.batch.catalogue import Answer
+
+Found = TypeVar("Found")
+
+MOST_NAMES = 20
+"""So many songs are named in a profile."""
+
+
+many = settings.options(
+    click.option("--jobs", type=click.IntRange(1), metavar="N", help="Processes at once; otherwise as many as help."),
+    click.option("--dask", metavar="ADDRESS|local", help="Have a Dask cluster do it, over storage that it shares."),
+)
 
 
 @click.command()
@@ -25,109 +36,73 @@ if TYPE_CHECKING:
               help="Style to compare with.")  # fmt: skip
 @settings.mono
 @click.option("--deliver", metavar="CODEC:KBPS,...", help="Also measure what decodes from aac, mp3, opus or vorbis.")
+@many
 @settings.as_json
-def analyze(files: tuple[Path, ...], style_name: str, mono: str, deliver: str | None, as_json: bool) -> None:
-    """Measure files: loudness, range, peaks, how far they are from a style, and what is wrong with them.
+@click.option("--json-lines", is_flag=True, help="Print a line of JSON for each file as it is done, for very many.")
+def analyze(
+    files: tuple[Path, ...], style_name: str, mono: str, deliver: str | None, jobs: int | None, dask: str | None,
+    as_json: bool, json_lines: bool,
+) -> None:  # fmt: skip
+    """Measure files, folders and "patterns": loudness, range, peaks, how far from a style, and what is wrong.
 
     \b
     Examples:
       rt-automix analyze mix.wav master.wav
       rt-automix analyze *.flac --json
       rt-automix analyze master.wav --deliver aac:128,mp3:320,opus:96
+      rt-automix analyze archive --json-lines --dask tcp://10.0.0.1:8786 > archive.jsonl
     """
     from rt_automix.analysis import profile
 
     style, formats = profile.load(style_name), settings.formats_of(deliver)
     ensure_compiled(__name__)
-    found, errors = [], []
-    with terminal.progress() as progress:
-        for path in files:
-            try:
-                found.append(_analyze(path, style, mono, formats, progress))
-            except AutomixError as error:
-                errors.append(error)
+    from rt_automix.batch import catalogue
+
+    found: dict[int, dict[str, Any]] = {}
+
+    def ended(answer: Answer[dict[str, Any]]) -> None:
+        if answer.found is None:
+            return
+        if json_lines:
+            click.echo(json.dumps(answer.found, allow_nan=False))
+        else:
+            found[answer.place] = answer.found
+
+    def asked(paths: list[Path], **how: Any) -> Iterator[Answer[dict[str, Any]]]:
+        return catalogue.analyzed(paths, style=style, mono=mono, formats=formats, **how)
+
+    errors = _ask_all(files, asked, jobs, dask, ended)
+    in_order = [found[place] for place in sorted(found)]
     if as_json:
-        terminal.show_json({"profile": style.name, "files": found})
-    elif found:
-        _show(found, style.name)
+        terminal.show_json({"profile": style.name, "files": in_order})
+    elif in_order:
+        _show(in_order, style.name)
     if errors:
-        raise ConfigError("\n".join(map(str, errors)))
+        raise ConfigError("\n".join(errors))
 
 
-def _analyze(
-    path: Path, style: Any, mono: str, formats: tuple[Format, ...], progress: settings.Progress
-) -> dict[str, Any]:
-    """Figures of a file by name; the distances are None where there is too little music."""
-    import numpy as np
+def _ask_all(
+    words: Sequence[Path],
+    asked: Callable[..., Iterator[Answer[Found]]],
+    jobs: int | None,
+    dask: str | None,
+    ended: Callable[[Answer[Found]], None],
+) -> list[str]:
+    """Have each file looked at and its answer taken; what was wrong with some, in the order that they were named in."""
+    from rt_automix.batch import catalogue, finding
 
-    from rt_automix.analysis import findings
-    from rt_automix.analysis.flaws import Flaws
-    from rt_automix.analysis.listener import Listener
-    from rt_automix.analysis.masters import NAME, Aim
-    from rt_automix.analysis.measure import Meter
-    from rt_automix.analysis.profile import MIN_MUSIC_S, load
-    from rt_automix.io.files.audio import AudioReader
-
-    with AudioReader(path) as reader:
-        flaws = Flaws(reader.sample_rate_hz, reader.channels)
-        sides = 2 if mono == "dual" else reader.channels
-        meter = Meter(reader.sample_rate_hz, sides)
-        listener = Listener(reader.sample_rate_hz, sides, math.inf)
-        for block in settings.followed(reader, f"listening to {path.name}", progress):
-            block = flaws.push(block)
-            if len(block) < sides:
-                block = np.repeat(block, sides, axis=0)
-            meter.push(block)
-            listener.push(block)
-        listener.conclude()
-        figures: dict[str, Any] = {
-            "file": str(path),
-            "format": reader.description,
-            "sample_rate_hz": reader.sample_rate_hz,
-            "channels": reader.channels,
-            "mono": mono if reader.channels == 1 else "",
-            "duration_s": reader.duration_s,
-            "speech": listener.is_speech,
-            "flaws": flaws.found(),
-            "notes": list(reader.notes),
-        }
-        deliveries = [_delivered(reader, wanted, sides, progress) for wanted in formats]
-    heard = listener.statistics
-    distances: dict[str, float | None] = dict.fromkeys(("tone_rms_db", "side_mid_db", "dynamics_db"))
-    if heard.seconds_heard >= MIN_MUSIC_S:
-        bands_db = heard.bands_db - style.bands_db
-        distances = {
-            "tone_rms_db": math.sqrt(float((bands_db**2).mean())),
-            "side_mid_db": heard.side_mid_db - style.side_mid_db,
-            "dynamics_db": heard.dynamics_db - style.dynamics_db,
-        }
-    aim = Aim()
-    aim.settled(heard, load(NAME))
-    figures["found"] = findings.plain(aim.found)
-    measured = asdict(meter.result()) | {"duration_s": reader.duration_s}
-    return {**figures, **measured, "from_profile": distances, "deliveries": deliveries}
-
-
-def _delivered(reader: AudioReader, wanted: Format, sides: int, progress: settings.Progress) -> dict[str, Any]:
-    """Figures of what decodes from a lossy file, which is not kept."""
-    import tempfile
-
-    from rt_automix.dsp import mix
-    from rt_automix.io.lossy.delivery import deliver
-
-    def sane() -> Iterator[Any]:
-        for block in reader.blocks():
-            mix.guard(block[0], block[-1])
-            yield block
-
-    def told(share: float) -> None:
-        progress(f"{reader.path.name} as {wanted}", share)
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"delivered{wanted.ending}")
-        music = sane(), reader.sample_rate_hz, reader.channels, reader.samples
-        found = asdict(deliver(*music, wanted, path, sides=sides, progress=told))
-    return {name: value for name, value in found.items() if name != "file"}
+    paths = finding.sources(words)
+    processes = jobs or catalogue.processes_for(len(paths))
+    errors: dict[int, str] = {}
+    with terminal.progress() as progress:
+        answers = asked(paths, jobs=processes, dask=dask, progress=progress)
+        for number, answer in enumerate(answers, 1):
+            ended(answer)
+            if answer.found is None:
+                errors[answer.place] = answer.reason
+            if len(paths) > 1:
+                progress(f"{len(paths)} files", number / len(paths))
+    return [errors[place] for place in sorted(errors)]
 
 
 def _show(found: list[dict[str, Any]], style_name: str) -> None:
@@ -197,14 +172,19 @@ def list_(as_json: bool) -> None:
 @click.option("-o", "--out", required=True, type=settings.FILE, metavar="X.toml", help="File to write.")
 @click.option("--name", metavar="NAME", help="Name of the profile; otherwise that of the file.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
+@many
 @settings.as_json
-def make(files: tuple[Path, ...], out: Path, name: str | None, force: bool, as_json: bool) -> None:
-    """Measure songs and write what they have in common as a profile.
+def make(
+    files: tuple[Path, ...], out: Path, name: str | None, force: bool, jobs: int | None, dask: str | None, as_json: bool
+) -> None:
+    """Measure songs and write what they have in common as a profile: files, folders and "patterns".
+
+    What cannot be measured is named and left out; the exit code is 2 then.
 
     \b
     Examples:
       rt-automix profile make favourite.flac -o mine.toml
-      rt-automix profile make album/*.flac -o album.toml --name album
+      rt-automix profile make album -o album.toml --name album
     """
     if out.exists() and not (force and out.is_file()):
         raise ConfigError(f"{out}: exists already. Choose another name, or replace it with --force.")
@@ -212,12 +192,28 @@ def make(files: tuple[Path, ...], out: Path, name: str | None, force: bool, as_j
         raise ConfigError(f'{out}: profiles end in ".toml". Name it {out.with_suffix(".toml")}.')
     ensure_compiled(__name__)
     from rt_automix.analysis import profile
+    from rt_automix.batch import catalogue
 
-    with terminal.progress() as progress:
-        songs = [settings.measured(path, progress) for path in files]
-    made = profile.mean_of(songs, name or out.stem)
-    made.save(out, comment="Measured from " + ", ".join(path.name for path in files))
-    if as_json:
-        terminal.show_json(asdict(made) | {"file": str(out)})
-    else:
-        click.echo(f"Written: {out}. Use it with: rt-automix render IN OUT --profile {out}")
+    songs: dict[int, tuple[str, Profile]] = {}
+
+    def ended(answer: Answer[Profile]) -> None:
+        if answer.found is not None:
+            songs[answer.place] = answer.path.name, answer.found
+
+    errors = _ask_all(files, catalogue.measured, jobs, dask, ended)
+    if songs:
+        in_order = [songs[place] for place in sorted(songs)]
+        made = profile.mean_of([one for _, one in in_order], name or out.stem)
+        made.save(out, comment=f"Measured from {_listed([song for song, _ in in_order])}")
+        if as_json:
+            terminal.show_json(asdict(made) | {"file": str(out)})
+        else:
+            click.echo(f"Written: {out}. Use it with: rt-automix render IN OUT --profile {out}")
+    if errors:
+        raise ConfigError("\n".join(errors))
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names, and how many more there are."""
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

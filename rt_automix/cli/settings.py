@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ from rt_automix import platforms
 if TYPE_CHECKING:
     from rt_automix.analysis.profile import Profile
     from rt_automix.config import Config
-    from rt_automix.io.files.audio import AudioReader
     from rt_automix.io.lossy.codecs import Format
 
 Progress = Callable[[str, float], None]
@@ -130,18 +129,6 @@ def style_of(config: Config, reference: Path | None, progress: Progress) -> Prof
 
 def measured(song: Path, progress: Progress) -> Profile:
     """The profile of a song."""
-    from rt_automix.analysis import profile
-    from rt_automix.io.files.audio import AudioReader
+    from rt_automix.render.figures import profile_of
 
-    with AudioReader(song) as reader:
-        blocks = followed(reader, f"measuring {song.name}", progress)
-        return profile.measure(blocks, reader.sample_rate_hz, reader.channels, song.stem)
-
-
-def followed(reader: AudioReader, doing: str, progress: Progress) -> Iterator[Any]:
-    """The blocks of a reader, reporting how far they are."""
-    done = 0
-    for block in reader.blocks():
-        yield block
-        done += block.shape[1]
-        progress(doing, done / reader.samples)
+    return profile_of(song, progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 import time
@@ -69,6 +70,35 @@ def test_a_worker_is_killed_in_the_middle_and_all_masters_have_the_bits_of_a_ren
     assert not (tmp_path / ".rt_automix-batch").exists()
 
 
+def _limit(pid, most_bytes):
+    """Let a process write no file longer than this, as if its disk were full."""
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (most_bytes, resource.RLIM_INFINITY))
+
+
+@pytest.fixture
+def pids(cluster):
+    """The workers', whose disks are not full afterwards."""
+    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+        client.wait_for_workers(2)
+        found = list(client.run(os.getpid).values())
+    yield found
+    for pid in found:
+        _limit(pid, resource.RLIM_INFINITY)
+
+
+def test_what_one_worker_has_no_room_for_another_does(cluster, songs, pids, tmp_path):
+    folder, expected = songs
+    sources = sorted(folder.iterdir())
+    _limit(pids[0], 20_000)
+    rows = list(batch(sources, tmp_path / "out", dask=cluster.scheduler_address))
+    assert {row.status for row in rows} == {"done"}, [row.reason for row in rows]
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.wav")} == expected
+    _limit(pids[1], 20_000)
+    (row,) = batch(sources[:1], tmp_path / "full", dask=cluster.scheduler_address)
+    assert row.status == "failed" and "cannot be written" in row.reason
+    assert not list((tmp_path / "full").glob("*.wav"))
+
+
 def test_a_bad_file_is_a_row_and_what_is_done_is_not_done_again(cluster, songs, tmp_path):
     folder, _ = songs
     (tmp_path / "bad.wav").touch()
@@ -113,13 +143,16 @@ class Deadly:
     def died(self, how):
         return how
 
+    def has_failed(self, answer):
+        return False
+
 
 def test_what_takes_every_worker_with_it_is_named(cluster, tmp_path):
     pool = Cluster(cluster.scheduler_address, 1, tmp_path)
     try:
         pool.submit(Deadly(tmp_path))
         _, said = pool.answer(120.0)
-        assert "workers that mastered it were lost" in said
+        assert "workers that worked on it were lost" in said
     finally:
         pool.close()
 

@@ -84,6 +84,10 @@ class Hear:
         """The answer where the processes that heard it died."""
         return HearAnswer(self.number, "", None, f"{self.item.source}: {how}")
 
+    def has_failed(self, answer: HearAnswer) -> bool:
+        """Whether it could not be heard."""
+        return bool(answer.reason)
+
 
 @dataclass(frozen=True)
 class Play:
@@ -111,6 +115,10 @@ class Play:
     def died(self, how: str) -> list[tuple[Song, Row, Mastered | None]]:
         """The answer where the processes that mastered them died."""
         return self._failed(f"{self.songs[0].item.source}: {how}")
+
+    def has_failed(self, answer: list[tuple[Song, Row, Mastered | None]]) -> bool:
+        """Whether they were not mastered."""
+        return any(row.status == "failed" for _, row, _ in answer)
 
     def _mastered(self, sources: list[Path]) -> list[Mastered]:
         seen = [state_of(source) for source in sources]
@@ -194,3 +202,7 @@ class Tag:
     def died(self, how: str) -> TagAnswer:
         """The answer where the processes that did it died."""
         return TagAnswer(self.number, self.target.stat().st_size, f"{self.target}: {how}")
+
+    def has_failed(self, answer: TagAnswer) -> bool:
+        """Whether they could not be written."""
+        return bool(answer.reason)
