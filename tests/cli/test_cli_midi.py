@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 
@@ -24,6 +25,8 @@ from rt_automix.midimap import DEFAULT, MidiMapping
 pytestmark = pytest.mark.live
 
 KNOB = MidiMapping(control="amount", number=21, kind="7bit", channel=1)
+LINK_S = 0.3
+"""So long it may take until what a server has joined carries."""
 BUTTON = MidiMapping(control="bypass", number=36, kind="toggle", source="note", channel=10)
 
 
@@ -56,6 +59,7 @@ def started(server, tmp_path):
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         children.append(subprocess.Popen(command, cwd=tmp_path, **pipes))
         assert "Listening to" in (line := children[-1].stderr.readline()), line + children[-1].stderr.read()
+        time.sleep(LINK_S)
         return children[-1]
 
     yield start
@@ -225,10 +229,16 @@ def test_an_encoder_replaces_the_knob(started, tmp_path):
 def test_the_monitor_shows_what_comes_and_ends_with_ctrl_c(started):
     with Controller() as knobs:
         watching = started("monitor")
+        lines = []
+        reader = threading.Thread(target=lambda: lines.extend(map(str.strip, watching.stdout)), daemon=True)
+        reader.start()
         knobs.send((0xB0, 21, 5), (0x90, 36, 100), (0xC3, 7))
-        lines = [watching.stdout.readline().strip() for _ in range(3)]
+        deadline = time.monotonic() + LIMIT_S
+        while len(lines) < 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
         watching.send_signal(signal.SIGINT)
         assert watching.wait(LIMIT_S) == 0
+        reader.join(LIMIT_S)
     port = "knobdev:knobs out"
     assert lines == [
         f"{port}: CC 21 on channel 1 = 5",
