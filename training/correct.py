@@ -8,6 +8,7 @@ of the songs' RMS errors, not of their squares: with squares a few odd songs hav
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,7 @@ def material(examples: Examples) -> Material:
     )
 
 
+@functools.cache
 def effects(seed: int = 3) -> NDArray[np.float32]:
     """What damage of scale 1 does to tone bands, less its mean: float32, shape (EFFECTS, TONE_BANDS)."""
     rng = np.random.default_rng(seed)
