@@ -34,9 +34,9 @@ from rt_automix.units import FLOOR_DB, lin_from_db
 
 Mono = Literal["dual", "single"]
 
-OWN_SHARE, OWN_DB = 0.5, 1.0
-"""How much of what is a song's own in the five bands stays, where it brings the song nearer to the others, and how
-much at most."""
+OWN_SHARE, WAY_SHARE, OWN_DB = 0.5, 0.15, 1.0
+"""How much of what is a song's own in the five bands stays, where it brings the song nearer to the others; how much
+of the way to them it goes besides; and how much both are at most."""
 
 EDGE_S, QUIET_DBFS = 0.005, -66.0
 """A join sounds if so much on either side of it has a sample above this."""
@@ -186,8 +186,7 @@ def runs(heard: Sequence[Heard], target_lufs: float, keep: float = 1.0) -> list[
     for songs in _joined(heard):
         own = _mean([heard[song].values for song in songs], weights[list(songs)], common)
         values = common.copy()
-        own_db = np.clip(OWN_SHARE * (own - common)[_TONE], -OWN_DB, OWN_DB)
-        values[_TONE] += np.where(_brings_nearer(own_db, [heard[song] for song in songs], heard), own_db, 0.0)
+        values[_TONE] += _own_db((own - common)[_TONE], [heard[song] for song in songs], heard)
         if loudest_lufs > FLOOR_DB and not all(heard[song].has_loudness for song in songs):
             # What has no loudness of its own is moved like the loudest.
             values[_DRIVE] = max(target_lufs - loudest_lufs, 0.0)
@@ -198,16 +197,23 @@ def runs(heard: Sequence[Heard], target_lufs: float, keep: float = 1.0) -> list[
     return found
 
 
-def _brings_nearer(own_db: NDArray[np.float64], songs: Sequence[Heard], record: Sequence[Heard]) -> NDArray[np.bool_]:
-    """Which of five bands, moved so, bring the spectrum of songs nearer to that of their record."""
+def _own_db(wanted_db: NDArray[np.float64], songs: Sequence[Heard], record: Sequence[Heard]) -> NDArray[np.float64]:
+    """What songs get in the five bands beyond their record, which brings their spectrum nearer to it.
+
+    It is a part of what they would get by themselves, of the bands in which that leads there; and a small part of
+    the way itself, as compression, width and limiter lead away from it.
+    """
     here, all_ = ([one.profile.bands_db for one in several if one.profile is not None] for several in (songs, record))
     if not here:
-        return np.zeros(own_db.shape, np.bool_)
+        return np.zeros(wanted_db.shape)
     away_db = np.mean(here, axis=0) - np.mean(all_, axis=0)
     edges_hz = tone_edges_hz()
     centres_hz = np.sqrt(edges_hz[:-1] * edges_hz[1:])
-    responses_db = [equalizer.analog_magnitude_db(row, centres_hz) for row in np.diag(own_db)]
-    return np.array([np.dot(one - one.mean(), away_db) < 0.0 for one in responses_db])
+    responses = np.array([equalizer.analog_magnitude_db(row, centres_hz) for row in np.eye(wanted_db.size)])
+    responses -= responses.mean(axis=1, keepdims=True)
+    way_db = -np.linalg.lstsq(responses.T, away_db - away_db.mean())[0]
+    own_db = np.where(wanted_db * (responses @ away_db) < 0.0, OWN_SHARE * wanted_db, 0.0)
+    return np.clip(own_db + WAY_SHARE * way_db, -OWN_DB, OWN_DB)
 
 
 def _mean(
