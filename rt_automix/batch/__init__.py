@@ -7,23 +7,25 @@ the `journal` and the `summary`; `watching` waits for what comes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from rt_automix.batch import finding
 from rt_automix.batch.item import How, Item, Row
 from rt_automix.batch.session import Session
+from rt_automix.batch.url import Place, Url, place
 
-__all__ = ["How", "Item", "Row", "Session", "batch", "masters"]
+__all__ = ["How", "Item", "Row", "Session", "Url", "batch", "masters"]
 
 
 def batch(
-    sources: Iterable[str | Path | Item],
+    sources: Iterable[str | Place | Item],
     folder: str | Path,
     *,
     how: How | None = None,
     jobs: int | None = None,
     force: bool = False,
     dask: str | None = None,
+    masters_at: Url | None = None,
 ) -> Iterator[Row]:
     """Master files into a folder, in several processes, and yield what became of each as it ends.
 
@@ -33,7 +35,7 @@ def batch(
 
     Parameters
     ----------
-    sources : iterable of str, Path or Item
+    sources : iterable of str, Path, Url or Item
         Taken as they are needed, so it may be long, or slow. A path becomes a target of its name.
     folder : str or Path
         Made if it is not there; `batch.jsonl` and `summary.html` are kept in it.
@@ -45,6 +47,8 @@ def batch(
         Replace targets that were not made here.
     dask : str, optional
         Address of a Dask cluster that does the work, or "local".
+    masters_at : Url, optional
+        Where the masters go instead of into the folder.
 
     Raises
     ------
@@ -58,7 +62,7 @@ def batch(
 
     Thread: main. Allocates: yes; the list of sources is never held.
     """
-    with Session(folder, jobs, force, dask) as session:
+    with Session(folder, jobs, force, dask, masters_at) as session:
         yield from masters(_items(sources, how or How()), session)
 
 
@@ -78,9 +82,10 @@ def _next(session: Session) -> Iterator[Row]:
         yield ended[1]
 
 
-def _items(sources: Iterable[str | Path | Item], how: How) -> Iterator[Item]:
+def _items(sources: Iterable[str | Place | Item], how: How) -> Iterator[Item]:
     for one in sources:
         if isinstance(one, Item):
             yield one
         else:
-            yield Item(Path(one), finding.target_of(Path(one), Path(Path(one).name), how), how)
+            source = place(one)
+            yield Item(source, finding.target_of(source, PurePath(source.name), how), how)

@@ -12,6 +12,8 @@ from typing import Any, Generic, TypeVar
 from rt_automix.analysis import profile
 from rt_automix.analysis.profile import Profile
 from rt_automix.batch.pool import Pool, cores
+from rt_automix.batch.remote import brought, why_elsewhere
+from rt_automix.batch.url import Place, place
 from rt_automix.batch.worker import why
 from rt_automix.errors import UserError
 from rt_automix.io.lossy.codecs import Format
@@ -33,7 +35,7 @@ class Answer(Generic[Found]):
     ----------
     place : int
         Of the file among those that were named, from 0.
-    path : Path
+    path : Path or Url
     found : dict or Profile, optional
         None where the reason says why.
     reason : str
@@ -41,7 +43,7 @@ class Answer(Generic[Found]):
     """
 
     place: int
-    path: Path
+    path: Place
     found: Found | None = None
     reason: str = ""
 
@@ -51,7 +53,7 @@ class _Look:
     """Find something in a file."""
 
     place: int
-    path: Path
+    path: Place
     style: Profile
     mono: str
     formats: tuple[Format, ...]
@@ -60,15 +62,23 @@ class _Look:
     def do(self, progress: Progress | None = None) -> Answer[Any]:
         """Find it; whatever is wrong is an answer."""
         try:
-            return Answer(self.place, self.path, self.look(progress))
+            with brought(self.path) as here:
+                return self._answer(here, progress)
         except Exception as error:
-            return Answer(self.place, self.path, None, why(error, self.path))
+            return Answer(self.place, self.path, None, why_elsewhere(error, self.path))
 
-    def look(self, progress: Progress | None) -> Any:
+    def _answer(self, here: Path, progress: Progress | None) -> Answer[Any]:
+        try:
+            return Answer(self.place, self.path, self.look(here, progress))
+        except Exception as error:
+            return Answer(self.place, self.path, None, why(error, here).replace(str(here), str(self.path)))
+
+    def look(self, here: Path, progress: Progress | None) -> Any:
         """Its figures."""
         from rt_automix.render.figures import figures
 
-        return figures(self.path, self.style, self.mono, self.formats, progress)
+        found = figures(here, self.style, self.mono, self.formats, progress)
+        return {**found, "file": str(self.path)}
 
     def died(self, how: str) -> Answer[Any]:
         """The answer where the processes that looked died."""
@@ -83,15 +93,15 @@ class _Look:
 class _Measure(_Look):
     """Measure a song as a style."""
 
-    def look(self, progress: Progress | None) -> Any:
+    def look(self, here: Path, progress: Progress | None) -> Any:
         """Its profile."""
         from rt_automix.render.figures import profile_of
 
-        return profile_of(self.path, progress)
+        return profile_of(here, progress)
 
 
 def analyzed(
-    paths: Iterable[str | Path],
+    paths: Iterable[str | Place],
     *,
     style: Profile | None = None,
     mono: str = "dual",
@@ -104,7 +114,7 @@ def analyzed(
 
     Parameters
     ----------
-    paths : iterable of str or Path
+    paths : iterable of str, Path or Url
         Taken as they are needed, so it may be long, or slow.
     style : Profile, optional
         What they are compared with; by default "balanced".
@@ -131,19 +141,19 @@ def analyzed(
     Thread: main. Allocates: yes; the list of files is never held.
     """
     target = style or profile.load("balanced")
-    works = (_Look(place, Path(path), target, mono, formats) for place, path in enumerate(paths))
+    works = (_Look(number, place(path), target, mono, formats) for number, path in enumerate(paths))
     return _each(works, jobs, dask, progress)
 
 
 def measured(
-    paths: Iterable[str | Path], *, jobs: int | None = None, dask: str | None = None, progress: Progress | None = None
+    paths: Iterable[str | Place], *, jobs: int | None = None, dask: str | None = None, progress: Progress | None = None
 ) -> Iterator[Answer[Profile]]:
     """Profiles of songs, in the order in which they are found; parameters and errors as of `analyzed`.
 
     Thread: main. Allocates: yes; the list of files is never held.
     """
     target = profile.load("balanced")
-    works = (_Measure(place, Path(path), target, "dual", ()) for place, path in enumerate(paths))
+    works = (_Measure(number, place(path), target, "dual", ()) for number, path in enumerate(paths))
     return _each(works, jobs, dask, progress)
 
 

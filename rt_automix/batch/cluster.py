@@ -25,6 +25,9 @@ LOCAL = "local"
 
 _FIND_S = 10.0
 _WAKE_S = 0.2
+_MOST_TRIES = 6
+"""So often a job is tried where one worker takes it again and again in which it fails."""
+
 _COUNT_S = 1.0
 """So long a count of the workers holds."""
 
@@ -63,7 +66,7 @@ class Cluster:
             raise UserError('--dask needs Dask. Install it: pip install "rt-automix[dask]".') from None
         self._scratch, self._open = scratch, contextlib.ExitStack()
         self._count, self._count_at = 0, 0.0
-        self._under_way: dict[Any, tuple[Future, Work, str]] = {}
+        self._under_way: dict[Any, tuple[Future, Work, tuple[str, ...]]] = {}
         self._ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
         with self._open as opened:
             if address == LOCAL:
@@ -93,10 +96,10 @@ class Cluster:
         """Have a job done. Raises UserError where the scheduler has gone."""
         if self._client.status == "closed":
             raise UserError(f"--dask: {_GONE}")
-        self._submit(job, "", None)
+        self._submit(job, (), None)
 
-    def _submit(self, job: Work, failed_in: str, others: list[str] | None) -> None:
-        """Have a job done, by others than the worker in which it has failed."""
+    def _submit(self, job: Work, failed_in: tuple[str, ...], others: list[str] | None) -> None:
+        """Have a job done, by others than the workers in which it has failed: these may still take it, if idle."""
         options: dict[str, Any] = {"pure": False, "workers": others, "allow_other_workers": others is not None}
         future = self._client.submit(_do, job, self._scratch, **options)
         self._under_way[future.key] = future, job, failed_in
@@ -113,10 +116,12 @@ class Cluster:
                 _, job, failed_in = self._under_way.pop(future.key)
                 if future.status == "finished":
                     answer, worker = future.result()
-                    if job.has_failed(answer) and not failed_in and (others := self._others(worker)):
-                        self._submit(job, worker, others)
-                        continue
-                    return job, answer
+                    failed_in += (worker,) if job.has_failed(answer) else ()
+                    is_sure = len(set(failed_in)) > 1 or len(failed_in) >= _MOST_TRIES
+                    if not job.has_failed(answer) or is_sure or not (others := self._others(worker)):
+                        return job, answer
+                    self._submit(job, failed_in, others)
+                    continue
                 if future.status == "error":
                     return job, job.died(_LOST.format(future.exception()))
                 self.submit(job)  # the scheduler has forgotten it

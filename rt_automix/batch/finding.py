@@ -5,9 +5,11 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from rt_automix.batch import url
 from rt_automix.batch.item import How, Item
+from rt_automix.batch.url import Place
 from rt_automix.errors import UserError
 
 ENDINGS = (
@@ -18,7 +20,7 @@ ENDINGS = (
 
 
 def items(words: Iterable[str | Path], folder: Path, how: How) -> list[Item]:
-    """Everything that files, folders and patterns name, each once, in order.
+    """Everything that files, folders, patterns and URLs name, each once, in order.
 
     A file keeps its name, what lies in a folder its path from there, what a pattern finds its path from where the
     pattern begins.
@@ -40,13 +42,13 @@ def items(words: Iterable[str | Path], folder: Path, how: How) -> list[Item]:
     """
     found: dict[str, Item] = {}
     for word in words:
-        for source, place in _found(Path(word), folder):
-            found.setdefault(os.path.realpath(source), Item(source, target_of(source, place, how), how))
+        for source, place in _found(word, folder):
+            found.setdefault(_real(source), Item(source, target_of(source, place, how), how))
     check(found.values())
     return list(found.values())
 
 
-def sources(words: Iterable[str | Path]) -> list[Path]:
+def sources(words: Iterable[str | Path]) -> list[Place]:
     """Every file that files, folders and patterns name, each once, in order.
 
     Raises
@@ -56,14 +58,19 @@ def sources(words: Iterable[str | Path]) -> list[Path]:
 
     Thread: main. Allocates: yes.
     """
-    found: dict[str, Path] = {}
+    found: dict[str, Place] = {}
     for word in words:
-        for source, _ in _found(Path(word), None):
-            found.setdefault(os.path.realpath(source), source)
+        for source, _ in _found(word, None):
+            found.setdefault(_real(source), source)
     return list(found.values())
 
 
-def target_of(source: Path, place: Path, how: How) -> str:
+def _real(source: Place) -> str:
+    """What two names of one file have in common."""
+    return os.path.realpath(source) if isinstance(source, Path) else str(source)
+
+
+def target_of(source: Place, place: PurePath, how: How) -> str:
     """The target of a source with that place: its ending tells what is written. Thread: any. Allocates: yes."""
     has_ending = place.suffix[1:].isalnum()  # "Op. 9, slow" has none
     return str(place.with_name((place.stem if has_ending else place.name) + how.suffix(source)))
@@ -84,9 +91,12 @@ def check(several: Iterable[Item]) -> None:
         raise UserError("\n".join([*lines, cure]))
 
 
-def _found(word: Path, folder: Path | None) -> Iterator[tuple[Path, Path]]:
+def _found(named: str | Path, folder: Path | None) -> Iterator[tuple[Place, PurePath]]:
     """(source, place) of all that a word names."""
-    if word.is_dir():
+    word = Path(named)
+    if url.is_url(named):
+        yield from url.found(str(named), ENDINGS)
+    elif word.is_dir():
         inside = list(walked(word, folder, _closed))
         if not inside:
             raise UserError(f"{word}: no music in this folder ({', '.join(ENDINGS)}). Name another, or files.")

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import rt_automix
+from rt_automix.batch.url import Place
 from rt_automix.config import Config
-from rt_automix.errors import ConfigError
+from rt_automix.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
     from rt_automix.analysis.profile import Profile
@@ -77,7 +78,7 @@ class How:
         """
         return _key(self)
 
-    def suffix(self, source: Path) -> str:
+    def suffix(self, source: Place) -> str:
         """The ending of what is made of a file: ``.wav`` or ``.flac``."""
         if self.kind is not None:
             return f".{self.kind}"
@@ -100,15 +101,22 @@ class Item:
 
     Parameters
     ----------
-    source : Path
+    source : Path or Url
     target : str
         Its place in the folder of masters, such as ``disc 1/03 waltz.flac``.
     how : How
     """
 
-    source: Path
+    source: Place
     target: str
     how: How = How()
+
+    @property
+    def path(self) -> Path:
+        """The source, for those who need a file of this machine. Raises UserError."""
+        if isinstance(self.source, Path):
+            return self.source
+        raise UserError(f"{self.source}: lies elsewhere, where this cannot look. Copy it here first.")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rt_automix.batch import url
 from rt_automix.errors import ConfigError, UserError, nearest
 
 NUMBERS = ("amount", "fine_tone", "boldness", "style_strength", "target_lufs", "ceiling_dbtp", "bits")
@@ -23,7 +24,7 @@ class Entry:
 
     Parameters
     ----------
-    source : Path
+    source : Path or Url
     target : str
         Empty where the list names none.
     options : dict
@@ -32,7 +33,7 @@ class Entry:
         Its place in the list, for messages.
     """
 
-    source: Path
+    source: url.Place
     target: str
     options: Mapping[str, Any] = field(default_factory=dict)
     where: str = ""
@@ -135,4 +136,5 @@ def _entry(folder: Path, where: str, table: Mapping[str, Any]) -> Entry:
         options["reference"] = str(folder / options["reference"])
     if str(options.get("profile", "")).endswith(".toml"):
         options["profile"] = str(folder / options["profile"])
-    return Entry(folder / table["source"], table.get("target", ""), options, where)
+    source = url.Url(table["source"]) if url.is_url(table["source"]) else folder / table["source"]
+    return Entry(source, table.get("target", ""), options, where)

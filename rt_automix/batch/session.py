@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from rt_automix.batch.item import Item, Row
 from rt_automix.batch.journal import Journal
 from rt_automix.batch.pool import Pool, cores
+from rt_automix.batch.remote import Elsewhere
+from rt_automix.batch.url import Place, Url, place
 from rt_automix.batch.worker import Job
 from rt_automix.errors import UserError
 from rt_automix.live.lock import alone_with
@@ -41,6 +43,8 @@ class Session:
         Replace targets that were not made here.
     dask : str, optional
         Address of a Dask cluster that does the work, or "local": see `cluster`.
+    masters : Url, optional
+        Where the masters go instead, so that the folder has only journal and page.
 
     Attributes
     ----------
@@ -58,11 +62,17 @@ class Session:
     """
 
     def __init__(
-        self, folder: str | Path, jobs: int | None = None, force: bool = False, dask: str | None = None
+        self,
+        folder: str | Path,
+        jobs: int | None = None,
+        force: bool = False,
+        dask: str | None = None,
+        masters: Url | None = None,
     ) -> None:
         if jobs is not None and jobs < 1:
             raise UserError(f"jobs = {jobs} is below 1. Use 1 or more.")
         self.folder, self.pending = Path(folder).absolute(), 0
+        self.masters: Place = masters or self.folder
         self._jobs, self._dask = jobs or cores(), dask
         self.force = force
         self._targets: dict[str, str] = {}
@@ -134,18 +144,22 @@ class Session:
             return
         self._targets[_same(item.target)] = str(item.source)
         self._seen.add(row.name)
-        if reason := refusal(item, self.folder, before, self.force):
+        if reason := refusal(item, self.masters, before, self.force):
             is_ours = before is not None and before.is_ours
             self._refused.append((item, replace(row, status="failed", reason=reason, is_ours=is_ours)))
             return
         if before is None or not before.is_ours or before.settings != row.settings:
             self.journal.add(row)
-        self.pool.submit(Job(item, row.settings, self.folder, self.folder / SCRATCH, before, must_be_whole))
+        scratch = self.folder / SCRATCH
+        if isinstance(self.masters, Path) and isinstance(item.source, Path):
+            self.pool.submit(Job(item, row.settings, self.masters, scratch, before, must_be_whole))
+        else:
+            self.pool.submit(Elsewhere(item, row.settings, self.masters, scratch, before))
 
     def _is_taken(self, item: Item) -> bool:
         """Whether another source of this run, which is still there, has this target."""
         other = self._targets.get(_same(item.target), str(item.source))
-        return other != str(item.source) and Path(other).exists()
+        return other != str(item.source) and place(other).exists()
 
     def wait(self, timeout_s: float | None = None) -> tuple[Item, Row | None] | None:
         """The next file that ended, and its row, written down; None if none has within the time.
@@ -187,7 +201,8 @@ class Session:
     def _write_page(self) -> None:
         from rt_automix.batch import summary  # with the report, and all that it draws with
 
-        summary.write(self.folder / summary.NAME, list(self.journal.rows.values()))
+        there = "" if isinstance(self.masters, Path) else str(self.masters)
+        summary.write(self.folder / summary.NAME, list(self.journal.rows.values()), there)
         self._page_at = time.monotonic() + PAGE_S
 
 
@@ -196,12 +211,15 @@ def _same(target: str) -> str:
     return os.path.normcase(os.path.normpath(target))
 
 
-def refusal(item: Item, folder: Path, before: Row | None, force: bool) -> str:
+def refusal(item: Item, folder: Place, before: Row | None, force: bool) -> str:
     """Why an item cannot even be tried, given an earlier run's row; empty if it can. Thread: any. Allocates: yes."""
     target = folder / item.target
-    if not target.exists():
-        return ""
-    if os.path.realpath(target) == os.path.realpath(item.source):
+    try:
+        if not target.exists():
+            return ""
+    except Exception as error:  # a place elsewhere that cannot be reached
+        return f"{target}: cannot be reached ({type(error).__name__}: {error})."
+    if os.path.realpath(str(target)) == os.path.realpath(str(item.source)):
         return f"{item.source}: its master would take its own place. Choose another folder with -o."
     if not target.is_file():
         return f"{target}: a folder or a device stands where the master belongs. Choose another folder with -o."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -24,8 +25,8 @@ td.reason { color: #444; font-size: .875rem; }
 """
 
 
-def write(path: Path, rows: Sequence[Row]) -> None:
-    """Write the page; the same rows give the same bytes.
+def write(path: Path, rows: Sequence[Row], masters: str = "") -> None:
+    """Write the page; the same rows give the same bytes. `masters` is the URL that they are at, if it is elsewhere.
 
     Raises
     ------
@@ -35,12 +36,12 @@ def write(path: Path, rows: Sequence[Row]) -> None:
     Thread: main. Allocates: yes.
     """
     try:
-        write_shared(path, html(rows))
+        write_shared(path, html(rows, masters))
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}). Free some space.") from None
 
 
-def html(rows: Sequence[Row]) -> str:
+def html(rows: Sequence[Row], masters: str = "") -> str:
     """The whole document. Thread: main. Allocates: yes."""
     by_status = {status: [row for row in rows if row.status == status] for status in ("failed", "done", "started")}
     failed, done, open_ = by_status["failed"], by_status["done"], by_status["started"]
@@ -61,7 +62,7 @@ def html(rows: Sequence[Row]) -> str:
 <p class="headline">{", ".join(counts)}.</p>
 {_table("Failed", ("Source", "Why"), map(_failed, _sorted(failed)))}
 {_table("Not finished", ("File", "Source"), map(_unfinished, _sorted(open_)))}
-{_table("Mastered", _HEAD, map(_done, _sorted(done)))}
+{_table("Mastered", _HEAD, map(partial(_done, masters=masters), _sorted(done)))}
 <footer>Loudness by ITU-R BS.1770-5 and EBU R 128. Made by rt-automix.</footer>
 </main>
 </body>
@@ -107,10 +108,10 @@ def _unfinished(row: Row) -> str:
     return f'<tr><td>{_text(row.name)}</td><td class="reason">{_text(row.source)}</td></tr>'
 
 
-def _done(row: Row) -> str:
+def _done(row: Row, masters: str) -> str:
     levels = "".join(f"<td>{_level(value)}</td>" for value in (row.input_lufs, row.output_lufs, row.output_dbtp))
     minutes, seconds = divmod(round(row.duration_s), 60)
-    link = escape(quote(row.target.encode("utf-8", "surrogateescape")))
+    link = escape((masters and f"{masters}/") + quote(row.target.encode("utf-8", "surrogateescape")))
     return (
         f'<tr><td><a href="{link}">{_text(row.target)}</a></td>{levels}<td>{minutes}:{seconds:02d}</td>'
         f'<td class="reason">{_text(" ".join(row.notes))}</td></tr>'

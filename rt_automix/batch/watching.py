@@ -103,7 +103,7 @@ def _look(seen: dict[Path, _Seen], places: dict[Path, Path]) -> None:
 
 def _told(seen: dict[Path, _Seen], item: Item, row: Row | None) -> Iterator[Row]:
     """A row, unless there is a reason to look again."""
-    one = seen.get(item.source)
+    one = seen.get(item.path)
     if row is None:
         if one is not None:
             one.is_given, one.is_unfinished = False, True

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from rt_automix.batch.item import Item, Row, hash_of
+from rt_automix.batch.url import Place
 from rt_automix.errors import AudioFileError, AutomixError
 
 CHANGED = "it was changed while it was mastered. Run it again once it is whole."
@@ -74,14 +75,14 @@ class Job:
 
     def died(self, how: str) -> Row:
         """The row of a file whose processes died."""
-        return Row(str(self.item.source), self.item.target, self.key, "failed", reason=f"{self.item.source}: {how}")
+        return Row(str(self.item.path), self.item.target, self.key, "failed", reason=f"{self.item.path}: {how}")
 
     def has_failed(self, answer: Row | None) -> bool:
         """Whether it was not mastered."""
         return answer is not None and answer.status == "failed"
 
 
-def is_done(before: Row | None, source_hash: str, key: str, target: Path) -> bool:
+def is_done(before: Row | None, source_hash: str, key: str, target: Place) -> bool:
     """Whether an earlier run made this very target of this very source. Thread: any but audio. Allocates: yes."""
     if before is None or before.status != "done" or (before.source_hash, before.settings) != (source_hash, key):
         return False
@@ -102,16 +103,16 @@ def master(job: Job) -> Row | None:
     """
     started = time.perf_counter()
     item = job.item
-    seen, source_hash = state_of(item.source), ""
+    seen, source_hash = state_of(item.path), ""
     with contextlib.suppress(OSError):  # what is wrong with it the reader says better
-        source_hash = hash_of(item.source)
+        source_hash = hash_of(item.path)
     row = Row(str(item.source), item.target, job.key, "failed", source_hash)
     try:
         row = _mastered(job, row, seen)
     except _UnfinishedError:
         return None
     except Exception as error:
-        row = replace(row, reason=why(error, item.source, job.scratch, (job.folder / item.target).parent))
+        row = replace(row, reason=why(error, item.path, job.scratch, (job.folder / item.target).parent))
     return replace(row, seconds=round(time.perf_counter() - started, 3)) if row.is_new else row
 
 
@@ -142,7 +143,7 @@ def _mastered(job: Job, row: Row, seen: tuple[int, int] | None) -> Row:
     """The row of a file that was in the state `seen` before it was read."""
     from rt_automix.render import render
 
-    source, how, target = job.item.source, job.item.how, job.folder / job.item.target
+    source, how, target = job.item.path, job.item.how, job.folder / job.item.target
     if is_done(job.before, row.source_hash, job.key, target):
         assert job.before is not None
         return replace(job.before, source=row.source, is_new=False)

@@ -17,12 +17,15 @@ from rt_automix.errors import AutomixError, UserError
 
 if TYPE_CHECKING:
     from rt_automix.batch import How, Item, Row, Session
+    from rt_automix.batch.url import Place, Url
 
 
 @click.command()
 @click.argument("sources", nargs=-1, metavar="IN...")
 @settings.options(
-    click.option("-o", "--out", type=settings.FILE, required=True, metavar="DIR", help="Folder for the masters."),
+    click.option("-o", "--out", required=True, metavar="DIR|URL", help="Folder for the masters."),
+    click.option("--journal", type=settings.FILE, metavar="DIR", help="Folder for batch.jsonl and summary.html, where "
+                 "the masters go to a URL."),
     click.option("--to", type=click.Choice(["wav", "flac"]), help="Otherwise a FLAC stays one, and the rest are WAV."),
     click.option("--list", "list_path", type=settings.FILE, metavar="FILE", help="Songs with settings of their own: "
                  ".csv with columns source, target, amount, ..., or .toml with a [[song]] each."),
@@ -41,13 +44,13 @@ if TYPE_CHECKING:
     settings.as_json,
 )  # fmt: skip
 def batch(
-    sources: tuple[str, ...], out: Path, to: str | None, list_path: Path | None, album: bool,
+    sources: tuple[str, ...], out: str, journal: Path | None, to: str | None, list_path: Path | None, album: bool,
     album_keep: float | None, watch: bool, dry_run: bool, jobs: int | None, dask: str | None,
     profile: str | None, reference: Path | None, amount: float | None, fine_tone: float | None, boldness: float | None,
     style_strength: float | None, platform: str | None, target_lufs: float | None, ceiling_dbtp: float | None,
     suggester: str | None, lookahead: str, mono: str, bits: str, config_path: Path | None, force: bool, as_json: bool,
 ) -> int:  # fmt: skip
-    """Master many files into a folder, as render does each: files, folders and "patterns".
+    """Master many files into a folder, as render does each: files, folders, "patterns" and URLs.
 
     Stopped, however that was, the same command goes on. DIR gets batch.jsonl, a row for each file, and
     summary.html. The exit code is 1 if a file failed.
@@ -59,6 +62,7 @@ def batch(
       rt-automix batch --list songs.csv -o masters
       rt-automix batch --album record -o mastered --target-lufs -14
       rt-automix batch incoming -o masters --watch
+      rt-automix batch s3://label/mixes -o s3://label/masters --journal log --dask tcp://10.0.0.1:8786
     """
     if profile is not None and reference is not None:
         raise click.UsageError("--profile and --reference both name the style; give one of them.")
@@ -72,6 +76,7 @@ def batch(
         )
     if album_keep is not None and not album:
         raise click.UsageError("--album-keep goes with --album.")
+    folder, masters = _places(out, journal, sources if album or watch else ())
     options = {
         "profile": profile, "reference": reference, "amount": amount, "fine_tone": fine_tone,
         "boldness": boldness, "style_strength": style_strength, "for": platform,
@@ -84,15 +89,28 @@ def batch(
     how = make_how(options)
     if watch:
         ensure_compiled("rt_automix.render")
-        return _watch([Path(one) for one in sources], Session(out, jobs, force, dask), how)
-    items = _record(sources, out, how) if album else _items(sources, list_path, out, options, make_how, how)
+        return _watch([Path(one) for one in sources], Session(folder, jobs, force, dask), how)
+    items = _record(sources, folder, how) if album else _items(sources, list_path, folder, options, make_how, how)
     keep = (1.0 if album_keep is None else album_keep) if album else None
     if dry_run:
         from rt_automix.batch import album as record
 
-        return _say(_states(items, out, force) if keep is None else record.states(items, out, keep, force), out)
+        states = _states(items, folder, masters or folder, force)
+        return _say(states if keep is None else record.states(items, folder, keep, force), masters or folder)
     ensure_compiled("rt_automix.render")
-    return _run(items, Session(out, jobs, force, dask), as_json, keep)
+    return _run(items, Session(folder, jobs, force, dask, masters), as_json, keep)
+
+
+def _places(out: str, journal: Path | None, need_files: Iterable[str]) -> tuple[Path, Url | None]:
+    """The folder on this machine, and where the masters go if they go elsewhere."""
+    from rt_automix.batch.url import Url, is_url
+
+    if is_url(out) != (journal is not None):
+        raise click.UsageError("--journal goes with a URL for -o, and a URL needs it: journal and page stay here.")
+    need = list(need_files)
+    if need and any(map(is_url, (out, *need))):
+        raise click.UsageError("--album and --watch need files of this machine, or of storage that is mounted here.")
+    return (Path(out), None) if journal is None else (journal, Url(out))
 
 
 class _HowMaker:
@@ -168,7 +186,7 @@ def _over(options: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     return {name: None if name in gone else value for name, value in options.items()} | dict(own)
 
 
-def _say(states: Iterable[tuple[Item, str]], out: Path) -> int:
+def _say(states: Iterable[tuple[Item, str]], out: Place) -> int:
     """What would be done, a line for each file."""
     counts = dict.fromkeys(("to do", "done", "fail"), 0)
     for item, state in states:
@@ -185,22 +203,22 @@ def _say(states: Iterable[tuple[Item, str]], out: Path) -> int:
     return 1 if counts["fail"] else 0
 
 
-def _states(items: list[Item], out: Path, force: bool) -> Iterator[tuple[Item, str]]:
+def _states(items: list[Item], folder: Path, masters: Place, force: bool) -> Iterator[tuple[Item, str]]:
     """Each file with why it would fail, or "done", or nothing: it would be made."""
     from rt_automix.batch import worker
-    from rt_automix.batch.item import hash_of
     from rt_automix.batch.journal import Journal
+    from rt_automix.batch.remote import mark_of
     from rt_automix.batch.session import refusal
 
-    rows = Journal(out).rows
+    rows = Journal(folder).rows
     for item in items:
-        before, source_hash = rows.get(item.target), ""
+        before, mark = rows.get(item.target), ""
         with contextlib.suppress(OSError):
-            source_hash = hash_of(item.source)
-        reason = refusal(item, out, before, force)
-        if not source_hash:
+            mark = mark_of(item.source)
+        reason = refusal(item, masters, before, force)
+        if not mark:
             reason = f"{item.source}: cannot be read. Check name and permissions."
-        is_done = worker.is_done(before, source_hash, item.how.key(), out / item.target)
+        is_done = worker.is_done(before, mark, item.how.key(), masters / item.target)
         yield item, reason or ("done" if is_done else "")
 
 
@@ -281,7 +299,9 @@ def _pace(music_s: float, seconds: float) -> str:
     return f"{terminal.clock(music_s)} in {terminal.clock(seconds)}: {music_s / seconds:.0f} times real time."
 
 
-def _size_bytes(source: Path) -> int:
+def _size_bytes(source: Place) -> int:
+    if not isinstance(source, Path):
+        return 1  # to ask for each would take longer than to begin
     try:
         return source.stat().st_size
     except OSError:

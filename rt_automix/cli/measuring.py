@@ -17,6 +17,7 @@ from rt_automix.errors import ConfigError
 if TYPE_CHECKING:
     from rt_automix.analysis.profile import Profile
     from rt_automix.batch.catalogue import Answer
+    from rt_automix.batch.url import Place
 
 Found = TypeVar("Found")
 
@@ -31,7 +32,7 @@ many = settings.options(
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=settings.FILE, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--profile", "style_name", default="balanced", show_default=True, metavar="NAME|FILE",
               help="Style to compare with.")  # fmt: skip
 @settings.mono
@@ -40,10 +41,10 @@ many = settings.options(
 @settings.as_json
 @click.option("--json-lines", is_flag=True, help="Print a line of JSON for each file as it is done, for very many.")
 def analyze(
-    files: tuple[Path, ...], style_name: str, mono: str, deliver: str | None, jobs: int | None, dask: str | None,
+    files: tuple[str, ...], style_name: str, mono: str, deliver: str | None, jobs: int | None, dask: str | None,
     as_json: bool, json_lines: bool,
 ) -> None:  # fmt: skip
-    """Measure files, folders and "patterns": loudness, range, peaks, how far from a style, and what is wrong.
+    """Measure files, folders, "patterns" and URLs: loudness, range, peaks, how far from a style, and what is wrong.
 
     \b
     Examples:
@@ -68,7 +69,7 @@ def analyze(
         else:
             found[answer.place] = answer.found
 
-    def asked(paths: list[Path], **how: Any) -> Iterator[Answer[dict[str, Any]]]:
+    def asked(paths: list[Place], **how: Any) -> Iterator[Answer[dict[str, Any]]]:
         return catalogue.analyzed(paths, style=style, mono=mono, formats=formats, **how)
 
     errors = _ask_all(files, asked, jobs, dask, ended)
@@ -82,7 +83,7 @@ def analyze(
 
 
 def _ask_all(
-    words: Sequence[Path],
+    words: Sequence[str],
     asked: Callable[..., Iterator[Answer[Found]]],
     jobs: int | None,
     dask: str | None,
@@ -168,14 +169,14 @@ def list_(as_json: bool) -> None:
 
 
 @profile.command()
-@click.argument("files", nargs=-1, required=True, type=settings.FILE, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("-o", "--out", required=True, type=settings.FILE, metavar="X.toml", help="File to write.")
 @click.option("--name", metavar="NAME", help="Name of the profile; otherwise that of the file.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
 @many
 @settings.as_json
 def make(
-    files: tuple[Path, ...], out: Path, name: str | None, force: bool, jobs: int | None, dask: str | None, as_json: bool
+    files: tuple[str, ...], out: Path, name: str | None, force: bool, jobs: int | None, dask: str | None, as_json: bool
 ) -> None:
     """Measure songs and write what they have in common as a profile: files, folders and "patterns".
 

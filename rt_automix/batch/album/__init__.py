@@ -196,7 +196,7 @@ def states(items: Sequence[Item], folder: Path, keep: float = 1.0, force: bool =
     for song in songs:
         reason = refusal(song.item, folder, journal.rows.get(song.item.target), force)
         try:
-            song.source_hash = hash_of(song.item.source)
+            song.source_hash = hash_of(song.item.path)
         except OSError:
             reason = f"{song.item.source}: cannot be read. Check name and permissions."
         song.heard = kept.heard.get((song.source_hash, song.item.how.key()))

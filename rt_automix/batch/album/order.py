@@ -32,7 +32,7 @@ def ordered(items: Sequence[Item]) -> list[Item]:
 
     Thread: any but audio. Allocates: yes.
     """
-    numbers = [_number(item.source) for item in items]
+    numbers = [_number(item.path) for item in items]
     known = [number for number in numbers if number is not None]
     if len(known) < len(items) or len(set(known)) < len(known):
         return list(items)

@@ -66,7 +66,7 @@ class Hear:
 
     def do(self) -> HearAnswer:
         """Hear it."""
-        source, source_hash, how = self.item.source, "", self.item.how
+        source, source_hash, how = self.item.path, "", self.item.how
         seen = state_of(source)
         try:
             with contextlib.suppress(OSError):  # what is wrong with it the reader says better
@@ -82,7 +82,7 @@ class Hear:
 
     def died(self, how: str) -> HearAnswer:
         """The answer where the processes that heard it died."""
-        return HearAnswer(self.number, "", None, f"{self.item.source}: {how}")
+        return HearAnswer(self.number, "", None, f"{self.item.path}: {how}")
 
     def has_failed(self, answer: HearAnswer) -> bool:
         """Whether it could not be heard."""
@@ -101,7 +101,7 @@ class Play:
     def do(self) -> list[tuple[Song, Row, Mastered | None]]:
         """Master them."""
         started = time.perf_counter()
-        sources = [song.item.source for song in self.songs]
+        sources = [song.item.path for song in self.songs]
         try:
             mastered = self._mastered(sources)
         except Exception as error:
@@ -114,7 +114,7 @@ class Play:
 
     def died(self, how: str) -> list[tuple[Song, Row, Mastered | None]]:
         """The answer where the processes that mastered them died."""
-        return self._failed(f"{self.songs[0].item.source}: {how}")
+        return self._failed(f"{self.songs[0].item.path}: {how}")
 
     def has_failed(self, answer: list[tuple[Song, Row, Mastered | None]]) -> bool:
         """Whether they were not mastered."""
@@ -124,8 +124,8 @@ class Play:
         seen = [state_of(source) for source in sources]
         for song in self.songs:
             with contextlib.suppress(OSError):
-                if hash_of(song.item.source) != song.source_hash:
-                    raise AudioFileError(f"{song.item.source}: {CHANGED}")
+                if hash_of(song.item.path) != song.source_hash:
+                    raise AudioFileError(f"{song.item.path}: {CHANGED}")
         how = self.songs[0].item.how
         self.scratch.mkdir(exist_ok=True)
         made = [self.scratch / f"{song.number}{Path(song.item.target).suffix}" for song in self.songs]
@@ -141,7 +141,7 @@ class Play:
 
     def _row(self, song: Song, one: Mastered, before_lufs: float, seconds: float) -> Row:
         return Row(
-            str(song.item.source), song.item.target, song.key, "done", song.source_hash,
+            str(song.item.path), song.item.target, song.key, "done", song.source_hash,
             notes=one.notes,
             input_lufs=round(before_lufs, 2),
             output_lufs=round(one.output.integrated_lufs, 2),
@@ -155,7 +155,7 @@ class Play:
         return [
             (
                 song,
-                Row(str(song.item.source), song.item.target, song.key, "failed", song.source_hash, reason=reason),
+                Row(str(song.item.path), song.item.target, song.key, "failed", song.source_hash, reason=reason),
                 None,
             )
             for song in self.songs
