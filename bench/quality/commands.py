@@ -88,4 +88,46 @@ def album(music: Path, songs: int, seconds: float, out: Path) -> None:
     command.run(music, songs, seconds, out)
 
 
-COMMANDS = (limiter, loudness, quality, album)
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--music", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True, help="Folder of songs."
+)
+@click.option("--songs", type=click.IntRange(1, 26), default=8, show_default=True, help="How many.")
+@click.option("--seconds", type=click.FloatRange(6.0, 600.0), default=60.0, show_default=True,
+              help="Of each song that are mastered, from its middle.")  # fmt: skip
+@click.option("--excerpt", type=click.FloatRange(2.0, 60.0), default=20.0, show_default=True,
+              help="Seconds of that to listen to, where it is loudest.")  # fmt: skip
+@click.option("--reference", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Also towards this song, by ours and by Matchering.")  # fmt: skip
+def listen(folder: Path, music: Path, songs: int, seconds: float, excerpt: float, reference: Path | None) -> None:
+    """Write a page to listen blind: untouched, 0.3.0, today's closed form, and with its networks, at one loudness.
+
+    The page keeps what is answered, and saves it as answers.json; no server and no network is needed.
+
+    \b
+    Example:
+      python -m bench listen blind --music ~/Mixes --songs 6
+    """
+    from bench.quality import listen as command
+
+    command.run(folder, music, songs, seconds, excerpt, reference)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("answers", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@options.out
+def heard(folder: Path, answers: tuple[Path, ...], out: Path) -> None:
+    """Sum up what listeners answered on a page of `bench listen`.
+
+    \b
+    Example:
+      python -m bench heard blind answers.json friend.json
+    """
+    from bench.quality import heard as command
+
+    command.run(folder, list(answers), out)
+
+
+COMMANDS = (limiter, loudness, quality, album, listen, heard)

@@ -85,7 +85,7 @@ def systems(models: Path | None, quick: bool) -> dict[str, System]:
     found: dict[str, System] = {UNTOUCHED: lambda task: task.audio, STATIC: _static, MATCHER: _live(Matcher)}
     found |= _networks(models, quick)
     if not quick:
-        found |= _teacher() | _matchering() | _sonare()
+        found |= _teacher() | matchering() | _sonare()
     if peers.has_ffmpeg():
         found[LOUDNORM] = _loudnorm
         if not quick:
@@ -209,7 +209,8 @@ def _teacher() -> dict[str, System]:
 # Peers ------------------------------------------------------------------------------------------------
 
 
-def _matchering() -> dict[str, System]:
+def matchering() -> dict[str, System]:
+    """Matchering 2, if it is installed."""
     if not find_spec("matchering"):
         report.console.print("Matchering 2 is skipped: it is not installed (pip install .[bench]).")
         return {}
