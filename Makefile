@@ -32,7 +32,7 @@ test: $(CAN_TRAIN)
 	@command -v systemd-analyze >/dev/null && test -x /lib/systemd/systemd || echo "systemd is missing: the tests of its units are skipped. Install it: sudo apt install systemd"
 	@command -v chromium >/dev/null || echo "chromium is missing: the tests of the panel in a browser are skipped. Install it: sudo apt install chromium"
 	@test -d "$(MUSIC)" || echo "No music in $(MUSIC): tests on real songs are skipped. Fetch it (Debian, 200 MB): make music"
-	@command -v lv2apply >/dev/null && command -v g++ >/dev/null && test -d /usr/share/dpf && test -d /usr/include/lv2 || echo "What plug-ins are built with and run in is missing: their tests are skipped. Install it: sudo apt install g++ lv2-dev lilv-utils jalv dpf-source"
+	@command -v lv2apply >/dev/null && command -v g++ >/dev/null && pkg-config --exists lilv-0 2>/dev/null && test -d /usr/share/dpf && test -d /usr/include/lv2 || echo "What plug-ins are built with and run in is missing: their tests are skipped. Install it: sudo apt install g++ lv2-dev liblilv-dev lilv-utils pkg-config jalv dpf-source"
 	@command -v valgrind >/dev/null && command -v gcc >/dev/null || echo "valgrind or gcc is missing: instructions are not counted. Install them: sudo apt install valgrind gcc libc6-dev"
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -m "not live and not alone"
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -m live $(REAL_TIME)

@@ -569,9 +569,9 @@ int rtm_prepare(rtm *c, double rate_hz, int channels) {
   const struct rate *found = NULL;
   for (int k = 0; k < RATE_COUNT; k++)
     if (RATES[k].hz == (int)rint(rate_hz)) found = &RATES[k];
-  if (!found || channels < 1 || channels > 2) return 0;
   be_quiet(c);
-  c->rate = found;
+  c->rate = channels == 1 || channels == 2 ? found : NULL;
+  if (!c->rate) return 0;
   c->solve = (const double *)(rtm_data + found->solve);
   c->channels = channels;
   take_over_shown(c);
@@ -601,7 +601,7 @@ void rtm_apply_direct(rtm *c) {
   k_limiter_reset(c->f32 + E_LIMITER_STATE, LIMITER_SIZE);
 }
 
-int rtm_latency_samples(const rtm *c) { return c->is_direct ? 0 : E_DELAY_SAMPLES; }
+int rtm_latency_samples(const rtm *c) { return c->is_direct || !c->rate ? 0 : E_DELAY_SAMPLES; }
 
 /* Master up to the next sample at which something is due; how many. */
 static int64_t piece(rtm *c, float *left, float *right, int64_t most) {
@@ -630,20 +630,21 @@ static void resume_if_loaded(rtm *c) {
 static void read_meters(rtm *c);
 
 void rtm_run(rtm *c, const float *in_left, const float *in_right, float *out_left, float *out_right, uint32_t n) {
-  if (!c->rate) return;
-  keep_pace(c);
-  take_over_shown(c);
-  resume_if_loaded(c);
+  if (c->rate) {
+    keep_pace(c);
+    take_over_shown(c);
+    resume_if_loaded(c);
+  }
   for (uint32_t done = 0; done < n;) {
     const uint32_t count = n - done < CHUNK ? n - done : CHUNK;
     memcpy(c->left, in_left + done, 4 * (size_t)count);
     memcpy(c->right, (in_right ? in_right : in_left) + done, 4 * (size_t)count);
-    for (int64_t at = 0; at < count;) at += piece(c, c->left + at, c->right + at, count - at);
+    for (int64_t at = 0; c->rate && at < count;) at += piece(c, c->left + at, c->right + at, count - at);
     memcpy(out_left + done, c->left, 4 * (size_t)count);
     if (out_right) memcpy(out_right + done, c->right, 4 * (size_t)count);
     done += count;
   }
-  if (n) read_meters(c);
+  if (n && c->rate) read_meters(c);
 }
 
 static double reading(rtm *c, const double *read, int place) {

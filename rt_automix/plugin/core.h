@@ -13,7 +13,8 @@ typedef struct rtm rtm;
 rtm *rtm_new(void);
 /* main: ends the worker, too. */
 void rtm_free(rtm *c);
-/* main: fresh for a stream of one or two channels, and what was learned comes back; 0 for a rate that is not known. */
+/* main: fresh for a stream of one or two channels, and what was learned comes back; 0 for a rate that is not known,
+   at which rtm_run gives what it is given, at once. */
 int rtm_prepare(rtm *c, double rate_hz, int channels);
 /* audio, or main while no audio runs: forget the stream; controls stay, and it begins as it was loaded. */
 void rtm_reset(rtm *c);

@@ -74,8 +74,8 @@ protected:
   }
 
   void activate() override {
-    if (!core || !rtm_prepare(core, getSampleRate(), 2)) return;
-    rtm_start_worker(core);
+    if (!core) return;
+    if (rtm_prepare(core, getSampleRate(), 2)) rtm_start_worker(core); /* it cannot say no */
     setLatency(rtm_latency_samples(core));
   }
 

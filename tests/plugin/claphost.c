@@ -15,6 +15,8 @@
      flush / reset / offline 0|1
      save FILE / load FILE / get ID / latency
      stress SEED ACTIONS         random blocks on the audio thread while the main thread asks for all it may */
+#include "host.h"
+
 #include <clap/entry.h>
 #include <clap/ext/audio-ports.h>
 #include <clap/ext/latency.h>
@@ -25,20 +27,10 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { MOST_INSTANCES = 64, MOST_EVENTS = 256, MOST_BLOCK = 65536, RATE_HZ = 48000 };
-#define DEMAND(what) \
-  do { \
-    if (!(what)) { \
-      fprintf(stderr, "line %d: not so: %s\n", line_number, #what); \
-      exit(1); \
-    } \
-  } while (0)
 
 /* The extension of ports' configurations, as far as it is used. */
 struct configs {
@@ -61,7 +53,6 @@ struct instance {
   int in_count, out_count, is_on;
 };
 
-static int line_number;
 static struct instance all[MOST_INSTANCES];
 static int count;
 static _Atomic int restarts;
@@ -209,11 +200,6 @@ static void add_event(struct instance *i, uint32_t time, clap_id id, double valu
 
 /* ---- random actions: an audio thread that plays, a main thread that asks ---- */
 
-static uint32_t next_random(uint32_t *seed) {
-  *seed ^= *seed << 13, *seed ^= *seed >> 17, *seed ^= *seed << 5;
-  return *seed;
-}
-
 static clap_param_info_t some_param(const clap_plugin_t *plugin, uint32_t *seed) {
   const clap_plugin_params_t *params = plugin->get_extension(plugin, CLAP_EXT_PARAMS);
   clap_param_info_t info;
@@ -229,14 +215,10 @@ struct stress {
 };
 
 static void *play_randomly(void *handle) {
-  static const uint32_t SIZES[] = {0, 1, 7, 63, 64, 65, 480, 1024, 4096, 5000};
   struct stress *s = handle;
   float *noise = malloc(4 * 2 * MOST_BLOCK), *result = malloc(4 * 2 * MOST_BLOCK);
   for (s->blocks = 0; !atomic_load(&s->is_over); s->blocks++) {
-    const uint32_t n = SIZES[next_random(&s->seed) % 10], in_place = next_random(&s->seed) % 2;
-    const float level = (float)(next_random(&s->seed) % 4) * 0.4f;
-    for (uint32_t k = 0; k < 2 * n; k++) noise[k] = level * ((float)(next_random(&s->seed) % 2001) - 1000.0f) * 1e-3f;
-    if (n && next_random(&s->seed) % 50 == 0) memset(noise, 0xff, 4); /* no number */
+    const uint32_t n = some_noise(noise, &s->seed), in_place = next_random(&s->seed) % 2;
     float *in[2] = {noise, noise + n}, *out[2] = {in_place ? noise : result, in_place ? noise + n : result + n};
     s->i->event_count = 0;
     for (uint32_t k = 0, time = 0; k < next_random(&s->seed) % 4; k++) {
@@ -283,13 +265,11 @@ static void ask_something(struct instance *i, uint32_t *seed, char *kept, long *
   case 3: {
     /* sometimes of another one, sometimes cut off, sometimes with a bit that fell over */
     const uint32_t kind = next_random(seed) % 4;
-    long size = kind == 1 && *kept_size ? (long)(next_random(seed) % (uint32_t)*kept_size) : *kept_size;
     FILE *file = tmpfile();
-    char *copy = malloc((size_t)size + 1);
+    char *copy = malloc((size_t)*kept_size + 1);
     DEMAND(file && copy);
-    memcpy(copy, kept, (size_t)size);
-    if (kind == 2 && size) copy[next_random(seed) % (uint32_t)size] ^= (char)(1 << next_random(seed) % 8);
-    DEMAND(fwrite(copy, 1, (size_t)size, file) == (size_t)size);
+    const size_t size = some_damage(copy, kept, (size_t)*kept_size, seed, kind);
+    DEMAND(fwrite(copy, 1, size, file) == size);
     rewind(file);
     const bool is_taken = load_from(i, file);
     DEMAND(is_taken || kind != 0 || !*kept_size);
@@ -370,17 +350,10 @@ int main(int argument_count, char **arguments) {
     } else if (!strcmp(verb, "off")) {
       switch_off(i);
     } else if (sscanf(line, "in %511s %ld", path, &i->samples) == 2) {
-      FILE *file = fopen(path, "rb");
-      free(i->in);
-      free(i->out);
-      i->in = malloc(8 * (size_t)i->samples), i->out = calloc(8, (size_t)i->samples);
-      DEMAND(file && i->in && i->out && fread(i->in, 4, 2 * (size_t)i->samples, file) == 2 * (size_t)i->samples);
-      fclose(file);
+      read_samples(path, &i->in, &i->out, i->samples);
       i->at = 0;
     } else if (sscanf(line, "out %511s", i->out_path) == 1) {
-      FILE *file = fopen(i->out_path, "wb");
-      DEMAND(file && fwrite(i->out, 4, 2 * (size_t)i->samples, file) == 2 * (size_t)i->samples);
-      fclose(file);
+      write_samples(i->out_path, i->out, i->samples);
     } else if (sscanf(line, "event %ld %ld %lf", &a, &b, &value) == 3) {
       add_event(i, (uint32_t)a, (clap_id)b, value);
     } else if (sscanf(line, "blocks %ld %ld", &a, &c) == 2) {

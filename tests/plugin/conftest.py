@@ -22,7 +22,7 @@ from rt_automix.config import Config, Limiter
 from rt_automix.demo.song import render_song
 from rt_automix.engine.engine import Engine
 from rt_automix.native.levels import host
-from rt_automix.plugin import build, table
+from rt_automix.plugin import build, table, ttl
 
 HERE = Path(__file__).resolve().parent
 CLAP_HEADERS = build.DPF / "src"
@@ -62,40 +62,63 @@ def clap(plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..
     return driver(plugins / ".clap" / "rt_automix.clap", tmp_path_factory.mktemp("claphost"))
 
 
-def driver(plugin: Path, folder: Path, *options: str) -> Callable[..., list[str]]:
-    """The host, compiled with some options, for one plug-in."""
-    program = folder / "claphost"
-    command = [
-        "cc",
-        "-O1",
-        "-std=c11",
-        "-D_GNU_SOURCE",
-        *options,
-        f"-I{CLAP_HEADERS}",
-        HERE / "claphost.c",
-        "-o",
-        program,
-    ]
-    subprocess.run([*map(str, command), "-ldl", "-lpthread"], check=True)
+def compiled(source: str, folder: Path, *options: object) -> Path:
+    """A program of the tests' own."""
+    program = folder / Path(source).stem
+    command = ("cc", "-O1", "-std=c11", "-D_GNU_SOURCE", HERE / source, "-o", program, *options, "-ldl", "-lpthread")
+    subprocess.run([str(part) for part in command], check=True)
+    return program
+
+
+def talker(*command: object, env: dict[str, str] | None = None) -> Callable[..., list[str]]:
+    """A host that does what lines say; what it prints."""
+    usual = env
 
     def run(*lines: str, env: dict[str, str] | None = None) -> list[str]:
         text = "\n".join(lines) + "\n"
-        done = subprocess.run([program, plugin], input=text, capture_output=True, text=True, env=env, timeout=120)
+        words = [str(part) for part in command]
+        done = subprocess.run(words, input=text, capture_output=True, text=True, env=env or usual, timeout=120)
         assert done.returncode == 0, f"{done.stdout}{done.stderr}"
         return done.stdout.splitlines()
 
     return run
 
 
-@pytest.fixture(scope="session")
-def sanitised(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Callable[..., list[str]]]:
-    """The CLAP and its host, compiled so that a fault ends them; by the name of what looks for it."""
+def driver(plugin: Path, folder: Path, *options: str) -> Callable[..., list[str]]:
+    """The host of CLAPs, compiled with some options, for one plug-in."""
+    return talker(compiled("claphost.c", folder, *options, f"-I{CLAP_HEADERS}"), plugin)
 
-    def made(kind: str) -> Callable[..., list[str]]:
+
+def lilv(bundles: Path, folder: Path, *options: str) -> Callable[..., list[str]]:
+    """The host that lilv makes, the same way, for the LV2 in a folder of bundles."""
+    if not shutil.which("pkg-config") or subprocess.run(["pkg-config", "--exists", "lilv-0"], check=False).returncode:
+        pytest.skip("needs lilv's headers: sudo apt install liblilv-dev pkg-config")
+    asked = subprocess.run(["pkg-config", "--cflags", "--libs", "lilv-0"], capture_output=True, text=True, check=True)
+    program = compiled("lilvhost.c", folder, *options, *asked.stdout.split())
+    return talker(program, ttl.URI, env={**os.environ, "LV2_PATH": str(bundles)})
+
+
+def new_vst3_host(binary: Path, folder: Path, *options: str) -> Callable[..., list[str]]:
+    """The host of VST3s, the same way."""
+    return talker(compiled("vst3host.c", folder, *options, "-fms-extensions", f"-I{CLAP_HEADERS}"), binary)
+
+
+@pytest.fixture(scope="session")
+def sanitised(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Callable[..., list[str]]]:
+    """A plug-in and its host, compiled so that a fault ends them; by format and the name of what looks for it."""
+    hosts = {
+        "lv2": lambda bundle, *rest: lilv(bundle.parent, *rest),
+        "clap": driver,
+        "vst3": lambda bundle, *rest: new_vst3_host(next(bundle.rglob("*.so")), *rest),
+    }
+
+    def made(name: str, kind: str) -> Callable[..., list[str]]:
         folder = tmp_path_factory.mktemp("sanitised")
         options = (f"-fsanitize={kind}", "-fno-sanitize-recover=all", "-g", "-O1")
         tools = build.prepared(folder, host(), lambda doing: None, options)
-        return driver(build.make("clap", tools, folder), folder, *options)
+        place = folder / name
+        place.mkdir()
+        return hosts[name](build.make(name, tools, place), folder, *options)
 
     return made
 

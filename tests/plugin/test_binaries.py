@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -59,8 +60,18 @@ def test_a_host_sees_its_entry_and_nothing_else(plugins, name):
 @pytest.mark.parametrize("kind", ["address,undefined", "thread"])
 def test_ten_thousand_random_actions_of_a_host(sanitised, kind):
     """Blocks, events, states good and broken, resets, rates and kinds, on two threads and the worker's."""
-    (said,) = sanitised(kind)("new", "stress 11 10000")
+    (said,) = sanitised("clap", kind)("new", "stress 11 10000")
     assert int(said.split()[0]) > 500
+
+
+ACTIONS = int(os.environ.get("RT_AUTOMIX_ACTIONS", "1500"))
+
+
+@pytest.mark.parametrize(("name", "before"), [("lv2", ()), ("vst3", ("new 48000",))])
+def test_random_actions_of_other_hosts(sanitised, name, before):
+    """The same for what else talks to the core; RT_AUTOMIX_ACTIONS says how many."""
+    said = sanitised(name, "address,undefined")(*before, f"stress 11 {ACTIONS}")
+    assert int(said[-1].split()[0]) > ACTIONS // 10
 
 
 def test_without_a_compiler_it_says_what_to_install(monkeypatch, tmp_path, capsys):
