@@ -15,7 +15,7 @@
 #include <sched.h>
 #include <time.h>
 
-enum { CHUNK = 4096, LINE = 64 };
+enum { CHUNK = 4096, LINE = 64, PACE_SAMPLES = 480 };
 enum { F64, F32, I64, HEARD64, HEARD32, HEARDI, REF64, REF32, REFI, ARRAYS };
 enum { IDLE, ASKED, TAKEN };
 
@@ -460,10 +460,12 @@ static double lead_s(const rtm *c, double now) {
   return c->lead_s + (double)(c->i64[E_SAMPLE_COUNT] - c->paced_at) / c->rate->hz - (now - c->paced_s);
 }
 
-/* Once a block. What is old is forgotten: two clocks never agree for long, and a stream may have stood still. */
+/* Now and then. What is old is forgotten: two clocks never agree for long, and a stream may have stood still. */
 static void keep_pace(rtm *c) {
+  if (c->i64[E_SAMPLE_COUNT] - c->paced_at < PACE_SAMPLES) return;
   const double now = now_s(), played_s = (double)(c->i64[E_SAMPLE_COUNT] - c->paced_at) / c->rate->hz;
-  c->lead_s = fmax(lead_s(c, now) * fmax(1.0 - played_s / FORGET_LEAD_S, 0.0), 0.0);
+  const double lead = lead_s(c, now), rest = 1.0 - played_s / FORGET_LEAD_S;
+  c->lead_s = lead > 0.0 && rest > 0.0 ? lead * rest : 0.0;
   c->paced_at = c->i64[E_SAMPLE_COUNT], c->paced_s = now;
 }
 
@@ -629,12 +631,9 @@ static void resume_if_loaded(rtm *c) {
 
 static void read_meters(rtm *c);
 
-void rtm_run(rtm *c, const float *in_left, const float *in_right, float *out_left, float *out_right, uint32_t n) {
-  if (c->rate) {
-    keep_pace(c);
-    take_over_shown(c);
-    resume_if_loaded(c);
-  }
+/* Outputs may lie where the other side's input does. */
+static void run_aside(rtm *c, const float *in_left, const float *in_right, float *out_left, float *out_right,
+                      uint32_t n) {
   for (uint32_t done = 0; done < n;) {
     const uint32_t count = n - done < CHUNK ? n - done : CHUNK;
     memcpy(c->left, in_left + done, 4 * (size_t)count);
@@ -644,6 +643,19 @@ void rtm_run(rtm *c, const float *in_left, const float *in_right, float *out_lef
     if (out_right) memcpy(out_right + done, c->right, 4 * (size_t)count);
     done += count;
   }
+}
+
+void rtm_run(rtm *c, const float *in_left, const float *in_right, float *out_left, float *out_right, uint32_t n) {
+  if (c->rate) {
+    keep_pace(c);
+    take_over_shown(c);
+    resume_if_loaded(c);
+  }
+  const int is_in_place = in_left == out_left && in_right == out_right && out_right && out_right != out_left;
+  if (c->rate && is_in_place)
+    for (int64_t at = 0; at < n;) at += piece(c, out_left + at, out_right + at, n - at);
+  else
+    run_aside(c, in_left, in_right, out_left, out_right, n);
   if (n && c->rate) read_meters(c);
 }
 

@@ -45,6 +45,7 @@ void rtm_stop_worker(rtm *c);
 
 /* any but audio: what was learned, as one stretch of bytes of at most RTM_STATE_MOST; how many. */
 #define RTM_STATE_MOST 65536
+#define RTM_STATE_LEAST 8 /* nothing was learned */
 size_t rtm_save(rtm *c, void *bytes);
 /* any but audio: acts from the next rtm_run or rtm_prepare on; 0 and nothing done where it is none. */
 int rtm_load(rtm *c, const void *bytes, size_t count);

@@ -21,6 +21,7 @@ struct plugin {
   float *out[2], *controls[CONTROL_COUNT], *meters[METER_COUNT], *more[MORE];
   const LV2_Worker_Schedule *schedule;
   LV2_URID chunk, learned;
+  float taken[CONTROL_COUNT]; /* what the ports held the last time */
   double rate_hz;
 };
 
@@ -48,6 +49,7 @@ static LV2_Handle instantiate(const LV2_Descriptor *descriptor, double rate_hz, 
   }
   p->core = rtm_new();
   p->rate_hz = rate_hz;
+  for (int k = 0; k < CONTROL_COUNT; k++) p->taken[k] = (float)CONTROLS[k].normal;
   if (!p->core || !rtm_prepare(p->core, rate_hz, p->channels_in)) {
     rtm_free(p->core);
     free(p);
@@ -75,7 +77,10 @@ static void connect(LV2_Handle handle, uint32_t port, void *to) {
 
 static void take_controls(struct plugin *p) {
   for (int k = 0; k < CONTROL_COUNT; k++)
-    if (p->controls[k] && k != P_BYPASS) rtm_set(p->core, k, *p->controls[k]);
+    if (p->controls[k] && k != P_BYPASS && *p->controls[k] != p->taken[k]) {
+      p->taken[k] = *p->controls[k];
+      rtm_set(p->core, k, p->taken[k]);
+    }
   const int is_off = p->more[P_ENABLED] && *p->more[P_ENABLED] <= 0.0f;
   rtm_set(p->core, P_BYPASS, is_off || (p->controls[P_BYPASS] && *p->controls[P_BYPASS] > 0.0f));
 }

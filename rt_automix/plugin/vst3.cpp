@@ -64,7 +64,9 @@ protected:
   String getState(const char *) const override {
     if (!core) return String();
     std::vector<uint8_t> bytes(RTM_STATE_MOST);
-    return String::asBase64(bytes.data(), rtm_save(core, bytes.data()));
+    const size_t count = rtm_save(core, bytes.data());
+    /* A few bytes are more than DPF's asBase64 has room for: it writes behind its buffer. */
+    return count > RTM_STATE_LEAST ? String::asBase64(bytes.data(), count) : String();
   }
 
   void setState(const char *key, const char *value) override {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conftest import LATENCY, master, read
-from lv2host import Plugin
+from bench.common.lv2host import Plugin
 
 
 @pytest.fixture

@@ -88,6 +88,11 @@ class Plugin:
         found = self._calls.extension(b"http://lv2plug.in/ns/ext/state#interface")
         return ctypes.cast(found, POINTER(_States)).contents
 
+    @property
+    def calls(self) -> tuple[Any, Any, int]:
+        """For a host that is compiled: `connect_port`, `run`, and what they take first."""
+        return self._calls.connect, self._calls.run, self._self
+
     def save(self) -> bytes:
         """What a project keeps beside the controls."""
         kept: list[bytes] = []
