@@ -10,6 +10,7 @@ import click
 from bench import options
 from bench.files import commands as files
 from bench.live import commands as live
+from bench.plugin import commands as plugin
 from bench.quality import commands as quality
 from bench.speed import commands as speed
 from bench.versus import commands as versus
@@ -67,7 +68,14 @@ def compare(first: Path, second: Path, show_all: bool) -> None:
         raise click.UsageError(str(error)) from error
 
 
-for command in (*speed.COMMANDS, *quality.COMMANDS, *live.COMMANDS, *files.COMMANDS, *versus.COMMANDS):
+for command in (
+    *speed.COMMANDS,
+    *quality.COMMANDS,
+    *live.COMMANDS,
+    *files.COMMANDS,
+    *versus.COMMANDS,
+    *plugin.COMMANDS,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ PARTS = (
     Part("render", "--repeats 2", "", headlines.render),
     Part("startup", "--repeats 3 --no-cold", "", headlines.startup),
     Part("model", "--seconds 3 --repeats 1", "", headlines.model),
+    Part("plugin", "--seconds 3 --rounds 2 --repeats 3", "", headlines.plugin),
     Part("jitter", "--seconds 0.5 --rounds 1", "", headlines.jitter),
     Part("roundtrip", "--blocks 64 --messages 10 --stream 360", "", headlines.roundtrip),
     Part("soak", "--hours 0.02", "", headlines.soak),

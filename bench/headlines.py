@@ -51,6 +51,18 @@ def render(results: Results) -> Rows:
         yield f"{name}: times real time", report.spread(entry["times_real_time"], 0)
 
 
+def plugin(results: Results) -> Rows:
+    """Ratios, the worker, loading, size, and what others take."""
+    calls = results["call_for_call"]
+    yield "plug-in / the engine's chain, call for call", report.spread(calls["to_the_chain"])
+    yield "plug-in as it comes / pedalboard's chain", report.spread(calls["listening_to_pedalboard"])
+    yield "plug-in's worker, share of a core", f"{100.0 * calls['worker_share_of_a_core']:.2f} %"
+    for name, us in results["in_ffmpeg"]["us_per_block"].items():
+        yield f"{name} in ffmpeg, us per block", report.spread(us, 1)
+    yield "plug-in opened and its first block, ms", report.spread(results["first_sound_ms"], 1)
+    yield "largest plug-in, MB", f"{max(results['bytes'].values()) / 1e6:.2f}"
+
+
 def scale(results: Results) -> Rows:
     """Channels, rates, where real time ends, files."""
     last = results["channels"][-1]

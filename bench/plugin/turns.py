@@ -26,8 +26,13 @@ from rt_automix.plugin import table
 RATE_HZ = 48_000
 TURN_BLOCKS = 32
 """So few that a worker that works between two turns is in time."""
-PLUGIN, CHAIN, PEER = "plug-in, parameters still", "the engine's compiled chain, the same parameters", "pedalboard's chain"
+PLUGIN, CHAIN, PEER = (
+    "plug-in, parameters still",
+    "the engine's compiled chain, the same parameters",
+    "pedalboard's chain",
+)
 LISTENING = "plug-in, as it comes"
+OURS = (PLUGIN, LISTENING, CHAIN)
 
 _TRIMS = {control.symbol.removeprefix("trim_"): control for control in table.CONTROLS if control.identity >= 100}
 Audio = NDArray[np.float32]
@@ -108,7 +113,9 @@ class Turns:
 
     def _chain(self, blocks: Audio) -> float:
         arrays = [
-            part for array in self.engine.arrays for part in (ctypes.c_void_p(array.ctypes.data), ctypes.c_int64(array.size))
+            part
+            for array in self.engine.arrays
+            for part in (ctypes.c_void_p(array.ctypes.data), ctypes.c_int64(array.size))
         ]
         spent_ns = self._calls.chain_turn(
             ctypes.c_void_p(address_of(chain.process_pair)), *arrays, blocks.ctypes.data_as(ctypes.c_void_p),
