@@ -15,7 +15,7 @@ REAL_TIME := tests/bench tests/cli tests/engine tests/io tests/live tests/panel 
 # The tests start hundreds of interpreters: let those keep what they have compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint music bench pictures plugin wheel clean
+.PHONY: demo test lint music bench pictures plugin plugin-windows plugin-aarch64 plugin-macos wheel clean
 
 demo: $(READY)
 	$(BIN)/rt-automix demo
@@ -55,6 +55,15 @@ pictures: $(CAN_TRAIN)
 
 plugin: $(READY)
 	$(BIN)/rt-automix plugin build -o plugins
+
+# For other systems, with zig; run where something can run it. No part of CI.
+plugin-windows: TARGET := windows-x86_64
+plugin-aarch64: TARGET := linux-aarch64
+plugin-macos: TARGET := macos-arm64
+plugin-windows plugin-aarch64 plugin-macos: $(READY)
+	$(PIP) "ziglang>=0.13"
+	$(BIN)/rt-automix plugin build --format clap,vst3 --target $(TARGET) -o plugins/$(TARGET)
+	PYTHONPATH=. $(BIN)/python tests/plugin/elsewhere.py plugins/$(TARGET) $(TARGET)
 
 wheel: $(READY)
 	RT_AUTOMIX_SHIP=all $(BIN)/pip wheel -v --disable-pip-version-check --no-deps --no-build-isolation -w dist .

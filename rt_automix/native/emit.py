@@ -18,8 +18,11 @@ ALLOWED = re.compile(
     r"(exp|exp2|log|log2|log10|log1p|expm1|pow|sin|cos|sincos|tan|tanh|sinh|cosh|atan|atan2|asin|acos|erf|erfc|"
     r"sqrt|cbrt|hypot|fmod|floor|ceil|trunc|rint|nearbyint|round|fma|ldexp|fmin|fmax)f?"
     r"|mem(cpy|set|move|cmp)|clock_gettime|QueryPerformance(Counter|Frequency)|write"
+    r"|___chkstk_ms|__exp10|__sincos_stret|memset_pattern16|bzero"
 )
-"""All that an object may want from the process that loads it: C's mathematics, memory, the clock, a wake-up."""
+"""All that an object may want from the process that loads it: C's mathematics, memory, the clock, a wake-up.
+
+And what only Windows (a probe of the stack) and macOS (their own ways to do the same) have."""
 
 _X86 = """
 declare void @llvm.x86.sse.stmxcsr(ptr)

@@ -33,6 +33,12 @@ SHIPPED = (
 )
 """The levels that a wheel brings along."""
 
+ELSEWHERE = (
+    Level("windows-x86_64", "x86_64-pc-windows-gnu", "x86-64-v2"),
+    Level("macos-arm64", "arm64-apple-macosx11.0.0", "apple-m1"),
+)
+"""Levels of systems that nothing of Python is compiled for here: a plug-in alone."""
+
 
 @lru_cache(maxsize=1)
 def host() -> Level:

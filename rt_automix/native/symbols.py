@@ -1,11 +1,11 @@
-"""The names that an object file leaves to others: ELF (64 bits, little-endian) and Mach-O (64 bits)."""
+"""The names that an object file leaves to others: ELF (64 bits, little-endian), Mach-O (64 bits), COFF (x86-64)."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
 
-_ELF, _MACH_O = b"\x7fELF\x02\x01", b"\xcf\xfa\xed\xfe"
+_ELF, _MACH_O, _COFF = b"\x7fELF\x02\x01", b"\xcf\xfa\xed\xfe", b"\x64\x86"
 _SYMBOL_TABLE = 2  # SHT_SYMTAB, and LC_SYMTAB as well
 
 
@@ -15,7 +15,7 @@ def undefined(content: bytes) -> set[str]:
     Raises
     ------
     ValueError
-        It is neither ELF nor Mach-O.
+        It is none of them.
 
     Thread: main. Allocates: yes.
     """
@@ -23,7 +23,9 @@ def undefined(content: bytes) -> set[str]:
         return set(_elf(content))
     if content.startswith(_MACH_O):
         return {name.removeprefix("_") for name in _mach_o(content)}
-    raise ValueError(f"neither ELF nor Mach-O: it begins with {content[:6].hex()}")
+    if content.startswith(_COFF):
+        return set(_coff(content))
+    raise ValueError(f"neither ELF nor Mach-O nor COFF: it begins with {content[:6].hex()}")
 
 
 def _elf(content: bytes) -> Iterator[str]:
@@ -50,6 +52,17 @@ def _mach_o(content: bytes) -> Iterator[str]:
                 if kind & 0xEF == 1:  # external, defined nowhere here, nothing for a debugger
                     yield _text(content, strings + name)
         at += size
+
+
+def _coff(content: bytes) -> Iterator[str]:
+    start, count = struct.unpack_from("<II", content, 8)
+    strings, k = start + 18 * count, 0
+    while k < count:
+        name, _, section, _, storage, more = struct.unpack_from("<8sIhHBB", content, start + 18 * k)
+        if storage == 2 and section == 0:  # external, and in no section of this file
+            (at,) = struct.unpack("<I", name[4:])
+            yield name.rstrip(b"\0").decode() if name[:4] != bytes(4) else _text(content, strings + at)
+        k += 1 + more
 
 
 def _text(content: bytes, at: int) -> str:

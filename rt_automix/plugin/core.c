@@ -4,11 +4,11 @@
    a worker does it, as long as it is in time; a worker that is late is waited for, or done without, where samples
    run faster than time: then nobody listens. */
 #include "core.h"
+#include "due.h"
 #include "made.h"
 
 #include <math.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +81,7 @@ struct rtm {
   void (*wake)(void *);
   void *handle;
   pthread_t thread;
-  sem_t due;
+  due due;
   int has_thread;
   _Atomic int ends;
 
@@ -127,14 +127,14 @@ rtm *rtm_new(void) {
   const double *automatic = (const double *)(rtm_data + PROFILES_AT);
   atomic_init(&c->profile_lufs, automatic[A_AIM_LOUDNESS]);
   pthread_mutex_init(&c->kept, NULL);
-  sem_init(&c->due, 0, 0);
+  due_new(&c->due);
   return c;
 }
 
 void rtm_free(rtm *c) {
   if (!c) return;
   rtm_stop_worker(c);
-  sem_destroy(&c->due);
+  due_free(&c->due);
   pthread_mutex_destroy(&c->kept);
   free(c->memory);
   free(c);
@@ -697,11 +697,11 @@ void rtm_set_offline(rtm *c, int is_offline) {
 
 static void *work_on(void *handle) {
   rtm *c = handle;
-  while (!sem_wait(&c->due) && !atomic_load(&c->ends)) rtm_work(c);
+  while (!due_wait(&c->due) && !atomic_load(&c->ends)) rtm_work(c);
   return NULL;
 }
 
-static void wake_thread(void *handle) { sem_post(&((rtm *)handle)->due); }
+static void wake_thread(void *handle) { due_call(&((rtm *)handle)->due); }
 
 int rtm_start_worker(rtm *c) {
   if (c->has_thread) return 1;
@@ -714,7 +714,7 @@ int rtm_start_worker(rtm *c) {
 void rtm_stop_worker(rtm *c) {
   if (!c->has_thread) return;
   atomic_store(&c->ends, 1);
-  sem_post(&c->due);
+  due_call(&c->due);
   pthread_join(c->thread, NULL);
   c->has_thread = 0;
   rtm_wake_by(c, NULL, NULL);

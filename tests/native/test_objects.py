@@ -60,7 +60,9 @@ def test_objects_are_made_for_every_level(name, level):
     assert symbols.undefined(content) <= HARMLESS | _doors()
 
 
-@pytest.mark.parametrize("triple", ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "arm64-apple-darwin"])
+@pytest.mark.parametrize(
+    "triple", ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "arm64-apple-darwin", "x86_64-pc-windows-gnu"]
+)
 def test_undefined_names_are_read_from_every_format(triple):
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()

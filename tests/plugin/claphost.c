@@ -24,11 +24,18 @@
 #include <clap/ext/state.h>
 #include <clap/plugin-factory.h>
 #include <clap/plugin.h>
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef _WIN32
+#include <windows.h>
+#define dlopen(path, how) ((void *)LoadLibraryA(path))
+#define dlsym(library, name) ((void *)GetProcAddress((HMODULE)(library), name))
+#define dlerror() "it cannot be loaded"
+#else
+#include <dlfcn.h>
+#endif
 
 enum { MOST_INSTANCES = 64, MOST_EVENTS = 256, MOST_BLOCK = 65536, RATE_HZ = 48000 };
 
