@@ -175,9 +175,8 @@ def make(name: str, tools: Tools, folder: Path) -> Path:
     Thread: main. Allocates: yes.
     """
     if name not in tools.system.formats:
-        raise PluginError(
-            f"{name} is built for Linux only. For {tools.system.name}: {', '.join(tools.system.formats)}."
-        )
+        known = ",".join(tools.system.formats)
+        raise PluginError(f"{name} is not built for {tools.system.name}. What is: --format {known}")
     return _MAKERS[name](tools, folder)
 
 

@@ -6,12 +6,14 @@ import os
 import re
 import shutil
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
 from rt_automix.cli import main
 from rt_automix.native.emit import ALLOWED
 from rt_automix.plugin import build, table
+from rt_automix.plugin.tools import PluginError, system_of
 
 SYSTEM = re.compile(
     r"(calloc|malloc|free|memcpy|memmove|memset|memcmp|str(cmp|str|tod|len|ncmp)|snprintf|vsnprintf|__.*_chk|"
@@ -78,6 +80,12 @@ def test_without_a_compiler_it_says_what_to_install(monkeypatch, tmp_path, capsy
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert main(["plugin", "build", "-o", str(tmp_path)]) == 1
     assert "sudo apt install gcc" in capsys.readouterr().err
+
+
+def test_what_a_system_has_no_place_for_is_refused(tmp_path):
+    (level,) = build.levels_of("windows-x86_64")
+    with pytest.raises(PluginError, match=r"lv2 is not built for windows\..*--format clap,vst3"):
+        build.make("lv2", SimpleNamespace(system=system_of(level)), tmp_path)
 
 
 def test_what_is_unknown_is_named(capsys):
