@@ -40,9 +40,13 @@ def _emulator(target: str) -> list[str]:
 
 
 def _played(command: list[str], plugin: Path, folder: Path, samples: int) -> tuple[np.ndarray, list[str]]:
-    """What the tests' host makes of the song in a folder, offline, as an emulator may be slower than time; what it prints."""
-    lines = ("new", "since", "offline 1", "on 48000", f"in song.raw {samples}", f"blocks 64 {samples}", "out out.raw", "new",
-             "on 48000", f"in song.raw {samples}", f"cost 64 {samples}", "new", "stress 11 2000")  # fmt: skip
+    """What the tests' host makes of the song in a folder, and what it prints.
+
+    Offline, as an emulator may be slower than time; by name, so that Windows finds it.
+    """
+    song = f"in song.raw {samples}"
+    lines = ("new", "since", "offline 1", "on 48000", song, f"blocks 64 {samples}", "out out.raw", "new", "on 48000",
+             song, f"cost 64 {samples}", "new", "stress 11 2000")  # fmt: skip
     done = subprocess.run(
         [*command, plugin], cwd=folder, input="\n".join(lines) + "\n", text=True, capture_output=True, check=False
     )
