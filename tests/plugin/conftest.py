@@ -65,7 +65,18 @@ def clap(plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..
 def compiled(source: str, folder: Path, *options: object) -> Path:
     """A program of the tests' own."""
     program = folder / Path(source).stem
-    command = ("cc", "-O1", "-std=c11", "-D_GNU_SOURCE", HERE / source, "-o", program, *options, "-ldl", "-lpthread")
+    command = (
+        "cc",
+        "-O1",
+        "-std=c11",
+        "-D_GNU_SOURCE",
+        HERE / "hosts" / source,
+        "-o",
+        program,
+        *options,
+        "-ldl",
+        "-lpthread",
+    )
     subprocess.run([str(part) for part in command], check=True)
     return program
 
@@ -114,7 +125,8 @@ def sanitised(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], 
 
     def made(name: str, kind: str) -> Callable[..., list[str]]:
         folder = tmp_path_factory.mktemp("sanitised")
-        options = (f"-fsanitize={kind}", "-fno-sanitize-recover=all", "-g", "-O1")
+        fast = ("-O0",) if name == "vst3" else ("-g", "-O1")  # DPF takes long to compile
+        options = (f"-fsanitize={kind}", "-fno-sanitize-recover=all", *fast)
         tools = build.prepared(folder, host(), lambda doing: None, options)
         place = folder / name
         place.mkdir()
@@ -127,7 +139,7 @@ def sanitised(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], 
 def late(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], dict[str, str]]:
     """An environment in which a worker that is woken works so many milliseconds later."""
     library = tmp_path_factory.mktemp("late") / "late.so"
-    source = HERE / "late.c"
+    source = HERE / "hosts" / "late.c"
     subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", source, "-o", library, "-ldl"], check=True)
     return lambda ms: {**os.environ, "LD_PRELOAD": str(library), "LATE_MS": str(ms)}
 

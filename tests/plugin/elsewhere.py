@@ -72,7 +72,15 @@ def main() -> None:
         for name, command in ((native, []), (target, emulator)):
             (level,) = build.levels_of(name)
             host = folder / f"host-{name}.exe"
-            options = ("-O2", "-std=c11", "-D_GNU_SOURCE", f"-I{DPF / 'src'}", HERE / "claphost.c", "-o", host)
+            options = (
+                "-O2",
+                "-std=c11",
+                "-D_GNU_SOURCE",
+                f"-I{DPF / 'src'}",
+                HERE / "hosts" / "claphost.c",
+                "-o",
+                host,
+            )
             subprocess.run([*map(str, (*zig(level, "cc"), *options)), "-lpthread"], check=True)
             clap = plugin if name == target else build.build({"clap": folder / "native"}, level)[0]
             runs[name] = _played([*command, str(host)], clap, folder, song.shape[1])
