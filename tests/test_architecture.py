@@ -28,7 +28,7 @@ PACKAGE = "rt_automix"
 # imports its own room (without circles) and the floors below. A new room needs a place here.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("units", "errors"),
-    ("params", "checked", "owncurve", "native", "platforms"),
+    ("params", "checked", "owncurve", "native", "platforms", "surround"),
     ("outputs",),
     ("dsp", "midimap", "demo"),
     ("config",),

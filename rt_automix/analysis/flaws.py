@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix import surround
 from rt_automix.analysis.flaws_spectrum import SpectrumFlaws
 from rt_automix.dsp import mix, truepeak
 from rt_automix.units import db_from_lin
@@ -31,6 +32,8 @@ INVERTED = -0.8
 SAME_RATIO = 1e-6
 LEAST_DC_LIN = 0.005
 """It takes 0.04 dB of headroom; decoded songs have up to 0.004."""
+
+_PARTS = {"front": ("L", "R"), "centre": ("C",), "surround": ("Ls", "Rs"), "back": ("Lb", "Rb")}
 
 
 class Flaws:
@@ -178,6 +181,33 @@ class Flaws:
 
     def _clock(self, sample: int) -> str:
         return _clock(sample / self._rate_hz)
+
+
+class SurroundFlaws:
+    """As `Flaws`, of a surround programme: pairs and the centre each by itself, the LFE not at all.
+
+    Parameters
+    ----------
+    sample_rate_hz : int
+    channels : int
+        As many as a layout of `rt_automix.surround` has, in its order.
+    """
+
+    def __init__(self, sample_rate_hz: int, channels: int) -> None:
+        speakers = surround.layout_of(channels).speakers
+        found = {name: [k for k, one in enumerate(speakers) if one in which] for name, which in _PARTS.items()}
+        self._rows = {name: rows for name, rows in found.items() if rows}
+        self._flaws = {name: Flaws(sample_rate_hz, len(rows)) for name, rows in self._rows.items()}
+
+    def push(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """As `Flaws.push`."""
+        for name, rows in self._rows.items():
+            self._flaws[name].push(block[rows])
+        return np.where(np.abs(block) <= mix.SANE_PEAK, block, np.float32(0.0))
+
+    def found(self) -> list[str]:
+        """As `Flaws.found`, each with where it is."""
+        return [f"{name}: {flaw}" for name, flaws in self._flaws.items() for flaw in flaws.found()]
 
 
 def _clock(seconds: float) -> str:

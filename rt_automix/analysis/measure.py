@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.dsp import loudness, meter, truepeak
+from rt_automix import surround
+from rt_automix.analysis.bed import lay
+from rt_automix.dsp import bed, kweighting, loudness, meter, truepeak
 from rt_automix.units import db_from_lin
 
 OTHER_MONO = {
@@ -53,13 +55,18 @@ class Meter:
     Parameters
     ----------
     sample_rate_hz : int
-    channels : int, 1 or 2
+    channels : int
+        1, 2, or as many as a layout of `surround` has, in its order.
     """
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
         self.channels = channels
+        self._layout = surround.layout_of(channels) if channels not in (1, 2) else None
+        self._weights = np.array(self._layout.weights if self._layout else (1.0, 1.0))
+        pairs = len(self._weights) // 2
         self._loudness = loudness.new_state(sample_rate_hz, channels)
-        self._peaks = truepeak.new_state()
+        self._peaks = np.tile(truepeak.new_state(), (pairs, 1))
+        self._others = np.tile(kweighting.new_state(sample_rate_hz), (pairs - 1, 1))
         # A point of the curve every ten sub-blocks of the meter.
         self._step_samples = 10 * round(sample_rate_hz / 100)
         self._step_s = self._step_samples / sample_rate_hz
@@ -81,22 +88,25 @@ class Meter:
         """
         if block.ndim != 2 or len(block) != self.channels:
             raise ValueError(f"Meter.push: the block's shape is {block.shape}; give ({self.channels}, samples).")
-        left, right = block[0], block[-1]
-        curve = np.empty((left.size // self._step_samples + 1, 2))
-        points = meter.process(self._loudness, self._peaks, left, right, curve)
+        curve = np.empty((block.shape[1] // self._step_samples + 1, 2))
+        if self._layout is None:
+            points = meter.process(self._loudness, self._peaks[0], block[0], block[-1], curve)
+        else:
+            laid = np.ascontiguousarray(lay(block, self._layout))
+            points = bed.measure(self._loudness, self._peaks, self._others, self._weights, laid, curve)
         self._curve.append(curve[:points])
 
     def result(self) -> Measurement:
         """The figures of everything heard so far. Thread: worker. Allocates: yes."""
         integrated_lufs = loudness.integrated_lufs(self._loudness)
-        true_peak_dbtp = db_from_lin(truepeak.true_peak_lin(self._peaks))
+        true_peak_dbtp = db_from_lin(max(map(truepeak.true_peak_lin, self._peaks)))
         return Measurement(
             integrated_lufs=integrated_lufs,
             max_momentary_lufs=loudness.max_momentary_lufs(self._loudness),
             max_short_term_lufs=loudness.max_short_term_lufs(self._loudness),
             loudness_range_lu=loudness.loudness_range_lu(self._loudness),
             true_peak_dbtp=true_peak_dbtp,
-            sample_peak_dbfs=db_from_lin(truepeak.sample_peak_lin(self._peaks)),
+            sample_peak_dbfs=db_from_lin(max(map(truepeak.sample_peak_lin, self._peaks))),
             plr_db=true_peak_dbtp - integrated_lufs,
             duration_s=loudness.seconds(self._loudness),
         )

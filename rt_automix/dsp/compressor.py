@@ -188,6 +188,25 @@ def process(state, scratch, settings, left, right):
     state[_REDUCTION] = max(state[_REDUCTION], state[_SLOPE] * np.float64(largest))
 
 
+@kernel("void(float64[::1], float32[::1], float32[::1], float32[::1])")
+def follow(state, scratch, left, right):
+    """Give two more channels the gain of the samples that `process` has just had.
+
+    Parameters
+    ----------
+    state, scratch
+        As `process` left them.
+    left, right : float32, shape (n,), n as there, replaced by the output
+
+    Thread: audio. Allocates: no.
+    """
+    slope, mean = np.float32(state[_SLOPE]), np.float32(state[_MEAN])
+    for i in range(left.shape[0]):
+        gain = exp2(slope * (mean - scratch[i]))
+        left[i] *= gain
+        right[i] *= gain
+
+
 @kernel("float64(float64[::1])")
 def take_reduction_db(state):
     """Largest gain reduction in dB (a positive number, make-up aside) since the last call.

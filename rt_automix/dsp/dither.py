@@ -28,18 +28,21 @@ _HALF = np.uint64(32)
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 _UNIFORM = 2.0**-32
 
-_SEEDS = (0x9E3779B97F4A7C15, 0xD1B54A32D192ED03)
+_SEEDS = (
+    0x9E3779B97F4A7C15, 0xD1B54A32D192ED03, 0x6E789E6AA1B965F4, 0x06C45D188009454F,
+    0xF88BB8A8724C81EC, 0x1B39896A51A8749B, 0x53CB9F0C747EA2EA, 0x2C829ABE1F4532E1,
+)  # fmt: skip
 
 
 def new_state(sample_rate_hz: float, channels: int) -> NDArray[np.uint64]:
-    """Fresh state of one or two channels.
+    """Fresh state of one channel or several.
 
     Parameters
     ----------
     sample_rate_hz : float
         In Hz; sets how many samples make `BLANK_AFTER_MS`.
     channels : int
-        1 or 2.
+        1 to 8.
 
     Returns
     -------

@@ -123,14 +123,24 @@ def _advance(state, count):
         state[at.DETECTED + i] = state[at.DETECTED + count + i]
 
 
-@kernel("void(float32[::1], float64[::1], float32, float32[::1], float32[::1])")
-def _look_ahead(state, settings, ceiling, left, right):
-    """Limit up to WIDTH samples with look-ahead."""
-    count = left.shape[0]
-    for i in range(count):
+@kernel("void(float32[::1], float64[::1], float32[::1], float32[::1])")
+def take_in(state, settings, left, right):
+    """Look-ahead, first of three: up to WIDTH samples into the delay lines, and their peaks.
+
+    Thread: audio. Allocates: no.
+    """
+    for i in range(left.shape[0]):
         state[at.LEFT + LATENCY_SAMPLES + i] = left[i]
         state[at.RIGHT + LATENCY_SAMPLES + i] = right[i]
     _detect(state, settings[at.LONG] != 0.0)
+
+
+@kernel("void(float32[::1], float64[::1], float32, int64)")
+def plan(state, settings, ceiling, count):
+    """Look-ahead, second: from the peaks to the gain of `count` samples.
+
+    Thread: audio. Allocates: no.
+    """
     target = ceiling * np.float32(settings[at.MARGIN])
     for i in range(WIDTH):
         peak = state[at.PEAKS + i]
@@ -149,6 +159,15 @@ def _look_ahead(state, settings, ceiling, left, right):
         lowest = min(lowest, bits_of(state[at.GAIN + i]))
         highest = max(highest, bits_of(detected[i] * state[at.GAIN + i]))
     state[at.LOWEST_GAIN], state[at.TRUE_PEAK] = float_of(lowest), float_of(highest)
+
+
+@kernel("void(float32[::1], float32, float32[::1], float32[::1])")
+def give_out(state, ceiling, left, right):
+    """Look-ahead, last: the delayed samples by the gain, and the histories on.
+
+    Thread: audio. Allocates: no.
+    """
+    count = left.shape[0]
     for i in range(count):
         left[i] = min(max(state[at.LEFT + i] * state[at.GAIN + i], -ceiling), ceiling)
         right[i] = min(max(state[at.RIGHT + i] * state[at.GAIN + i], -ceiling), ceiling)
@@ -156,21 +175,46 @@ def _look_ahead(state, settings, ceiling, left, right):
 
 
 @kernel("void(float32[::1], float64[::1], float32, float32[::1], float32[::1])")
-def _direct(state, settings, ceiling, left, right):
-    """Limit up to WIDTH samples at once, on the sample peak."""
-    count = left.shape[0]
-    for i in range(count):
+def _look_ahead(state, settings, ceiling, left, right):
+    """Limit up to WIDTH samples with look-ahead."""
+    take_in(state, settings, left, right)
+    plan(state, settings, ceiling, left.shape[0])
+    give_out(state, ceiling, left, right)
+
+
+@kernel("void(float32[::1], float32, float32[::1], float32[::1])")
+def need(state, ceiling, left, right):
+    """Without look-ahead, first of two: the gain that each of up to WIDTH samples needs by itself.
+
+    Thread: audio. Allocates: no.
+    """
+    for i in range(left.shape[0]):
         peak = max(abs(left[i]), abs(right[i]))
         state[at.PEAKS + i] = np.float32(1.0) if peak <= ceiling else ceiling / peak
-    at.release(state, settings, count, at.GAIN)
+
+
+@kernel("void(float32[::1], float32, float32[::1], float32[::1])")
+def give(state, ceiling, left, right):
+    """Without look-ahead, last: samples by the gain.
+
+    Thread: audio. Allocates: no.
+    """
     lowest, highest = state[at.LOWEST_GAIN], state[at.TRUE_PEAK]
-    for i in range(count):
+    for i in range(left.shape[0]):
         gain = state[at.GAIN + i]
         lowest = min(lowest, gain)
         left[i] = min(max(left[i] * gain, -ceiling), ceiling)
         right[i] = min(max(right[i] * gain, -ceiling), ceiling)
         highest = max(highest, abs(left[i]), abs(right[i]))
     state[at.LOWEST_GAIN], state[at.TRUE_PEAK] = lowest, highest
+
+
+@kernel("void(float32[::1], float64[::1], float32, float32[::1], float32[::1])")
+def _direct(state, settings, ceiling, left, right):
+    """Limit up to WIDTH samples at once, on the sample peak."""
+    need(state, ceiling, left, right)
+    at.release(state, settings, left.shape[0], at.GAIN)
+    give(state, ceiling, left, right)
 
 
 @kernel("void(float32[::1], float64[::1], float32, float32[::1], float32[::1])")

@@ -51,7 +51,8 @@ _HUNDRED_MS = 59  # ring of the last 300 sums of 10 sub-blocks, one every 10 ms
 _HISTOGRAM_COUNT = 359  # 400 ms blocks per bin, and the sum of their energies
 _HISTOGRAM_ENERGY = 4359
 _RANGE_HISTOGRAM = 8359  # short-term values per bin
-STATE_SIZE = 12359
+_BESIDE = 12359  # weighted squares of channels beside these two, in the sub-block under way
+STATE_SIZE = 12360
 
 
 def new_state(sample_rate_hz: int, channels: int) -> NDArray[np.float64]:
@@ -60,15 +61,16 @@ def new_state(sample_rate_hz: int, channels: int) -> NDArray[np.float64]:
     Parameters
     ----------
     sample_rate_hz : int
-    channels : int, 1 or 2
-        With 1 only the left input counts (BS.1770-5 sums the channels there are).
+    channels : int
+        With 1 only the left input counts (BS.1770-5 sums the channels there are); with more than 2 the others
+        are to be heard beside: see `hear_beside`.
 
     Thread: main. Allocates: yes.
     """
     state = np.zeros(STATE_SIZE)
     state[_SUB_BLOCK_SAMPLES] = round(sample_rate_hz / 100)
     state[_SAMPLE_RATE_HZ] = sample_rate_hz
-    state[_RIGHT_WEIGHT] = channels - 1
+    state[_RIGHT_WEIGHT] = min(channels - 1, 1)
     state[_FILTER : _FILTER + kweighting.SIZE] = kweighting.new_state(sample_rate_hz)
     return state
 
@@ -112,8 +114,9 @@ def _end_sub_block(state):
     for k in range(_MEMORY, _SQUARES):
         if abs(state[k]) < _TINY:  # a filter ringing out in silence would end in slow denormals
             state[k] = 0.0
-    energy = (state[_SQUARES] + state[_RIGHT_WEIGHT] * state[_SQUARES + 1]) / state[_SUB_BLOCK_SAMPLES]
-    state[_SQUARES], state[_SQUARES + 1], state[_POSITION] = 0.0, 0.0, 0.0
+    squares = state[_SQUARES] + state[_RIGHT_WEIGHT] * state[_SQUARES + 1] + state[_BESIDE]
+    energy = squares / state[_SUB_BLOCK_SAMPLES]
+    state[_SQUARES], state[_SQUARES + 1], state[_POSITION], state[_BESIDE] = 0.0, 0.0, 0.0, 0.0
     state[_LAST] = energy
 
     step = int(state[_STEP])
@@ -175,6 +178,31 @@ def process(state, left, right):
     return ended
 
 
+@kernel("void(float64[::1], float64[::1], float64, float64)")
+def hear_beside(state, weighting, left_weight, right_weight):
+    """Add what two more channels have in the sub-block that is about to end, before `process` ends it.
+
+    `weighting`, of `kweighting`, has accumulated the two since the last one's end, and begins anew; the weights are
+    factors on their energies (BS.1770-5: 1.41 for a surround).
+    Thread: audio. Allocates: no.
+    """
+    squares = kweighting.SQUARES
+    state[_BESIDE] += left_weight * weighting[squares] + right_weight * weighting[squares + 1]
+    weighting[squares], weighting[squares + 1] = 0.0, 0.0
+    for k in range(kweighting.MEMORY, squares):
+        if abs(weighting[k]) < _TINY:
+            weighting[k] = 0.0
+
+
+@kernel("int64(float64[::1])")
+def samples_to_sub_block(state):
+    """How many samples are missing until the sub-block under way is full; at least 1.
+
+    Thread: audio. Allocates: no.
+    """
+    return int(state[_SUB_BLOCK_SAMPLES]) - int(state[_POSITION])
+
+
 @kernel("int64(float64[::1])")
 def samples_to_next_step(state):
     """How many samples are missing until the next 100 ms since the reset are full; at least 1.
@@ -194,7 +222,7 @@ def reset_statistics(state):
     state[_SUB_BLOCKS] = 0.0
     for k in range(_MAX_MOMENTARY, _TEN):
         state[k] = 0.0
-    for k in range(_HISTOGRAM_COUNT, STATE_SIZE):
+    for k in range(_HISTOGRAM_COUNT, _BESIDE):
         state[k] = 0.0
 
 

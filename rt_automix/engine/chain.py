@@ -47,7 +47,7 @@ def _db(level_lin):
 
 
 @kernel("void(float64[::1], int64[::1], int64, float32[::1], float32[::1])")
-def _filter(f64, i64, offset, left, right):
+def filter_pair(f64, i64, offset, left, right):
     """Gain and filters up to a tick, `offset` samples into it: subsonic, five bands, the fine ones; some may sleep.
 
     The last fine band runs in the five's sixth place (`steering.lend`).
@@ -76,7 +76,7 @@ def _filter(f64, i64, offset, left, right):
 @kernel("void(float64[::1], float32[::1], int64[::1], int64, float32[::1], float32[::1])", door=True)
 def shape(f64, f32, i64, offset, left, right):
     """The mastering path up to the limiter, over up to TICK_SAMPLES, `offset` samples into the tick."""
-    _filter(f64, i64, offset, left, right)
+    filter_pair(f64, i64, offset, left, right)
     compressor.process(
         f64[at.COMPRESSOR_STATE : at.COMPRESSOR_STATE + compressor.STATE_SIZE],
         f32[at.COMPRESSOR_SCRATCH : at.COMPRESSOR_SCRATCH + compressor.SCRATCH_SIZE],
@@ -107,7 +107,7 @@ def _limit(f64, f32, left, right):
 
 
 @kernel("void(float64[::1], float32[::1], int64[::1], float32[::1], float32[::1])")
-def _measure(f64, f32, i64, left, right):
+def measure(f64, f32, i64, left, right):
     """Loudness of the master; every 10 ms the other meters, every 100 ms the rider's step."""
     state = f64[at.LOUDNESS_STATE : at.LOUDNESS_STATE + loudness.STATE_SIZE]
     if loudness.process(state, left, right) == 0:
@@ -230,7 +230,7 @@ def _segment(f64, f32, i64, left, right):
     f64[at.METERS + at.M_IN_PEAK] = max(f64[at.METERS + at.M_IN_PEAK], np.float64(loudest))
     shape(f64, f32, i64, offset, left, right)
     _limit(f64, f32, left, right)
-    _measure(f64, f32, i64, left, right)
+    measure(f64, f32, i64, left, right)
     _listen(f64, f32, i64, left, right)
     _trim(f64, offset, left, right)
     f64[at.METERS + at.M_OUT_PEAK] = max(f64[at.METERS + at.M_OUT_PEAK], np.float64(mix.peak(left, right)))

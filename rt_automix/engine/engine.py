@@ -9,14 +9,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import params
+from rt_automix import params, surround
 from rt_automix.analysis import profile
 from rt_automix.analysis.analyst import Analyst
+from rt_automix.analysis.bed import lay
 from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.suggester import Suggester
 from rt_automix.config import Config
 from rt_automix.dsp import atomics, fine
-from rt_automix.engine import chain, controls, exchange, fresh, meters, steering
+from rt_automix.engine import bed, chain, controls, exchange, fresh, meters, steering
 from rt_automix.engine import layout as at
 from rt_automix.engine.worker import Worker
 from rt_automix.errors import UserError
@@ -62,7 +63,7 @@ class Engine:
         self._controls = controls.initial(self.config, self.style)
 
     def prepare(self, sample_rate_hz: int, max_block_samples: int = 4096, channels: int = 2) -> None:
-        """Allocate everything for a stream; nothing is allocated later.
+        """Allocate everything for a stream; nothing later. More than two channels, in a WAV's order, are one `bed`.
 
         Raises
         ------
@@ -74,8 +75,7 @@ class Engine:
         low, high = SAMPLE_RATES_HZ
         if not low <= sample_rate_hz <= high:
             raise UserError(f"sample rate {sample_rate_hz} Hz is outside [{low}, {high}]. Convert the audio first.")
-        if channels not in (1, 2):
-            raise UserError(f"{channels} channels: the engine masters mono (1) or stereo (2). Mix down first.")
+        self._layout = surround.layout_of(channels) if channels not in (1, 2) else None
         if max_block_samples < 1:
             raise UserError(f"max_block_samples = {max_block_samples} is below 1. Use the largest block you will pass.")
         self.sample_rate_hz, self.channels = sample_rate_hz, channels
@@ -97,6 +97,7 @@ class Engine:
         rate = self.sample_rate_hz
         self._solve_fine = fine.solve_matrix(rate)
         self._f64, self._f32, self._i64 = fresh.arrays(self.config, rate, self.channels)
+        self.bed = bed.new(self._layout, rate) if self._layout else None
         self.analyst: Analyst = Analyst(
             rate,
             self._suggester,
@@ -110,7 +111,7 @@ class Engine:
         self.hold(params.NEUTRAL)
         self.settle()
         # Compiles or loads the chain here rather than in the first callback.
-        self._master = chain.lent(self.arrays)
+        self._master = self._master_bed if self.bed else chain.lent(self.arrays)
         self._start_worker()
 
     def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -132,7 +133,7 @@ class Engine:
         if block.shape[0] != self.channels or block.shape[1] > self._max_block_samples:
             allowed = f"({self.channels}, up to {self._max_block_samples})"
             raise ValueError(f"a block of {allowed} was prepared for; got {block.shape}")
-        if self.channels == 2:
+        if self.channels >= 2:
             self._run(block)
             return block
         stereo = self._mono if block.shape[1] == self._max_block_samples else np.empty((2, block.shape[1]), np.float32)
@@ -155,6 +156,13 @@ class Engine:
                 stereo[:, done : done + piece.shape[1]] = piece
             done += piece.shape[1]
             self.analyst.follow()
+
+    def _master_bed(self, channels: NDArray[np.float32]) -> None:
+        assert self._layout and self.bed
+        laid = lay(channels, self._layout)
+        bed.process(laid, 0, laid.shape[1], *self.arrays, *self.bed)
+        if laid is not channels:
+            channels[:] = laid[list(self._layout.rows)]
 
     def _start_worker(self) -> None:
         if self._analysis == "thread":
@@ -319,6 +327,7 @@ class Engine:
             "f64": self._f64.copy(),
             "f32": self._f32.copy(),
             "i64": self._i64.copy(),
+            "bed": [array.copy() for array in self.bed or ()],
             "analyst": self.analyst.state(),
         }
 
@@ -344,6 +353,8 @@ class Engine:
         self._controls = dict(state["controls"])
         for mine, saved in ((self._f64, state["f64"]), (self._f32, state["f32"]), (self._i64, state["i64"])):
             mine[:] = saved
+        for number, array in enumerate(self.bed or ()):
+            array[:] = state["bed"][number]
         self.analyst.restore(state["analyst"])
         self._instruct()
         self._start_worker()

@@ -37,6 +37,14 @@ def publish(f64: NDArray[np.float64], i64: NDArray[np.int64], suggestion: Sugges
 
     Thread: worker, one at a time. Allocates: yes.
     """
+    hand_over(f64, i64, message(suggestion))
+
+
+def hand_over(f64: NDArray[np.float64], i64: NDArray[np.int64], filled: NDArray[np.float64]) -> None:
+    """Hand the chain what `message` has filled.
+
+    Thread: worker, one at a time. Allocates: no.
+    """
     slots = f64[at.SUGGESTION_SLOTS : at.SUGGESTION_SLOTS + 3 * at.SUGGESTION_SIZE]
     index = i64[at.SUGGESTION_INDEX : at.SUGGESTION_INDEX + 3]
-    atomics.triple_publish(index, slots, message(suggestion))
+    atomics.triple_publish(index, slots, filled)

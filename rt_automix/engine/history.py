@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import params
+from rt_automix import params, surround
+from rt_automix.analysis.bed import lay
+from rt_automix.engine import bed, exchange, record
 from rt_automix.engine import layout as at
-from rt_automix.engine import record
 from rt_automix.engine.engine import Engine
 
 STEP_S = 0.1
@@ -88,11 +89,36 @@ class Recorder:
 
         Thread: worker | main. Allocates: yes; 450 bytes are kept for every STEP_S.
         """
+        if len(block) > 2:
+            self._play_bed(block, messages)
+            return
         left, right = block[0], block[-1] if len(block) == 2 else block[0].copy()
         rows = np.empty((left.size // self._step_samples + 1, record.COLUMNS))
         count = record.play(left, right, *self.engine.arrays, messages, self._grid, self._suggested, rows)
         self._rows.append(rows[:count])
         self._is_noted = int(self.engine.arrays[2][at.SAMPLE_COUNT]) % self._step_samples == 0
+
+    def _play_bed(self, block: NDArray[np.float32], messages: NDArray[np.float64]) -> None:
+        """As `record.play` does it, of a surround programme: its pieces are long enough for Python."""
+        engine, (interval, step, most) = self.engine, self._grid.tolist()
+        assert engine.bed is not None
+        layout = surround.layout_of(len(block))
+        laid, coming, start = lay(block, layout), iter(messages), 0
+        while start < block.shape[1]:
+            position = int(engine.arrays[2][at.SAMPLE_COUNT])
+            stop = start + min(block.shape[1] - start, most, interval - position % interval, step - position % step)
+            bed.process(laid, start, stop, *engine.arrays, *engine.bed)
+            start, position = stop, position + stop - start
+            if position % interval == 0 and (message := next(coming, None)) is not None:
+                exchange.hand_over(engine.arrays[0], engine.arrays[2], message)
+                self._suggested = message[at.SUGGESTED : at.SUGGESTED + params.COUNT].copy()
+            if position % step == 0:
+                row = np.empty((1, record.COLUMNS))
+                record.note(engine.arrays[0], engine.arrays[2], self._suggested, row[0])
+                self._rows.append(row)
+        if laid is not block:
+            block[:] = laid[list(layout.rows)]
+        self._is_noted = int(engine.arrays[2][at.SAMPLE_COUNT]) % step == 0
 
     def history(self, trim_db: float = 0.0) -> History:
         """Everything noted so far, and how it stands; `trim_db` is gain that was applied before the engine.

@@ -60,7 +60,7 @@ def read(f64: NDArray[np.float64], i64: NDArray[np.int64], sample_rate_hz: int, 
         gain_db=float(values[at.M_GAIN_DB]),
         trim_db=float(values[at.M_TRIM_DB]),
         ride_db=float(values[at.M_RIDE_DB]),
-        faults=int(values[at.M_FAULTS]) * channels // 2,  # mono runs on both sides
+        faults=int(values[at.M_FAULTS]) * min(channels, 2) // 2,  # mono runs on both sides
         applied=params.to_dict(values[at.M_APPLIED : at.M_FINE]),
         fine_gains_db=tuple(float(gain_db) for gain_db in values[at.M_FINE :]),
     )

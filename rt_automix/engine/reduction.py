@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix import surround
+from rt_automix.analysis.bed import lay
 from rt_automix.dsp import atomics, kweighting, limiter, truepeak
 from rt_automix.dsp.jit import kernel
+from rt_automix.engine import bed
 from rt_automix.engine import layout as at
 from rt_automix.engine.chain import shape
 from rt_automix.engine.engine import Engine
@@ -69,6 +72,36 @@ def reduce(left, right, f64, f32, i64, weighting, work, is_long, ticks):
     atomics.restore_denormals(word)
 
 
+@kernel(
+    "void(float32[:, ::1], float64[::1], float32[::1], int64[::1], float64[:, ::1], float32[:, ::1], float64[::1],"
+    " float64[::1], float32[:, ::1], boolean, float32[:, ::1])",
+    door=True,
+)
+def reduce_bed(channels, f64, f32, i64, own64, work, weights, weighting, past, is_long, ticks):
+    """As `reduce`, of a bed; `past` has a row of work space for each pair, `own64` the weighting of those behind.
+
+    Thread: worker. Allocates: no.
+    """
+    word = atomics.flush_denormals()
+    for number in range(channels.shape[1] // at.TICK_SAMPLES):
+        start, stop = number * at.TICK_SAMPLES, (number + 1) * at.TICK_SAMPLES
+        bed.tick_all(f64, i64, own64)
+        bed.shape(channels, start, stop, f64, f32, i64, own64, weights, work)
+        i64[at.SAMPLE_COUNT] += at.TICK_SAMPLES
+        energy, largest = 0.0, np.float32(0.0)
+        for row in range(0, channels.shape[0], 2):
+            left, right = channels[row, start:stop], channels[row + 1, start:stop]
+            state = own64[row // 2 - 1, : kweighting.SIZE] if row else weighting
+            squares = state[kweighting.SQUARES : kweighting.SIZE]
+            squares[0], squares[1] = 0.0, 0.0
+            kweighting.accumulate(state, left, right)
+            energy += weights[row] * squares[0] + weights[row + 1] * squares[1]
+            largest = max(largest, _true_peak(past[row // 2], is_long, left, right))
+        ticks[number, ENERGY] = np.float32(energy / at.TICK_SAMPLES)
+        ticks[number, PEAK] = largest
+    atomics.restore_denormals(word)
+
+
 class Reducer:
     """Runs a programme through everything of an engine but its limiter.
 
@@ -81,7 +114,8 @@ class Reducer:
     def __init__(self, engine: Engine) -> None:
         rate = engine.sample_rate_hz
         self._arrays, self._channels = engine.arrays, engine.channels
-        self._weighting, self._work = kweighting.new_state(rate), np.zeros(_WORK_SIZE, np.float32)
+        self._bed, pairs = engine.bed, len(engine.bed.weights) // 2 if engine.bed else 1
+        self._weighting, self._work = kweighting.new_state(rate), np.zeros((pairs, _WORK_SIZE), np.float32)
         self._is_long = rate < limiter.LONG_DETECTOR_BELOW_HZ
 
     def reduce(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -95,13 +129,18 @@ class Reducer:
         Returns
         -------
         float32, shape (n // layout.TICK_SAMPLES, 2)
-            K-weighted mean square, summed over channels, and true peak as an amplitude, of each tick.
+            K-weighted mean square, summed over channels by their weights, and true peak as an amplitude, of each tick.
 
         Thread: worker. Allocates: yes.
         """
+        ticks = np.empty((block.shape[1] // at.TICK_SAMPLES, 2), np.float32)
+        if self._bed is not None:
+            laid = lay(block, surround.layout_of(self._channels))
+            own = self._bed.own64, self._bed.work, self._bed.weights
+            reduce_bed(laid, *self._arrays, *own, self._weighting, self._work, self._is_long, ticks)
+            return ticks
         left, right = block[0], block[1] if self._channels == 2 else block[0].copy()
-        ticks = np.empty((left.size // at.TICK_SAMPLES, 2), np.float32)
-        reduce(left, right, *self._arrays, self._weighting, self._work, self._is_long, ticks)
+        reduce(left, right, *self._arrays, self._weighting, self._work[0], self._is_long, ticks)
         if self._channels == 1:
             ticks[:, ENERGY] *= np.float32(0.5)  # both sides are the one channel
         return ticks

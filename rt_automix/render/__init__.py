@@ -19,7 +19,7 @@ from rt_automix.render import song
 from rt_automix.render.ahead import Ahead
 from rt_automix.render.result import SETTLING_S, RenderResult
 from rt_automix.render.song import GAIN_TOLERANCE_LU
-from rt_automix.render.stages import Ears, Job, Progress, Source
+from rt_automix.render.stages import Ears, Job, Progress, Source, sides_of
 from rt_automix.units import FLOOR_DB, db_from_power, lin_from_db, power_from_db
 
 __all__ = [
@@ -57,7 +57,7 @@ def render(
     force: bool = False,
     progress: Progress | None = None,
 ) -> RenderResult:
-    """Master a file into another, of the same length and aligned with it.
+    """Master a file into another, of the same length and aligned with it; 5.0, 5.1 and 7.1 as one programme.
 
     Parameters
     ----------
@@ -95,16 +95,16 @@ def render(
     started = time.perf_counter()
     if block_samples is not None and block_samples < 1:
         raise ConfigError(f"block_samples = {block_samples} is below 1. Use 1 or more, or None.")
-    with AudioReader(Path(source)) as reader:
+    with AudioReader(Path(source), surround=True) as reader:
         rate, channels = reader.sample_rate_hz, reader.channels
         writer = AudioWriter(
             Path(target), rate, channels, bits, force,
-            not_over=reader.path, tags_from=reader.path, is_aligned=not reader.is_resampled,
+            not_over=reader.path, tags_from=reader.path, is_aligned=not reader.is_resampled, mask=reader.mask,
         )  # fmt: skip
         config, progress = config or Config(), progress or (lambda doing, share: None)
         notes: list[str] = []
         suggester = suggester or choose(config.master.suggester, notes.append, at_once=False)
-        sides = 2 if mono == "dual" else channels
+        sides = sides_of(channels, mono)
         samples = Source(reader, lookahead == "song", sides)
         job = Job(samples, config, style, suggester, block_samples, progress)
         heard = Ears(rate, sides, detail)

@@ -29,7 +29,7 @@ from rt_automix.io.files.audio import AudioReader, AudioWriter, Block
 from rt_automix.render.ahead import Ahead
 from rt_automix.render.programme import Programme
 from rt_automix.render.song import Part, Plan
-from rt_automix.render.stages import Ears, Job, Progress, Source
+from rt_automix.render.stages import Ears, Job, Progress, Source, sides_of
 from rt_automix.units import FLOOR_DB, lin_from_db
 
 Mono = Literal["dual", "single"]
@@ -136,8 +136,8 @@ def hear(path: Path, config: Config, style: Profile | None, mono: Mono) -> Heard
     """
     notes: list[str] = []
     suggester = choose(config.master.suggester, notes.append, at_once=False)
-    with AudioReader(path) as reader:
-        rate, sides = reader.sample_rate_hz, 2 if mono == "dual" else reader.channels
+    with AudioReader(path, surround=True) as reader:
+        rate, sides = reader.sample_rate_hz, sides_of(reader.channels, mono)
         source, ears = Source(reader, False, sides), Ears(rate, sides, True)
         edge, quiet_lin = round(EDGE_S * rate), lin_from_db(QUIET_DBFS)
         first_lin, end = 0.0, np.empty((sides, 0), np.float32)
@@ -270,7 +270,7 @@ def play(
     Thread: main. Allocates: yes.
     """
     with Programme(sources) as programme:
-        sides = 2 if mono == "dual" else programme.channels
+        sides = sides_of(programme.channels, mono)
         source = Source(programme, True, sides)
         source.keep()
         job = Job(source, config, None, Matcher(), None, progress)
@@ -286,6 +286,7 @@ def play(
                     AudioWriter(
                         target, reader.sample_rate_hz, reader.channels, bits, True,
                         not_over=reader.path, tags_from=reader.path, is_aligned=not reader.is_resampled,
+                        mask=reader.mask,
                     )
                     for target, reader in zip(targets, programme.readers, strict=True)
                 ]  # fmt: skip

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from rt_automix import surround
 from rt_automix.analysis import findings
-from rt_automix.analysis.flaws import Flaws
+from rt_automix.analysis.bed import folded
+from rt_automix.analysis.flaws import Flaws, SurroundFlaws
 from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.masters import NAME, Aim
 from rt_automix.analysis.measure import Meter
@@ -21,7 +23,7 @@ from rt_automix.dsp import mix
 from rt_automix.io.files.audio import AudioReader, Block
 from rt_automix.io.lossy.codecs import Format
 from rt_automix.io.lossy.delivery import deliver
-from rt_automix.render.stages import Progress
+from rt_automix.render.stages import Progress, sides_of
 
 
 def figures(
@@ -48,23 +50,25 @@ def figures(
     Thread: any but audio. Allocates: yes.
     """
     tell = progress or (lambda doing, share: None)
-    with AudioReader(path) as reader:
-        flaws = Flaws(reader.sample_rate_hz, reader.channels)
-        sides = 2 if mono == "dual" else reader.channels
+    with AudioReader(path, surround=True) as reader:
+        kind = Flaws if reader.channels <= 2 else SurroundFlaws
+        flaws = kind(reader.sample_rate_hz, reader.channels)
+        sides = sides_of(reader.channels, mono)
         meter = Meter(reader.sample_rate_hz, sides)
-        listener = Listener(reader.sample_rate_hz, sides, math.inf)
+        listener = Listener(reader.sample_rate_hz, min(sides, 2), math.inf)
         for block in _followed(reader, f"listening to {path.name}", tell):
             block = flaws.push(block)
             if len(block) < sides:
                 block = np.repeat(block, sides, axis=0)
             meter.push(block)
-            listener.push(block)
+            listener.push(folded(block))
         listener.conclude()
         found: dict[str, Any] = {
             "file": str(path),
             "format": reader.description,
             "sample_rate_hz": reader.sample_rate_hz,
             "channels": reader.channels,
+            "layout": surround.name_of(reader.channels),
             "mono": mono if reader.channels == 1 else "",
             "duration_s": reader.duration_s,
             "speech": listener.is_speech,
@@ -110,7 +114,8 @@ def _delivered(reader: AudioReader, wanted: Format, sides: int, progress: Progre
 
     def sane() -> Iterator[Block]:
         for block in reader.blocks():
-            mix.guard(block[0], block[-1])
+            for row in block:
+                mix.guard(row, row)
             yield block
 
     def told(share: float) -> None:

@@ -37,7 +37,7 @@ class Programme:
     def __init__(self, paths: Sequence[Path]) -> None:
         self._open = ExitStack()
         with self._open as opened:
-            self.readers = [opened.enter_context(AudioReader(path)) for path in paths]
+            self.readers = [opened.enter_context(AudioReader(path, surround=True)) for path in paths]
             first = self.readers[0]
             self.sample_rate_hz, self.channels = first.sample_rate_hz, first.channels
             for other in self.readers:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from rt_automix import params
 from rt_automix.analysis import decision
+from rt_automix.analysis.bed import folded
 from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.masters import Found
 from rt_automix.analysis.profile import load
@@ -231,11 +232,11 @@ def listen(job: Job, heard: Ears) -> Plan:
     Thread: main. Allocates: yes.
     """
     source = job.source
-    listener = Listener(source.sample_rate_hz, source.channels, math.inf)
+    listener = Listener(source.sample_rate_hz, min(source.channels, 2), math.inf)
     done = 0
     with Ahead(_measured(job, heard)) as blocks:
         for block in blocks:
-            listener.push(block)
+            listener.push(folded(block))
             done += block.shape[1]
             job.progress("listening", done / source.samples)
     listener.conclude()

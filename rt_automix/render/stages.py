@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.analysis.analyst import Analyst
+from rt_automix.analysis.bed import folded
 from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.measure import Meter
 from rt_automix.analysis.profile import MIN_MUSIC_S, Profile
@@ -33,6 +34,12 @@ KEPT_BYTES = 1 << 28
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share of it that is done, 0 to 1."""
+
+
+def sides_of(channels: int, mono: str) -> int:
+    """How many channels a file of so many is heard and played on. Thread: any. Allocates: no."""
+    return max(channels, 2) if mono == "dual" else channels
+
 
 _NO_MESSAGES = np.empty((0, at.SUGGESTION_SIZE))
 
@@ -62,13 +69,13 @@ class Source:
     reader : AudioReader
     keep : bool
         Whether there will be more than one pass.
-    sides : int, optional
-        2 plays a mono file on both; by default there are as many channels as in the file.
+    sides : int
+        2 plays a mono file on both; there are never fewer channels than in the file.
     """
 
-    def __init__(self, reader: AudioReader | Programme, keep: bool, sides: int | None = None) -> None:
+    def __init__(self, reader: AudioReader | Programme, keep: bool, sides: int = 1) -> None:
         self.sample_rate_hz, self.samples = reader.sample_rate_hz, reader.samples
-        self.channels = sides or reader.channels
+        self.channels = max(sides, reader.channels)
         self.faults = 0
         self._reader = reader
         is_short = 4 * self.channels * self.samples <= KEPT_BYTES
@@ -143,7 +150,7 @@ class Job:
         for block in self.source.blocks(intervals * interval_samples):
             if hear is not None:
                 hear(block)
-            messages = _decided(engine.analyst, block) if decide else _NO_MESSAGES
+            messages = _decided(engine.analyst, folded(block)) if decide else _NO_MESSAGES
             if gain_lin != 1.0:
                 block *= np.float32(gain_lin)
             done += block.shape[1]
@@ -172,7 +179,7 @@ def _decided(analyst: Analyst, block: Block) -> NDArray[np.float64]:
 
 def _mend(block: Block) -> int:
     """Make silence of what is not sane audio, in place; how many samples were not."""
-    return mix.guard(block[0], block[-1]) * len(block) // 2  # of mono it counts both sides
+    return sum(mix.guard(row, row) for row in block) // 2  # each row is both sides
 
 
 class Ears:
@@ -187,13 +194,13 @@ class Ears:
 
     def __init__(self, sample_rate_hz: int, channels: int, detail: bool) -> None:
         self.meter = Meter(sample_rate_hz, channels)
-        self.listener = Listener(sample_rate_hz, channels, math.inf) if detail else None
+        self.listener = Listener(sample_rate_hz, min(channels, 2), math.inf) if detail else None
 
     def push(self, block: Block) -> None:
         """Hear a block."""
         self.meter.push(block)
         if self.listener is not None:
-            self.listener.push(block)
+            self.listener.push(folded(block))
 
     def profile(self, name: str) -> Profile | None:
         """What this side measures like; None if there was next to nothing, or nobody listened."""

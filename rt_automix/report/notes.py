@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rt_automix import params
+from rt_automix import params, surround
 from rt_automix.analysis import findings
 from rt_automix.analysis.measure import OTHER_MONO
 from rt_automix.dsp import thirds
@@ -42,7 +42,7 @@ def run_facts(result: RenderResult) -> list[tuple[str, str]]:
         ("Largest fine gain", fine_words(result)),
         ("Target", f"{number(result.target_lufs)} LUFS"),
         ("Ceiling", f"{number(result.ceiling_dbtp, 2)} dBTP"),
-        ("Audio", f"{result.sample_rate_hz / 1000.0:g} kHz, {'mono' if result.channels == 1 else 'stereo'}"),
+        ("Audio", f"{result.sample_rate_hz / 1000.0:g} kHz, {surround.name_of(result.channels)}"),
         ("Duration", clock(result.duration_s)),
         ("Latency when live", f"{result.latency_samples} samples ({_latency_ms(result)} ms)"),
         ("Speed", f"{speed} × real time"),

@@ -14,11 +14,12 @@ import numpy as np
 
 from rt_automix.dsp import dither
 from rt_automix.errors import AudioFileError
-from rt_automix.io.files import codec, containers, foreign, resampled, riff
+from rt_automix.io.files import codec, containers, foreign, resampled, riff, speakers
 from rt_automix.io.files.codec import Block, Decoder, DecodingError, SoundFile
 from rt_automix.io.files.foreign import NotAudioError
 from rt_automix.io.files.pieces import Container
 from rt_automix.io.files.resampled import Resampled
+from rt_automix.surround import LAYOUTS
 
 if TYPE_CHECKING:
     from rt_automix.analysis.measure import Measurement
@@ -41,10 +42,13 @@ class AudioReader:
     ----------
     path : Path
         Whatever bytes its name is made of.
+    surround : bool
+        Whether it may have the channels of a layout of `rt_automix.surround`, in its order.
 
     Attributes
     ----------
     sample_rate_hz, channels : int
+    mask : int, of a WAV with the speakers of a surround file
     samples : int
         Length per channel.
     duration_s : float
@@ -69,8 +73,8 @@ class AudioReader:
     Thread: main. Allocates: yes.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: Path, surround: bool = False) -> None:
+        self.path, self._is_surround = Path(path), surround
         _check_source(self.path)
         container = containers.inspect(self.path)
         self._decoder = _open_decoder(self.path, container)
@@ -88,9 +92,10 @@ class AudioReader:
                 f"{path}: the sample rate is {own_rate_hz} Hz; allowed are {resampled.LOWEST_HZ} to "
                 f"{resampled.HIGHEST_HZ} Hz. Resample it: {containers.ffmpeg(path, '-ar 48000 resampled.wav')}."
             )
-        if self.channels > MOST_CHANNELS:
+        if self.channels > MOST_CHANNELS and not (self._is_surround and self.channels in LAYOUTS):
+            allowed = "1, 2, 5 (5.0), 6 (5.1) and 8 (7.1)" if self._is_surround else "1 and 2"
             raise AudioFileError(
-                f"{path}: {self.channels} channels; allowed are 1 and 2. "
+                f"{path}: {self.channels} channels; allowed are {allowed}. "
                 f"Mix it down: {containers.ffmpeg(path, '-ac 2 stereo.wav')}."
             )
         held = decoder.samples if container.samples is None else container.samples
@@ -105,11 +110,12 @@ class AudioReader:
                 f"can be decoded. Rewrite it: {containers.ffmpeg(path, 'rewritten.wav')}."
             )
         decoder.samples = decoded
-        notes = [f"{path}: {note}." for note in container.notes]
+        self._decoder, self.mask, unsaid = speakers.in_order(path, decoder, container)
+        notes = [f"{path}: {note}." for note in (*container.notes, *unsaid)]
         self.sample_rate_hz = resampled.rate_for(own_rate_hz)
         self.is_resampled = self.sample_rate_hz != own_rate_hz
         if self.is_resampled:
-            self._decoder = Resampled(decoder, self.sample_rate_hz)
+            self._decoder = Resampled(self._decoder, self.sample_rate_hz)
             notes.append(f"{path}: resampled from {own_rate_hz} to {self.sample_rate_hz} Hz.")
         self.samples, self.notes = self._decoder.samples, tuple(notes)
         lossless = container.name in ("WAV", "W64", "AIFF", "FLAC", "OGG FLAC")
@@ -216,6 +222,7 @@ class AudioWriter:
         Copy this file's tags and markers; `tags_note` says afterwards what could not be kept.
     is_aligned : bool
         A sample here is one of that file's: not if the rate is another.
+    mask : int, which speakers a surround WAV's channels are for
 
     Attributes
     ----------
@@ -241,10 +248,11 @@ class AudioWriter:
         not_over: Path | None = None,
         tags_from: Path | None = None,
         is_aligned: bool = True,
+        mask: int = 0,
     ) -> None:
         self.path = Path(path)
         self.sample_rate_hz, self.channels, self.bits = sample_rate_hz, channels, bits
-        self.tags_from, self.tags_note, self._is_aligned = tags_from, "", is_aligned
+        self.tags_from, self.tags_note, self._is_aligned, self._mask = tags_from, "", is_aligned, mask
         self.measured: Measurement | None = None
         _check_target(self.path, bits, force, not_over)
         self._unfinished = self.path.with_name(f".rt_automix-{secrets.token_hex(6)}.part")
@@ -288,6 +296,8 @@ class AudioWriter:
     def _finish(self) -> None:
         self._encode(self._encoder.close)
         self._sink.close()
+        if self._mask and self.path.suffix.lower() == ".wav":  # the encoder says another one for 7.1
+            riff.write_mask(self._unfinished, self._mask)
         if self.tags_from is not None and riff.may_have_tags(self.tags_from):
             from rt_automix.io.files import tags
 

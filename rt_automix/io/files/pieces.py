@@ -48,7 +48,7 @@ class Container:
 
     `samples` is the true length where the decoder is known to guess it, else None. `raw` or `streams`
     say where to look, if not in the file as it is; the streams are one song. `is_foreign` is a format
-    that only PyAV or ffmpeg know right.
+    that only PyAV or ffmpeg know right. `mask` is a WAV's channel mask, 0 where it says none.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Container:
     streams: tuple[Stream, ...] = ()
     notes: tuple[str, ...] = ()
     is_foreign: bool = False
+    mask: int = 0
 
 
 class Broken(Exception):

@@ -20,6 +20,7 @@ ELSEWHERE = 0xFFFFFFFF
 LACKING_S = 0.1
 """So little may lack at the end of samples that lie bare: a note says it. More is a file cut off."""
 
+_MASK_AT = 20
 _PCM, _FLOAT, _ALAW, _ULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 _SUBTYPES = {
     **{(_PCM, width): name for width, name in enumerate(("PCM_U8", "PCM_16", "PCM_24", "PCM_32"), 1)},
@@ -70,6 +71,7 @@ class _Format:
     channels: int
     rate_hz: int
     frame_bytes: int
+    mask: int = 0
 
     @property
     def subtype(self) -> str:
@@ -85,9 +87,21 @@ class _Format:
 def read_format(data: bytes, order: str) -> _Format:
     """A WAV's fmt chunk, whose numbers are in this order of bytes."""
     encoding, channels, rate_hz, _, frame_bytes = struct.unpack_from(order + "HHIIH", data)
+    mask = 0
     if encoding == _EXTENSIBLE and len(data) >= 26:
-        encoding = struct.unpack_from(order + "H", data, 24)[0]
-    return _Format(encoding, channels, rate_hz, frame_bytes)
+        mask, encoding = struct.unpack_from(order + "IH", data, _MASK_AT)
+    return _Format(encoding, channels, rate_hz, frame_bytes, mask)
+
+
+def write_mask(path: Path, mask: int) -> None:
+    """Say in a WAV file with an extensible format which speakers its channels are for.
+
+    Thread: main. Allocates: yes.
+    """
+    with path.open("rb+") as handle:
+        start = next(handle.tell() for name, _ in chunks(handle) if name == b"fmt ")
+        handle.seek(start + _MASK_AT)
+        handle.write(struct.pack("<I", mask))
 
 
 def inspect_wav(handle: BinaryIO, file_bytes: int, magic: bytes) -> Container:
@@ -115,11 +129,11 @@ def inspect_wav(handle: BinaryIO, file_bytes: int, magic: bytes) -> Container:
         is_to_end, notes = False, _lacking(present, promised, sound.bytes_per_s)
     if not sound.subtype:  # compressed in blocks, the last of them filled up
         is_said = samples_said not in (0, ELSEWHERE) and not is_to_end
-        return Container("WAV", samples=samples_said if is_said else None, notes=notes)
+        return Container("WAV", samples=samples_said if is_said else None, notes=notes, mask=sound.mask)
     samples = min(promised, present) // sound.frame_bytes
     misleads = magic == b"BW64" or (is_to_end and length == 0)
     raw = Raw(start, sound.rate_hz, sound.channels, sound.subtype) if misleads and order == "<" else None
-    return Container("WAV", samples=samples, raw=raw, notes=notes)
+    return Container("WAV", samples=samples, raw=raw, notes=notes, mask=sound.mask)
 
 
 def is_length(promised: int) -> bool:
@@ -156,15 +170,15 @@ def _lacking(present: int, promised: int, bytes_per_s: int) -> tuple[str, ...]:
 
 def inspect_w64(handle: BinaryIO, file_bytes: int) -> Container:
     """The container of Sony's W64, its end checked: names of 16 bytes, lengths of 8 that count themselves."""
-    start, bytes_per_s = 40, 1
+    start, sound = 40, _Format(0, 0, 0, 0)
     while True:
         handle.seek(start)
         name, length = struct.unpack("<4s12xQ", handle.read(24))
         if name == b"fmt ":
-            bytes_per_s = read_format(handle.read(16), "<").bytes_per_s
+            sound = read_format(handle.read(40), "<")
         elif name == b"data":
             present, promised = file_bytes - handle.tell(), length - 24
-            return Container("W64", notes=_lacking(present, promised, bytes_per_s))
+            return Container("W64", notes=_lacking(present, promised, sound.bytes_per_s), mask=sound.mask)
         start += max(length + 7 & ~7, 24)
 
 

@@ -1,0 +1,60 @@
+"""Which speakers the channels of a file are for, and all of them in the order of a WAV file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from rt_automix.errors import AudioFileError
+from rt_automix.io.files import containers
+from rt_automix.io.files.codec import Block, Decoder, SoundFile
+from rt_automix.io.files.pieces import Container
+from rt_automix.surround import LAYOUTS
+
+_AS_VORBIS = ("OGG", "Opus")
+_IN_ORDER = ("FLAC", "OGG FLAC")
+
+
+class InOrder:
+    """A decoder whose channels come out in another order."""
+
+    def __init__(self, decoder: Decoder, order: tuple[int, ...]) -> None:
+        self.sample_rate_hz, self.channels = decoder.sample_rate_hz, decoder.channels
+        self.samples, self.encoding = decoder.samples, decoder.encoding
+        self._decoder, self._order = decoder, list(order)
+
+    def blocks(self, block_samples: int) -> Iterator[Block]:
+        for block in self._decoder.blocks(block_samples):
+            yield np.ascontiguousarray(block[self._order])
+
+    def close(self) -> None:
+        self._decoder.close()
+
+
+def in_order(path: Path, decoder: Decoder, container: Container) -> tuple[Decoder, int, tuple[str, ...]]:
+    """A surround file's decoder in the order of a WAV file, the mask for one, and notes.
+
+    Raises
+    ------
+    AudioFileError
+        Its speakers are others than those of a layout of `surround`.
+
+    Thread: main. Allocates: yes.
+    """
+    layout = LAYOUTS.get(decoder.channels)
+    if layout is None:
+        return decoder, 0, ()
+    if container.mask and container.mask not in layout.masks:
+        order = " ".join(layout.speakers)
+        raise AudioFileError(
+            f"{path}: its {decoder.channels} channels are for other speakers (channel mask 0x{container.mask:X}) than "
+            f"{layout.name}, {order}. Lay them out so: "
+            f"{containers.ffmpeg(path, f'-af aformat=channel_layouts={layout.name} new.wav')}."
+        )
+    if container.name in _AS_VORBIS and isinstance(decoder, SoundFile):  # libsndfile leaves them where they are
+        return InOrder(decoder, layout.vorbis), layout.masks[0], ()
+    if container.mask or container.name in _IN_ORDER:
+        return decoder, container.mask or layout.masks[0], ()
+    return decoder, layout.masks[0], (f"its channels are taken as {' '.join(layout.speakers)}",)
