@@ -92,6 +92,14 @@ class Midi(Checked):
 
 
 @dataclass(frozen=True)
+class Venue(Checked):
+    """How loud the main output is at a place, and how loud it may be."""
+
+    spl_calibration_db: Annotated[float, between(0.0, 200.0)] | None = None
+    max_laeq_db: Annotated[float, between(60.0, 130.0)] | None = None
+
+
+@dataclass(frozen=True)
 class Config(Checked):
     """Every setting, by section; `dataclasses.asdict` gives it as plain tables."""
 
@@ -100,6 +108,7 @@ class Config(Checked):
     rider: Rider = Rider()
     engine: Engine = Engine()
     audio: Audio = Audio()
+    venue: Venue = Venue()
     midi: Midi = Midi()
     output: tuple[outputs.Output, ...] = ()
 

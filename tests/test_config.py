@@ -105,7 +105,7 @@ def test_every_problem_at_once(tmp_path):
         "limiter.ceiling_dbtp = 1.5 is outside [-12.0, 0.0]. Use 0 or less.",
         'limiter.celing_dbtp is unknown. Did you mean "ceiling_dbtp"? Known: ceiling_dbtp, lookahead.',
         'limiter.lookahead = "yes" is not true or false. Use true or false, without quotes.',
-        'section [mastr] is unknown. Did you mean "master"? Known: master, limiter, rider, engine, audio, midi.',
+        'section [mastr] is unknown. Did you mean "master"? Known: master, limiter, rider, engine, audio, venue, midi.',
         "rider.max_trim_db = nan is not a finite number. Use a number in [0.0, 24.0].",
         "rider.gate_lufs = -80 is outside [-70.0, -30.0]. Use -70 or more.",
         "rider.response_s = true is not a number. Use a number in [0.1, 20.0], without quotes.",

@@ -130,6 +130,10 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
     setup = _setup(options, config, state)
     service = Service()
     view = Together(_view(options, setup), service)
+    if config.venue.spl_calibration_db is not None:
+        from rt_automix.live.venue import Venue
+
+        view = Together(view, Venue(config.venue))
     if options["log"]:
         view = Together(view, LoudnessLog(options["log"], view.remark))
 
@@ -178,6 +182,8 @@ def _config(options: dict[str, Any]) -> Config:
         **{f"audio__{name}": options[name] for name in _AUDIO},
     )
     config = _with_outputs(config, options["outputs"])
+    if config.venue.max_laeq_db is not None and config.venue.spl_calibration_db is None:
+        raise ConfigError("venue.max_laeq_db: without venue.spl_calibration_db no sound level is known. Set that, too.")
     name = config.audio.name
     if len(name) > MOST_NAME or not re.fullmatch(r"[\w.+-]+( [\w.+-]+)*", name):
         raise ConfigError(f'audio.name = "{name}" cannot be used. Use up to {MOST_NAME} letters, digits, ., + and -.')

@@ -9,12 +9,14 @@ from the loudness of all, and one limiter, which holds the ceiling in every chan
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import surround
+from rt_automix.analysis.bed import lay
 from rt_automix.dsp import (
     atomics,
     bed,
@@ -201,3 +203,19 @@ def process(channels, start, stop, f64, f32, i64, own64, own32, work, weights, s
         segment(channels, start, start + count, f64, f32, i64, own64, own32, work, weights, shares)
         start += count
     atomics.restore_denormals(word)
+
+
+def lent(held: Bed, arrays: tuple[Any, ...]) -> Callable[[NDArray[np.float32]], None]:
+    """A function that masters a block in the order of a file in place, as `process` does with these arrays.
+
+    Thread: main. Allocates: yes.
+    """
+
+    def master(channels: NDArray[np.float32]) -> None:
+        layout = surround.layout_of(len(channels))
+        laid = lay(channels, layout)
+        process(laid, 0, laid.shape[1], *arrays, *held)
+        if laid is not channels:
+            channels[:] = laid[list(layout.rows)]
+
+    return master

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from rt_automix import params, surround
 from rt_automix.analysis import profile
 from rt_automix.analysis.analyst import Analyst
-from rt_automix.analysis.bed import lay
 from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.suggester import Suggester
 from rt_automix.config import Config
@@ -60,7 +59,7 @@ class Engine:
         self._analysis, self._leader = analysis if leader is None else "off", leader
         self._lock = threading.Lock()
         self._worker: Worker | None = None
-        self._controls = controls.initial(self.config, self.style)
+        self._controls, self._lowered_lu = controls.initial(self.config, self.style), 0.0
 
     def prepare(self, sample_rate_hz: int, max_block_samples: int = 4096, channels: int = 2) -> None:
         """Allocate everything for a stream; nothing later. More than two channels, in a WAV's order, are one `bed`.
@@ -111,7 +110,9 @@ class Engine:
         self.hold(params.NEUTRAL)
         self.settle()
         # Compiles or loads the chain here rather than in the first callback.
-        self._master = self._master_bed if self.bed else chain.lent(self.arrays)
+        self._master = (
+            bed.lent(self.bed, self._layout, self.arrays) if self.bed and self._layout else chain.lent(self.arrays)
+        )
         self._start_worker()
 
     def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -156,13 +157,6 @@ class Engine:
                 stereo[:, done : done + piece.shape[1]] = piece
             done += piece.shape[1]
             self.analyst.follow()
-
-    def _master_bed(self, channels: NDArray[np.float32]) -> None:
-        assert self._layout and self.bed
-        laid = lay(channels, self._layout)
-        bed.process(laid, 0, laid.shape[1], *self.arrays, *self.bed)
-        if laid is not channels:
-            channels[:] = laid[list(self._layout.rows)]
 
     def _start_worker(self) -> None:
         if self._analysis == "thread":
@@ -247,16 +241,24 @@ class Engine:
             self._controls.update(values)
             self._publish_controls()
 
+    def lower(self, lowered_lu: float) -> None:
+        """Aim so much below `target_lufs` from the next tick on. Thread: any. Allocates: yes."""
+        with self._lock:
+            self._lowered_lu = lowered_lu
+            self._publish_controls()
+
     def _publish_controls(self) -> None:
         slots = self._f64[at.CONTROL_SLOTS : at.CONTROL_SLOTS + 3 * at.CONTROL_SIZE]
         index = self._i64[at.CONTROL_INDEX : at.CONTROL_INDEX + 3]
         self._instruct()
-        atomics.triple_publish(index, slots, controls.message(self._controls, self._solve_fine))
+        aimed = {**self._controls, "target_lufs": self._controls["target_lufs"] - self._lowered_lu}
+        atomics.triple_publish(index, slots, controls.message(aimed, self._solve_fine))
 
     def _instruct(self) -> None:
         """Tell who decides what was set."""
         for name in ("target_lufs", "boldness", "style_strength"):
             setattr(self.analyst.decision, name, self._controls[name])
+        self.analyst.decision.target_lufs -= self._lowered_lu
 
     @property
     def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]]:
@@ -320,9 +322,7 @@ class Engine:
         Thread: the one that calls `process`, or main while no audio runs. Allocates: yes.
         """
         return {
-            "sample_rate_hz": self.sample_rate_hz,
-            "channels": self.channels,
-            "lookahead": self.config.limiter.lookahead,
+            **self._kind,
             "controls": self.controls,
             "f64": self._f64.copy(),
             "f32": self._f32.copy(),
@@ -330,6 +330,11 @@ class Engine:
             "bed": [array.copy() for array in self.bed or ()],
             "analyst": self.analyst.state(),
         }
+
+    @property
+    def _kind(self) -> dict[str, Any]:
+        """What two engines have in common if one can go on for the other."""
+        return {"sample_rate_hz": self.sample_rate_hz, "channels": self.channels, "lookahead": self.latency_samples > 0}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from where `state` was taken; the engine is prepared for the same kind of stream.
@@ -341,12 +346,7 @@ class Engine:
 
         Thread: main, while no audio runs. Allocates: yes.
         """
-        here = {
-            "sample_rate_hz": self.sample_rate_hz,
-            "channels": self.channels,
-            "lookahead": self.config.limiter.lookahead,
-        }
-        for name, value in here.items():
+        for name, value in self._kind.items():
             if state.get(name) != value:
                 raise UserError(f"saved state: {name} = {state.get(name)}, the engine has {value}. Prepare it alike.")
         self.close()

@@ -36,6 +36,7 @@ class LoudnessLog:
     ----------
     path : Path
         ``.csv`` or ``.jsonl``; the day is put before the ending: loudness-2026-11-30.csv. What is there goes on.
+        Sound levels of a venue go into loudness-spl-2026-11-30.csv.
     tell : function of a str
         Told once if it cannot be written.
     now : function
@@ -64,7 +65,7 @@ class LoudnessLog:
         self._seen: object = None
         self._peaks: dict[str, float] = {}
         self._failed = ""
-        self._lines: queue.Queue[tuple[str, str] | None] = queue.Queue(_MOST_WAITING)
+        self._lines: queue.Queue[tuple[str, str, str] | None] = queue.Queue(_MOST_WAITING)
         self._thread = threading.Thread(target=self._write, name="rt_automix log", daemon=True)
 
     def __enter__(self) -> LoudnessLog:
@@ -99,6 +100,8 @@ class LoudnessLog:
             for name, meters in outputs.items():
                 self._put(self._second, name, meters)
             self._peaks.clear()
+            if "venue" in status:
+                self._put_line("-spl", self._second, status["venue"])
         self._second = second
         for name, meters in outputs.items():
             self._peaks[name] = max(self._peaks.get(name, _NOTHING_DB), meters["out_true_peak_dbtp"])
@@ -107,23 +110,30 @@ class LoudnessLog:
         """Have a line written."""
         values = {column: meters[column] for column in COLUMNS}
         values["out_true_peak_dbtp"] = self._peaks.get(name, _NOTHING_DB)
-        numbers = {key: round(value, 2) if value > _NOTHING_DB else None for key, value in values.items()}
+        self._put_line("", second, {"output": name, **values})
+
+    def _put_line(self, kind: str, second: datetime.datetime, values: dict[str, Any]) -> None:
+        numbers = {
+            key: value if isinstance(value, str) else round(value, 2) if value > _NOTHING_DB else None
+            for key, value in values.items()
+        }
         if self._path.suffix == ".csv":
-            line = ",".join([second.isoformat(), name, *("" if it is None else f"{it:.2f}" for it in numbers.values())])
+            texts = ("" if it is None else it if isinstance(it, str) else f"{it:.2f}" for it in numbers.values())
+            line = ",".join([second.isoformat(), *texts])
         else:
-            line = json.dumps({"time": second.isoformat(), "output": name, **numbers})
+            line = json.dumps({"time": second.isoformat(), **numbers})
         if not self._lines.full():
-            self._lines.put_nowait((second.date().isoformat(), line))
+            self._lines.put_nowait((f"{kind}-{second.date().isoformat()}", f"time,{','.join(values)}", line))
 
     def _write(self) -> None:
         has_failed = False
         while (entry := self._lines.get()) is not None:
-            day, line = entry
-            path = self._path.with_stem(f"{self._path.stem}-{day}")
+            ending, head, line = entry
+            path = self._path.with_stem(f"{self._path.stem}{ending}")
             try:
                 with path.open("a", encoding="utf-8") as file:
                     if file.tell() == 0 and path.suffix == ".csv":
-                        file.write(f"time,output,{','.join(COLUMNS)}\n")
+                        file.write(f"{head}\n")
                     file.write(f"{line}\n")
                 has_failed = False
             except OSError as error:

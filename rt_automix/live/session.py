@@ -257,6 +257,8 @@ class Session:
                 self._stopping = True
             case "set" | "nudge" | "use_reference":
                 self._try(getattr(self.desk, what), *rest)
+            case "lower":
+                self.engine.lower(*rest)
             case "learn":
                 self._try(self._hands.learn, *rest)
 

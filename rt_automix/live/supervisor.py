@@ -58,6 +58,8 @@ class Supervisor:
     def __init__(self, setup: Setup, listener: Listener) -> None:
         self.board = Board(others=len(setup.others))
         self.status: dict[str, Any] | None = None
+        self.beside: dict[str, Any] = {}
+        """What is known here of how it is; it goes into the status."""
         self.starts = 0
         self.sample_rate_hz = 0
         self.setup = setup
@@ -134,7 +136,7 @@ class Supervisor:
     def _take(self, what: str, *rest: Any) -> None:
         match what:
             case "status":
-                self.status, self._asked = rest[0], False
+                self.status, self._asked = rest[0] | self.beside, False
             case "state":
                 self._compiles = False
                 self._state, self.sample_rate_hz = rest[0], rest[2]
@@ -200,6 +202,10 @@ class Supervisor:
     def nudge(self, name: str, steps: float) -> None:
         """Move a control of the session by so many steps."""
         self._send("nudge", name, steps)
+
+    def lower(self, lowered_lu: float) -> None:
+        """Have the main output aim so much below its target."""
+        self._send("lower", lowered_lu)
 
     def learn(self, control: str | None) -> None:
         """Let a control wait for its MIDI knob; None calls it off."""
