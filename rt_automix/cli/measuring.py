@@ -37,12 +37,14 @@ many = settings.options(
               help="Style to compare with.")  # fmt: skip
 @settings.mono
 @click.option("--deliver", metavar="CODEC:KBPS,...", help="Also measure what decodes from aac, mp3, opus or vorbis.")
+@click.option("--r128-s1", "r128_s1", type=settings.FILE, metavar="FILE",
+              help="Also write a report against EBU R 128 s1: .txt, .csv or .json.")  # fmt: skip
 @many
 @settings.as_json
 @click.option("--json-lines", is_flag=True, help="Print a line of JSON for each file as it is done, for very many.")
 def analyze(
-    files: tuple[str, ...], style_name: str, mono: str, deliver: str | None, jobs: int | None, dask: str | None,
-    as_json: bool, json_lines: bool,
+    files: tuple[str, ...], style_name: str, mono: str, deliver: str | None, r128_s1: Path | None, jobs: int | None,
+    dask: str | None, as_json: bool, json_lines: bool,
 ) -> None:  # fmt: skip
     """Measure files, folders, "patterns" and URLs: loudness, range, peaks, how far from a style, and what is wrong.
 
@@ -51,19 +53,24 @@ def analyze(
       rt-automix analyze mix.wav master.wav
       rt-automix analyze *.flac --json
       rt-automix analyze master.wav --deliver aac:128,mp3:320,opus:96
+      rt-automix analyze spot.wav --r128-s1 spot.txt
       rt-automix analyze archive --json-lines --dask tcp://10.0.0.1:8786 > archive.jsonl
     """
-    from rt_automix.analysis import profile
+    from rt_automix.analysis import profile, r128s1
 
+    if r128_s1 is not None and r128_s1.suffix not in r128s1.SUFFIXES:
+        raise ConfigError(f"--r128-s1 {r128_s1}: no such kind of report. Use {', '.join(r128s1.SUFFIXES)}.")
     style, formats = profile.load(style_name), settings.formats_of(deliver)
     ensure_compiled(__name__)
     from rt_automix.batch import catalogue
 
     found: dict[int, dict[str, Any]] = {}
+    reports: dict[int, dict[str, Any]] = {}
 
     def ended(answer: Answer[dict[str, Any]]) -> None:
         if answer.found is None:
             return
+        reports[answer.place] = answer.found["r128_s1"]
         if json_lines:
             click.echo(json.dumps(answer.found, allow_nan=False))
         else:
@@ -78,8 +85,17 @@ def analyze(
         terminal.show_json({"profile": style.name, "files": in_order})
     elif in_order:
         _show(in_order, style.name)
+    if r128_s1 is not None and reports:
+        _write(r128_s1, r128s1.written([reports[place] for place in sorted(reports)], r128_s1.suffix))
     if errors:
         raise ConfigError("\n".join(errors))
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}. Choose another folder.") from error
 
 
 def _ask_all(

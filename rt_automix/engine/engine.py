@@ -110,9 +110,7 @@ class Engine:
         self.hold(params.NEUTRAL)
         self.settle()
         # Compiles or loads the chain here rather than in the first callback.
-        self._master = (
-            bed.lent(self.bed, self._layout, self.arrays) if self.bed and self._layout else chain.lent(self.arrays)
-        )
+        self._master = bed.lent(self.bed, self.arrays) if self.bed else chain.lent(self.arrays)
         self._start_worker()
 
     def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,7 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rt_automix.analysis import r128s1
+from rt_automix.analysis.measure import Meter
 from rt_automix.errors import ConfigError
+from rt_automix.live.heard import MAIN, Heard
 
 if TYPE_CHECKING:
     from rt_automix.live.supervisor import Supervisor
@@ -36,7 +39,8 @@ class LoudnessLog:
     ----------
     path : Path
         ``.csv`` or ``.jsonl``; the day is put before the ending: loudness-2026-11-30.csv. What is there goes on.
-        Sound levels of a venue go into loudness-spl-2026-11-30.csv.
+        Sound levels of a venue go into loudness-spl-2026-11-30.csv; at the end a line for each output, against
+        EBU R 128 s1, into loudness-r128s1-2026-11-30.csv.
     tell : function of a str
         Told once if it cannot be written.
     now : function
@@ -65,6 +69,7 @@ class LoudnessLog:
         self._seen: object = None
         self._peaks: dict[str, float] = {}
         self._failed = ""
+        self._heard, self._meters = Heard(), dict[str, Meter]()
         self._lines: queue.Queue[tuple[str, str, str] | None] = queue.Queue(_MOST_WAITING)
         self._thread = threading.Thread(target=self._write, name="rt_automix log", daemon=True)
 
@@ -73,6 +78,9 @@ class LoudnessLog:
         return self
 
     def __exit__(self, *_: object) -> None:
+        end = self._now().replace(microsecond=0)
+        for name, meter in self._meters.items():
+            self._put_line("-r128s1", end, r128s1.report(name, meter.result()))
         try:
             self._lines.put_nowait(None)
         except queue.Full:
@@ -90,6 +98,7 @@ class LoudnessLog:
         if self._failed:
             failed, self._failed = self._failed, ""
             self._tell(failed)
+        self._measure(supervisor)
         status = supervisor.status
         if status is None or status is self._seen or not supervisor.is_playing:
             return
@@ -106,6 +115,18 @@ class LoudnessLog:
         for name, meters in outputs.items():
             self._peaks[name] = max(self._peaks.get(name, _NOTHING_DB), meters["out_true_peak_dbtp"])
 
+    def _measure(self, supervisor: Supervisor) -> None:
+        """Hear what has gone out of each output, all the session: its programme, for a report at the end."""
+        is_anew = self._heard.follow(supervisor)
+        if not self._heard.sample_rate_hz:
+            return
+        names = [output.name for output in supervisor.setup.config.output] or ["main"]
+        if is_anew:
+            self._meters = {name: Meter(self._heard.sample_rate_hz, 2) for name in names}
+        for ring, name in enumerate(names, MAIN):
+            for block in self._heard.blocks(supervisor, ring):
+                self._meters[name].push(block)
+
     def _put(self, second: datetime.datetime, name: str, meters: dict[str, Any]) -> None:
         """Have a line written."""
         values = {column: meters[column] for column in COLUMNS}
@@ -113,15 +134,11 @@ class LoudnessLog:
         self._put_line("", second, {"output": name, **values})
 
     def _put_line(self, kind: str, second: datetime.datetime, values: dict[str, Any]) -> None:
-        numbers = {
-            key: value if isinstance(value, str) else round(value, 2) if value > _NOTHING_DB else None
-            for key, value in values.items()
-        }
+        said = {name: _said(value) for name, value in values.items()}
         if self._path.suffix == ".csv":
-            texts = ("" if it is None else it if isinstance(it, str) else f"{it:.2f}" for it in numbers.values())
-            line = ",".join([second.isoformat(), *texts])
+            line = ",".join([second.isoformat(), *map(_written, said.values())])
         else:
-            line = json.dumps({"time": second.isoformat(), **numbers})
+            line = json.dumps({"time": second.isoformat(), **said})
         if not self._lines.full():
             self._lines.put_nowait((f"{kind}-{second.date().isoformat()}", f"time,{','.join(values)}", line))
 
@@ -140,3 +157,17 @@ class LoudnessLog:
                 if not has_failed:
                     self._failed = f"{path}: cannot be written ({error.strerror}). Loudness is not logged meanwhile."
                 has_failed = True
+
+
+def _said(value: Any) -> Any:
+    """A level to a hundredth, None for silence; anything else as it is."""
+    if not isinstance(value, float):
+        return value
+    return round(value, 2) if value > _NOTHING_DB else None
+
+
+def _written(value: Any) -> str:
+    """What a table has for it."""
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return "" if value is None else str(value)

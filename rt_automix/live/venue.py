@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rt_automix.dsp import spl
-from rt_automix.io.devices.board import TAKE_SAMPLES, WRITTEN
+from rt_automix.live.heard import MAIN, Heard
 from rt_automix.units import FLOOR_DB, db_from_power, power_from_db
 
 if TYPE_CHECKING:
@@ -35,10 +35,6 @@ RECENT_S = 30
 
 DOWN_LU_PER_S, UP_LU_PER_S = 0.05, 0.02
 MOST_LU = 20.0
-_OUTPUT = 1
-"""Ring of the board that has the main output."""
-
-_READ_SAMPLES = 1 << 16
 
 
 class Exposure:
@@ -119,7 +115,7 @@ class Venue:
 
     def __init__(self, settings: Settings) -> None:
         self._exposure = Exposure(settings.spl_calibration_db or 0.0, settings.max_laeq_db)
-        self._rate_hz = self._done = self._second_samples = 0
+        self._heard, self._second_samples = Heard(), 0
         self._state = spl.new_state(48_000)
 
     def __enter__(self) -> Venue:
@@ -136,27 +132,21 @@ class Venue:
 
     def show(self, supervisor: Supervisor, takes: Takes) -> None:
         """Hear what has gone out since the last time; once a second of it, say how loud that was."""
-        if not supervisor.is_playing:
-            return
-        written = int(supervisor.board.stats[WRITTEN])
-        if supervisor.sample_rate_hz != self._rate_hz:
-            self._rate_hz, self._done, self._second_samples = supervisor.sample_rate_hz, written, 0
-            self._state = spl.new_state(self._rate_hz)
-        self._done = max(self._done, written - TAKE_SAMPLES // 2)  # who was kept from looking misses what is gone
-        ring = supervisor.board.rings[_OUTPUT]
-        while self._done < written:
-            count = min(written - self._done, self._rate_hz - self._second_samples, _READ_SAMPLES)
-            places = np.arange(self._done, self._done + count) % TAKE_SAMPLES
-            left, right = (np.nan_to_num(side[places]) for side in ring)
-            spl.accumulate(self._state, left, right)
-            self._done, self._second_samples = self._done + count, self._second_samples + count
-            if self._second_samples == self._rate_hz:
-                self._end_second(supervisor)
+        if self._heard.follow(supervisor):
+            self._second_samples, self._state = 0, spl.new_state(self._heard.sample_rate_hz)
+        for block in self._heard.blocks(supervisor, MAIN):
+            while block.shape[1]:
+                part = block[:, : self._heard.sample_rate_hz - self._second_samples]
+                spl.accumulate(self._state, np.ascontiguousarray(part[0]), np.ascontiguousarray(part[1]))
+                self._second_samples += part.shape[1]
+                block = block[:, part.shape[1] :]
+                if self._second_samples == self._heard.sample_rate_hz:
+                    self._end_second(supervisor)
 
     def _end_second(self, supervisor: Supervisor) -> None:
         before_lu = self._exposure.lowered_lu
         energies = self._state[spl.A_ENERGY : spl.C_ENERGY + 1]
-        self._exposure.add(*(energies / self._rate_hz).tolist())
+        self._exposure.add(*(energies / self._heard.sample_rate_hz).tolist())
         energies[:], self._second_samples = 0.0, 0
         supervisor.beside["venue"] = {"seconds": self._exposure.seconds, **self._exposure.figures()}
         if self._exposure.lowered_lu or before_lu:  # every second: a process that has just begun knows nothing of it

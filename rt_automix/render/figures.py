@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rt_automix import surround
-from rt_automix.analysis import findings
+from rt_automix.analysis import findings, r128s1
 from rt_automix.analysis.bed import folded
 from rt_automix.analysis.flaws import Flaws, SurroundFlaws
 from rt_automix.analysis.listener import Listener
@@ -88,8 +88,9 @@ def figures(
     aim = Aim()
     aim.settled(heard, load(NAME))
     found["found"] = findings.plain(aim.found)
-    measured = asdict(meter.result()) | {"duration_s": reader.duration_s}
-    return {**found, **measured, "from_profile": distances, "deliveries": deliveries}
+    measured = replace(meter.result(), duration_s=reader.duration_s)
+    found["r128_s1"] = r128s1.report(str(path), measured)
+    return {**found, **asdict(measured), "from_profile": distances, "deliveries": deliveries}
 
 
 def profile_of(song: Path, progress: Progress | None = None) -> Profile:

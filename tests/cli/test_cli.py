@@ -174,6 +174,18 @@ def test_analyze_goes_on_after_a_bad_file(run, mix):
     assert err == "Error: none.wav: no such file. Check the name and the folder.\n"
 
 
+def test_analyze_reports_against_r128_s1(run, mix):
+    code, out, _ = run("analyze", mix, "--r128-s1", "spot.csv", "--json")
+    (figures,) = json.loads(out)["files"]
+    head, row = Path("spot.csv").read_text().splitlines()
+    found = dict(zip(head.split(","), row.split(","), strict=True))
+    assert code == 0 and found["programme"] == str(mix)
+    assert float(found["max_momentary_lufs"]) == pytest.approx(figures["max_momentary_lufs"], abs=0.006)
+    assert figures["r128_s1"]["max_true_peak_dbtp"] == pytest.approx(figures["true_peak_dbtp"], abs=0.006)
+    code, _, err = run("analyze", mix, "--r128-s1", "spot.pdf")
+    assert code == 2 and ".txt, .csv, .json" in err
+
+
 def test_analyze_says_what_decodes(run, mix):
     code, out, err = run("analyze", mix, "--deliver", "aac:128,mp3:320", "--json")
     (figures,) = json.loads(out)["files"]
@@ -291,7 +303,7 @@ def _bad_files(folder, mix):
     (folder / "cut.wav").write_bytes(whole[: len(whole) // 2])
     (folder / "text.wav").write_text("no audio here, only words")
     sf.write(folder / "none.wav", np.zeros((0, 2)), 48000)
-    sf.write(folder / "eight.wav", np.zeros((4800, 8)), 48000)
+    sf.write(folder / "seven.wav", np.zeros((4800, 7)), 48000)
     sf.write(folder / "low.wav", np.zeros((400, 2)), 4000)
     sf.write(folder / "silent.wav", np.zeros((48000, 2)), 48000)
     (folder / "taken.wav").write_bytes(whole)
@@ -308,7 +320,7 @@ def _bad_files(folder, mix):
         ("cut.wav out.wav", "cut off or damaged 4.00 s into its 8.00 s"),
         ("text.wav out.wav", "not audio that can be read"),
         ("none.wav out.wav", "no audio found in it"),
-        ("eight.wav out.wav", "8 channels; allowed are 1 and 2"),
+        ("seven.wav out.wav", "7 channels; allowed are 1, 2, 5 (5.0), 6 (5.1) and 8 (7.1)"),
         ("low.wav out.wav", "4000 Hz; allowed are 8000 to 192000 Hz"),
         ("mix.wav taken.wav", "exists already. Choose another name, or replace it with --force."),
         ("mix.wav mix.wav --force", "this is the input, which is never written over"),

@@ -5,11 +5,15 @@ import json
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from rt_automix.config import Config
 from rt_automix.errors import ConfigError
+from rt_automix.io.devices.board import TAKE_SAMPLES, WRITTEN, Board
 from rt_automix.live.loudlog import COLUMNS, LoudnessLog
 
+RATE_HZ = 48_000
 MIDNIGHT = datetime.datetime(2026, 12, 1, tzinfo=datetime.UTC)
 
 
@@ -18,14 +22,26 @@ def status(peak_dbtp, name="stream", **more):
     return {"outputs": [{"name": name, "meters": meters}] if name else [], "meters": meters}
 
 
+def play(board, tone_dbfs=None):
+    """A quarter of a second goes out."""
+    written, count = int(board.stats[WRITTEN]), RATE_HZ // 4
+    if tone_dbfs is not None:
+        places = np.arange(written, written + count)
+        tone = 10.0 ** (tone_dbfs / 20.0) * np.sin(2.0 * np.pi * 1000.0 / RATE_HZ * places)
+        board.rings[1][:, places % TAKE_SAMPLES] = tone
+    board.stats[WRITTEN] += count
+
+
 def logged(path, statuses, step_s=0.25, start=None, **more):
     """What is told after some statuses, `step_s` of time between them."""
     clock = [start or MIDNIGHT - datetime.timedelta(seconds=1.0)]
     told = []
-    session = SimpleNamespace(status=None, is_playing=True)
+    setup = SimpleNamespace(config=Config())
+    session = SimpleNamespace(status=None, is_playing=True, board=Board(), sample_rate_hz=RATE_HZ, setup=setup)
     with LoudnessLog(path, told.append, lambda: clock[0]) as log:
         for session.status in statuses:
             log.show(session, None)
+            play(session.board, **more)
             clock[0] += datetime.timedelta(seconds=step_s)
         time.sleep(0.1)
         log.show(session, None)
@@ -61,3 +77,13 @@ def test_a_disk_that_fails_is_told_once_and_other_endings_are_refused(tmp_path):
         LoudnessLog(tmp_path / "loud.txt", print)
     with pytest.raises(ConfigError, match="does not exist"):
         LoudnessLog(tmp_path / "no" / "loud.csv", print)
+
+
+def test_at_the_end_stands_what_the_whole_programme_measured(tmp_path):
+    """30 s of a tone: longer than the ring, and told in the words of EBU R 128 s1."""
+    logged(tmp_path / "loud.csv", [status(-1.0) for _ in range(120)], 0.25, MIDNIGHT, tone_dbfs=-23.0)
+    head, line = (tmp_path / "loud-r128s1-2026-12-01.csv").read_text().splitlines()
+    found = dict(zip(head.split(","), line.split(","), strict=True))
+    assert found["programme"] == "main" and found["within"] == "True" and 29.0 < float(found["duration_s"]) <= 30.0
+    for name in ("integrated_lufs", "max_momentary_lufs", "max_short_term_lufs", "max_true_peak_dbtp"):
+        assert float(found[name]) == pytest.approx(-23.0, abs=0.03), name
