@@ -57,10 +57,12 @@ def links_of(listing: str) -> set[tuple[str, str]]:
 class JackServer:
     """A server that can be killed and started again under the same name."""
 
-    def __init__(self, period: int, rate_hz: int, synchronous: bool = True, captures: int = 2) -> None:
+    def __init__(
+        self, period: int, rate_hz: int, synchronous: bool = True, captures: int = 2, playbacks: int = 2
+    ) -> None:
         self.name = f"automix-{uuid.uuid4().hex[:8]}"
         self.environment = {**os.environ, "JACK_DEFAULT_SERVER": self.name, "JACK_NO_START_SERVER": "1"}
-        self.period, self.rate_hz, self.captures = period, rate_hz, captures
+        self.period, self.rate_hz, self.captures, self.playbacks = period, rate_hz, captures, playbacks
         self.answered_at = 0.0
         self._folder = tempfile.TemporaryDirectory()
         self._synchronous = ["-S"] if synchronous else []
@@ -84,7 +86,7 @@ class JackServer:
     def _start(self, limit_s: float) -> Path:
         command = ["jackd", "--no-mlock", "-n", self.name, "-R", "-P", "70", *self._synchronous, "-p", "256"]
         command += ["-d", "dummy", "-r", str(self.rate_hz), "-p", str(self.period)]
-        command += ["-C", str(self.captures), "-P", "2"]
+        command += ["-C", str(self.captures), "-P", str(self.playbacks)]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         log = Path(self._folder.name) / "log"
         with log.open("w") as file:
@@ -127,10 +129,10 @@ class JackServer:
 
 @contextlib.contextmanager
 def jack_server(
-    period: int = 64, rate_hz: int = 48_000, synchronous: bool = True, captures: int = 2
+    period: int = 64, rate_hz: int = 48_000, synchronous: bool = True, captures: int = 2, playbacks: int = 2
 ) -> Iterator[JackServer]:
     """A running server; this process's own clients find it too."""
-    server = JackServer(period, rate_hz, synchronous, captures)
+    server = JackServer(period, rate_hz, synchronous, captures, playbacks)
     names = ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER")
     before = {name: os.environ.get(name) for name in names}
     server.start()
