@@ -254,9 +254,9 @@ class Engine:
 
     def _instruct(self) -> None:
         """Tell who decides what was set."""
-        for name in ("target_lufs", "boldness", "style_strength"):
+        for name in ("boldness", "style_strength"):
             setattr(self.analyst.decision, name, self._controls[name])
-        self.analyst.decision.target_lufs -= self._lowered_lu
+        self.analyst.decision.target_lufs = self._controls["target_lufs"] - self._lowered_lu
 
     @property
     def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]]:
@@ -351,8 +351,8 @@ class Engine:
         self._controls = dict(state["controls"])
         for mine, saved in ((self._f64, state["f64"]), (self._f32, state["f32"]), (self._i64, state["i64"])):
             mine[:] = saved
-        for number, array in enumerate(self.bed or ()):
-            array[:] = state["bed"][number]
+        if self.bed:
+            self.bed.refill(state["bed"])
         self.analyst.restore(state["analyst"])
         self._instruct()
         self._start_worker()

@@ -206,3 +206,13 @@ def test_other_speakers_are_refused_with_a_command_that_helps(programme, tmp_pat
     assert measured(tmp_path / "new.wav").duration_s == pytest.approx(10.0)
     with pytest.raises(AutomixError, match="7 channels; allowed are 1, 2, 5"):
         measured(write(tmp_path / "seven.wav", programme[:7], "6.1"))
+
+
+def test_a_state_goes_on_bit_for_bit(programme):
+    first, second = np.split(programme[:6, : 2 * RATE_HZ], 2, axis=1)
+    engine, other = Engine(suggester=Matcher()), Engine(suggester=Matcher())
+    for one in (engine, other):
+        one.prepare(RATE_HZ, RATE_HZ, 6)
+    engine.process(first.copy())
+    other.restore(engine.state())
+    assert np.array_equal(engine.process(second.copy()), other.process(second.copy()))
