@@ -48,7 +48,7 @@ _FAR_LU = 60.0
 _METER_WORDS = 47
 """Cells of a line of meters that are not its bar."""
 
-_SAID_BY_LABEL = ("gain", "fine bands", "restarts", "bad samples", "MIDI", "recording", "program")
+_SAID_BY_LABEL = ("gain", "fine bands", "restarts", "bad samples", "MIDI", "recording", "program", "LAeq 15 min")
 """Facts that do not explain themselves without their label."""
 
 _STATE_STYLES = {"playing": "bold reverse green", "starting": "bold reverse", "compiling": "bold reverse"}
@@ -278,6 +278,9 @@ def _facts(scene: Scene, status: dict[str, Any]) -> list[tuple[str, Text]]:
     for one in status.get("outputs", ())[1:]:
         levels = one["meters"]["short_term_lufs"], one["controls"]["target_lufs"]
         facts.append((one["name"], Text.assemble((f"{levels[0]:.1f}", "bold"), f" LUFS, target {levels[1]:.1f}")))
+    if venue := status.get("venue"):
+        lowered = f", target {-venue['lowered_lu']:.1f} LU" if venue["lowered_lu"] else ""
+        facts.append(("LAeq 15 min", Text.assemble((f"{venue['laeq_15min_db']:.1f}", "bold"), f" dB{lowered}")))
     for program in scene.programs:
         lost = f", {program['dropped_seconds']:.1f} s lost" if program["dropped_seconds"] else ""
         words = f"{program['side']}: {program['state']}{lost}"

@@ -50,7 +50,7 @@ def figures(
     Thread: any but audio. Allocates: yes.
     """
     tell = progress or (lambda doing, share: None)
-    with AudioReader(path, surround=True) as reader:
+    with AudioReader(path, surround=not formats) as reader:  # lossy ones are made of stereo
         kind = Flaws if reader.channels <= 2 else SurroundFlaws
         flaws = kind(reader.sample_rate_hz, reader.channels)
         sides = sides_of(reader.channels, mono)

@@ -281,6 +281,12 @@ def test_an_output_is_chosen_by_a_key_shown_and_steered_and_panic_is_for_all():
         assert width < 120 or ("stream: waiting, 2.5 s lost" in text and "target -14.0" in text)
 
 
+def test_a_venue_s_sound_level_is_shown_and_how_far_the_target_is_down():
+    shown = scene({})
+    shown.status["venue"] = {"laeq_15min_db": 98.26, "lowered_lu": 1.5}
+    assert "98.3 dB, target -1.5 LU" in "\n".join(picture(shown, 120, 40))
+
+
 def test_peaks_and_their_marks_stay_for_a_while(monkeypatch):
     now = [100.0]
     screen, wire, shown = Screen(lambda: now[0]), Wire(), []

@@ -142,7 +142,7 @@ def test_outputs_are_addressed_by_name_panic_is_for_all_and_a_new_process_goes_o
             one(run, "stream")["controls"] == before["controls"] and one(run, "stream")["profile"] == before["profile"]
         )
         time.sleep(1.2)
-    (log,) = tmp_path.glob("loud-*.csv")
+    (log,) = tmp_path.glob("loud-2*.csv")
     head, *lines = log.read_text().splitlines()
     assert head.startswith("time,output,momentary_lufs,short_term_lufs")
     assert {line.split(",")[1] for line in lines} == {"room", "stream"}

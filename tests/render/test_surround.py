@@ -14,11 +14,14 @@ from oversampled import true_peak_dbtp
 from rt_automix import params, surround
 from rt_automix.analysis.matcher import Matcher
 from rt_automix.analysis.measure import Meter
+from rt_automix.analysis.profile import load
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import AutomixError
 from rt_automix.io.files.audio import AudioReader
+from rt_automix.io.lossy.codecs import parse
 from rt_automix.render import render
+from rt_automix.render.figures import figures
 
 RATE_HZ = 48_000
 CHANNELS = {"5.0": 5, "5.1": 6, "5.1(side)": 6, "7.1": 8}
@@ -216,3 +219,10 @@ def test_a_state_goes_on_bit_for_bit(programme):
     engine.process(first.copy())
     other.restore(engine.state())
     assert np.array_equal(engine.process(second.copy()), other.process(second.copy()))
+
+
+def test_lossy_files_are_made_of_stereo_alone(programme, tmp_path):
+    path = write(tmp_path / "in.wav", programme[:6], "5.1")
+    assert figures(path, load("balanced"))["layout"] == "5.1"
+    with pytest.raises(AutomixError, match="6 channels; allowed are 1 and 2"):
+        figures(path, load("balanced"), formats=parse("mp3:256"))
