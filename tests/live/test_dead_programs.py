@@ -1,5 +1,6 @@
 """What programs that never read, or die again and again, cost the others: no callback, and no bit."""
 
+import json
 import os
 import sys
 from functools import partial
@@ -10,6 +11,9 @@ import pytest
 import soundfile
 from liverun import LiveRun
 
+from rt_automix import params
+from rt_automix.engine import memory
+from rt_automix.engine.engine import Engine
 from rt_automix.io.devices.wiring import FADE_S
 
 pytestmark = pytest.mark.alone
@@ -20,12 +24,13 @@ OUTPUTS = {"room": "target_lufs=-12", "tape": "target_lufs=-20 profile=warm look
 NEVER_READS = f"{sys.executable} -c 'import time; time.sleep(1000)'"
 DIES = f"{sys.executable} -c 'import sys; sys.stdin.buffer.read(4096); sys.exit(1)'"
 ATTEMPTS = 4
-"""A host that takes the processor away for longer than a block is late by itself, and the analysis with it."""
+"""A host that takes the processor away for longer than a block is late by itself."""
 
 
 def played(song, folder, programs, until):
     """(what each output played, the last status) of one run, from its first sample on."""
     folder.mkdir()
+    frozen(folder / "state.json")
     options = ["--play", str(song), "--record-bits", "32"]
     for name, said in OUTPUTS.items():
         options += ["--output", f"{name}: {said} file={folder / name}.wav"]
@@ -39,6 +44,20 @@ def played(song, folder, programs, until):
     assert run.process.returncode == 0
     takes = [soundfile.read(folder / f"{name}.wav", dtype="float32")[0] for name in OUTPUTS]
     return takes, status
+
+
+def frozen(path):
+    """A state in which parameters do something and stay: no analysis that comes late on a busy host moves them."""
+    engine = Engine(analysis="off")
+    engine.prepare(RATE_HZ)
+    values = params.NEUTRAL.copy()
+    values[:4] = 3.0, 2.0, -2.0, 1.0
+    engine.hold(values)
+    engine.set(freeze=True)
+    engine.settle()
+    learned = memory.learned(engine)
+    others = {name: {"learned": learned} for name in (*OUTPUTS, "deaf", "ill")}
+    path.write_text(json.dumps({"learned": learned, "outputs": others}))
 
 
 def has_suffered(run):
@@ -61,14 +80,13 @@ def test_they_cost_no_callback_and_no_bit(tmp_path):
         with_them, status = played(song, tmp_path / f"with-{attempt}", programs, has_suffered)
         seconds = len(with_them[0]) / RATE_HZ
         is_as_long = partial(has_played, seconds)
-        without, quiet = played(song, tmp_path / f"without-{attempt}", {}, is_as_long)
-        late = status["timing"]["late"]
-        if not (late or status["analysis_late"] or quiet["analysis_late"]):
+        without, _ = played(song, tmp_path / f"without-{attempt}", {}, is_as_long)
+        if not (late := status["timing"]["late"]):
             break
     suffered = {one["side"]: (one["stalled_seconds"], one["starts"]) for one in status["programs"]}
     print(f"{seconds:.1f} s, {status['timing']['callbacks']} callbacks, {late} late; stalled s, starts: {suffered}")
     assert late == 0, status["timing"]
     for name, one, other in zip(OUTPUTS, with_them, without, strict=True):
-        until = min(len(one), len(other)) - 2 * FADED
+        until = min(len(one), len(other)) - 8 * FADED
         assert until > 4 * RATE_HZ and np.abs(one[:until]).max() > 0.05
         assert np.array_equal(one[:until], other[:until]), name
