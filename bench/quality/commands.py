@@ -47,6 +47,22 @@ def loudness(music: Path, songs: int, out: Path) -> None:
 @click.command()
 @click.argument("folders", metavar="FOLDER...", nargs=-1, required=True,
                 type=click.Path(exists=True, file_okay=False, path_type=Path))  # fmt: skip
+@click.option("--songs", type=click.IntRange(1, 1000), default=12, show_default=True, help="How many, of 2 minutes.")
+def fades(folders: tuple[Path, ...], songs: int) -> None:
+    """How far the gain lifts fade-outs that are put on songs streamed live.
+
+    \b
+    Example:
+      python -m bench fades ~/Music --songs 16
+    """
+    from bench.quality import fades as command
+
+    command.run(list(folders), songs)
+
+
+@click.command()
+@click.argument("folders", metavar="FOLDER...", nargs=-1, required=True,
+                type=click.Path(exists=True, file_okay=False, path_type=Path))  # fmt: skip
 @click.option("--songs", type=click.IntRange(2, 1000), default=12, show_default=True, help="How many, in all.")
 @click.option("--seconds", type=click.FloatRange(6.0, 600.0), default=60.0, show_default=True, help="Of each song.")
 @click.option("--quick", is_flag=True, help="At most 3 songs of 20 s, and few systems.")
@@ -130,4 +146,4 @@ def heard(folder: Path, answers: tuple[Path, ...], out: Path) -> None:
     command.run(folder, list(answers), out)
 
 
-COMMANDS = (limiter, loudness, quality, album, listen, heard)
+COMMANDS = (limiter, loudness, fades, quality, album, listen, heard)

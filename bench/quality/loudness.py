@@ -58,10 +58,10 @@ GOALS = {
 
 def ours(audio: Audio, rate_hz: int) -> Audio:
     """The engine as live runs it, its latency cut off."""
-    return _streamed(audio, rate_hz)[0]
+    return streamed(audio, rate_hz)[0]
 
 
-def _streamed(audio: Audio, rate_hz: int) -> tuple[Audio, Values]:
+def streamed(audio: Audio, rate_hz: int) -> tuple[Audio, Values]:
     """Output of a live stream, and the rider's gain in dB after every block of BLOCK_S."""
     config = Config(master=Master(target_lufs=TARGET_LUFS))
     engine = Engine(config, analysis="inline")
@@ -165,13 +165,13 @@ def _at_rest(gains_db: Values) -> int:
 
 def pause_runs(song: Audio, rate_hz: int) -> dict[str, dict[str, float]]:
     """How far the gain moves in each pause, and how far from where it would be without one in the music after."""
-    straight_db = _streamed(song, rate_hz)[1]
+    straight_db = streamed(song, rate_hz)[1]
     place, paused, after = _at_rest(straight_db), round(PAUSE_S / BLOCK_S), round(AFTER_PAUSE_S / BLOCK_S)
     at = place * round(BLOCK_S * rate_hz)
     rest = song[:, at : at + round(AFTER_PAUSE_S * rate_hz)]
     moves: dict[str, dict[str, float]] = {}
     for name, pause in pauses(song, rate_hz, at).items():
-        gains_db = _streamed(np.concatenate([song[:, :at], pause, rest], axis=1), rate_hz)[1]
+        gains_db = streamed(np.concatenate([song[:, :at], pause, rest], axis=1), rate_hz)[1]
         there = gains_db[place : place + paused] - gains_db[place - 1]
         later = gains_db[place + paused :][:after] - straight_db[place:][:after]
         moves[name] = {"pause_db": float(np.abs(there).max()), "after_db": float(np.abs(later).max())}

@@ -7,7 +7,7 @@ one division closes the loop. The mean over a gated window (BS.1770's gates) giv
 - a start or a jump in level makes it hurry: for eight seconds the window is short and the gain quick,
   after a jump up it is quick to come up again for half of that;
 - then the window grows to six seconds and the gain is calm, so that a song keeps its own dynamics;
-- up it goes half as fast as down, and not at all while the music gets steadily quieter: a fade-out stays one;
+- up it goes less than half as fast as down, and not at all in a fade-out, which stays one (`fading`);
 - silence changes nothing, and applause nothing either: once somebody says that it is some, the rider
   takes back what it has heard of it and holds still. Until then it waits with jumps that may be it.
 
@@ -21,6 +21,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix.dsp import fading
 from rt_automix.dsp.jit import kernel
 from rt_automix.units import LUFS_OFFSET_DB, energy_from_lufs
 
@@ -32,17 +33,17 @@ HURRY_RATE = 12.0
 HURRY_UP_STEPS = 40
 """After a jump up it is quick to come up again for so long only."""
 JUMP_UP_DB, JUMP_UP_STEPS = 2.6, 13
-JUMP_DOWN_DB, JUMP_DOWN_STEPS = 5.5, 17
+JUMP_DOWN_DB, JUMP_DOWN_STEPS = 5.2, 23
 """A jump up shows less than it is: the limiter takes some of it until the gain follows."""
-FALL_STEPS, ABRUPT_DB, EVEN_SHARE = 8, 4.5, 0.4
-"""A jump down is abrupt: what falls by less at once, or by this share of it before or after, is a fade."""
-HUSH_DB = 8.0
+FALL_STEPS, ABRUPT_DB, FADING_ABRUPT_DB = 10, 4.8, 12.0
+EVEN_SHARE, FADING_EVEN_SHARE = 0.31, 0.14
+"""A jump down is abrupt: what falls by less at once, or by this share of it before or after, is a fade; the more so
+where one has been heard."""
+FURTHER_DB, FURTHER_STEPS, LANDED_STEPS = 2.0, 6, 10
+"""What falls so much further after a jump down was a fade all the same."""
+HUSH_DB = 8.5
 """So far under the window nothing is raised: a pause, until it is a jump or the window has come down."""
-FADE_STEPS, SLOW_FADE_STEPS, FADE_DB, FADE_SHARE, FADE_HOLD_STEPS = 15, 30, 0.3, 0.25, 30
-"""Four stretches in a row of the first or the second length, each quieter by this than the one before it, and no fall
-less than this share of the largest, are a fade: a drop makes no more than two. It is over when there has been none for
-so long."""
-FADE_RISE_DB = 1.5
+FADE_RISE_DB = 1.0
 """A fade is followed so far: it may be a song that goes on quieter."""
 LEAP_DB, HURRY_LEAP_DB, LEAP_STEPS = 5.0, 3.5, 3
 """What leaps up so far is followed at once: nobody could say so soon whether it is applause."""
@@ -51,7 +52,7 @@ TOO_LOUD_DB = 7.0
 UNDO_STEPS = 10
 """So much of the applause has been heard before anybody says so."""
 
-RISE_RATE = 0.5
+RISE_RATE = 0.4
 GAIN_LIMIT_DB = 48.0
 LONG_STEPS = 400
 LONG_AFTER_STEPS = 50
@@ -60,12 +61,13 @@ LONG_LIMIT_LU = 0.6
 """What came out over the last 40 s, gated, against the target: this share of the error is aimed off."""
 
 
-_RING_STEPS = 4 * SLOW_FADE_STEPS + UNDO_STEPS
+_RING_STEPS = HURRY_STEPS + LANDED_STEPS + UNDO_STEPS
 _RING, _GAINS, _AT = 0, _RING_STEPS, 2 * _RING_STEPS
-_STEPS, _GOAL, _GAIN, _HURRY, _HURRY_UP, _LONG_ENERGY, _LONG_COUNT, _HOLDING, _LOUD, _HEARD, _FADING, _HIGHEST = (
+_STEPS, _GOAL, _GAIN, _HURRY, _HURRY_UP, _LONG_ENERGY, _LONG_COUNT, _HOLDING, _LOUD, _FADES, _IS_CAPPED, _HIGHEST = (
     _AT + 1 + k for k in range(12)
 )
-STATE_SIZE = _AT + 13
+_FADING = _HIGHEST + 1
+STATE_SIZE = _FADING + fading.STATE_SIZE
 
 SETTINGS_SIZE = 3
 RESPONSE_S, MAX_DB_PER_S, GATE_LUFS = range(SETTINGS_SIZE)
@@ -138,36 +140,26 @@ def _level_db(state, newest, steps):
     return 10.0 * math.log10(total / steps + 1e-20)
 
 
-@kernel("boolean(float64[::1], int64)")
-def _fades(state, steps):
-    """Whether of the last four stretches of so many steps each is quieter than the one before it, and evenly so."""
-    least_db, most_db, later_db = 100.0, 0.0, _level_db(state, 0, steps)
-    for k in range(1, 4):
-        level_db = _level_db(state, k * steps, steps)
-        least_db, most_db = min(least_db, level_db - later_db), max(most_db, level_db - later_db)
-        later_db = level_db
-    return least_db > max(FADE_DB, FADE_SHARE * most_db)
-
-
-@kernel("void(float64[::1])")
-def _watch_fade(state):
-    """Whether the music gets steadily quieter."""
-    state[_HEARD] = min(state[_HEARD] + 1.0, 4.0 * SLOW_FADE_STEPS)
-    state[_FADING] = max(state[_FADING] - 1.0, 0.0)
-    fades = state[_HEARD] >= 4.0 * FADE_STEPS and _fades(state, FADE_STEPS)
-    if fades or (state[_HEARD] >= 4.0 * SLOW_FADE_STEPS and _fades(state, SLOW_FADE_STEPS)):
-        if state[_FADING] == 0.0:
-            state[_HIGHEST] = state[_GAIN] + FADE_RISE_DB
-        state[_FADING] = FADE_HOLD_STEPS
+@kernel("boolean(float64[::1], boolean)")
+def _has_dropped(state, fades):
+    """Whether the level fell at once about as long ago as a jump down takes, and has stayed where it fell to."""
+    half = JUMP_DOWN_STEPS // 2
+    now, landed = _level_db(state, 0, half), _level_db(state, half, half)
+    before = _level_db(state, JUMP_DOWN_STEPS, FALL_STEPS)
+    earlier = _level_db(state, JUMP_DOWN_STEPS + FALL_STEPS, 2 * FALL_STEPS)
+    fell_db = before - landed
+    if fell_db < (FADING_ABRUPT_DB if fades else ABRUPT_DB):
+        return False
+    return max(landed - now, earlier - before) < (FADING_EVEN_SHARE if fades else EVEN_SHARE) * fell_db
 
 
 @kernel("boolean(float64[::1])")
-def _has_dropped(state):
-    """Whether the level fell at once about as long ago as a jump down takes, and has stayed where it fell to."""
-    now, landed = _level_db(state, 0, FALL_STEPS), _level_db(state, FALL_STEPS, FALL_STEPS)
-    before, earlier = _level_db(state, JUMP_DOWN_STEPS, FALL_STEPS), _level_db(state, 2 * JUMP_DOWN_STEPS, FALL_STEPS)
-    fell_db, even = before - landed, 0.5 * EVEN_SHARE if state[_FADING] > 1.0 else EVEN_SHARE
-    return fell_db > ABRUPT_DB and max(landed - now, earlier - before) < even * fell_db
+def _falls_further(state):
+    """Whether the level goes on falling from where a jump down had led."""
+    since = HURRY_STEPS - int(state[_HURRY_UP])
+    if state[_HURRY_UP] == 0.0 or since <= 3:
+        return False
+    return _level_db(state, 0, FURTHER_STEPS) < _level_db(state, since, LANDED_STEPS) - FURTHER_DB
 
 
 @kernel("float64(float64)")
@@ -175,34 +167,54 @@ def _lufs(energy):
     return LUFS_OFFSET_DB + 10.0 * math.log10(energy + 1e-20)
 
 
+@kernel("int64(float64[::1], int64, float64)")
+def _jumped(state, steps, window):
+    """How many of the newest steps are since a jump away from the window, up or down; 0 if there was none."""
+    leap_db = HURRY_LEAP_DB if state[_HURRY] > 0.0 else LEAP_DB
+    if steps > LEAP_STEPS and _mean_above(state, LEAP_STEPS, 0.0) > window * 10.0 ** (0.1 * leap_db):
+        return LEAP_STEPS
+    if steps > JUMP_UP_STEPS and _mean_above(state, JUMP_UP_STEPS, 0.0) > window * 10.0 ** (0.1 * JUMP_UP_DB):
+        return JUMP_UP_STEPS
+    if steps > JUMP_DOWN_STEPS and _mean_above(state, JUMP_DOWN_STEPS, 0.0) < window * 10.0 ** (-0.1 * JUMP_DOWN_DB):
+        return JUMP_DOWN_STEPS if _has_dropped(state, state[_FADES] > 0.0) else 0
+    return 0
+
+
+@kernel("void(float64[::1], float64)")
+def _cap(state, window):
+    """Say how high the gain may go: up to where it is in a hush and while the level falls, little higher in a fade."""
+    trend = state[_FADING : _FADING + fading.STATE_SIZE]
+    if _falls_further(state):
+        state[_HURRY_UP] = 0.0
+        fading.begin(trend)
+    fades, steps = fading.fades(trend), int(state[_STEPS])
+    if fades:
+        if state[_FADES] == 0.0:
+            state[_HIGHEST] = state[_GAIN] + FADE_RISE_DB
+        state[_IS_CAPPED] = 1.0
+    else:
+        hush = steps > LEAP_STEPS and _mean_above(state, LEAP_STEPS, 0.0) < window * 10.0 ** (-0.1 * HUSH_DB)
+        state[_HIGHEST] = state[_GAIN]
+        state[_IS_CAPPED] = 1.0 if hush or (fading.falls(trend) and state[_HURRY_UP] == 0.0) else 0.0
+    state[_FADES] = 1.0 if fades else 0.0
+
+
 @kernel("float64(float64[::1])")
 def _window(state):
     """Loudness energy to go by: of the window, or of its newest part where the level has jumped."""
-    hurrying = state[_HURRY] > 0.0
-    steps = min(int(state[_STEPS]) + 1, HURRY_WINDOW_STEPS if hurrying else WINDOW_STEPS)
+    steps = min(int(state[_STEPS]) + 1, HURRY_WINDOW_STEPS if state[_HURRY] > 0.0 else WINDOW_STEPS)
+    window = _gated_mean(state, steps)
+    jumped = _jumped(state, steps, window)
     state[_HURRY] = max(state[_HURRY] - 1.0, 0.0)
     state[_HURRY_UP] = max(state[_HURRY_UP] - 1.0, 0.0)
-    window = _gated_mean(state, steps)
-    jumped = 0
-    leap_db = HURRY_LEAP_DB if hurrying else LEAP_DB
-    if steps > LEAP_STEPS and _mean_above(state, LEAP_STEPS, 0.0) > window * 10.0 ** (0.1 * leap_db):
-        jumped = LEAP_STEPS
-    elif steps > JUMP_UP_STEPS and _mean_above(state, JUMP_UP_STEPS, 0.0) > window * 10.0 ** (0.1 * JUMP_UP_DB):
-        jumped = JUMP_UP_STEPS
-    elif steps > JUMP_DOWN_STEPS and _mean_above(state, JUMP_DOWN_STEPS, 0.0) < window * 10.0 ** (-0.1 * JUMP_DOWN_DB):
-        jumped = JUMP_DOWN_STEPS if _has_dropped(state) else 0
+    state[_STEPS] = steps
     if jumped > 0:
-        steps = jumped
-        window = _mean_above(state, steps, 0.0)
+        state[_STEPS] = jumped
+        window = _mean_above(state, jumped, 0.0)
         state[_HURRY] = HURRY_STEPS
         is_down = jumped == JUMP_DOWN_STEPS
         state[_HURRY_UP] = HURRY_STEPS if is_down else max(state[_HURRY_UP], HURRY_UP_STEPS)
-        state[_FADING] = 0.0 if is_down else state[_FADING]
-        state[_HEARD] = jumped
-    elif steps > LEAP_STEPS and _mean_above(state, LEAP_STEPS, 0.0) < window * 10.0 ** (-0.1 * HUSH_DB):
-        state[_HIGHEST] = state[_GAIN] if state[_FADING] <= 1.0 else state[_HIGHEST]
-        state[_FADING] = max(state[_FADING], 1.0)
-    state[_STEPS] = steps
+    _cap(state, window)
     return window
 
 
@@ -264,7 +276,7 @@ def hear(state, settings, energy, gain_db, target_lufs, applause):
     state[_RING + at] = bare
     state[_GAINS + at] = gain_db
     state[_AT] = (at + 1) % _RING_STEPS
-    _watch_fade(state)
+    fading.hear(state[_FADING : _FADING + fading.STATE_SIZE], bare)
     window = _window(state)
     goal = target_lufs + _aim_off(state, energy, target_lufs) - _lufs(window)
     state[_GOAL] = min(max(goal, -GAIN_LIMIT_DB), GAIN_LIMIT_DB)
@@ -287,7 +299,7 @@ def move(state, settings, low_db, high_db, elapsed_s):
     """
     goal = min(max(state[_GOAL], low_db), high_db)
     error = goal - state[_GAIN]
-    if state[_FADING] > 0.0:
+    if state[_IS_CAPPED] > 0.0:
         error = min(error, max(state[_HIGHEST] - state[_GAIN], 0.0))
     hurries = state[_HURRY if error < 0.0 else _HURRY_UP] > 0.0
     rate_hz = (HURRY_RATE if hurries else 1.0) * (1.0 if error < 0.0 else RISE_RATE) / settings[RESPONSE_S]

@@ -153,6 +153,28 @@ def test_a_fade_out_stays_a_fade_out(seconds, is_linear, seed):
     assert gains_db[200 * TICKS_PER_STEP :].max() < gains_db[200 * TICKS_PER_STEP - 1] + most_db
 
 
+def phrasing(seconds, seed):
+    """Music with bars and breaths, per 100 ms: 1.5 dB up and down within a second or two, and beats on top."""
+    rng, count = np.random.default_rng(seed), round(seconds / rider.STEP_S)
+    slow = np.convolve(rng.normal(0.0, 1.0, count + 40), np.hanning(22), "valid")[:count]
+    return -20.0 + 1.5 * slow / slow.std() + rng.normal(0.0, 1.5, count)
+
+
+@pytest.mark.parametrize("seconds", [8.0, 12.0, 20.0])
+@pytest.mark.parametrize("is_linear", [True, False], ids=["straight in amplitude", "straight in dB"])
+def test_a_fade_out_of_phrased_music_stays_one(seconds, is_linear):
+    """Of twelve at most two are taken for music that goes on quieter: it may have fallen just there by itself."""
+    steps, rises_db = np.linspace(0.0, 1.0, round(seconds / rider.STEP_S), endpoint=False), []
+    fade_db = 20.0 * np.log10(1.0 - steps) if is_linear else -60.0 * steps
+    for seed in range(12):
+        music = phrasing(20.0 + seconds, seed)
+        music[200:] += fade_db
+        gains_db = ridden(music)[200 * TICKS_PER_STEP - 1 :]
+        rises_db.append(gains_db.max() - gains_db[0])
+    print(np.round(np.sort(rises_db), 1))
+    assert np.sort(rises_db)[-3] <= 3.0
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_what_drops_at_once_is_no_fade(seed):
     gains_db = ridden(np.concatenate([beating(20.0, seed), beating(12.0, seed + 9) - 12.0]))
