@@ -121,13 +121,31 @@ def read(talk: Talk, folder: Path) -> NDArray[np.float32]:
     return np.load(file_of(talk, folder)).astype(np.float32)
 
 
-def _make(talk: Talk, voices: Path, beds: list[corpus.Song], folder: Path) -> None:
-    rng = np.random.default_rng([talk.seed, *talk.package.encode()])
-    voice = _in_a_room(_strung(talk, voices, rng), rng)
+def voice(talk: Talk, voices: Path) -> Audio:
+    """The voice of a talk alone, LENGTH_S of it, always the same: float32, shape (samples,)."""
+    return _voice(talk, voices, _chances(talk))
+
+
+def _chances(talk: Talk) -> np.random.Generator:
+    return np.random.default_rng([talk.seed, *talk.package.encode()])
+
+
+def _voice(talk: Talk, voices: Path, rng: np.random.Generator) -> Audio:
+    return _in_a_room(_strung(talk, voices, rng), rng)
+
+
+def over(voice: Audio, bed: Audio, over_db: float) -> Audio:
+    """A voice over music, so much louder than it: float32, shape (2, samples), as long as the voice."""
     both = np.stack([voice, voice])
+    return np.ascontiguousarray(both + bed * np.float32(_rms(both) / _rms(bed) * lin_from_db(-over_db)), np.float32)
+
+
+def _make(talk: Talk, voices: Path, beds: list[corpus.Song], folder: Path) -> None:
+    rng = _chances(talk)
+    alone = _voice(talk, voices, rng)
+    both = np.stack([alone, alone])
     if talk.over_music_db is not None:
-        bed = _bed(beds, both.shape[1], rng)
-        both += bed * np.float32(_rms(both) / _rms(bed) * lin_from_db(-talk.over_music_db))
+        both = over(alone, _bed(beds, both.shape[1], rng), talk.over_music_db)
     rows = FeatureStream(RATE_HZ, 2).push(np.ascontiguousarray(both, np.float32)).astype(np.float16)
     write_whole(file_of(talk, folder), lambda opened: np.save(opened, rows))
 

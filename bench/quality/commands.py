@@ -31,17 +31,20 @@ def limiter(music: Path | None, seconds: float, out: Path) -> None:
     help="Folder with a folder of songs for each album.",
 )  # fmt: skip
 @click.option("--songs", type=click.IntRange(1, 1000), default=12, show_default=True, help="How many, of 90 s or more.")
+@click.option("--voices", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="Folder with the packages of training/talks.toml: talk, and talk over the songs, too.")  # fmt: skip
 @options.out
-def loudness(music: Path, songs: int, out: Path) -> None:
+def loudness(music: Path, songs: int, voices: Path | None, out: Path) -> None:
     """How soon songs streamed live reach -14 LUFS and how well they stay there, beside ffmpeg's loudnorm.
 
     \b
-    Example:
+    Examples:
       python -m bench loudness --music ~/Music
+      python -m bench loudness --music ~/.cache/rt_automix/music --voices ~/.cache/rt_automix/speech
     """
     from bench.quality import loudness as command
 
-    command.run(music, songs, out)
+    command.run(music, songs, voices, out)
 
 
 @click.command()

@@ -2,8 +2,9 @@
 
 Every song is streamed block by block with the analysis that live has, at a target of -14 LUFS: once
 as it is, once in level steps of 12 dB every 30 s, and with pauses of silence, of room tone and of
-applause in it. Beside it stand the untouched input and ffmpeg's loudnorm in one pass, which looks
-ahead by three seconds: its curves are read as aligned, as if that delay were nothing.
+applause in it. With a folder of voices, talk and talk over the songs are streamed as they are, too. Beside
+it stand the untouched input, ffmpeg's loudnorm in one pass, which looks ahead by three seconds, and its
+dynaudnorm, which looks ahead by eight and knows no target: both are read as aligned, as if that were nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from rich.progress import track
 from rich.table import Table
 
 from bench.common import material, peers, report
-from bench.quality import loudness_picture
+from bench.quality import loudness_picture, loudness_talk
 from rt_automix.analysis.measure import Meter
 from rt_automix.config import Config, Master
 from rt_automix.engine.engine import Engine
@@ -43,7 +44,7 @@ REST_S, REST_DB = 4.0, 0.5
 APPLAUSE_LU = (-20.0, -12.0, -6.0, 0.0)
 """Loudness of the applause, against the music before it."""
 
-INPUT, OURS, FFMPEG = "input", "ours", "ffmpeg loudnorm"
+INPUT, OURS, FFMPEG, DYNAMIC = "input", "ours", "ffmpeg loudnorm", "ffmpeg dynaudnorm"
 GOALS = {
     "settles after the start, s": ("median", 5.0),
     "settles after +12 dB, s": ("median", 6.0),
@@ -82,8 +83,9 @@ def levellers() -> dict[str, Leveller]:
     found: dict[str, Leveller] = {INPUT: lambda audio, rate_hz: audio, OURS: ours}
     if peers.has_ffmpeg():
         found[FFMPEG] = lambda audio, rate_hz: peers.ffmpeg_loudnorm(audio, rate_hz, TARGET_LUFS, CEILING_DBTP)
+        found[DYNAMIC] = lambda audio, rate_hz: peers.ffmpeg(audio, rate_hz, "dynaudnorm")
     else:
-        report.console.print("ffmpeg is not installed: its loudnorm is skipped.")
+        report.console.print("ffmpeg is not installed: its loudnorm and dynaudnorm are skipped.")
     return found
 
 
@@ -178,8 +180,8 @@ def pause_runs(song: Audio, rate_hz: int) -> dict[str, dict[str, float]]:
     return moves
 
 
-def measure(music: Path, count: int) -> dict[str, Any]:
-    """Everything the table and the picture show."""
+def measure(music: Path, count: int, voices: Path | None = None) -> dict[str, Any]:
+    """Everything the tables and the picture show."""
     takers = levellers()
     songs: dict[str, Any] = {}
     found = material.albums(music, count, 3 * STEP_S)
@@ -189,7 +191,14 @@ def measure(music: Path, count: int) -> dict[str, Any]:
             "steps": {taker: step_run(audio, rate_hz, level) for taker, level in takers.items()},
             "pauses": pause_runs(audio, rate_hz),
         }
-    return {"songs": songs, "summary": {taker: summary(songs, taker) for taker in takers}}
+    kinds = {"songs": {name: song["plain"] for name, song in songs.items()}}
+    if voices is not None:
+        for kind, talks in loudness_talk.talks(voices, found).items():
+            kinds[kind] = {
+                name: {taker: plain_run(audio, rate_hz, level) for taker, level in takers.items()}
+                for name, (audio, rate_hz) in track(talks.items(), kind, console=report.console, transient=True)
+            }
+    return {"songs": songs, "kinds": kinds, "summary": {taker: summary(songs, taker) for taker in takers}}
 
 
 def _finite(values: list[float | None]) -> list[float]:
@@ -217,10 +226,11 @@ def summary(songs: dict[str, Any], taker: str) -> dict[str, dict[str, float]]:
     }
 
 
-def run(music: Path, count: int, out: Path) -> None:
+def run(music: Path, count: int, voices: Path | None, out: Path) -> None:
     """Measure, print the tables, write figures and picture."""
-    results = measure(music, count)
+    results = measure(music, count, voices)
     _print(results)
+    loudness_talk.show(results["kinds"])
     settings = {
         "target_lufs": TARGET_LUFS,
         "ceiling_dbtp": CEILING_DBTP,

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from bench.common import report
 
-COLOURS = (report.GREY, report.OURS, report.PEER)
+COLOURS = (report.GREY, report.OURS, report.PEER, report.PEER_TOO)
 _CURVE_STEP_S = 0.1
 
 
