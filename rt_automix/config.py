@@ -49,6 +49,7 @@ class Rider(Checked):
     response_s: Annotated[float, between(0.1, 20.0)] = 1.0
     max_db_per_s: Annotated[float, between(1.0, 200.0)] = 60.0
     gate_lufs: Annotated[float, between(-70.0, -30.0)] = -60.0
+    night: bool = False
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ def batch(
     album_keep: float | None, watch: bool, dry_run: bool, jobs: int | None, dask: str | None,
     profile: str | None, reference: Path | None, amount: float | None, fine_tone: float | None, boldness: float | None,
     style_strength: float | None, platform: str | None, target_lufs: float | None, ceiling_dbtp: float | None,
-    suggester: str | None, lookahead: str, mono: str, bits: str, config_path: Path | None, force: bool, as_json: bool,
+    night: bool | None, suggester: str | None, lookahead: str, mono: str, bits: str,
+    config_path: Path | None, force: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Master many files into a folder, as render does each: files, folders, "patterns" and URLs.
 
@@ -80,8 +81,8 @@ def batch(
     options = {
         "profile": profile, "reference": reference, "amount": amount, "fine_tone": fine_tone,
         "boldness": boldness, "style_strength": style_strength, "for": platform,
-        "target_lufs": target_lufs, "ceiling_dbtp": ceiling_dbtp, "suggester": suggester, "lookahead": lookahead,
-        "mono": mono, "bits": int(bits), "to": to,
+        "target_lufs": target_lufs, "ceiling_dbtp": ceiling_dbtp, "night": night, "suggester": suggester,
+        "lookahead": lookahead, "mono": mono, "bits": int(bits), "to": to,
     }  # fmt: skip
     from rt_automix.batch import Session
 
@@ -132,6 +133,7 @@ class _HowMaker:
         names = "profile", "amount", "fine_tone", "boldness", "style_strength", "suggester"
         master = {f"master.{name}": options.get(name) for name in names}
         loudness = {"master.target_lufs": target_lufs, "limiter.ceiling_dbtp": ceiling_dbtp}
+        loudness |= {"rider.night": options.get("night")}
         config = self._config.with_overrides(where, **master, **loudness)
         suggester.check(config.master.suggester)
         profile.load(config.master.profile)

@@ -65,6 +65,7 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     settings.style_strength,
     settings.target_lufs,
     settings.ceiling_dbtp,
+    settings.night,
     settings.suggester,
     click.option("--output", "outputs", multiple=True, metavar='"NAME: SETTING=VALUE ..."',
                  help="An output with channels, file or program, target, ... of its own; see docs/outputs.md."),
@@ -179,6 +180,7 @@ def _config(options: dict[str, Any]) -> Config:
         master__target_lufs=options["target_lufs"],
         master__suggester=options["suggester"],
         limiter__ceiling_dbtp=options["ceiling_dbtp"],
+        rider__night=options["night"],
         **{f"audio__{name}": options[name] for name in _AUDIO},
     )
     config = _with_outputs(config, options["outputs"])
@@ -226,7 +228,7 @@ def _setup(options: dict[str, Any], config: Config, state: Path | None) -> Setup
         reference = settings.measured(options["reference"], progress) if options["reference"] else None
     if state is not None and options["fresh"] and state.exists():
         state.unlink()
-    named = ("amount", "fine_tone", "boldness", "style_strength", "target_lufs", "ceiling_dbtp", "profile")
+    named = ("amount", "fine_tone", "boldness", "style_strength", "target_lufs", "ceiling_dbtp", "night", "profile")
     said = {name: options[name] for name in named}
     if reference is not None:
         said["profile"] = reference.name

@@ -42,9 +42,9 @@ _panel = click.option(
 def render(
     context: click.Context, source: Path, target: Path, profile: str | None, reference: Path | None,
     amount: float | None, fine_tone: float | None, boldness: float | None, style_strength: float | None,
-    platform: str | None, target_lufs: float | None, ceiling_dbtp: float | None, suggester: str | None,
-    lookahead: Any, mono: Any, deliver: str | None, block: int | None, bits: str, config_path: Path | None,
-    report: Path | None, force: bool, as_json: bool, panel: bool,
+    platform: str | None, target_lufs: float | None, ceiling_dbtp: float | None, night: bool | None,
+    suggester: str | None, lookahead: Any, mono: Any, deliver: str | None, block: int | None, bits: str,
+    config_path: Path | None, report: Path | None, force: bool, as_json: bool, panel: bool,
 ) -> None:  # fmt: skip
     """Master the file IN into OUT (.wav or .flac).
 
@@ -69,6 +69,7 @@ def render(
         master__target_lufs=target_lufs,
         master__suggester=suggester,
         limiter__ceiling_dbtp=ceiling_dbtp,
+        rider__night=night,
     )
     if report is not None:
         _check_report(report, (source, target, reference), force)

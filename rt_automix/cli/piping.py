@@ -48,8 +48,8 @@ def pipe(
     encoding: str, rate: int, channels: int, to: str | None, low_delay: bool, latency: str, profile: str | None,
     reference: Path | None, amount: float | None, fine_tone: float | None, boldness: float | None,
     style_strength: float | None, platform: str | None,
-    target_lufs: float | None, ceiling_dbtp: float | None, suggester: str | None, config_path: Path | None,
-    json_fd: int | None, json_lines: bool,
+    target_lufs: float | None, ceiling_dbtp: float | None, night: bool | None, suggester: str | None,
+    config_path: Path | None, json_fd: int | None, json_lines: bool,
 ) -> None:  # fmt: skip
     """Master sound from stdin to stdout, to the same bits as render --lookahead live.
 
@@ -72,6 +72,7 @@ def pipe(
         master__target_lufs=target_lufs,
         master__suggester=suggester,
         limiter__ceiling_dbtp=ceiling_dbtp,
+        rider__night=night,
     )
     for stream, word in ((sys.stdin, "in"), (sys.stdout, "out")):
         if stream is None or stream.isatty():

@@ -58,6 +58,10 @@ style_strength = click.option(
     metavar="0..1",
     help="How far a style is leaned to; a reference is gone to whatever this says.",
 )
+night = click.option(
+    "--night/--no-night", default=None,
+    help="Keep what is quiet and what is loud within a few LU: late at night, and films in which one talks.",
+)  # fmt: skip
 suggester = click.option(
     "--suggester",
     metavar="NAME[:fp32]",
@@ -72,7 +76,8 @@ mono = click.option(
     help="A mono file's loudness: as it sounds from two loudspeakers, or as one channel, 3 LU less.",
 )
 mastering = (
-    profile, reference, amount, fine_tone, boldness, style_strength, platform, target_lufs, ceiling_dbtp, suggester,
+    profile, reference, amount, fine_tone, boldness, style_strength, platform, target_lufs, ceiling_dbtp, night,
+    suggester,
 )  # fmt: skip
 """What whoever masters a file or a stream may be asked for."""
 lookahead = click.option(

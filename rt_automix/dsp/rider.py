@@ -52,13 +52,19 @@ TOO_LOUD_DB = 7.0
 UNDO_STEPS = 10
 """So much of the applause has been heard before anybody says so."""
 
-RISE_RATE = 0.4
+RISE_RATE = 0.45
+NIGHT_WINDOW_STEPS, NIGHT_RATE = 15, 3.0
+"""At night the window is short and the gain quick, up as well as down, so that nothing stays far from the target."""
+NIGHT_HUSH_DB, NIGHT_MEMORY_STEPS = 25.0, 600
+"""Only what lies so far under the programme is not raised then, however long it lasts."""
 GAIN_LIMIT_DB = 48.0
 LONG_STEPS = 400
 LONG_AFTER_STEPS = 50
 LONG_SHARE = 0.7
-LONG_LIMIT_LU = 0.6
-"""What came out over the last 40 s, gated, against the target: this share of the error is aimed off."""
+LONG_LIMIT_LU = 1.2
+BLOCK_STEPS = 4
+"""What came out over the last 40 s, in blocks of 400 ms and gated as a meter does, against the target: this share of
+the error is aimed off. Of talk a meter counts the rests between words that the window, in steps, leaves out."""
 
 
 _RING_STEPS = HURRY_STEPS + LANDED_STEPS + UNDO_STEPS
@@ -66,11 +72,11 @@ _RING, _GAINS, _AT = 0, _RING_STEPS, 2 * _RING_STEPS
 _STEPS, _GOAL, _GAIN, _HURRY, _HURRY_UP, _LONG_ENERGY, _LONG_COUNT, _HOLDING, _LOUD, _FADES, _IS_CAPPED, _HIGHEST = (
     _AT + 1 + k for k in range(12)
 )
-_FADING = _HIGHEST + 1
+_PROGRAMME, _PROGRAMME_COUNT, _BLOCK, _FADING = (_HIGHEST + k for k in (1, 2, 3, 3 + BLOCK_STEPS))
 STATE_SIZE = _FADING + fading.STATE_SIZE
 
-SETTINGS_SIZE = 3
-RESPONSE_S, MAX_DB_PER_S, GATE_LUFS = range(SETTINGS_SIZE)
+SETTINGS_SIZE = 4
+RESPONSE_S, MAX_DB_PER_S, GATE_LUFS, NIGHT = range(SETTINGS_SIZE)
 
 
 def new_state() -> NDArray[np.float64]:
@@ -199,10 +205,22 @@ def _cap(state, window):
     state[_FADES] = 1.0 if fades else 0.0
 
 
-@kernel("float64(float64[::1])")
-def _window(state):
+@kernel("void(float64[::1], float64)")
+def _cap_at_night(state, bare):
+    """At night a fade and a quiet passage come up; what is next to nothing beside the programme does not."""
+    if bare > state[_PROGRAMME] * 10.0 ** (-0.1 * NIGHT_HUSH_DB):
+        state[_PROGRAMME_COUNT] = min(state[_PROGRAMME_COUNT] + 1.0, NIGHT_MEMORY_STEPS)
+        state[_PROGRAMME] += (bare - state[_PROGRAMME]) / state[_PROGRAMME_COUNT]
+    state[_FADES], state[_HIGHEST] = 0.0, state[_GAIN]
+    loudest = _mean_above(state, min(LEAP_STEPS, int(state[_STEPS])), 0.0)
+    state[_IS_CAPPED] = 1.0 if loudest < state[_PROGRAMME] * 10.0 ** (-0.1 * NIGHT_HUSH_DB) else 0.0
+
+
+@kernel("float64(float64[::1], float64, boolean)")
+def _window(state, bare, is_night):
     """Loudness energy to go by: of the window, or of its newest part where the level has jumped."""
-    steps = min(int(state[_STEPS]) + 1, HURRY_WINDOW_STEPS if state[_HURRY] > 0.0 else WINDOW_STEPS)
+    calm_steps = NIGHT_WINDOW_STEPS if is_night else WINDOW_STEPS
+    steps = min(int(state[_STEPS]) + 1, HURRY_WINDOW_STEPS if state[_HURRY] > 0.0 else calm_steps)
     window = _gated_mean(state, steps)
     jumped = _jumped(state, steps, window)
     state[_HURRY] = max(state[_HURRY] - 1.0, 0.0)
@@ -215,6 +233,8 @@ def _window(state):
         is_down = jumped == JUMP_DOWN_STEPS
         state[_HURRY_UP] = HURRY_STEPS if is_down else max(state[_HURRY_UP], HURRY_UP_STEPS)
     _cap(state, window)
+    if is_night:
+        _cap_at_night(state, bare)
     return window
 
 
@@ -236,10 +256,15 @@ def _hold(state, bare):
 @kernel("float64(float64[::1], float64, float64)")
 def _aim_off(state, energy, target_lufs):
     """How much above the target to aim, for what came out over the long run to meet it."""
-    if energy > 0.1 * state[_LONG_ENERGY]:
+    block = energy / BLOCK_STEPS
+    for k in range(BLOCK_STEPS - 1, 0, -1):
+        state[_BLOCK + k] = state[_BLOCK + k - 1]
+        block += state[_BLOCK + k] / BLOCK_STEPS
+    state[_BLOCK] = energy
+    if block > 0.1 * state[_LONG_ENERGY]:
         state[_LONG_COUNT] = min(state[_LONG_COUNT] + 1.0, LONG_STEPS)
         if state[_LONG_COUNT] > LONG_AFTER_STEPS:
-            state[_LONG_ENERGY] += (energy - state[_LONG_ENERGY]) / (state[_LONG_COUNT] - LONG_AFTER_STEPS)
+            state[_LONG_ENERGY] += (block - state[_LONG_ENERGY]) / (state[_LONG_COUNT] - LONG_AFTER_STEPS)
     if state[_LONG_COUNT] < 2 * LONG_AFTER_STEPS:
         return 0.0
     error = LONG_SHARE * (target_lufs - _lufs(state[_LONG_ENERGY]))
@@ -277,7 +302,7 @@ def hear(state, settings, energy, gain_db, target_lufs, applause):
     state[_GAINS + at] = gain_db
     state[_AT] = (at + 1) % _RING_STEPS
     fading.hear(state[_FADING : _FADING + fading.STATE_SIZE], bare)
-    window = _window(state)
+    window = _window(state, bare, settings[NIGHT] > 0.0)
     goal = target_lufs + _aim_off(state, energy, target_lufs) - _lufs(window)
     state[_GOAL] = min(max(goal, -GAIN_LIMIT_DB), GAIN_LIMIT_DB)
 
@@ -302,7 +327,8 @@ def move(state, settings, low_db, high_db, elapsed_s):
     if state[_IS_CAPPED] > 0.0:
         error = min(error, max(state[_HIGHEST] - state[_GAIN], 0.0))
     hurries = state[_HURRY if error < 0.0 else _HURRY_UP] > 0.0
-    rate_hz = (HURRY_RATE if hurries else 1.0) * (1.0 if error < 0.0 else RISE_RATE) / settings[RESPONSE_S]
+    calm, rise = (NIGHT_RATE, 1.0) if settings[NIGHT] > 0.0 else (1.0, RISE_RATE)
+    rate_hz = (HURRY_RATE if hurries else calm) * (1.0 if error < 0.0 else rise) / settings[RESPONSE_S]
     step = error * (1.0 - math.exp(-rate_hz * elapsed_s))
     limit = settings[MAX_DB_PER_S] * elapsed_s
     state[_GAIN] += min(max(step, -limit), limit)

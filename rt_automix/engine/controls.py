@@ -26,7 +26,7 @@ RANGES = {
     "max_trim_db": (0.0, 24.0),
     "output_trim_db": (-40.0, 0.0),
 }
-SWITCHES = ("freeze", "ride")
+SWITCHES = ("freeze", "ride", "night")
 NAMES = ("listen", "trims", "curve", *RANGES, *SWITCHES)
 TRIM_RANGES = {param.name: 0.5 * (param.high - param.low) for param in params.PARAMS}
 """How far each parameter can be moved away from what is suggested, up or down, in its own unit."""
@@ -45,6 +45,7 @@ def initial(config: Config, style: Profile) -> dict[str, Any]:
         "ceiling_dbtp": config.limiter.ceiling_dbtp,
         "target_lufs": style.loudness_lufs if target_lufs is None else target_lufs,
         "ride": config.rider.enabled,
+        "night": config.rider.night,
         "max_trim_db": config.rider.max_trim_db,
         "output_trim_db": 0.0,
         "trims": {},
@@ -97,6 +98,7 @@ def message(controls: dict[str, Any], solve_fine: NDArray[np.float64]) -> NDArra
     values[at.CEILING_LIN] = lin_from_db(controls["ceiling_dbtp"])
     values[at.TARGET_LUFS] = controls["target_lufs"]
     values[at.RIDE] = controls["ride"]
+    values[at.NIGHT] = controls["night"]
     values[at.MAX_TRIM_DB] = controls["max_trim_db"]
     values[at.FINE_TONE] = controls["fine_tone"]
     values[at.OWN_FINE :] = solve_fine @ owncurve.gains_db(controls["curve"], fine.POINTS_HZ)

@@ -210,6 +210,8 @@ class Engine:
         target_lufs : float, -40..-5
         ride : bool
             Whether the loudness rider works.
+        night : bool
+            Whether it keeps what is quiet and what is loud within a few LU, for late at night and for dialogue.
         max_trim_db : float, 0..24
         output_trim_db : float, -40..0
             Behind everything, whatever is listened to.

@@ -51,7 +51,7 @@ def arrays(
         (at.LIMITER_SETTINGS, limiter.new_settings(sample_rate_hz, config.limiter.lookahead)),
         (at.LOUDNESS_STATE, loudness.new_state(sample_rate_hz, channels)),
         (at.RIDER_STATE, rider.new_state()),
-        (at.RIDER_SETTINGS, np.array([ride.response_s, ride.max_db_per_s, ride.gate_lufs])),
+        (at.RIDER_SETTINGS, np.array([ride.response_s, ride.max_db_per_s, ride.gate_lufs, ride.night])),
         (at.STEPS, _smoothing_steps(sample_rate_hz)),
     ):
         f64[start : start + len(values)] = values

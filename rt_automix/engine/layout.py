@@ -23,7 +23,9 @@ FINE_SUGGESTED = SUGGESTED + params.COUNT
 SUGGESTION_SIZE = FINE_SUGGESTED + fine.BAND_COUNT
 
 # What a message from the controls holds.
-(AMOUNT, LISTEN, FREEZE, CEILING_LIN, TARGET_LUFS, RIDE, MAX_TRIM_DB, OUTPUT_TRIM_LIN, FINE_TONE, TRIMS) = range(10)
+(AMOUNT, LISTEN, FREEZE, CEILING_LIN, TARGET_LUFS, RIDE, NIGHT, MAX_TRIM_DB, OUTPUT_TRIM_LIN, FINE_TONE, TRIMS) = range(
+    11
+)
 OWN_FINE = TRIMS + params.COUNT
 """Gains in dB of the fine bands that follow the performer's own curve."""
 

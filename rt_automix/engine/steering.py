@@ -42,6 +42,7 @@ def _read_controls(f64, i64):
     f64[at.TARGETS + at.S_CEILING] = f64[slot + at.CEILING_LIN]
     f64[at.TARGETS + at.S_RIDE] = f64[slot + at.RIDE]
     f64[at.TARGETS + at.S_TRIM] = f64[slot + at.OUTPUT_TRIM_LIN]
+    f64[at.RIDER_SETTINGS + rider.NIGHT] = f64[slot + at.NIGHT]
     listen = f64[slot + at.LISTEN]
     f64[at.TARGETS + at.S_DRY] = 0.0 if listen == at.LISTEN_MASTER else 1.0
     if listen != at.LISTEN_MASTER:

@@ -27,7 +27,7 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 """The same as the engine's, which the process that serves pages is too light to import; a test compares."""
 
-SWITCHES = ("freeze", "ride", "bypass", "compare")
+SWITCHES = ("freeze", "ride", "night", "bypass", "compare")
 LISTEN = ("master", "bypass", "compare")
 CONTROLS = (*RANGES, *SWITCHES, "curve", "listen", "profile", "panic")
 NUDGED = (

@@ -220,7 +220,7 @@ def _check_types(address: str, data: bytes) -> None:
 def _values(status: dict[str, Any]) -> dict[str, Any]:
     """Every control by its address, as the session has it."""
     controls = status["controls"]
-    found = {name: controls[name] for name in (*RANGES, "freeze", "ride", "listen") if name in controls}
+    found = {name: controls[name] for name in (*RANGES, "freeze", "ride", "night", "listen") if name in controls}
     found |= {name: controls["listen"] == name for name in ("bypass", "compare")}
     found |= {name.replace(".", "/"): controls["trims"].get(name[5:], 0.0) for name in RANGES if name[:5] == "trim."}
     found |= {"profile": status["profile"], "panic": status["panic"]}

@@ -15,7 +15,7 @@ from rt_automix.panel.api import Command
 MOST = 100
 _KEPT = (
     "amount", "fine_tone", "boldness", "style_strength", "curve", "target_lufs", "ceiling_dbtp", "output_trim_db",
-    "max_trim_db", "ride",
+    "max_trim_db", "ride", "night",
 )  # fmt: skip
 _MOST_PROFILE_CHARACTERS = 200
 

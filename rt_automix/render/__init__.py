@@ -74,6 +74,7 @@ def render(
     lookahead : "live" or "song"
         Exactly what live would do; or listen to the whole first, then master it with settled
         parameters and one gain that meets the target. `amount` scales that gain like the rest.
+        With `rider.night` it is "live" anyway: no one gain can do that.
     mono : "dual" or "single"
         How a mono file is heard and measured: as it sounds from two loudspeakers, as live and like a stereo
         file of two equal channels, or as one channel, which is 3.01 LU less.
@@ -102,6 +103,7 @@ def render(
             not_over=reader.path, tags_from=reader.path, is_aligned=not reader.is_resampled, mask=reader.mask,
         )  # fmt: skip
         config, progress = config or Config(), progress or (lambda doing, share: None)
+        lookahead = "live" if config.rider.night else lookahead
         notes: list[str] = []
         suggester = suggester or choose(config.master.suggester, notes.append, at_once=False)
         sides = sides_of(channels, mono)
