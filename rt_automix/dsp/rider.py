@@ -72,7 +72,8 @@ _RING, _GAINS, _AT = 0, _RING_STEPS, 2 * _RING_STEPS
 _STEPS, _GOAL, _GAIN, _HURRY, _HURRY_UP, _LONG_ENERGY, _LONG_COUNT, _HOLDING, _LOUD, _FADES, _IS_CAPPED, _HIGHEST = (
     _AT + 1 + k for k in range(12)
 )
-_PROGRAMME, _PROGRAMME_COUNT, _BLOCK, _FADING = (_HIGHEST + k for k in (1, 2, 3, 3 + BLOCK_STEPS))
+_PROGRAMME, _PROGRAMME_COUNT, _BLOCK, _BLOCKS = (_HIGHEST + k for k in (1, 2, 3, 3 + BLOCK_STEPS))
+_FADING = _BLOCKS + _RING_STEPS
 STATE_SIZE = _FADING + fading.STATE_SIZE
 
 SETTINGS_SIZE = 4
@@ -109,7 +110,7 @@ def resume(state: NDArray[np.float64], gain_db: float, target_lufs: float, settl
         state[_GOAL] = state[_GAIN] = gain_db
         return
     state[:] = 0.0
-    state[_RING:_GAINS] = energy_from_lufs(target_lufs - gain_db)
+    state[_RING:_GAINS] = state[_BLOCKS:_FADING] = energy_from_lufs(target_lufs - gain_db)
     state[_GAINS:_AT] = gain_db
     state[_STEPS] = WINDOW_STEPS
     state[_GOAL] = gain_db
@@ -118,23 +119,34 @@ def resume(state: NDArray[np.float64], gain_db: float, target_lufs: float, settl
     state[_LONG_COUNT] = LONG_STEPS
 
 
-@kernel("float64(float64[::1], int64, float64)")
-def _mean_above(state, steps, gate):
-    """Mean energy of the newest `steps` that lie above `gate`; 0 if there are none."""
+@kernel("float64(float64[::1], int64, int64, float64)")
+def _mean_of(state, ring, steps, gate):
     total, count = 0.0, 0
     at = int(state[_AT])
     for _ in range(steps):
         at = at - 1 if at > 0 else _RING_STEPS - 1
-        if state[_RING + at] > gate:
-            total += state[_RING + at]
+        if state[ring + at] > gate:
+            total += state[ring + at]
             count += 1
     return total / count if count > 0 else 0.0
+
+
+@kernel("float64(float64[::1], int64, float64)")
+def _mean_above(state, steps, gate):
+    """Mean energy of the newest `steps` that lie above `gate`; 0 if there are none."""
+    return _mean_of(state, _RING, steps, gate)
 
 
 @kernel("float64(float64[::1], int64)")
 def _gated_mean(state, steps):
     """Mean energy of the newest `steps` after the relative gate of BS.1770 (-10 LU)."""
     return _mean_above(state, steps, 0.1 * _mean_above(state, steps, 0.0))
+
+
+@kernel("float64(float64[::1], int64)")
+def _gated_blocks(state, steps):
+    """The same of blocks of 400 ms, as a meter has them: rests between words count there."""
+    return _mean_of(state, _BLOCKS, steps, 0.1 * _mean_of(state, _BLOCKS, steps, 0.0))
 
 
 @kernel("float64(float64[::1], int64, int64)")
@@ -232,6 +244,8 @@ def _window(state, bare, is_night):
         state[_HURRY] = HURRY_STEPS
         is_down = jumped == JUMP_DOWN_STEPS
         state[_HURRY_UP] = HURRY_STEPS if is_down else max(state[_HURRY_UP], HURRY_UP_STEPS)
+    elif steps > 2 * BLOCK_STEPS:
+        window = _gated_blocks(state, steps - BLOCK_STEPS + 1)
     _cap(state, window)
     if is_night:
         _cap_at_night(state, bare)
@@ -299,6 +313,9 @@ def hear(state, settings, energy, gain_db, target_lufs, applause):
         state[_HOLDING] = 0.0
     at = int(state[_AT])
     state[_RING + at] = bare
+    state[_BLOCKS + at] = 0.25 * bare
+    for k in range(1, BLOCK_STEPS):
+        state[_BLOCKS + at] += 0.25 * state[_RING + (at - k + _RING_STEPS) % _RING_STEPS]
     state[_GAINS + at] = gain_db
     state[_AT] = (at + 1) % _RING_STEPS
     fading.hear(state[_FADING : _FADING + fading.STATE_SIZE], bare)

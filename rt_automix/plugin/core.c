@@ -491,6 +491,7 @@ static void resume_rider(double *state, double gain_db, double target) {
   const double energy = energy_from_lufs(target - gain_db);
   memset(state, 0, 8 * RIDER_SIZE);
   for (int k = RIDER_RING; k < RIDER_GAINS; k++) state[k] = energy;
+  for (int k = RIDER_BLOCKS; k < RIDER_FADING; k++) state[k] = energy;
   for (int k = RIDER_GAINS; k < RIDER_AT; k++) state[k] = gain_db;
   state[RIDER_STEPS] = RIDER_WINDOW_STEPS;
   state[RIDER_GOAL] = state[RIDER_GAIN] = gain_db;

@@ -160,7 +160,7 @@ def _numbers() -> Iterator[str]:
         yield f"static const double {name}[] = {{{', '.join(map(repr, each.tolist()))}}};"
 
 
-_RIDER = ("_RING", "_GAINS", "_AT", "_STEPS", "_GOAL", "_GAIN", "_LONG_ENERGY", "_LONG_COUNT")
+_RIDER = ("_RING", "_BLOCKS", "_FADING", "_GAINS", "_AT", "_STEPS", "_GOAL", "_GAIN", "_LONG_ENERGY", "_LONG_COUNT")
 
 
 def _layout(prefix: str, module: Any) -> Iterator[str]:

@@ -38,6 +38,7 @@ def status():
         "style_strength": 0.5,
         "curve": [],
         "ride": True,
+        "night": False,
         "max_trim_db": 12.0,
         "output_trim_db": 0.0,
         "trims": {},

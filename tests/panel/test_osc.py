@@ -43,7 +43,15 @@ class Session:
         self.done, self.takes, self.outputs = [], [], []
         self.controls = {
             **{"amount": 0.5, "fine_tone": 1.0, "target_lufs": -14.0, "ceiling_dbtp": -1.0, "max_trim_db": 12.0},
-            **{"output_trim_db": 0.0, "freeze": False, "ride": True, "listen": "master", "trims": {}, "curve": []},
+            **{
+                "output_trim_db": 0.0,
+                "freeze": False,
+                "ride": True,
+                "night": False,
+                "listen": "master",
+                "trims": {},
+                "curve": [],
+            },
         }
         self.renew()
 

@@ -62,7 +62,7 @@ def test_a_profile_that_is_not_there_is_named_and_the_rest_recalled(tmp_path):
     presets = Presets(tmp_path / "presets.json")
     presets.save("a", session(profile="/somewhere/else.toml"))
     commands, missing = presets.recalled("a", PROFILES)
-    assert "else.toml" in missing and all(command.name != "profile" for command in commands) and len(commands) == 20
+    assert "else.toml" in missing and all(command.name != "profile" for command in commands) and len(commands) == 21
 
 
 def test_an_export_is_an_import(tmp_path):
