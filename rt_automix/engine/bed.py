@@ -150,16 +150,9 @@ def shape(channels, start, stop, f64, f32, i64, own64, weights, work):
         mix.gain(channels[row, start:stop], channels[row + 1, start:stop], offset, drive, step)
 
 
-@kernel("void(float64[::1], float32[::1], int64[::1], float32[::1], float32[::1])", door=True)
-def _measured(f64, f32, i64, left, right):
-    """`chain.measure`; too large to come into `segment`."""
-    measure(f64, f32, i64, left, right)
-
-
 @kernel(
     "void(float32[:, ::1], int64, int64, float64[::1], float32[::1], int64[::1],"
     " float64[:, ::1], float32[:, ::1], float32[:, ::1], float64[::1], float32[:, ::1])",
-    door=True,
 )
 def segment(channels, start, stop, f64, f32, i64, own64, own32, work, weights, shares):
     """As `process`, up to the next tick or the next end of 10 ms; too large to come into it."""
@@ -180,7 +173,7 @@ def segment(channels, start, stop, f64, f32, i64, own64, own32, work, weights, s
     bed.limit(state, own32, settings, np.float32(f64[at.CEILING]), channels, start, stop)
     loudness_state = f64[at.LOUDNESS_STATE : at.LOUDNESS_STATE + loudness.STATE_SIZE]
     bed.weigh(loudness_state, own64, weights, channels, start, stop)
-    _measured(f64, f32, i64, channels[0, start:stop], channels[1, start:stop])
+    measure(f64, f32, i64, channels[0, start:stop], channels[1, start:stop])
     loudest = np.float32(0.0)
     for row in range(0, channels.shape[0], 2):
         loudest = max(loudest, mix.peak(channels[row, start:stop], channels[row + 1, start:stop]))

@@ -106,9 +106,12 @@ def _limit(f64, f32, left, right):
     )
 
 
-@kernel("void(float64[::1], float32[::1], int64[::1], float32[::1], float32[::1])")
+@kernel("void(float64[::1], float32[::1], int64[::1], float32[::1], float32[::1])", door=True)
 def measure(f64, f32, i64, left, right):
-    """Loudness of the master; every 10 ms the other meters, every 100 ms the rider's step."""
+    """Loudness of the master; every 10 ms the other meters, every 100 ms the rider's step.
+
+    A door, as it is too large to come into those that call it.
+    """
     state = f64[at.LOUDNESS_STATE : at.LOUDNESS_STATE + loudness.STATE_SIZE]
     if loudness.process(state, left, right) == 0:
         return
