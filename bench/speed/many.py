@@ -52,14 +52,14 @@ def _wav(rate_hz: int, channels: int, frames: int) -> bytes:
 
 def _bad(whole: bytes, flac: bytes) -> dict[str, tuple[str, Callable[[Path], object]]]:
     """Ten kinds of bad files: what is said of each, and how it is made."""
-    six, slow, none = _wav(RATE_HZ, 6, 8_000), _wav(4_000, 1, 4_000), _wav(RATE_HZ, 2, 0)
+    seven, slow, none = _wav(RATE_HZ, 7, 8_000), _wav(4_000, 1, 4_000), _wav(RATE_HZ, 2, 0)
     hole = flac[: len(flac) // 2] + bytes(2000) + flac[len(flac) // 2 + 2000 :]
     return {
         "empty.wav": ("is empty", lambda path: path.touch()),
         "cut.wav": ("Copy it again", lambda path: path.write_bytes(whole[: len(whole) // 3])),
         "text.mp3": ("not audio", lambda path: path.write_text("These are words.\n" * 40)),
         "folder.wav": ("a folder", lambda path: path.mkdir()),
-        "six.wav": ("6 channels", lambda path: path.write_bytes(six)),
+        "seven.wav": ("7 channels", lambda path: path.write_bytes(seven)),
         "slow.wav": ("4000 Hz", lambda path: path.write_bytes(slow)),
         "none.wav": ("no audio found", lambda path: path.write_bytes(none)),
         "head.wav": ("damaged|cut off", lambda path: path.write_bytes(struct.pack("<4sI4s", b"RIFF", 4, b"WAVE"))),

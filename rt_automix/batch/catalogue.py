@@ -78,7 +78,8 @@ class _Look:
         from rt_automix.render.figures import figures
 
         found = figures(here, self.style, self.mono, self.formats, progress)
-        return {**found, "file": str(self.path)}
+        named = str(self.path)  # as it was, wherever it was fetched to
+        return {**found, "file": named, "r128_s1": {**found["r128_s1"], "programme": named}}
 
     def died(self, how: str) -> Answer[Any]:
         """The answer where the processes that looked died."""

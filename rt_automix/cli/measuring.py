@@ -70,8 +70,7 @@ def analyze(
     def ended(answer: Answer[dict[str, Any]]) -> None:
         if answer.found is None:
             return
-        reports[answer.place] = report = answer.found["r128_s1"]
-        report["programme"] = answer.found["file"]  # as it was named, wherever it was fetched to
+        reports[answer.place] = answer.found["r128_s1"]
         if json_lines:
             click.echo(json.dumps(answer.found, allow_nan=False))
         else:

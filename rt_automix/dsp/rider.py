@@ -205,7 +205,7 @@ def _cap(state, window):
     if _falls_further(state):
         state[_HURRY_UP] = 0.0
         fading.begin(trend)
-    fades, steps = fading.fades(trend), int(state[_STEPS])
+    fades, steps = fading.fades(trend) and state[_HURRY_UP] == 0.0, int(state[_STEPS])
     if fades:
         if state[_FADES] == 0.0:
             state[_HIGHEST] = state[_GAIN] + FADE_RISE_DB

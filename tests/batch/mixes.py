@@ -55,7 +55,7 @@ def bad(folder):
     (folder / "cut.wav").write_bytes(whole[: len(whole) // 3])
     (folder / "text.mp3").write_text("These are words.\n" * 40)
     (folder / "folder.wav").mkdir()
-    soundfile.write(folder / "six.wav", np.zeros((48_000, 6), np.float32), 48_000)
+    soundfile.write(folder / "seven.wav", np.zeros((48_000, 7), np.float32), 48_000)
     soundfile.write(folder / "slow.wav", np.zeros(4_000, np.float32), 4_000)
     soundfile.write(folder / "none.wav", np.zeros((0, 2), np.float32), 48_000)
     (folder / "head.wav").write_bytes(struct.pack("<4sI4s", b"RIFF", 4, b"WAVE"))
@@ -66,7 +66,7 @@ def bad(folder):
         "cut.wav": "Copy it again",
         "text.mp3": "not audio",
         "folder.wav": "a folder",
-        "six.wav": "6 channels",
+        "seven.wav": "7 channels",
         "slow.wav": "4000 Hz",
         "none.wav": "no audio found",
         "head.wav": "damaged|cut off",

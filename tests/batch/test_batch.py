@@ -71,7 +71,7 @@ def test_the_page_has_failures_first_and_refers_to_nothing_outside(done):
     folder, _, reasons, *_ = done
     page = (folder / "masters" / "summary.html").read_text()
     assert "4 of 15 songs mastered, 11 failed." in page
-    assert page.index("six.wav") < page.index("b.c.wav") and "a%20" not in page
+    assert page.index("seven.wav") < page.index("b.c.wav") and "a%20" not in page
     assert 'href="disc%201/03%20w%C3%A4lz.flac"' in page and "http" not in page and "<script" not in page
     assert all(Path(name).stem in page for name in reasons)
 
@@ -98,7 +98,7 @@ def test_a_second_run_does_nothing_twice_and_a_changed_file_or_setting_again(don
 
 def test_a_dry_run_says_it_all_and_leaves_nothing(done, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(done[0])
-    words = ["batch", "mixes/a.wav", "mixes/six.wav", "nowhere.wav", "-o", str(tmp_path / "new"), "--dry-run"]
+    words = ["batch", "mixes/a.wav", "mixes/seven.wav", "nowhere.wav", "-o", str(tmp_path / "new"), "--dry-run"]
     assert main(words) == 1 and not (tmp_path / "new").exists()
     assert "2 to master, 0 done already, 1 that would fail." in capsys.readouterr().out
     assert main(["batch", "mixes/disc 1", "-o", "masters/disc 1", "--dry-run"]) == 1

@@ -114,7 +114,9 @@ def test_songs_over_http_are_mastered_and_measured(songs, tmp_path):
         answers = list(catalogue.analyzed([f"{url}/a.wav", f"{url}/none.wav"], jobs=1))
         server.shutdown()
     assert row.status == "done" and (tmp_path / "out" / "a.wav").read_bytes() == songs[1]["a.wav"]
-    assert answers[0].found == {**figures(songs[0] / "a.wav", profile.load("balanced")), "file": f"{url}/a.wav"}
+    found = figures(songs[0] / "a.wav", profile.load("balanced"))
+    named = {"file": f"{url}/a.wav", "r128_s1": {**found["r128_s1"], "programme": f"{url}/a.wav"}}
+    assert answers[0].found == {**found, **named}
     assert answers[1].found is None and answers[1].reason.startswith(f"{url}/none.wav: no such file")
 
 
