@@ -194,13 +194,14 @@ def beside_pipewire(server, backend, folder):
     """The last status of a run through four outputs, whose links are those of their channels."""
     places = {"room": "1,2", "stream": "3,4", "booth": "5,6", "tape": "8"}
     said = options(folder, **{name: {"channels": channels} for name, channels in places.items()})
-    of_jack = ["out_1", "out_2", "out_stream_1", "out_stream_2", "out_booth_1", "out_booth_2", "out_tape_1"]
+    said += ["--phones", "channels=7"]
+    of_jack = ["out_1", "out_2", "out_stream_1", "out_stream_2", "out_booth_1", "out_booth_2", "out_tape_1", "phones_1"]
     with LiveRun(server, folder / "state.json", "--backend", backend, *said) as run:
         run.wait_until_playing()
-        run.wait_for(lambda run: len(run.status["links"]) == 7, 10.0)
+        run.wait_for(lambda run: len(run.status["links"]) == 8, 10.0)
         to = {port.rpartition("_")[2]: own for own, port in run.status["links"]}
-        names = of_jack if backend == "jack" else [f"out_{number}" for number in range(7)]
-        assert [to[side] for side in ("FL", "FR", "RL", "RR", "FC", "LFE", "SR")] == names
+        names = of_jack if backend == "jack" else [f"out_{number}" for number in range(8)]
+        assert [to[side] for side in ("FL", "FR", "RL", "RR", "FC", "LFE", "SR", "SL")] == names
         with Other(server.environment, "player") as player:
             for number in (1, 2):
                 ours = f"rt_automix:in_{number if backend == 'jack' else number - 1}"
