@@ -136,8 +136,8 @@ class Desk:
         ConfigError
             There is no such control.
         """
-        if name == "phones" and self.phones is not None:
-            self.phones.step(int(steps))
+        if name == "phones":
+            self._phones_for(name).step(int(steps))
             return
         desk, control = self._addressed(name)
         if desk is not self:
@@ -156,13 +156,17 @@ class Desk:
 
     def _hear(self, name: str, value: Any) -> None:
         """Have an output heard on the phones: "phones" names it, "output/NAME/phones" is a switch of each."""
+        phones, output = self._phones_for(name), addressed(name)[0].removeprefix(PREFIX).rstrip("/")
+        if output:
+            phones.switch(output, value)
+        else:
+            phones.choose(value)
+
+    def _phones_for(self, name: str) -> Phones:
+        """The phones that a control is about. Raises ConfigError where there are none."""
         if self.phones is None:
             raise ConfigError(f"{name}: there are no phones. Say where they are: --phones channels=5,6.")
-        output = addressed(name)[0].removeprefix(PREFIX).rstrip("/")
-        if output:
-            self.phones.switch(output, value)
-        else:
-            self.phones.choose(value)
+        return self.phones
 
     @property
     def is_panicking(self) -> bool:

@@ -140,7 +140,7 @@ class Wiring:
         self._fade[piece.FADE_GOAL] = goal
 
     def hear(self, number: int) -> None:
-        """Turn the phones to an output, 0 for the main one, within TURN_S. Thread: main. Allocates: no array."""
+        """Turn the phones to an output, 0 for the main one, within TURN_S. Thread: main. Allocates: no."""
         self._others[piece.P_WANTED] = number
 
     def bridge(self, sample_rate_hz: int, margin_ms: float) -> None:
