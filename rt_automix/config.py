@@ -110,6 +110,7 @@ class Config(Checked):
     engine: Engine = Engine()
     audio: Audio = Audio()
     venue: Venue = Venue()
+    phones: outputs.Phones = outputs.NO_PHONES
     midi: Midi = Midi()
     output: tuple[outputs.Output, ...] = ()
 

@@ -15,7 +15,7 @@ from rt_automix.params import PARAMS
 
 Control = Literal[
     "amount", "fine_tone", "boldness", "style_strength", "profile", "target_lufs", "output_trim_db",
-    "bypass", "compare", "freeze", "panic",
+    "bypass", "compare", "freeze", "panic", "phones",
     "trim.input_gain_db", "trim.low_shelf_db", "trim.low_mid_db", "trim.mid_db", "trim.presence_db", "trim.air_db",
     "trim.compression", "trim.stereo_width", "trim.limiter_drive_db", "trim.output_level",
 ]  # fmt: skip
@@ -50,7 +50,7 @@ KNOBS: dict[str, Knob] = {
     "output_trim_db": Knob(-40.0, 0.0, -24.0, 0.0),
     **{f"trim.{one.name}": Knob(-half, half, -half, half) for one in PARAMS if (half := 0.5 * (one.high - one.low))},
 }
-SWITCHES = ("bypass", "compare", "freeze", "panic")
+SWITCHES = ("bypass", "compare", "freeze", "panic", "phones")
 
 WORDS: dict[str, str] = {
     "cc": "CC", "nrpn": "NRPN", "rpn": "RPN", "note": "note", "program": "program", "pitchbend": "pitch bend",
@@ -66,7 +66,8 @@ class MidiMapping(Checked):
     the pitch bend; for a profile, the program that chooses the first). `low` and `high` are the control's values
     at the knob's ends, in its own unit; the other way round turns the knob around. A button is pressed from the
     value `pressed_from` on. `touch` is the note that says that a motor fader is held. `output` is the name of the
-    output whose control it is, where there are several; the main one's without.
+    output whose control it is, where there are several; the main one's without. `phones` with it hears that output
+    there, without it the next one.
     """
 
     control: Control

@@ -81,6 +81,37 @@ class Output(Checked):
         return {name: value for name, value in said.items() if value is not None}
 
 
+@dataclass(frozen=True)
+class Phones(Checked):
+    """Where one of the outputs, whichever is wanted, is heard beside them.
+
+    `channels` are those of the device, counted from 1; on JACK there are ports of their own, also without.
+    """
+
+    enabled: bool = False
+    channels: str = ""
+
+    @property
+    def are_there(self) -> bool:
+        """Whether there are any."""
+        return self.enabled or bool(self.channels)
+
+    def problems(self, outputs: Sequence[Output]) -> list[str]:
+        """What is wrong with them beside such outputs, each beginning with the setting that is at fault."""
+        if self.channels and not _CHANNELS.fullmatch(self.channels):
+            return [f'channels = "{self.channels}": neither one channel nor two. Write it like "5" or "5,6".']
+        wanted = self.channels.split(",")
+        taken = {channel: one.name for one in outputs for channel in filter(None, one.channels.split(","))}
+        return [
+            f'channels = "{self.channels}": "{taken[channel]}" plays to channel {channel}. Use others.'
+            for channel in wanted
+            if channel in taken
+        ]
+
+
+NO_PHONES = Phones()
+
+
 def addressed(control: str) -> tuple[str, str]:
     """A control's name in two: the output that it is of ("output/NAME/", or "" for the main one), and the rest.
 
@@ -124,25 +155,43 @@ def understood(text: str) -> dict[str, Any]:
     where = f'--output "{text}"'
     if not colon or not name.strip():
         raise ConfigError(f'{where}: begins with no name. Write it like "stream: channels=3,4 target_lufs=-16".')
+    return {"name": name.strip(), **_table(Output, rest, where, but="name")}
+
+
+def phones_understood(text: str) -> dict[str, Any]:
+    """Phones as the command line has them: SETTING=VALUE ..., or nothing, which has them, too.
+
+    Raises
+    ------
+    ConfigError
+        It is something else; whether the values are right is not judged here.
+
+    Thread: main. Allocates: yes.
+    """
+    return {"enabled": True, **_table(Phones, text, f'--phones "{text}"')}
+
+
+def _table(kind: type, text: str, where: str, but: str = "") -> dict[str, Any]:
+    """Settings of a kind as the command line has them: SETTING=VALUE ..., quoted as in a shell."""
     try:
-        words = shlex.split(rest)
+        words = shlex.split(text)
     except ValueError as error:
         raise ConfigError(f"{where}: cannot be read ({error}). Quote as in a shell.") from None
-    table: dict[str, Any] = {"name": name.strip()}
+    table: dict[str, Any] = {}
     for word in words:
         setting, is_set, value = word.partition("=")
         if not is_set:
             raise ConfigError(f'{where}: "{word}" sets nothing. Write SETTING=VALUE.')
-        if setting not in _kinds() or setting == "name":
-            raise ConfigError(f"{where}: {setting} is unknown.{nearest(setting, _kinds())}")
-        table[setting] = _read(value, _kinds()[setting])
+        if setting not in _kinds(kind) or setting == but:
+            raise ConfigError(f"{where}: {setting} is unknown.{nearest(setting, _kinds(kind))}")
+        table[setting] = _read(value, _kinds(kind)[setting])
     return table
 
 
 @cache
-def _kinds() -> dict[str, str]:
-    hints = get_type_hints(Output)
-    return {field.name: str(hints[field.name]) for field in dataclasses.fields(Output)}
+def _kinds(kind: type) -> dict[str, str]:
+    hints = get_type_hints(kind)
+    return {field.name: str(hints[field.name]) for field in dataclasses.fields(kind)}
 
 
 def _read(value: str, kind: str) -> Any:

@@ -112,7 +112,7 @@ class Probe:
     signal_in : float32, shape (2, n)
         Played once, in whole periods, then silence.
     pairs : int
-        How many outputs it hears, each with two ports.
+        How many outputs it hears, each with two ports, the phones after all others.
     """
 
     def __init__(self, signal_in: np.ndarray, name: str = "probe", pairs: int = 1) -> None:
@@ -149,7 +149,7 @@ class Probe:
     def _theirs(self) -> tuple[list[Any], list[Any]]:
         get_ports = self._client.get_ports
         sinks = get_ports("rt_automix:in_.*", is_audio=True, is_input=True)
-        return sinks, get_ports("rt_automix:out_.*", is_audio=True, is_output=True)
+        return sinks, get_ports("rt_automix:(out|phones)_.*", is_audio=True, is_output=True)
 
     def try_to_connect(self) -> bool:
         """Connect if the program's ports are there; False if they are not, or go away meanwhile."""

@@ -105,7 +105,8 @@ def test_every_problem_at_once(tmp_path):
         "limiter.ceiling_dbtp = 1.5 is outside [-12.0, 0.0]. Use 0 or less.",
         'limiter.celing_dbtp is unknown. Did you mean "ceiling_dbtp"? Known: ceiling_dbtp, lookahead.',
         'limiter.lookahead = "yes" is not true or false. Use true or false, without quotes.',
-        'section [mastr] is unknown. Did you mean "master"? Known: master, limiter, rider, engine, audio, venue, midi.',
+        'section [mastr] is unknown. Did you mean "master"? '
+        "Known: master, limiter, rider, engine, audio, venue, phones, midi.",
         "rider.max_trim_db = nan is not a finite number. Use a number in [0.0, 24.0].",
         "rider.gate_lufs = -80 is outside [-70.0, -30.0]. Use -70 or more.",
         "rider.response_s = true is not a number. Use a number in [0.1, 20.0], without quotes.",
@@ -239,3 +240,16 @@ def test_an_output_of_the_command_line():
             outputs.understood(wrong)
     with pytest.raises(ConfigError, match="not a number"):
         Config().with_overrides(output=[outputs.understood("a: amount=loud")])
+
+
+def test_phones_of_the_command_line_and_what_is_wrong_with_them():
+    assert outputs.phones_understood("channels=5,6") == {"enabled": True, "channels": "5,6"}
+    assert outputs.phones_understood("") == {"enabled": True}
+    for wrong in ("channel=5", "channels", "'"):
+        with pytest.raises(ConfigError, match=r"^--phones"):
+            outputs.phones_understood(wrong)
+    room = outputs.Output("room", channels="5,6")
+    assert not outputs.Phones().are_there and outputs.Phones(channels="5").are_there
+    assert not outputs.Phones(channels="7,8").problems([room])
+    assert '"room" plays to channel 6' in outputs.Phones(channels="6,7").problems([room])[0]
+    assert "Write it like" in outputs.Phones(channels="5;6").problems([])[0]

@@ -35,6 +35,7 @@ KEYS = (
     ("[]", "target", "Target loudness down or up by 0.5 LU"),
     ("←→", "trim", "Output trim down or up by 1 dB"),
     ("<>", "fine tone", "Fine tone down or up by 5 %"),
+    ("h", "hear", "Hear this output on the phones"),
 )
 """Keys, in a word, in a sentence."""
 
@@ -140,11 +141,17 @@ def _head(scene: Scene, width: int) -> Text:
         if scene.unheard_s > QUIET_S:
             text = f"The sound goes on; no figures for {scene.unheard_s:.0f} s."
     line = Text.assemble((f" {scene.state.upper()} ", _STATE_STYLES.get(scene.state, _ALARM)), " ")
-    if status is not None and len(outputs := status.get("outputs", ())) > 1:
-        line.append(f"[o] {status.get('name', outputs[0]['name'])} ", "bold")
+    if status is not None and len(status.get("outputs", ())) > 1:
+        line.append(f"[o] {shown(status)} ", "bold")
     line.append(text)
     line.truncate(max(width - len(scene.clock) - 1, 1), pad=True)
     return line.append(" ").append(scene.clock, "dim")
+
+
+def shown(status: dict[str, Any]) -> str | None:
+    """The name of the output that a status is of; None where there is only one, which may have none."""
+    outputs = status.get("outputs", ())
+    return status.get("name", outputs[0]["name"]) if outputs else None
 
 
 def _waiting(scene: Scene, width: int) -> list[Text]:
@@ -278,6 +285,8 @@ def _facts(scene: Scene, status: dict[str, Any]) -> list[tuple[str, Text]]:
     for one in status.get("outputs", ())[1:]:
         levels = one["meters"]["short_term_lufs"], one["controls"]["target_lufs"]
         facts.append((one["name"], Text.assemble((f"{levels[0]:.1f}", "bold"), f" LUFS, target {levels[1]:.1f}")))
+    if phones := status.get("phones"):
+        facts.append(("phones", Text(f"hear {phones}")))
     if venue := status.get("venue"):
         lowered = f", target {-venue['lowered_lu']:.1f} LU" if venue["lowered_lu"] else ""
         facts.append(("LAeq 15 min", Text.assemble((f"{venue['laeq_15min_db']:.1f}", "bold"), f" dB{lowered}")))

@@ -69,6 +69,8 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     settings.suggester,
     click.option("--output", "outputs", multiple=True, metavar='"NAME: SETTING=VALUE ..."',
                  help="An output with channels, file or program, target, ... of its own; see docs/outputs.md."),
+    click.option("--phones", is_flag=False, flag_value="", metavar="[channels=A[,B]]",
+                 help="Hear one of the outputs there; which one, you choose while it plays."),
     click.option("--config", "config_path", type=settings.FILE, metavar="TOML", help="Settings file."),
     click.option("--state", type=settings.FILE, metavar="FILE", help="Where controls and what was learned are kept."),
     click.option("--replace", is_flag=True, help="End the session that runs with this state, and take its place."),
@@ -183,7 +185,7 @@ def _config(options: dict[str, Any]) -> Config:
         rider__night=options["night"],
         **{f"audio__{name}": options[name] for name in _AUDIO},
     )
-    config = _with_outputs(config, options["outputs"])
+    config = _with_phones(_with_outputs(config, options["outputs"]), options["phones"])
     if config.venue.max_laeq_db is not None and config.venue.spl_calibration_db is None:
         raise ConfigError("venue.max_laeq_db: without venue.spl_calibration_db no sound level is known. Set that, too.")
     name = config.audio.name
@@ -212,6 +214,17 @@ def _with_outputs(config: Config, said: tuple[str, ...]) -> Config:
     config = config.with_overrides(output=list(tables.values()))
     channels: Any = {"audio.out_channels": config.output[0].channels or None}
     return config.with_overrides(**channels)
+
+
+def _with_phones(config: Config, said: str | None) -> Config:
+    """The settings with what the command line says of phones."""
+    from rt_automix.outputs import phones_understood
+
+    if said is not None:
+        config = config.with_overrides(**{f"phones.{name}": value for name, value in phones_understood(said).items()})
+    if found := config.phones.problems(config.output):
+        raise ConfigError("\n".join(f"phones.{problem}" for problem in found))
+    return config
 
 
 def _setup(options: dict[str, Any], config: Config, state: Path | None) -> Setup:

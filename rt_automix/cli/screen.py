@@ -154,6 +154,8 @@ class Screen(Quiet):
         elif key == "o" and self._told is not None:
             self._output += 1
             self._status = self._chosen(self._told)
+        elif key == "h" and self._status is not None:
+            supervisor.set("phones", frame.shown(self._status))
         elif key in ACTIONS:
             verb, name, value = ACTIONS[key]
             output = self._status.get("name") if self._status is not None else None

@@ -90,6 +90,19 @@ class Switch(Route):
         return self._messages(127 if self._is_on(controls) else 0)
 
 
+class NextHeard(Switch):
+    """A button that goes through the outputs that can be heard on the phones, round and round; it has no light."""
+
+    def _turn(self, on: bool, controls: Controls) -> list[Change]:
+        return [("phones", None)] if on and "phones" in controls else []
+
+    def _is_on(self, controls: Controls) -> bool:
+        return False
+
+    def _state(self, controls: Controls) -> list[Message]:
+        return []
+
+
 class NextProfile(Switch):
     """A button that goes through the profiles, round and round; it has nothing to light up for."""
 

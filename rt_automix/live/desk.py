@@ -10,8 +10,9 @@ from rt_automix.analysis import profile
 from rt_automix.engine import controls
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import ConfigError, UserError, nearest
+from rt_automix.live.phones import Phones
 from rt_automix.live.setup import Setup
-from rt_automix.outputs import PREFIX
+from rt_automix.outputs import PREFIX, addressed
 
 LISTEN_SWITCHES = ("bypass", "compare")
 """Switches that say what is listened to; both off is the master."""
@@ -58,6 +59,7 @@ class Desk:
         self.profile = setup.reference.name if setup.reference else setup.config.master.profile
         self.outputs: dict[str, Desk] = {}
         """The desks of all outputs by name, this one's among them, where there are several."""
+        self.phones: Phones | None = None
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -75,7 +77,11 @@ class Desk:
         trims = self.engine.controls["trims"]
         own = {**self.values, **{f"trim.{name}": trims.get(name, 0.0) for name in controls.TRIM_RANGES}}
         several = {name: own if desk is self else desk.knobs for name, desk in self.outputs.items()}
-        return own | {f"{PREFIX}{name}/{knob}": value for name, its in several.items() for knob, value in its.items()}
+        own |= {f"{PREFIX}{name}/{knob}": value for name, its in several.items() for knob, value in its.items()}
+        if self.phones is not None:
+            own |= {f"{PREFIX}{name}/phones": name == self.phones.heard for name in self.phones.names}
+            own["phones"] = self.phones.heard
+        return own
 
     def _addressed(self, name: str) -> tuple[Desk, str]:
         """The desk that a control is on, and its name there. Raises ConfigError where there is no such output."""
@@ -97,6 +103,9 @@ class Desk:
         ConfigError
             There is no such control or it cannot be that.
         """
+        if addressed(name)[1] == "phones":
+            self._hear(name, value)
+            return
         desk, control = self._addressed(name)
         if desk is not self:
             desk.set(control, value)
@@ -127,6 +136,9 @@ class Desk:
         ConfigError
             There is no such control.
         """
+        if name == "phones":
+            self._phones_for(name).step(int(steps))
+            return
         desk, control = self._addressed(name)
         if desk is not self:
             desk.nudge(control, steps)
@@ -141,6 +153,20 @@ class Desk:
         low, high = controls.RANGES[name]
         wanted = self.engine.controls[name] + steps * NUDGES[name]
         self.engine.set(**{name: round(min(max(wanted, low), high), 6)})
+
+    def _hear(self, name: str, value: Any) -> None:
+        """Have an output heard on the phones: "phones" names it, "output/NAME/phones" is a switch of each."""
+        phones, output = self._phones_for(name), addressed(name)[0].removeprefix(PREFIX).rstrip("/")
+        if output:
+            phones.switch(output, value)
+        else:
+            phones.choose(value)
+
+    def _phones_for(self, name: str) -> Phones:
+        """The phones that a control is about. Raises ConfigError where there are none."""
+        if self.phones is None:
+            raise ConfigError(f"{name}: there are no phones. Say where they are: --phones channels=5,6.")
+        return self.phones
 
     @property
     def is_panicking(self) -> bool:

@@ -3,14 +3,14 @@
 A change is (name, value) as the engine takes it: `amount`, `fine_tone`, `boldness`, `style_strength`, `target_lufs`
 and `output_trim_db` in their own units, `listen` as "master", "bypass" or "compare", `freeze` and `panic` as True or
 False, `profile` as the name of one of the profiles, `trim.NAME` in the parameter's own unit; of an output as
-`output/NAME/CONTROL`.
+`output/NAME/CONTROL`, such as `output/NAME/phones`, True or False; `phones` alone as None, for the next output.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rt_automix.live.buttons import Change, Controls, Message, NextProfile, Program, Route, Switch
+from rt_automix.live.buttons import Change, Controls, Message, NextHeard, NextProfile, Program, Route, Switch
 from rt_automix.live.knobs import Choice, Encoder, Guess, Knob, Range
 from rt_automix.live.messages import Decoder, Event
 from rt_automix.midimap import KNOBS, SWITCHES, MidiMapping, Source
@@ -86,6 +86,8 @@ def _heard(route: Route, event: Event, controls: Controls) -> list[Change]:
 
 
 def _route(mapping: MidiMapping, profiles: Sequence[str]) -> Route:
+    if mapping.control == "phones" and not mapping.output:
+        return NextHeard(mapping)
     if mapping.control in SWITCHES:
         return Switch(mapping)
     if mapping.source == "program":

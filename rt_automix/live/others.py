@@ -13,6 +13,7 @@ from rt_automix.engine.engine import Engine
 from rt_automix.io.devices.wiring import EngineArrays
 from rt_automix.live import remembering
 from rt_automix.live.desk import Desk, Remark
+from rt_automix.live.phones import Phones
 from rt_automix.live.setup import Setup
 
 
@@ -39,6 +40,7 @@ class Others:
             engine.prepare(main.engine.sample_rate_hz, max_block_samples)
             engine.set(output_trim_db=output.output_trim_db)
             self._desks[output.name] = Desk(engine, own, partial(_say_of, output.name, remark))
+        self._phones = main.phones = Phones(setup.names) if setup.config.phones.are_there else None
         if setup.config.output:
             first = setup.config.output[0]
             main.engine.set(output_trim_db=first.output_trim_db)
@@ -51,6 +53,8 @@ class Others:
 
     def recall(self, kept: dict[str, Any], resumed: bool, remark: Remark) -> None:
         """Go on from what was kept of the session."""
+        if self._phones is not None and kept.get("phones") in self._phones.names:
+            self._phones.heard = kept["phones"]
         for name, desk in self._desks.items():
             own = kept.get("outputs", {}).get(name, {})
             if "learned" in own and "learned" in kept:  # one listening taught them all
@@ -59,15 +63,19 @@ class Others:
 
     @property
     def values(self) -> list[dict[str, Any]]:
-        """Every control of each."""
-        return [desk.values for desk in self._desks.values()]
+        """Every control of each, and of the phones."""
+        return [*(desk.values for desk in self._desks.values()), self._heard]
+
+    @property
+    def _heard(self) -> dict[str, Any]:
+        return {"phones": self._phones.heard} if self._phones is not None else {}
 
     def to_keep(self) -> dict[str, Any]:
         """What `recall` needs."""
         kept = {name: remembering.to_keep(desk, self._asked[name]) for name, desk in self._desks.items()}
         for own in kept.values():
             del own["learned"]["statistics"]
-        return {"outputs": kept} if kept else {}
+        return {**({"outputs": kept} if kept else {}), **self._heard}
 
     def learned(self) -> list[dict[str, Any]]:
         """What each engine has learned, for `resume`."""

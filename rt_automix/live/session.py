@@ -181,8 +181,10 @@ class Session:
             memory.resume(self.engine, learned, self._is_settled)
         clear(self._board.stats)
         channels = stream.in_width, stream.out_width, stream.in_channels, stream.out_channels
-        others = self._others.wired(stream.other_channels)
-        self._wiring = Wiring(self.engine.arrays, self._board, stream.sample_rate_hz, *channels, others)
+        ways, phones = stream.other_channels, self.desk.phones
+        others = self._others.wired(ways[: len(self._setup.others)])
+        phoned = (ways[-1], phones.number) if phones is not None else ()
+        self._wiring = Wiring(self.engine.arrays, self._board, stream.sample_rate_hz, *channels, others, *phoned)
         self._wiring.latency_samples = self.engine.latency_samples
         try:
             stream.start(self._wiring)
@@ -214,6 +216,8 @@ class Session:
             self._turn(WATCH_S)
             now = time.monotonic()
             stream.tend(now)
+            if self.desk.phones is not None:
+                wiring.hear(self.desk.phones.number)
             wiring.latency_samples = self.engine.latency_samples
             if wiring.callbacks != callbacks:
                 callbacks, moved_at = wiring.callbacks, now
@@ -306,6 +310,7 @@ class Session:
             "profile": self.desk.profile,
             "profiles": list(self.desk.profiles),
             "outputs": self._others.status(),
+            "phones": self.desk.phones.heard if self.desk.phones is not None else None,
             "learning": self._hands.learning,
             "midi": self._hands.status(),
         }
@@ -316,15 +321,14 @@ def open_stream(setup: Setup) -> Stream:
     if setup.play is not None:
         from rt_automix.io.devices.file import FileStream
 
-        return FileStream(setup.play, setup.config.audio, len(setup.others))
-    others = [(output.name, output.channels) for output in setup.others]
+        return FileStream(setup.play, setup.config.audio, len(setup.ways_out))
     if setup.config.audio.backend == "jack":
         from rt_automix.io.devices.jack import JackStream
 
-        return JackStream(setup.config.audio, setup.links, others)
+        return JackStream(setup.config.audio, setup.links, setup.ways_out)
     from rt_automix.io.devices.portaudio import PortAudioStream
 
-    return PortAudioStream(setup.config.audio, setup.links, others)
+    return PortAudioStream(setup.config.audio, setup.links, setup.ways_out)
 
 
 def _check_pace(stream: Stream, wiring: Wiring) -> None:

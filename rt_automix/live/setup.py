@@ -55,6 +55,17 @@ class Setup:
         return self.config.output[1:]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What the outputs are called, the main one first."""
+        return tuple(output.name for output in self.config.output) or (Output().name,)
+
+    @property
+    def ways_out(self) -> list[tuple[str, str]]:
+        """Beside the main one's, of each output and then of the phones: what its ports are called, its channels."""
+        phones = [("phones", self.config.phones.channels)] if self.config.phones.are_there else []
+        return [(f"out_{output.name}", output.channels) for output in self.others] + phones
+
+    @property
     def main(self) -> Setup:
         """What the main output starts from: the first, if there are several."""
         return self.of(self.config.output[0]) if self.config.output else self

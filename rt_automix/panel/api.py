@@ -29,15 +29,15 @@ RANGES: dict[str, tuple[float, float]] = {
 
 SWITCHES = ("freeze", "ride", "night", "bypass", "compare")
 LISTEN = ("master", "bypass", "compare")
-CONTROLS = (*RANGES, *SWITCHES, "curve", "listen", "profile", "panic")
+CONTROLS = (*RANGES, *SWITCHES, "curve", "listen", "profile", "panic", "phones")
 NUDGED = (
     "amount", "fine_tone", "boldness", "style_strength", "target_lufs", "output_trim_db", "ceiling_dbtp",
-    "max_trim_db", "profile",
+    "max_trim_db", "profile", "phones",
 )  # fmt: skip
 MOST_STEPS = 100
 LEARNED = (
     "amount", "fine_tone", "boldness", "style_strength", "profile", "target_lufs", "output_trim_db", "bypass",
-    "compare", "freeze", "panic", *(f"trim.{row.name}" for row in params.PARAMS),
+    "compare", "freeze", "panic", "phones", *(f"trim.{row.name}" for row in params.PARAMS),
 )  # fmt: skip
 
 _FIELDS: dict[str, tuple[str, ...]] = {
@@ -115,7 +115,7 @@ def document(text: str | bytes) -> dict[str, Any]:
 
 def check(control: Any, value: Any, profiles: Collection[str]) -> None:
     """Raise ConfigError unless `value` is one that a control, of whichever output, can be set to."""
-    control = addressed(control)[1] if isinstance(control, str) else control
+    output, control = addressed(control) if isinstance(control, str) else ("", control)
     if not isinstance(control, str) or control not in CONTROLS:
         near = nearest(control[:40], CONTROLS) if isinstance(control, str) else ""
         raise ConfigError(f"control = {_short(control)} is unknown.{near}")
@@ -123,7 +123,10 @@ def check(control: Any, value: Any, profiles: Collection[str]) -> None:
         low, high = RANGES[control]
         if not _is_number(value) or not low <= value <= high:
             raise ConfigError(f"{control} = {_short(value)} is outside [{low:g}, {high:g}].")
-    elif control in SWITCHES or control == "panic":
+    elif control == "phones" and not output:
+        if value is not None and not isinstance(value, str):
+            raise ConfigError(f"phones = {_short(value)} names no output. Use one's name, or null for the next.")
+    elif control in SWITCHES or control in ("panic", "phones"):
         if value is not None and not isinstance(value, bool):
             raise ConfigError(f"{control} = {_short(value)} is not a switch. Use true, false, or null to toggle.")
     elif control == "curve":

@@ -38,7 +38,7 @@ _MOST_AT_ONCE = 200
 
 _MOST_HEARERS = 8
 _TYPES = "ifsbhdtTFNIrm[]"
-_TOGGLED = (*SWITCHES, "panic")
+_TOGGLED = (*SWITCHES, "panic", "phones")
 
 
 class Osc:
@@ -178,6 +178,10 @@ class Osc:
             for prefix, one in several.items()
             for name, value in (_values(one) | _meters(one)).items()
         }
+        heard = status.get("phones")
+        if heard is not None:
+            values["phones"] = heard
+            of_outputs |= {f"{prefix}phones": prefix == f"{PREFIX}{heard}/" for prefix in several}
         news = {
             **values,
             **_meters(status),
@@ -251,7 +255,9 @@ def _is_on(address: str, value: Any) -> bool:
 
 def _converted(address: str, name: str, value: Any) -> Any:
     """An argument as the control has it, of whichever output."""
-    name = addressed(name)[1]
+    output, name = addressed(name)
+    if name == "phones" and not output:
+        return value
     if name == "curve":
         numbers = [_number(address, one) for one in value]
         if len(numbers) % 2:

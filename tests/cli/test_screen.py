@@ -267,18 +267,19 @@ def test_an_output_is_chosen_by_a_key_shown_and_steered_and_panic_is_for_all():
         screen.show(wire, NoTakes())
         screen.press(key, wire, 0.0)
     screen.show(wire, NoTakes())
-    for key in ("up", "0", "o", "f"):
+    for key in ("up", "0", "h", "o", "f", "h"):
         screen.press(key, wire, 0.0)
     assert wire.said == [
-        ("set", "bypass", None), ("nudge", "output/stream/amount", 1), ("set", "panic", None), ("set", "freeze", None)
+        ("set", "bypass", None), ("nudge", "output/stream/amount", 1), ("set", "panic", None),
+        ("set", "phones", "stream"), ("set", "freeze", None), ("set", "phones", "room"),
     ]  # fmt: skip
     program = {"side": "stream", "state": "waiting", "dropped_seconds": 2.5}
     for width, height in SIZES:
         shown = scene({"amount": 0.4}, programs=[program])
-        shown.status.update(outputs=outputs, name="stream")
+        shown.status.update(outputs=outputs, name="stream", phones="room")
         text = "\n".join(picture(shown, width, height))
         assert "[o] stream" in text and "40 %" in text
-        assert width < 120 or ("stream: waiting, 2.5 s lost" in text and "target -14.0" in text)
+        assert width < 120 or ("stream: waiting, 2.5 s lost" in text and "target -14.0" in text and "hear room" in text)
 
 
 def test_a_venue_s_sound_level_is_shown_and_how_far_the_target_is_down():

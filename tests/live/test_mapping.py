@@ -55,6 +55,21 @@ def mapping(control="amount", number=21, kind="7bit", **rest):
     return MidiMapping(control=control, number=number, kind=kind, **rest)
 
 
+def test_a_button_hears_an_output_on_the_phones_and_another_the_next_one():
+    held = mapping("phones", 24, "momentary", output="room")
+    router = Router(
+        [mapping("phones", 22, "toggle", output="stream"), mapping("phones", 23, "latching"), held], PROFILES
+    )
+    controls = {"phones": "room", "output/room/phones": True, "output/stream/phones": False, "listen": "master"}
+    assert router.feed((0xB0, 22, 127), controls) == [("output/stream/phones", True)]
+    assert router.feed((0xB0, 24, 0), controls) == [("output/room/phones", False)]
+    assert router.feed((0xB0, 23, 127), controls) == [("phones", None)]
+    assert router.feedback(controls)[:1] == [(0xB0, 22, 0)]
+    controls |= {"phones": "stream", "output/room/phones": False, "output/stream/phones": True}
+    assert router.feedback(controls) == [(0xB0, 22, 127), (0xB0, 24, 0)]
+    assert router.feed((0xB0, 23, 127), {"listen": "master"}) == []  # there are no phones
+
+
 # Knobs -------------------------------------------------------------------------------------------
 
 

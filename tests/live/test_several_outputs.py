@@ -1,6 +1,7 @@
 """Several outputs of a live session: the real program, a real server, each output held against an engine of its own."""
 
 import os
+import threading
 import time
 from types import SimpleNamespace
 
@@ -15,12 +16,12 @@ from pipewireserver import needs_pipewire, pipewire_server
 from rt_automix.analysis.suggester import choose
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
-from rt_automix.io.devices.wiring import FADE_S
+from rt_automix.io.devices.wiring import FADE_S, TURN_S
 
 pytestmark = pytest.mark.alone
 
 RATE_HZ, PERIOD = 48_000, 64
-FADED = round(FADE_S * RATE_HZ)
+FADED, TURNED = round(FADE_S * RATE_HZ), round(TURN_S * RATE_HZ)
 SAID = {
     "room": {"target_lufs": -12.0},
     "stream": {"target_lufs": -18.0, "ceiling_dbtp": -2.0, "profile": "warm", "amount": 0.8},
@@ -62,13 +63,27 @@ def alone(samples, said):
     return out
 
 
+TURNS = ({"phones": "tape"}, {"output/stream/phones": True})
+"""What is heard on the phones after the room."""
+
+
 def played(server, folder):
-    """(the probe, the last status) of one run through four outputs."""
-    with LiveRun(server, folder / "state.json", "--backend", "jack", *options(folder)) as run:
+    """(the probe, the last status) of one run through four outputs, in turns on the phones."""
+    with LiveRun(server, folder / "state.json", "--backend", "jack", "--phones", *options(folder)) as run:
         run.wait_until_playing()
-        probe = Probe(music(4.0), pairs=len(SAID))
+        assert run.status["phones"] == "room"
+        probe = Probe(music(4.0), pairs=len(SAID) + 1)
         probe.connect()
+
+        def turn():
+            for number, said in enumerate(TURNS, 1):
+                run.wait_for(lambda run, at=number * 1.3 * RATE_HZ: probe.position > at, 60.0)
+                run.command(set=said)
+
+        turning = threading.Thread(target=turn)
+        turning.start()
         probe.run(60.0)
+        turning.join()
         probe.close()
         time.sleep(0.3)
         status = run.status
@@ -76,15 +91,21 @@ def played(server, folder):
     return probe, status
 
 
-@needs_jack
-def test_four_outputs_at_64_frames_are_four_engines_to_the_bit(tmp_path):
+@pytest.fixture(scope="module")
+def four(tmp_path_factory):
+    """(the folder with the takes, the probe, the last status) of four outputs and phones on jackd."""
     with jack_server(PERIOD) as server:
-        for attempt in range(5):
-            folder = tmp_path / str(attempt)
-            folder.mkdir()
+        for _ in range(5):
+            folder = tmp_path_factory.mktemp("four")
             probe, status = played(server, folder)
             if not status["analysis_late"]:  # else the host stole time from the analysis, and live says so
                 break
+    return folder, probe, status
+
+
+@needs_jack
+def test_four_outputs_at_64_frames_are_four_engines_to_the_bit(four):
+    folder, probe, status = four
     came_in = take(folder, "in")
     start = int(np.argmax(np.abs(came_in[0]) > 0)) - int(np.argmax(np.abs(probe.played[0]) > 0))
     for number, (name, said) in enumerate(SAID.items()):
@@ -98,6 +119,23 @@ def test_four_outputs_at_64_frames_are_four_engines_to_the_bit(tmp_path):
     assert status["outputs"][1]["controls"]["target_lufs"] == -18.0
     assert status["outputs"][1]["profile"] == "warm"
     assert status["timing"]["late"] <= 0.01 * status["timing"]["callbacks"]
+
+
+@needs_jack
+def test_the_phones_are_the_output_that_is_chosen_to_the_bit(four):
+    """While they turn, all four are what engines of their own make: the test before this one, of the same run."""
+    _, probe, status = four
+    heard = probe.heard[:, PERIOD : probe.position].reshape(len(SAID) + 1, 2, -1)
+    phones, names = heard[-1], list(SAID)
+    at = 0
+    for name in ("room", "tape", "stream"):
+        is_other = np.any(phones[:, at:] != heard[names.index(name), :, at:], axis=0)
+        until = at + int(np.argmax(is_other)) if is_other.any() else phones.shape[1]
+        assert until - at > 0.5 * RATE_HZ, name
+        assert np.abs(phones[:, at:until]).max() > 0.05
+        at = until + TURNED
+    assert until == phones.shape[1]
+    assert status["phones"] == "stream"
 
 
 FILE_AS_DEVICE = SimpleNamespace(environment=dict(os.environ))
@@ -115,10 +153,12 @@ def test_outputs_are_addressed_by_name_panic_is_for_all_and_a_new_process_goes_o
         '[master]\ntarget_lufs = -15.0\n[[output]]\nname = "room"\n[[output]]\nname = "stream"\ntarget_lufs = -20.0\n'
     )
     said = ["--config", str(settings), "--output", "stream: amount=0.5", "--log", str(tmp_path / "loud.csv")]
+    said += ["--phones", "channels=5,6"]
     with LiveRun(FILE_AS_DEVICE, tmp_path / "state.json", "--play", str(tmp_path / "song.wav"), *said) as run:
         run.wait_until_playing()
         assert one(run, "room")["controls"]["target_lufs"] == -15.0
         assert (one(run, "stream")["controls"]["target_lufs"], one(run, "stream")["controls"]["amount"]) == (-20.0, 0.5)
+        run.command(set={"phones": "stream"})
         run.command(set={"output/stream/amount": 0.25, "output/room/bypass": True, "output/hall/amount": 1.0})
         run.command(nudge={"output/stream/target_lufs": -2, "output/stream/profile": 1})
         run.wait_for(lambda run: one(run, "room")["controls"]["listen"] == "bypass", 5.0)
@@ -138,6 +178,7 @@ def test_outputs_are_addressed_by_name_panic_is_for_all_and_a_new_process_goes_o
         time.sleep(0.3)  # until it is kept
         os.kill(run.status["pid"], 9)
         run.wait_for(lambda run: run.status["starts"] == 2 and run.status["state"] == "playing", 20.0)
+        assert run.status["phones"] == "stream"
         assert (
             one(run, "stream")["controls"] == before["controls"] and one(run, "stream")["profile"] == before["profile"]
         )
@@ -153,13 +194,14 @@ def beside_pipewire(server, backend, folder):
     """The last status of a run through four outputs, whose links are those of their channels."""
     places = {"room": "1,2", "stream": "3,4", "booth": "5,6", "tape": "8"}
     said = options(folder, **{name: {"channels": channels} for name, channels in places.items()})
-    of_jack = ["out_1", "out_2", "out_stream_1", "out_stream_2", "out_booth_1", "out_booth_2", "out_tape_1"]
+    said += ["--phones", "channels=7"]
+    of_jack = ["out_1", "out_2", "out_stream_1", "out_stream_2", "out_booth_1", "out_booth_2", "out_tape_1", "phones_1"]
     with LiveRun(server, folder / "state.json", "--backend", backend, *said) as run:
         run.wait_until_playing()
-        run.wait_for(lambda run: len(run.status["links"]) == 7, 10.0)
+        run.wait_for(lambda run: len(run.status["links"]) == 8, 10.0)
         to = {port.rpartition("_")[2]: own for own, port in run.status["links"]}
-        names = of_jack if backend == "jack" else [f"out_{number}" for number in range(7)]
-        assert [to[side] for side in ("FL", "FR", "RL", "RR", "FC", "LFE", "SR")] == names
+        names = of_jack if backend == "jack" else [f"out_{number}" for number in range(8)]
+        assert [to[side] for side in ("FL", "FR", "RL", "RR", "FC", "LFE", "SR", "SL")] == names
         with Other(server.environment, "player") as player:
             for number in (1, 2):
                 ours = f"rt_automix:in_{number if backend == 'jack' else number - 1}"

@@ -23,7 +23,7 @@ def test_an_output_is_chosen_shown_and_steered(browser: Any, tmp_path: Any) -> N
     soundfile.write(tmp_path / "song.wav", 0.1 * np.random.default_rng(3).standard_normal((96_000, 2)), 48_000)
     server: Any = SimpleNamespace(environment={**os.environ, "XDG_CONFIG_HOME": str(tmp_path)})
     said = ["--output", "room: amount=0.9", "--output", "stream: amount=0.4 target_lufs=-20"]
-    options = ["--play", str(tmp_path / "song.wav"), "--panel", "--panel-port", "0", *said]
+    options = ["--play", str(tmp_path / "song.wav"), "--panel", "--panel-port", "0", "--phones", *said]
     with LiveRun(server, tmp_path / "state.json", *options) as run:
         run.wait_until_playing()
         url = next(text for text in run.texts() if text.startswith("Panel: ")).removeprefix("Panel: ")
@@ -40,6 +40,17 @@ def test_an_output_is_chosen_shown_and_steered(browser: Any, tmp_path: Any) -> N
         page.click("#bypass")
         run.wait_for(lambda run: one(run, "stream")["controls"]["listen"] == "bypass", LIMIT_S)
         assert one(run, "room")["controls"]["listen"] == "master"
+        pressed = "document.getElementById('phones').getAttribute('aria-pressed') === '{}'"
+        until(page, pressed.format("false"))
+        page.click("#phones")
+        run.wait_for(lambda run: run.status["phones"] == "stream", LIMIT_S)
+        until(page, pressed.format("true"))
+        page.select_option("#output", "room")
+        until(page, pressed.format("false"))
+        page.select_option("#output", "stream")
+        until(page, pressed.format("true"))
+        page.click("#phones")
+        run.wait_for(lambda run: run.status["phones"] == "room", LIMIT_S)
         page.click("#panic")
         run.wait_for(lambda run: all(output["panic"] for output in run.status["outputs"]), LIMIT_S)
         visit.close()

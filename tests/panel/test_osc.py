@@ -40,7 +40,7 @@ class Session:
     """Stands where the supervisor and the takes do; keeps what it was told to do."""
 
     def __init__(self):
-        self.done, self.takes, self.outputs = [], [], []
+        self.done, self.takes, self.outputs, self.heard = [], [], [], None
         self.controls = {
             **{"amount": 0.5, "fine_tone": 1.0, "target_lufs": -14.0, "ceiling_dbtp": -1.0, "max_trim_db": 12.0},
             **{
@@ -60,7 +60,7 @@ class Session:
             ("momentary_lufs", "short_term_lufs", "integrated_lufs", "loudness_range_lu", "out_true_peak_dbtp",
              "gain_db", "compression_db", "limiting_db"), 0.0)  # fmt: skip
         self.status = {"controls": dict(self.controls), "meters": meters, "profile": "balanced", "panic": False,
-                       "profiles": PROFILES, "outputs": self.outputs}  # fmt: skip
+                       "profiles": PROFILES, "outputs": self.outputs, "phones": self.heard}  # fmt: skip
 
     def set(self, name, value):
         self.done.append(("set", name, value))
@@ -134,15 +134,20 @@ def test_an_output_is_addressed_by_name(served):
     assert send(f"{ROOT}/toggle/output/stream/compare") == [("set", "output/stream/compare", None)]
     assert send(f"{ROOT}/nudge/output/stream/target_lufs", -2) == [("nudge", "output/stream/target_lufs", -2.0)]
     assert send(f"{ROOT}/output/stream/nothing", 1) == [] and send(f"{ROOT}/output/stream/amount", 7.0) == []
+    assert send(f"{ROOT}/phones", "stream") == [("set", "phones", "stream")]
+    assert send(f"{ROOT}/output/stream/phones", 1) == [("set", "output/stream/phones", True)]
+    assert send(f"{ROOT}/toggle/phones") == [("set", "phones", None)]
+    assert send(f"{ROOT}/nudge/phones", -1) == [("nudge", "phones", -1.0)] and send(f"{ROOT}/phones", 1) == []
     heard()
     stream = {**session.status, "name": "stream", "controls": {**session.controls, "amount": 0.75}}
-    session.outputs = [stream]
+    session.outputs, session.heard = [stream], "stream"
     send(ROOT)
     told = heard()
     assert told[f"{ROOT}/amount"] == [0.5] and told[f"{ROOT}/output/stream/amount"] == [0.75]
     assert told[f"{ROOT}/output/stream/meter/short_term_lufs"] == [0.0]
     send(f"{ROOT}/output/stream/amount")
     assert heard() == {f"{ROOT}/output/stream/amount": [0.75]}
+    assert told[f"{ROOT}/phones"] == ["stream"] and told[f"{ROOT}/output/stream/phones"] == [1]
 
 
 def test_who_speaks_is_told_everything_once_and_then_what_changes(served):

@@ -30,7 +30,7 @@ def test_tables_are_those_of_the_engine_the_desk_and_midi():
     assert ranges == controls.RANGES and trims == controls.TRIM_RANGES
     assert all(low == -high for name, (low, high) in api.RANGES.items() if name.startswith("trim."))
     assert set(api.SWITCHES) == {*controls.SWITCHES, *desk.LISTEN_SWITCHES} and set(api.LISTEN) == set(controls.LISTEN)
-    assert set(api.NUDGED) == {*desk.NUDGES, "profile"}
+    assert set(api.NUDGED) == {*desk.NUDGES, "profile", "phones"}
     assert set(api.LEARNED) == set(get_args(midimap.Control))
 
 
@@ -61,6 +61,11 @@ def test_tables_are_those_of_the_engine_the_desk_and_midi():
         ({"type": "set", "control": "listen", "value": "compare"}, Command("set", "listen", "compare")),
         ({"type": "set", "control": "profile", "value": "a/path.toml"}, Command("set", "profile", "a/path.toml")),
         ({"type": "set", "control": "panic", "value": True}, Command("set", "panic", True)),
+        ({"type": "set", "control": "phones", "value": "stream"}, Command("set", "phones", "stream")),
+        (
+            {"type": "set", "control": "output/stream/phones", "value": None},
+            Command("set", "output/stream/phones", None),
+        ),
         ({"type": "nudge", "control": "profile", "steps": -1}, Command("nudge", "profile", -1)),
         ({"type": "record", "on": False}, Command("record", value=False)),
         ({"type": "learn", "control": None}, Command("learn", value=None)),
@@ -108,6 +113,8 @@ def test_valid_messages(fields, expected):
         (message(type="nudge", control="curve", steps=1), "nudge"),
         (message(type="learn", control="curve"), "learn"),
         (message(type="set", control={}, value=0.5), "set"),
+        (message(type="set", control="phones", value=True), "set"),
+        (message(type="set", control="output/stream/phones", value="stream"), "set"),
         (message(type="set", control="__class__", value=0.5), "set"),
         (message(type="set", control="trim.treble", value=0.5), "set"),
         (message(type="set", control="trims", value={}), "set"),

@@ -25,7 +25,8 @@ class JackStream:
     links : collection of Link, optional
         What an earlier stream was joined to; None: choose.
     others : pairs of str
-        Name and channels of each output beside the main one: each has ports of its own, joined where it has channels.
+        Of each output beside the main one, and of the phones: what its two ports are called but for _1 and _2, and the
+        channels that they are joined to, where it has some.
 
     Raises
     ------
@@ -40,7 +41,7 @@ class JackStream:
         self, selection: Audio, links: Collection[Link] | None = None, others: Sequence[tuple[str, str]] = ()
     ) -> None:
         self.selection = selection
-        pairs = [(f"out_{name}_1", f"out_{name}_2") for name, _ in others]
+        pairs = [(f"{name}_1", f"{name}_2") for name, _ in others]
         self._outs = sum(pairs, _OUTS)
         self.other_channels: tuple[tuple[int, ...], ...] = tuple(
             (0, 1) if "," in channels else (0,) if channels else () for _, channels in others

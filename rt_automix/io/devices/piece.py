@@ -2,8 +2,9 @@
 
     input -> take ring -> chain -> fade -> take ring -> main output
           -> chain of each other output -> fade -> its take ring -> where it goes
+    one of the outputs -> phones
 
-Each chain has arrays of its own: what one of them does changes no sample of another.
+Each chain has arrays of its own: what one of them does changes no sample of another. The phones only listen.
 """
 
 from __future__ import annotations
@@ -32,7 +33,13 @@ SCRATCH_SIZE = 2 * PIECE_SAMPLES
 # lie, its channels among the device's (-1: none, of the right one: mono), and its ports on JACK (0: none).
 (O_F64, O_F32, O_I64, O_SCRATCH, O_TAKE, O_LEFT, O_RIGHT, O_PORT_LEFT, O_PORT_RIGHT) = range(9)
 OTHER_SIZE = 9
-OTHERS_SIZE = 1 + (MOST_OUTPUTS - 1) * OTHER_SIZE
+
+# int64, behind those: a row of that kind for the phones, which have no arrays; whether there are phones, the output
+# that they are to have (0: the main one), that of before and the one they turn to, how many samples of the turn are
+# done, and how many it has.
+PHONES_ROW = 1 + (MOST_OUTPUTS - 1) * OTHER_SIZE
+(P_ON, P_WANTED, P_FROM, P_TO, P_DONE, P_LENGTH) = range(PHONES_ROW + OTHER_SIZE, PHONES_ROW + OTHER_SIZE + 6)
+OTHERS_SIZE = P_LENGTH + 1
 _HALF = np.float32(0.5)
 
 
@@ -78,6 +85,47 @@ def _master_others(left, right, fade, written, others):
         _keep(float32_at(row[O_TAKE], 2 * TAKE_SAMPLES), 0, written, own_left, own_right)
 
 
+@kernel("void(float32[::1], float32[::1], float32[::1], float32[::1], int64, int64)")
+def _turn(own_left, own_right, left, right, done, length):
+    """Turn from what is there to another sound, of which `done` samples are over; from `length` on it is that alone."""
+    for i in range(left.shape[0]):
+        if done + i >= length:
+            own_left[i], own_right[i] = left[i], right[i]
+        else:
+            share = (done + i + 1.0) / (length + 1.0)
+            factor = np.float32(share * share * (3.0 - 2.0 * share))
+            own_left[i] += factor * (left[i] - own_left[i])
+            own_right[i] += factor * (right[i] - own_right[i])
+
+
+@kernel("void(float32[::1], float32[::1], int64, int64, int64, int64[::1])")
+def _turn_to(left, right, number, done, length, others):
+    """Turn the phones to the last piece of an output; `left` and `right` are the main one's."""
+    count = left.shape[0]
+    own = float32_at(others[PHONES_ROW + O_SCRATCH], SCRATCH_SIZE)
+    own_left, own_right = own[:count], own[PIECE_SAMPLES : PIECE_SAMPLES + count]
+    if number == 0:
+        _turn(own_left, own_right, left, right, done, length)
+    else:
+        scratch = float32_at(others[1 + (number - 1) * OTHER_SIZE + O_SCRATCH], SCRATCH_SIZE)
+        _turn(own_left, own_right, scratch[:count], scratch[PIECE_SAMPLES : PIECE_SAMPLES + count], done, length)
+
+
+@kernel("void(float32[::1], float32[::1], int64[::1])")
+def _hear(left, right, others):
+    """Put what is heard on the phones into their scratch; whoever is wanted within a turn comes after it."""
+    if others[P_ON] == 0:
+        return
+    wanted, length = atomics.load_acquire(others, P_WANTED), others[P_LENGTH]
+    if others[P_DONE] >= length and wanted != others[P_TO]:
+        others[P_FROM], others[P_TO], others[P_DONE] = others[P_TO], wanted, 0
+    done = others[P_DONE]
+    if done < length:
+        _turn_to(left, right, others[P_FROM], length, length, others)
+    _turn_to(left, right, others[P_TO], done, length, others)
+    others[P_DONE] = min(done + left.shape[0], length)
+
+
 @kernel(
     "void(float32[::1], float32[::1], float64[::1], float32[::1], int64[::1], int64[::1], float64[::1], float32[::1],"
     " int64[::1])"
@@ -93,43 +141,59 @@ def master_piece(left, right, f64, f32, i64, stats, fade, takes, others):
     chain.process_pair(left, right, f64, f32, i64)
     _fade(fade, left, right)
     _keep(takes, 2 * TAKE_SAMPLES, written, left, right)
+    _hear(left, right, others)
     atomics.store_release(stats, WRITTEN, written + left.shape[0])
 
 
 @kernel("void(float32[::1], int64, int64, int64, int64[::1])")
+def _give(interleaved, start, count, width, row):
+    """Put the last piece of a row into its channels of `count` frames from `start` on."""
+    to_left, to_right = row[O_LEFT], row[O_RIGHT]
+    if to_left < 0:
+        return
+    scratch = float32_at(row[O_SCRATCH], SCRATCH_SIZE)
+    left, right = scratch[:count], scratch[PIECE_SAMPLES : PIECE_SAMPLES + count]
+    for i in range(count):
+        at_frame = (start + i) * width
+        if to_right < 0:
+            interleaved[at_frame + to_left] = _HALF * (left[i] + right[i])
+        else:
+            interleaved[at_frame + to_left] = left[i]
+            interleaved[at_frame + to_right] = right[i]
+
+
+@kernel("void(float32[::1], int64, int64, int64, int64[::1])")
 def give_others(interleaved, start, count, width, others):
-    """Put the last piece of each other output into its channels of `count` frames from `start` on.
+    """Put the last piece of each other output, and of the phones, into its channels of the frames from `start` on.
 
     Thread: audio. Allocates: no.
     """
     for number in range(others[0]):
-        row = others[1 + number * OTHER_SIZE : 1 + (number + 1) * OTHER_SIZE]
-        to_left, to_right = row[O_LEFT], row[O_RIGHT]
-        if to_left >= 0:
-            scratch = float32_at(row[O_SCRATCH], SCRATCH_SIZE)
-            left, right = scratch[:count], scratch[PIECE_SAMPLES : PIECE_SAMPLES + count]
-            for i in range(count):
-                at_frame = (start + i) * width
-                if to_right < 0:
-                    interleaved[at_frame + to_left] = _HALF * (left[i] + right[i])
-                else:
-                    interleaved[at_frame + to_left] = left[i]
-                    interleaved[at_frame + to_right] = right[i]
+        _give(interleaved, start, count, width, others[1 + number * OTHER_SIZE : 1 + (number + 1) * OTHER_SIZE])
+    if others[P_ON] != 0:
+        _give(interleaved, start, count, width, others[PHONES_ROW : PHONES_ROW + OTHER_SIZE])
+
+
+@kernel("void(int64, int64, int64, int64, int64[::1])")
+def _play(get_buffer, start, count, samples, row):
+    """Put the last piece of a row into its ports' buffers of so many samples, from `start` on."""
+    scratch = float32_at(row[O_SCRATCH], SCRATCH_SIZE)
+    left, right = scratch[:count], scratch[PIECE_SAMPLES : PIECE_SAMPLES + count]
+    to_left = float32_at(call_for_pointer(get_buffer, row[O_PORT_LEFT], samples), samples)
+    to_right = float32_at(call_for_pointer(get_buffer, row[O_PORT_RIGHT], samples), samples)
+    is_mono = row[O_LEFT] >= 0 and row[O_RIGHT] < 0
+    for i in range(count):
+        to_left[start + i] = _HALF * (left[i] + right[i]) if is_mono else left[i]
+        to_right[start + i] = right[i]
 
 
 @kernel("void(int64, int64, int64, int64, int64[::1])")
 def play_others(get_buffer, start, count, samples, others):
-    """Put the last piece of each other output into its ports' buffers of so many samples, from `start` on.
+    """Put the last piece of each other output, and of the phones, into its ports' buffers, from `start` on.
 
     Thread: audio. Allocates: no.
     """
     for number in range(others[0]):
-        row = others[1 + number * OTHER_SIZE : 1 + (number + 1) * OTHER_SIZE]
-        scratch = float32_at(row[O_SCRATCH], SCRATCH_SIZE)
-        left, right = scratch[:count], scratch[PIECE_SAMPLES : PIECE_SAMPLES + count]
-        to_left = float32_at(call_for_pointer(get_buffer, row[O_PORT_LEFT], samples), samples)
-        to_right = float32_at(call_for_pointer(get_buffer, row[O_PORT_RIGHT], samples), samples)
-        is_mono = row[O_LEFT] >= 0 and row[O_RIGHT] < 0
-        for i in range(count):
-            to_left[start + i] = _HALF * (left[i] + right[i]) if is_mono else left[i]
-            to_right[start + i] = right[i]
+        _play(get_buffer, start, count, samples, others[1 + number * OTHER_SIZE : 1 + (number + 1) * OTHER_SIZE])
+    if others[P_ON] != 0:
+        _play(get_buffer, start, count, samples, others[PHONES_ROW : PHONES_ROW + OTHER_SIZE])

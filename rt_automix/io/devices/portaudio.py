@@ -25,7 +25,7 @@ _INPUT_STALL_S = 0.7
 class PortAudioStream:
     """Finds the devices of a selection; `start` opens them.
 
-    `others` are name and channels of each output beside the main one.
+    `others` are name and channels of each output beside the main one, and of the phones.
 
     Raises
     ------

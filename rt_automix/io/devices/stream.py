@@ -21,7 +21,7 @@ class Stream(Protocol):
     in_channels: tuple[int, ...]
     out_channels: tuple[int, ...]
     other_channels: tuple[tuple[int, ...], ...]
-    """Of each output beside the main one; none where it does not go to the device."""
+    """Of each output beside the main one, and of the phones; none where it does not go to the device."""
 
     @property
     def selection(self) -> Audio:

@@ -15,6 +15,9 @@ from rt_automix.io.devices.board import CALLBACKS, SAMPLES, Board
 FADE_S = 0.05
 """How long the sound takes to come and to go."""
 
+TURN_S = 0.02
+"""How long the phones take to turn from one output to another."""
+
 EngineArrays = tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]]
 
 
@@ -32,6 +35,9 @@ class Wiring:
     out_channels : one index (the mean of both sides) or two
     others : pairs of arrays of a prepared engine, and channels as those above, or none
         The outputs beside the main one, as many as the board was made for at most.
+    phones : channels as those above, or none; None: no phones
+    heard : int
+        The output that they begin with, 0 for the main one.
     """
 
     def __init__(
@@ -44,6 +50,8 @@ class Wiring:
         in_channels: Sequence[int] = (0, 1),
         out_channels: Sequence[int] = (0, 1),
         others: Sequence[tuple[EngineArrays, Sequence[int]]] = (),
+        phones: Sequence[int] | None = None,
+        heard: int = 0,
     ) -> None:
         self.stats = board.stats
         self._fade = np.zeros(piece.FADE_SIZE)
@@ -64,6 +72,19 @@ class Wiring:
         self._board = board
         self._kept = [self._join(number, *other) for number, other in enumerate(others)]
         self._others[0] = len(others)
+        if phones is not None:
+            self._phones = self._wear(phones, heard, round(TURN_S * sample_rate_hz))
+
+    def _wear(self, channels: Sequence[int], heard: int, length_samples: int) -> Any:
+        """Fill the row of the phones; what must be kept for it."""
+        scratch = np.zeros(piece.SCRATCH_SIZE, np.float32)
+        row = self._others[piece.PHONES_ROW : piece.PHONES_ROW + piece.OTHER_SIZE]
+        row[piece.O_SCRATCH] = scratch.ctypes.data
+        _aim(row, channels)
+        self._others[[piece.P_WANTED, piece.P_FROM, piece.P_TO]] = heard
+        self._others[[piece.P_DONE, piece.P_LENGTH]] = length_samples
+        self._others[piece.P_ON] = 1
+        return scratch
 
     def _join(self, number: int, engine_arrays: EngineArrays, channels: Sequence[int]) -> Any:
         """Fill the row of another output; what must be kept for it."""
@@ -71,8 +92,7 @@ class Wiring:
         row = self._row(number)
         lent = (*engine_arrays, scratch, self._board.rings[2 + number])
         row[: len(lent)] = [array.ctypes.data for array in lent]
-        row[piece.O_LEFT] = channels[0] if channels else -1
-        row[piece.O_RIGHT] = channels[1] if len(channels) > 1 else -1
+        _aim(row, channels)
         return lent
 
     def _row(self, number: int) -> NDArray[np.int64]:
@@ -85,11 +105,14 @@ class Wiring:
         return int(self._wiring.ctypes.data)
 
     def plug(self, get_buffer: int, ports: Sequence[int]) -> None:
-        """Note where `jack_port_get_buffer` is, and a client's ports: in left, in right, two for each output."""
+        """Note where `jack_port_get_buffer` is, and a client's ports: both in, two for each output, two for phones."""
         self._wiring[edge.W_GET_BUFFER] = get_buffer
         self._wiring[edge.W_PORTS : edge.W_PORTS + 4] = ports[:4]
         for number in range(int(self._others[0])):
             self._row(number)[piece.O_PORT_LEFT : piece.O_PORT_RIGHT + 1] = ports[4 + 2 * number : 6 + 2 * number]
+        if self._others[piece.P_ON]:
+            first = piece.PHONES_ROW + piece.O_PORT_LEFT
+            self._others[first : first + 2] = ports[-2:]
 
     @property
     def latencies(self) -> int:
@@ -115,6 +138,10 @@ class Wiring:
     def fade(self, goal: float) -> None:
         """Let the sound come (1) or go (0) within FADE_S."""
         self._fade[piece.FADE_GOAL] = goal
+
+    def hear(self, number: int) -> None:
+        """Turn the phones to an output, 0 for the main one, within TURN_S. Thread: main. Allocates: no."""
+        self._others[piece.P_WANTED] = number
 
     def bridge(self, sample_rate_hz: int, margin_ms: float) -> None:
         """Prepare for an input device with a clock of its own."""
@@ -155,3 +182,9 @@ class Wiring:
         """Do one block from Python: frames in, frames out. Thread: audio, but through the interpreter."""
         arrays: Any = self._arrays
         edge.duplex(source.reshape(-1), sink.reshape(-1), len(source), xrun, *arrays)
+
+
+def _aim(row: NDArray[np.int64], channels: Sequence[int]) -> None:
+    """Note the channels of an output, or of the phones."""
+    row[piece.O_LEFT] = channels[0] if channels else -1
+    row[piece.O_RIGHT] = channels[1] if len(channels) > 1 else -1

@@ -6,7 +6,7 @@ import pytest
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
 from rt_automix.io.devices.board import Board
-from rt_automix.io.devices.wiring import Wiring
+from rt_automix.io.devices.wiring import TURN_S, Wiring
 from rt_automix.outputs import Output
 
 RATE_HZ, BLOCK, FADED = 48_000, 64, 4800
@@ -44,19 +44,24 @@ def alone(output, frames, bypassed_at=None):
     return out
 
 
-def together(frames, bypass=(), bypassed_at=None, channels=((2, 3), (4, 5), (7, 6))):
-    """(frames of eight channels, all take rings), one callback for all, one listening."""
+def together(frames, bypass=(), bypassed_at=None, channels=((2, 3), (4, 5), (7, 6)), phones=None, heard=()):
+    """(frames of eight channels, all take rings), one callback for all, one listening.
+
+    `phones` are their channels; `heard` says which output is heard from which sample on.
+    """
     main = engine_of(OUTPUTS[0], analysis="off")
     others = [engine_of(output, leader=main) for output in OUTPUTS[1:]]
     board = Board(others=len(others))
     wired = [(engine.arrays, own) for engine, own in zip(others, channels, strict=True)]
-    wiring = Wiring(main.arrays, board, RATE_HZ, 2, 8, (0, 1), (0, 1), wired)
+    wiring = Wiring(main.arrays, board, RATE_HZ, 2, 8, (0, 1), (0, 1), wired, phones)
     wiring.fade(1.0)
     out = np.full((len(frames), 8), 9.0, np.float32)
     for start in range(0, len(frames), BLOCK):
         if start == bypassed_at:
             for number in bypass:
                 (main, *others)[number].set(listen="bypass")
+        for number in (number for since, number in heard if since == start):
+            wiring.hear(number)
         stop = start + BLOCK
         wiring.exchange(frames[start:stop], out[start:stop], False)
         main.analyst.follow()
@@ -107,3 +112,36 @@ def test_the_sound_comes_and_goes_for_all_at_once(music):
             stop = start + BLOCK
             wiring.exchange(sound[number * FADED :][start:stop], out[start:stop], False)
     assert board.rings[1].any() and np.array_equal(board.rings[1], board.rings[2])
+
+
+TURN = round(TURN_S * RATE_HZ)
+
+
+def test_the_phones_hear_the_output_that_is_chosen_to_the_bit_and_change_no_other(music):
+    short = music[: 2 * RATE_HZ]
+    ways = ((2, 3), (), (4, 5))
+    plain, _ = together(short, channels=ways)
+    turns = [(0, 0), (9600, 1), (19_200, 2), (28_800, 3), (28_800 + BLOCK, 0)]
+    out, rings = together(short, channels=ways, phones=(6, 7), heard=turns)
+    assert np.array_equal(out[:, :6], plain[:, :6])
+    # Who is wanted within a turn comes after it, from the next block on.
+    last = 28_800 + TURN
+    parts = [(0, 9600, 0), (9600 + TURN, 19_200, 1), (19_200 + TURN, 28_800, 2), (last + TURN + BLOCK, len(short), 0)]
+    for start, stop, number in parts:
+        assert np.array_equal(out[start:stop, 6:], rings[1 + number, :, start:stop].T), number
+    moved = np.abs(np.diff(out[FADED:, 6])).max()
+    assert moved < 1.1 * max(np.abs(np.diff(rings[1 + number, 0, FADED:])).max() for number in range(4))
+    # All that was turned to was there in between, and the way was a way: no part of it is one of the two alone.
+    for start, before, after in ((9600, 0, 1), (19_200, 1, 2), (28_800, 2, 3)):
+        middle = slice(start + TURN // 2 - 100, start + TURN // 2 + 100)
+        one, two = rings[1 + before, 0, middle], rings[1 + after, 0, middle]
+        share = (out[middle, 6] - one) @ (two - one) / ((two - one) @ (two - one))
+        assert 0.4 < share < 0.6
+
+
+def test_phones_in_one_ear_hear_the_mean_and_without_channels_nothing(music):
+    short = music[: RATE_HZ // 2]
+    out, rings = together(short, phones=(0,), channels=((), (), ()), heard=[(0, 2)])
+    assert np.array_equal(out[TURN:, 0], np.float32(0.5) * (rings[3][0] + rings[3][1])[TURN:])
+    out, _ = together(short, phones=(), channels=((), (), ()), heard=[(0, 2)])
+    assert not out[:, 2:].any()
