@@ -3,14 +3,14 @@
 A change is (name, value) as the engine takes it: `amount`, `fine_tone`, `boldness`, `style_strength`, `target_lufs`
 and `output_trim_db` in their own units, `listen` as "master", "bypass" or "compare", `freeze` and `panic` as True or
 False, `profile` as the name of one of the profiles, `trim.NAME` in the parameter's own unit; of an output as
-`output/NAME/CONTROL`.
+`output/NAME/CONTROL`. `record` is True or False, `preset` a name, a place counted from 0, or None for the next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rt_automix.live.buttons import Change, Controls, Message, NextProfile, Program, Route, Switch
+from rt_automix.live.buttons import Change, Controls, Message, NextProfile, Preset, Program, Route, Switch
 from rt_automix.live.knobs import Choice, Encoder, Guess, Knob, Range
 from rt_automix.live.messages import Decoder, Event
 from rt_automix.midimap import KNOBS, SWITCHES, MidiMapping, Source
@@ -88,6 +88,8 @@ def _heard(route: Route, event: Event, controls: Controls) -> list[Change]:
 def _route(mapping: MidiMapping, profiles: Sequence[str]) -> Route:
     if mapping.control in SWITCHES:
         return Switch(mapping)
+    if mapping.control == "preset":
+        return Preset(mapping)
     if mapping.source == "program":
         return Program(mapping, profiles)
     if mapping.control == "profile" and (mapping.kind in ("toggle", "latching") or not profiles):

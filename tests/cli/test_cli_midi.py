@@ -212,6 +212,21 @@ def test_a_pair_and_then_a_button_are_learned_into_one_file(started, tmp_path):
 
 
 @needs_jack
+def test_a_take_and_a_preset_are_learned(started, tmp_path):
+    with Controller() as knobs:
+        learning = started("learn", "record", "-o", "gig.toml")
+        knobs.send((0x90, 95, 127), (0x90, 95, 0), every_s=0.1)
+        assert "record from note 95 on channel 1 (toggle)" in learning.communicate(timeout=LIMIT_S)[0]
+        learning = started("learn", "preset/Loud end", "-o", "gig.toml")
+        knobs.send((0xC2, 7))
+        assert "preset/Loud end from program 7 on channel 3 (latching)" in learning.communicate(timeout=LIMIT_S)[0]
+    assert load(tmp_path / "gig.toml").midi.map[1:] == (
+        MidiMapping(control="record", number=95, kind="toggle", source="note", channel=1),
+        MidiMapping(control="preset", number=7, kind="latching", source="program", channel=3, preset="Loud end"),
+    )
+
+
+@needs_jack
 def test_an_encoder_replaces_the_knob(started, tmp_path):
     with Controller() as knobs:
         learning = started("learn", "amount", "-o", "gig.toml")
