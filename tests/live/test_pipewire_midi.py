@@ -60,6 +60,22 @@ def test_a_controller_is_listed_and_learned(server, tmp_path):
     assert load(path).midi.map == (MidiMapping(control="amount", number=74, kind="7bit", channel=3),)
 
 
+def test_two_programs_hear_one_controller(server):
+    """PipeWire lets two clients have one name, and a link by that name goes to either: so each has its own."""
+    with Controller(environment=server.environment) as knobs, midi(server, "monitor") as one:
+        assert "Listening to" in one.stderr.readline()
+        with midi(server, "monitor") as other:
+            assert "Listening to" in other.stderr.readline()
+            clients = {port.partition(":")[0] for port in server.ports()}
+            assert {f"rt_automix_midi-{monitor.pid}" for monitor in (one, other)} <= clients
+            heard = []
+            for monitor in (one, other):
+                knobs.send(*[(0xB0, 21, 5)] * 50, every_s=0.01)
+                heard.append(monitor.stdout.readline())
+                monitor.kill()
+    assert heard == [f"{PORT}: CC 21 on channel 1 = 5\n"] * 2
+
+
 def test_without_the_server_it_says_so_and_outside_pw_jack_how_to_get_there(server):
     bare = subprocess.run(
         [sys.executable, "-m", "rt_automix", "midi"],

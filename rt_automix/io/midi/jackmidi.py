@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -38,7 +39,7 @@ class JackMidi:
     Parameters
     ----------
     name : str
-        Of the client; the server may add to it.
+        Of the client; jackd adds to one that is taken, PipeWire gives it twice, so there it gets a number of ours.
 
     Raises
     ------
@@ -50,7 +51,8 @@ class JackMidi:
 
     def __init__(self, name: str) -> None:
         self._jack = load()
-        self._client = self._jack.Client(name, no_start_server=True)
+        is_pipewire = "PipeWire" in self._jack.version_string()
+        self._client = self._jack.Client(f"{name}-{os.getpid()}" if is_pipewire else name, no_start_server=True)
         self._exchange = np.zeros(at.EXCHANGE_SIZE, np.int64)
         self._is_active = self.has_ended = False
         self._client.set_shutdown_callback(self._note_end)
