@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import signal
@@ -41,9 +42,20 @@ def server():
         yield running
 
 
-def midi(server, *arguments, **pipes):
+def midi(server, *arguments):
     command = [sys.executable, "-m", "rt_automix", "midi", *arguments]
-    return subprocess.Popen(command, env=server.environment, text=True, stdout=-1, stderr=-1, **pipes)
+    return subprocess.Popen(command, env=server.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@contextlib.contextmanager
+def monitor(server):
+    process = midi(server, "monitor")
+    try:
+        assert "Listening to" in process.stderr.readline()
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=LIMIT_S)
 
 
 def test_a_controller_is_listed_and_learned(server, tmp_path):
@@ -62,17 +74,11 @@ def test_a_controller_is_listed_and_learned(server, tmp_path):
 
 def test_two_programs_hear_one_controller(server):
     """PipeWire lets two clients have one name, and a link by that name goes to either: so each has its own."""
-    with Controller(environment=server.environment) as knobs, midi(server, "monitor") as one:
-        assert "Listening to" in one.stderr.readline()
-        with midi(server, "monitor") as other:
-            assert "Listening to" in other.stderr.readline()
-            clients = {port.partition(":")[0] for port in server.ports()}
-            assert {f"rt_automix_midi-{monitor.pid}" for monitor in (one, other)} <= clients
-            heard = []
-            for monitor in (one, other):
-                knobs.send(*[(0xB0, 21, 5)] * 50, every_s=0.01)
-                heard.append(monitor.stdout.readline())
-                monitor.kill()
+    with Controller(environment=server.environment) as knobs, monitor(server) as one, monitor(server) as other:
+        clients = {port.partition(":")[0] for port in server.ports()}
+        assert {f"rt_automix_midi-{each.pid}" for each in (one, other)} <= clients
+        knobs.send(*[(0xB0, 21, 5)] * 200, every_s=0.01)
+        heard = [each.stdout.readline() for each in (one, other)]
     assert heard == [f"{PORT}: CC 21 on channel 1 = 5\n"] * 2
 
 
