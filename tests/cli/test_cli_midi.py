@@ -138,6 +138,8 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path, monkeypatch):
 @pytest.fixture
 def no_midi(monkeypatch):
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "automix-nobody")
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)  # whose PipeWire would be named
+    monkeypatch.delenv("PIPEWIRE_RUNTIME_DIR", raising=False)
 
 
 def test_without_ports_it_says_what_is_missing(run, no_midi):

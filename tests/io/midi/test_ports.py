@@ -78,6 +78,8 @@ def looked_after(listening, inputs):
 
 def test_no_midi_at_all_is_a_remark(monkeypatch):
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "automix-nobody")
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)  # whose PipeWire would be named
+    monkeypatch.delenv("PIPEWIRE_RUNTIME_DIR", raising=False)
     found = survey("jack")
     assert (found.inputs, found.outputs) == ([], [])
     assert found.notes == ["jack: no server is running. Start one, for example with: jackd -d alsa."]
