@@ -1,21 +1,23 @@
 """Which knob or button of a MIDI controller sets what: one mapping, and what mappings may not be.
 
 To add a control that MIDI can set: its name in `Control`, and a row in `KNOBS` or a place in `SWITCHES`.
+`record` and `preset` belong to the session's parent, which has the takes and the presets; all others to its desk.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast, get_args
 
-from rt_automix.checked import Checked, between
+from rt_automix.checked import Checked, NotEmpty, between
+from rt_automix.errors import ConfigError, nearest
 from rt_automix.outputs import PREFIX
 from rt_automix.params import PARAMS
 
 Control = Literal[
     "amount", "fine_tone", "boldness", "style_strength", "profile", "target_lufs", "output_trim_db",
-    "bypass", "compare", "freeze", "panic", "phones",
+    "bypass", "compare", "freeze", "panic", "phones", "record", "preset",
     "trim.input_gain_db", "trim.low_shelf_db", "trim.low_mid_db", "trim.mid_db", "trim.presence_db", "trim.air_db",
     "trim.compression", "trim.stereo_width", "trim.limiter_drive_db", "trim.output_level",
 ]  # fmt: skip
@@ -50,7 +52,9 @@ KNOBS: dict[str, Knob] = {
     "output_trim_db": Knob(-40.0, 0.0, -24.0, 0.0),
     **{f"trim.{one.name}": Knob(-half, half, -half, half) for one in PARAMS if (half := 0.5 * (one.high - one.low))},
 }
-SWITCHES = ("bypass", "compare", "freeze", "panic", "phones")
+SWITCHES = ("bypass", "compare", "freeze", "panic", "phones", "record")
+OF_PARENT = ("record", "preset")
+"""Controls that are no sound's: a take that runs or not, and what was stored."""
 
 WORDS: dict[str, str] = {
     "cc": "CC", "nrpn": "NRPN", "rpn": "RPN", "note": "note", "program": "program", "pitchbend": "pitch bend",
@@ -67,7 +71,8 @@ class MidiMapping(Checked):
     at the knob's ends, in its own unit; the other way round turns the knob around. A button is pressed from the
     value `pressed_from` on. `touch` is the note that says that a motor fader is held. `output` is the name of the
     output whose control it is, where there are several; the main one's without. `phones` with it hears that output
-    there, without it the next one.
+    there, without it the next one. `preset` is the name of the one preset that a button recalls; without, it takes
+    the next, and programs choose among all from `number` on.
     """
 
     control: Control
@@ -81,10 +86,13 @@ class MidiMapping(Checked):
     pressed_from: Annotated[int, between(1, 127)] = 64
     touch: Annotated[int, between(0, 127)] | None = None
     output: str | None = None
+    preset: NotEmpty | None = None
 
     @property
     def sets(self) -> str:
-        """The control that it sets, with the output's name where it is of one."""
+        """The control that it sets, with the name of the output or preset where it is of one."""
+        if self.preset:
+            return f"{self.control}/{self.preset}"
         return f"{PREFIX}{self.output}/{self.control}" if self.output else self.control
 
     @property
@@ -95,8 +103,8 @@ class MidiMapping(Checked):
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """The numbers that it listens to: a 14-bit controller has a fine half, a profile all programs from one on."""
-        if self.source == "program" and self.control == "profile":
+        """The numbers that it listens to: a 14-bit controller has a fine half, a choice all programs from one on."""
+        if self.source == "program" and self.control in ("profile", "preset") and not self.preset:
             return tuple(range(self.number, 128))
         if self.kind == "14bit" and self.source in FINE_HALF:
             return (self.number, self.number + FINE_HALF[self.source])
@@ -131,6 +139,10 @@ class MidiMapping(Checked):
             found.append(f"number = {self.number} means nothing to the pitch bend, which has none. Use 0.")
         if self.touch is not None and self.source != "pitchbend":
             found.append(f"touch = {self.touch} belongs to a motor fader, which sends pitch bend. Leave it out.")
+        if self.output is not None and self.control in OF_PARENT:
+            found.append(f'output = "{self.output}" means nothing to {self.control}, which is of all. Leave it out.')
+        if self.preset is not None and self.control != "preset":
+            found.append(f'preset = "{self.preset}" means nothing to {self.control}. Use control = "preset".')
         return found + self._range_problems()
 
     def shares_with(self, other: MidiMapping) -> bool:
@@ -139,9 +151,9 @@ class MidiMapping(Checked):
         return same_channel and self.source == other.source and not set(self.numbers).isdisjoint(other.numbers)
 
     def _suitable(self) -> tuple[Kind, ...]:
-        is_switch, is_profile = self.control in SWITCHES, self.control == "profile"
-        buttons = SWITCH_KINDS if is_switch else ("toggle", "latching") if is_profile else ()
-        knobs = () if is_switch else KNOB_KINDS
+        is_switch, is_choice = self.control in SWITCHES, self.control in ("profile", "preset")
+        buttons = SWITCH_KINDS if is_switch else ("toggle", "latching") if is_choice else ()
+        knobs = () if is_switch or self.control == "preset" else KNOB_KINDS
         match self.source:
             case "cc":
                 return (*knobs, *buttons)
@@ -150,7 +162,7 @@ class MidiMapping(Checked):
             case "note":
                 return buttons
             case "program":
-                return ("latching",) if is_switch or is_profile else ()
+                return ("latching",) if is_switch or is_choice else ()
         return ("14bit",) if knobs else ()
 
     def _range_problems(self) -> list[str]:
@@ -174,6 +186,23 @@ class MidiMapping(Checked):
 DEFAULT = MidiMapping(control="amount", number=16, kind="auto")
 """The one knob that works unlearned. CC 16 is the first general-purpose controller of the MIDI
 specification: nothing plays with it, unlike the modulation wheel (1) or the volume (7)."""
+
+
+def named(text: str) -> tuple[Control, str | None]:
+    """The control that is meant, and the preset's name in "preset/NAME".
+
+    Raises
+    ------
+    ConfigError
+        There is no such control.
+
+    Thread: main. Allocates: yes.
+    """
+    control, slash, preset = text.partition("/") if text.startswith("preset/") else (text, "", "")
+    known = get_args(Control)
+    if control not in known or bool(slash) != bool(preset):
+        raise ConfigError(f'control "{text}" is unknown.{nearest(text, known)} Known: {", ".join(known)}.')
+    return cast(Control, control), preset or None
 
 
 def collisions(mappings: Sequence[MidiMapping | None]) -> list[tuple[int, str]]:

@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,13 +19,14 @@ LIMIT_S = 20.0
 class Controller:
     """A controller that is plugged in; it sends what a test says and tells what it was sent.
 
-    Its ports are called `<name>:knobs out` and `<name>...:knobs in`.
+    Its ports are called `<name>:knobs out` and `<name>...:knobs in`. With an environment it is one client of the
+    server that is found in there, through the libjack of that: rtmidi brings its own, which finds no PipeWire.
     """
 
-    def __init__(self, name: str = "knobdev") -> None:
-        command = [sys.executable, __file__, name]
+    def __init__(self, name: str = "knobdev", environment: dict[str, str] | None = None) -> None:
+        command = [sys.executable, __file__, name, *(["jack"] if environment else [])]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        self._process: subprocess.Popen[str] = subprocess.Popen(command, text=True, **pipes)
+        self._process: subprocess.Popen[str] = subprocess.Popen(command, text=True, env=environment, **pipes)
         self._answer()
 
     def send(self, *messages: Iterable[int], every_s: float = 0.0) -> float:
@@ -57,11 +59,44 @@ class Controller:
         self._process.stdout.close()
 
 
-def _run(name: str) -> None:
+class _Knobs:
+    """One JACK client that sends and hears, as rtmidi's two do."""
+
+    def __init__(self, name: str) -> None:
+        import jack
+
+        self._said: deque[list[int]] = deque()
+        self._heard: deque[list[int]] = deque()
+        self._client = jack.Client(name, no_start_server=True)
+        out = self._client.midi_outports.register("knobs out")
+        hears = self._client.midi_inports.register("knobs in")
+
+        @self._client.set_process_callback
+        def process(frames: int) -> None:
+            out.clear_buffer()
+            for place in range(min(len(self._said), frames)):
+                out.write_midi_event(place, bytes(self._said.popleft()))
+            for _, data in hears.incoming_midi_events():
+                self._heard.append(list(bytes(data)))
+
+        self._client.activate()
+
+    def send_message(self, message: list[int]) -> None:
+        self._said.append(message)
+
+    def get_message(self) -> tuple[list[int], float] | None:
+        return (self._heard.popleft(), 0.0) if self._heard else None
+
+
+def _of_rtmidi(name: str) -> tuple[Any, Any]:
     import rtmidi
 
     knobs = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=name).open_virtual_port("knobs out")
-    lights = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name=name, queue_size_limit=65536).open_virtual_port("knobs in")
+    return knobs, rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name=name, queue_size_limit=65536).open_virtual_port("knobs in")
+
+
+def _run(name: str, is_jack: bool) -> None:
+    knobs, lights = (_Knobs(name),) * 2 if is_jack else _of_rtmidi(name)
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
@@ -78,4 +113,4 @@ def _run(name: str) -> None:
 
 
 if __name__ == "__main__":
-    _run(sys.argv[1])
+    _run(sys.argv[1], len(sys.argv) > 2)

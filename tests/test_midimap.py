@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rt_automix.config import Config, load, problems
 from rt_automix.errors import ConfigError
-from rt_automix.midimap import KNOB_KINDS, KNOBS, SWITCH_KINDS, SWITCHES, MidiMapping, collisions
+from rt_automix.midimap import KNOB_KINDS, KNOBS, SWITCH_KINDS, SWITCHES, MidiMapping, collisions, named
 
 RANGES = {
     "amount": (0.0, 1.0),
@@ -117,13 +117,14 @@ def test_every_mistake_in_every_mapping_at_once(tmp_path):
         'midi.api = "jak" is unknown. Did you mean "jack"? Known: "auto", "alsa", "jack", "coremidi", "windows".',
         'midi.map[1].control = "amout" is unknown. Did you mean "amount"? Known: "amount", "fine_tone", "boldness", '
         '"style_strength", "profile", "target_lufs", "output_trim_db", "bypass", "compare", "freeze", "panic", '
-        '"phones", "trim.input_gain_db", "trim.low_shelf_db", "trim.low_mid_db", "trim.mid_db", "trim.presence_db", '
-        '"trim.air_db", "trim.compression", "trim.stereo_width", "trim.limiter_drive_db", "trim.output_level".',
+        '"phones", "record", "preset", "trim.input_gain_db", "trim.low_shelf_db", "trim.low_mid_db", "trim.mid_db", '
+        '"trim.presence_db", "trim.air_db", "trim.compression", "trim.stereo_width", "trim.limiter_drive_db", '
+        '"trim.output_level".',
         "midi.map[1].number = 20000 is outside [0, 16383]. Use 16383 or less.",
         f'midi.map[2].kind = "7bit" does not suit bypass from CC 53 on any channel. Use {switch_words}.',
         "midi.map[3].low = -3 is outside [0.0, 1.0], the range of amount. Use 0 or more.",
         'midi.map[4].chanel is unknown. Did you mean "channel"? '
-        "Known: control, number, kind, source, channel, low, high, takeover, pressed_from, touch, output.",
+        "Known: control, number, kind, source, channel, low, high, takeover, pressed_from, touch, output, preset.",
         "midi.map[5].channel = 17 is outside [0, 16]. Use 16 or less.",
         "midi.map[6].number is missing. Use a number in [0, 16383].",
         "midi.map[6].low = nan is not a finite number. Use a number.",
@@ -147,13 +148,13 @@ def test_a_map_that_is_no_list_of_tables(tmp_path, text):
     )
 
 
-@pytest.mark.parametrize("control", [*KNOBS, *SWITCHES, "profile"])
+@pytest.mark.parametrize("control", [*KNOBS, *SWITCHES, "profile", "preset"])
 @pytest.mark.parametrize("source", ["cc", "nrpn", "rpn", "note", "program", "pitchbend"])
 @pytest.mark.parametrize("kind", [*KNOB_KINDS, *SWITCH_KINDS])
 def test_which_kind_suits_which_control(control, source, kind):
-    takes_knob = control not in SWITCHES
-    takes_button = control == "profile" or control in SWITCHES
-    buttons = {"toggle", "latching"} if control == "profile" else set(SWITCH_KINDS) if control in SWITCHES else set()
+    takes_knob = control not in (*SWITCHES, "preset")
+    takes_button = control in ("profile", "preset", *SWITCHES)
+    buttons = set(SWITCH_KINDS if control in SWITCHES else ("toggle", "latching") if takes_button else ())
     values = buttons | (set(KNOB_KINDS) if takes_knob else set())
     allowed = {
         "cc": values,
@@ -179,12 +180,30 @@ def test_ends_stay_within_the_range_of_the_control(control, low, high):
 def test_ends_mean_nothing_to_what_has_none():
     assert mapping("freeze", kind="toggle", low=0.0).problems() == ["low = 0 means nothing to freeze. Leave it out."]
     assert mapping("profile", high=1.0).problems() == ["high = 1 means nothing to profile. Leave it out."]
+    (problem,) = mapping("record", kind="toggle", output="stream").problems()
+    assert problem == 'output = "stream" means nothing to record, which is of all. Leave it out.'
+    (problem,) = mapping("freeze", kind="toggle", preset="loud").problems()
+    assert problem == 'preset = "loud" means nothing to freeze. Use control = "preset".'
     (problem,) = mapping(number=128).problems()
     assert problem == "number = 128 is outside [0, 127]. Use 127 or less."
     (problem,) = mapping(touch=104).problems()
     assert "belongs to a motor fader" in problem
     (problem,) = mapping(number=3, kind="14bit", source="pitchbend").problems()
     assert problem == "number = 3 means nothing to the pitch bend, which has none. Use 0."
+
+
+def test_a_preset_is_named_where_it_is_learned():
+    assert (named("amount"), named("preset"), named("preset/A/B")) == (
+        ("amount", None), ("preset", None), ("preset", "A/B")
+    )  # fmt: skip
+    for text in ("preset/", "amount/x", "amout"):
+        with pytest.raises(ConfigError, match=f'^control "{text}" is unknown'):
+            named(text)
+    one, other = (mapping("preset", place, "toggle", preset=name) for place, name in enumerate("AB"))
+    assert (one.sets, other.sets, mapping("preset", 3, "toggle").sets) == ("preset/A", "preset/B", "preset")
+    programs = mapping("preset", 4, "latching", source="program")
+    assert programs.numbers == tuple(range(4, 128))
+    assert mapping("preset", 4, "latching", source="program", preset="A").numbers == (4,)
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,7 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
     from rt_automix.live.service import Service
     from rt_automix.live.supervisor import Supervisor
     from rt_automix.live.takes import INPUT, OUTPUT, Takes
+    from rt_automix.panel.pads import Pads
 
     several = list(enumerate(config.output, OUTPUT))
     paths = {side: Path(output.file) for side, output in several if output.file}
@@ -140,7 +141,12 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
     if options["log"]:
         view = Together(view, LoudnessLog(options["log"], view.remark))
 
+    pads = Pads(view.remark)
+
     def hear(document: dict[str, Any]) -> None:
+        if document["type"] == "asked":
+            pads.hear(document)
+            return
         view.hear(document)
         if document["type"] == "learned" and options["config_path"]:
             view.remark(_written(options["config_path"], document["mappings"][-1]))
@@ -159,6 +165,7 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
             while not ending and not view.wants_end and supervisor.step():
                 if supervisor.is_playing:
                     takes.follow(supervisor.sample_rate_hz)
+                pads.show(supervisor, takes)
                 view.show(supervisor, takes)
                 time.sleep(STEP_S)
             service.stopping()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rt_automix.cli import settings, terminal
-from rt_automix.errors import ConfigError, DeviceError, nearest
+from rt_automix.errors import DeviceError
 
 if TYPE_CHECKING:
     from rt_automix.config import Config
@@ -71,30 +71,29 @@ def learn(control: str, out: Path, port: str | None, timeout_s: float, as_json: 
     """Turn a knob or press a button; the settings file remembers that it sets CONTROL.
 
     CONTROL is amount, fine_tone, boldness, style_strength, target_lufs, output_trim_db, trim.PARAMETER or profile
-    for a knob; bypass, compare, freeze, panic, profile or phones (the next output there) for a button; program
-    changes choose a profile, too.
+    for a knob; bypass, compare, freeze, panic, record, profile, preset, preset/NAME or phones (the next output there)
+    for a button. Program changes choose among all profiles or presets, too.
     Turn a knob to and fro; press a button once. What the file had for that control, or for that knob, is replaced.
 
     \b
     Examples:
       rt-automix midi learn amount -o gig.toml
       rt-automix midi learn bypass -o gig.toml --port nanoKONTROL
+      rt-automix midi learn "preset/Second half" -o gig.toml
     """
     from rt_automix import config
     from rt_automix.cli import mapfile
     from rt_automix.live.learn import recognise
-    from rt_automix.midimap import Control
+    from rt_automix.midimap import named
 
-    controls = get_args(Control)
-    if control not in controls:
-        raise ConfigError(f'control "{control}" is unknown.{nearest(control, controls)} Known: {", ".join(controls)}.')
+    of_kind, preset = named(control)
     before = config.load(out) if out.exists() else config.Config()
     with _listening(port, before) as ports:
         terminal.remark(
             f"Listening to {', '.join(ports.inputs)}. Turn the knob for {control} slowly, to and fro; "
             "or press the button once."
         )
-        mapping = recognise(cast(Control, control), _events(ports, timeout_s))
+        mapping = replace(recognise(of_kind, _events(ports, timeout_s)), preset=preset)
     replaced = mapfile.write(out, before, mapping, port)
     if as_json:
         terminal.show_json(
@@ -192,7 +191,7 @@ def _events(ports: MidiPorts, timeout_s: float) -> list[Event]:
 
 
 def _told(mapping: MidiMapping) -> str:
-    return f"{mapping.control} from {mapping.heard} ({mapping.kind})"
+    return f"{mapping.sets} from {mapping.heard} ({mapping.kind})"
 
 
 def _described(event: Event | None, message: tuple[int, ...]) -> str:

@@ -42,6 +42,43 @@ if COMPILES:
         return _array_at(types.int64, address, count)
 
     @intrinsic
+    def uint8_at(typing_context, address, count):
+        """`count` bytes at an address."""
+        return _array_at(types.uint8, address, count)
+
+    def _call(answer, *parameters):
+        """A call of a C function, all of whose numbers and addresses are int64 here."""
+
+        def codegen(context, builder, signature, arguments):
+            kind = ir.FunctionType(ir.VoidType() if answer is None else ir.IntType(answer), map(ir.IntType, parameters))
+            pairs = zip(arguments[1:], parameters, strict=True)
+            given = [builder.trunc(one, ir.IntType(32)) if bits == 32 else one for one, bits in pairs]
+            made = builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), given)
+            return ir.Constant(ir.IntType(64), 0) if answer is None else builder.zext(made, ir.IntType(64))
+
+        return types.int64(*(types.int64,) * (1 + len(parameters))), codegen
+
+    @intrinsic
+    def call_with_pointer(typing_context, function, argument):
+        """Call C's `void function(void *argument)`; 0."""
+        return _call(None, 64)
+
+    @intrinsic
+    def call_for_count(typing_context, function, argument):
+        """Call C's `uint32_t function(void *argument)`."""
+        return _call(32, 64)
+
+    @intrinsic
+    def call_to_get(typing_context, function, into, source, index):
+        """Call C's `int function(void *into, void *source, uint32_t index)`; 0 where that went well."""
+        return _call(32, 64, 64, 32)
+
+    @intrinsic
+    def call_to_put(typing_context, function, into, time, data, size):
+        """Call C's `int function(void *into, uint32_t time, const void *data, size_t size)`; 0 where it went well."""
+        return _call(32, 64, 32, 64, 64)
+
+    @intrinsic
     def call_for_pointer(typing_context, function, argument, count):
         """Call C's `void *function(void *argument, uint32_t count)`, all addresses as int64."""
 
@@ -77,3 +114,26 @@ else:
     def call_for_pointer(function, argument, count):
         """Call C's `void *function(void *argument, uint32_t count)`, all addresses as int64."""
         return ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32)(function)(argument, count)
+
+    def uint8_at(address, count):
+        """`count` bytes at an address."""
+        return _array_at(ctypes.c_uint8, address, count)
+
+    def call_with_pointer(function, argument):
+        """Call C's `void function(void *argument)`; 0."""
+        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(function)(argument)
+        return 0
+
+    def call_for_count(function, argument):
+        """Call C's `uint32_t function(void *argument)`."""
+        return ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p)(function)(argument)
+
+    def call_to_get(function, into, source, index):
+        """Call C's `int function(void *into, void *source, uint32_t index)`; 0 where that went well."""
+        kinds = ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32
+        return ctypes.CFUNCTYPE(*kinds)(function)(into, source, index)
+
+    def call_to_put(function, into, time, data, size):
+        """Call C's `int function(void *into, uint32_t time, const void *data, size_t size)`; 0 where it went well."""
+        kinds = ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_size_t
+        return ctypes.CFUNCTYPE(*kinds)(function)(into, time, data, size)

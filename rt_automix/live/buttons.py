@@ -125,6 +125,27 @@ class NextProfile(Switch):
         return []
 
 
+class Preset(Switch):
+    """A button that recalls one preset or the next, or programs that choose among all.
+
+    Which there are is known elsewhere: the change is a name, a place counted from 0, or None for the next.
+    """
+
+    def _changes(self, event: Event, controls: Controls) -> list[Change]:
+        if event.source == "program" and self.mapping.preset is None:
+            return [("preset", event.number - self.mapping.number)]
+        return super()._changes(event, controls)
+
+    def _turn(self, on: bool, controls: Controls) -> list[Change]:
+        return [("preset", self.mapping.preset)]
+
+    def _is_on(self, controls: Controls) -> bool:
+        return False
+
+    def _state(self, controls: Controls) -> list[Message]:
+        return []
+
+
 class Program(NextProfile):
     """Program changes that choose among the profiles; one beyond them chooses nothing."""
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, cast, get_args
+from dataclasses import replace
+from typing import Any
 
 from rt_automix.config import Midi
-from rt_automix.errors import AutomixError, ConfigError, nearest
+from rt_automix.errors import AutomixError
 from rt_automix.io.midi.ports import MidiPorts
 from rt_automix.live.desk import Desk, Remark
 from rt_automix.live.learn import LIMIT_S, QUIET_S, recognise
 from rt_automix.live.mapping import Router
 from rt_automix.live.messages import Decoder, Event, decode
-from rt_automix.midimap import Control, MidiMapping
+from rt_automix.midimap import OF_PARENT, MidiMapping, named
 
 CHECK_S = 0.15
 """How often ports are looked after: one that comes back is taken up within this and a little more."""
@@ -27,8 +28,9 @@ SHOW_S = 0.05
 class _Lesson:
     """What a controller sends while a control waits for its knob."""
 
-    def __init__(self, control: Control) -> None:
-        self.control = control
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.control, self.preset = named(name)
         self.events: list[Event] = []
         self._decoder = Decoder()
         self._began = self._last = 0.0
@@ -54,10 +56,20 @@ class Hands:
     remark : function of a str
     learned : function of the mappings
         Told when a knob has been learned, of all mappings there are now.
+    ask : function of a str and a value
+        Has done what no desk does: takes, presets.
     """
 
-    def __init__(self, settings: Midi, desk: Desk, remark: Remark, learned: Callable[[Mappings], None]) -> None:
-        self._desk, self._remark = desk, remark
+    def __init__(
+        self,
+        settings: Midi,
+        desk: Desk,
+        remark: Remark,
+        learned: Callable[[Mappings], None],
+        ask: Callable[[str, Any], None],
+    ) -> None:
+        self._desk, self._remark, self._ask = desk, remark, ask
+        self._known: dict[str, Any] = {"record": False}
         self._map = settings.map
         self._router = Router(self._map, desk.profiles)
         self._learned = learned
@@ -98,7 +110,7 @@ class Hands:
             if self._lesson is not None:
                 self._lesson.hear(message, now)
                 continue
-            for name, value in self._router.feed(message, self._desk.knobs):
+            for name, value in self._router.feed(message, self._knobs):
                 self._set(name, value)
             self._say_once_if_unheard(message)
         if self._lesson is not None and self._lesson.is_over(now):
@@ -110,7 +122,7 @@ class Hands:
                 self._remark(text)
         if now >= self._show_at:
             self._show_at = now + SHOW_S
-            for message in self._router.feedback(self._desk.knobs):
+            for message in self._router.feedback(self._knobs):
                 ports.send(message)
 
     def _say_once_if_unheard(self, message: Sequence[int]) -> None:
@@ -125,7 +137,20 @@ class Hands:
                 "To choose styles by it: rt-automix midi learn profile -o FILE.toml"
             )
 
+    @property
+    def _knobs(self) -> dict[str, Any]:
+        return self._desk.knobs | self._known
+
+    def know(self, name: str, value: Any) -> None:
+        """Have the controller show what is done elsewhere: whether a take runs."""
+        self._known[name] = value
+
     def _set(self, name: str, value: Any) -> None:
+        if name in OF_PARENT:
+            if name in self._known:  # until it is told how that went: the button may be let go before
+                self._known[name] = value
+            self._ask(name, value)
+            return
         try:
             self._desk.set(name, value)
         except AutomixError as error:
@@ -133,8 +158,8 @@ class Hands:
 
     @property
     def learning(self) -> str | None:
-        """The control that waits for its knob."""
-        return self._lesson.control if self._lesson is not None else None
+        """The control that waits for its knob, or "preset/NAME"."""
+        return self._lesson.name if self._lesson is not None else None
 
     def learn(self, control: str | None) -> None:
         """Wait for a knob or button to be moved, which shall set a control from then on; None calls it off.
@@ -144,22 +169,19 @@ class Hands:
         ConfigError
             No knob can set that.
         """
-        if control is not None and control not in get_args(Control):
-            near, known = nearest(control, get_args(Control)), ", ".join(get_args(Control))
-            raise ConfigError(f'control "{control}" cannot be learned.{near} Known: {known}.')
-        self._lesson = None if control is None else _Lesson(cast(Control, control))
+        self._lesson = None if control is None else _Lesson(control)
 
     def _finish(self, lesson: _Lesson) -> None:
         self._lesson = None
         try:
-            mapping = recognise(lesson.control, lesson.events)
+            mapping = replace(recognise(lesson.control, lesson.events), preset=lesson.preset)
         except AutomixError as error:
             self._remark(str(error))
             return
         others = (other for other in self._map if other.sets != mapping.sets and not other.shares_with(mapping))
         self._map = (*others, mapping)
         self._router = Router(self._map, self._desk.profiles)
-        self._remark(f"MIDI: {mapping.control} listens to {mapping.heard} ({mapping.kind}).")
+        self._remark(f"MIDI: {mapping.sets} listens to {mapping.heard} ({mapping.kind}).")
         self._learned(self._map)
 
     def status(self) -> dict[str, Any]:

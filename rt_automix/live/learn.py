@@ -41,12 +41,13 @@ def recognise(control: Control, events: Sequence[Event]) -> MidiMapping:
             f"{control} needs a knob, a fader or an encoder; what was touched sends only on and off, "
             f"as a button does ({where}). Turn a knob slowly, to and fro."
         )
-    if source == "pitchbend" and control in SWITCHES:
+    only_buttons = control in (*SWITCHES, "preset")
+    if source == "pitchbend" and only_buttons:
         raise ConfigError(f"{control} needs a button or a key; what was moved is a pitch bend. Press a button.")
     kind: Kind
     pressed_from = 64
-    if is_button or control in SWITCHES:
-        kind = _button(control, source, values) if is_button else "momentary"
+    if is_button or only_buttons:
+        kind = _button(control, source, values) if is_button else "toggle" if control == "preset" else "momentary"
         if is_button and source not in ("note", "program") and 0 < max(values) < 64:
             pressed_from = max(values)
     elif source == "pitchbend" or is_pair:
@@ -63,7 +64,7 @@ def _button(control: Control, source: str, values: Sequence[int]) -> Kind:
     if source == "program":
         return "latching"
     if source == "note":  # one that is held all the time: the control follows it
-        return "toggle" if len(values) > 1 or control == "profile" else "momentary"
+        return "toggle" if len(values) > 1 or control in ("profile", "preset") else "momentary"
     # Nothing came when it was let go: it stays down, or says its one value at each press.
     is_silent_when_released = values[-1] > 0
     return "latching" if is_silent_when_released else "toggle"

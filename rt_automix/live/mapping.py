@@ -4,13 +4,14 @@ A change is (name, value) as the engine takes it: `amount`, `fine_tone`, `boldne
 and `output_trim_db` in their own units, `listen` as "master", "bypass" or "compare", `freeze` and `panic` as True or
 False, `profile` as the name of one of the profiles, `trim.NAME` in the parameter's own unit; of an output as
 `output/NAME/CONTROL`, such as `output/NAME/phones`, True or False; `phones` alone as None, for the next output.
+`record` is True or False, `preset` a name, a place counted from 0, or None for the next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rt_automix.live.buttons import Change, Controls, Message, NextHeard, NextProfile, Program, Route, Switch
+from rt_automix.live.buttons import Change, Controls, Message, NextHeard, NextProfile, Preset, Program, Route, Switch
 from rt_automix.live.knobs import Choice, Encoder, Guess, Knob, Range
 from rt_automix.live.messages import Decoder, Event
 from rt_automix.midimap import KNOBS, SWITCHES, MidiMapping, Source
@@ -90,6 +91,8 @@ def _route(mapping: MidiMapping, profiles: Sequence[str]) -> Route:
         return NextHeard(mapping)
     if mapping.control in SWITCHES:
         return Switch(mapping)
+    if mapping.control == "preset":
+        return Preset(mapping)
     if mapping.source == "program":
         return Program(mapping, profiles)
     if mapping.control == "profile" and (mapping.kind in ("toggle", "latching") or not profiles):

@@ -80,7 +80,7 @@ class Session:
         self.desk = Desk(self.engine, setup.main, self._remark)
         self._others = Others(setup, self.desk, MAX_BLOCK_SAMPLES, self._suggester, self._remark)
         self._recall(resumed)
-        self._hands = Hands(setup.config.midi, self.desk, self._remark, self._learned)
+        self._hands = Hands(setup.config.midi, self.desk, self._remark, self._learned, self._ask)
 
     # What the parent hears -------------------------------------------------------------------------
 
@@ -96,6 +96,9 @@ class Session:
 
     def _learned(self, mappings: Mappings) -> None:
         self._tell("learned", mappings)
+
+    def _ask(self, name: str, value: Any) -> None:
+        self._tell("asked", name, value)
 
     def _enter(self, state: str, text: str) -> None:
         """Change state; say so once."""
@@ -265,6 +268,8 @@ class Session:
                 self.engine.lower(*rest)
             case "learn":
                 self._try(self._hands.learn, *rest)
+            case "know":
+                self._hands.know(*rest)
 
     def _try(self, action: Callable[..., None], *arguments: Any) -> None:
         try:

@@ -72,6 +72,7 @@ class Supervisor:
         self._failures = 0
         self._start_at = 0.0
         self._error: AutomixError | None = None
+        self._known: dict[str, Any] = {}
 
     def start(self) -> None:
         """Let a process play, at once if one is ready."""
@@ -83,6 +84,7 @@ class Supervisor:
         self._callbacks = -1
         self._asked = self._is_deaf = self._plays_this_time = self._compiles = False
         self._state = "starting"
+        self._known = {}
 
     def _keep_one_ready(self, now: float) -> None:
         """Have a process ready once all is well; one that died is replaced after a while."""
@@ -150,6 +152,9 @@ class Supervisor:
                 midi = replace(self.setup.config.midi, map=rest[0])
                 self.setup = replace(self.setup, config=replace(self.setup.config, midi=midi))
                 self._tell({"type": "learned", "mappings": [asdict(mapping) for mapping in rest[0]]})
+            case "asked":
+                self._known = {}  # it waits to be told how that went
+                self._tell({"type": "asked", "control": rest[0], "value": rest[1]})
             case "holds":
                 config = replace(self.setup.config, audio=rest[0])
                 self.setup = replace(self.setup, config=config, links=rest[1])
@@ -210,6 +215,12 @@ class Supervisor:
     def learn(self, control: str | None) -> None:
         """Let a control wait for its MIDI knob; None calls it off."""
         self._send("learn", control)
+
+    def know(self, name: str, value: Any) -> None:
+        """Have the session's controllers show what is done here; said as often as it likes, sent when it is news."""
+        if self._player is not None and (name not in self._known or self._known[name] != value):
+            self._known[name] = value
+            self._send("know", name, value)
 
     def use_reference(self, style: Profile) -> None:
         """Aim at what a song measures like."""

@@ -58,6 +58,8 @@ class Takes:
 
     def record(self, on: bool) -> None:
         """Start a take of what goes out, into a file named by the time, or end it. One that runs goes on."""
+        if on and OUTPUT in self._recorders and not self.is_recording:
+            self.record(False)  # that one has failed
         if on and OUTPUT not in self._paths:
             self._paths[OUTPUT] = path = Path(time.strftime("take-%Y-%m-%d-%H%M%S.flac"))
             if self._rate_hz:
@@ -115,6 +117,12 @@ class Takes:
             self._recorders[side] = recorder
         except AutomixError as error:
             self._tell(f"{error} The sound goes on without it.")
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether what goes out is kept, or will be as soon as it sounds."""
+        recorder = self._recorders.get(OUTPUT)
+        return OUTPUT in self._paths and (recorder is None or recorder.status()["state"] != "failed")
 
     def status(self) -> list[dict[str, Any]]:
         """How each recorder is doing, and how the last ones ended."""

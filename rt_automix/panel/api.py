@@ -37,7 +37,7 @@ NUDGED = (
 MOST_STEPS = 100
 LEARNED = (
     "amount", "fine_tone", "boldness", "style_strength", "profile", "target_lufs", "output_trim_db", "bypass",
-    "compare", "freeze", "panic", "phones", *(f"trim.{row.name}" for row in params.PARAMS),
+    "compare", "freeze", "panic", "phones", "record", "preset", *(f"trim.{row.name}" for row in params.PARAMS),
 )  # fmt: skip
 
 _FIELDS: dict[str, tuple[str, ...]] = {
@@ -195,7 +195,9 @@ def _record(message: dict[str, Any], _: Collection[str]) -> Command:
 
 def _learn(message: dict[str, Any], _: Collection[str]) -> Command:
     control = message["control"]
-    if control is not None and (not isinstance(control, str) or control not in LEARNED):
+    if isinstance(control, str) and control.startswith("preset/"):
+        check_name(control.removeprefix("preset/"))
+    elif control is not None and (not isinstance(control, str) or control not in LEARNED):
         raise ConfigError(f"control = {_short(control)} cannot be learned. Known: {', '.join(LEARNED)}, or null.")
     return Command("learn", value=control)
 

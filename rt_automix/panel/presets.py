@@ -52,6 +52,25 @@ class Presets:
     def names(self) -> list[str]:
         return list(self._presets)
 
+    def chosen(self, which: str | int | None, before: str) -> str:
+        """The name of a preset: by itself, by its place from 0, or the one behind another, round and round.
+
+        Raises
+        ------
+        ConfigError
+            There are none, or not so many.
+        """
+        if isinstance(which, str):
+            return which
+        names = self.names
+        if not names:
+            raise ConfigError("There are no presets yet. Save one in the panel: rt-automix live --panel")
+        if which is None:
+            return names[(names.index(before) + 1) % len(names) if before in names else 0]
+        if which >= len(names):
+            raise ConfigError(f"preset {which + 1}: there are {len(names)}: {', '.join(names)}.")
+        return names[which]
+
     def exported(self) -> dict[str, Any]:
         """All of them, as the file and an export have them."""
         return {"v": api.VERSION, "presets": [{"name": name, "controls": c} for name, c in self._presets.items()]}

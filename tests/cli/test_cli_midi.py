@@ -138,6 +138,8 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path, monkeypatch):
 @pytest.fixture
 def no_midi(monkeypatch):
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "automix-nobody")
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)  # whose PipeWire would be named
+    monkeypatch.delenv("PIPEWIRE_RUNTIME_DIR", raising=False)
 
 
 def test_without_ports_it_says_what_is_missing(run, no_midi):
@@ -209,6 +211,21 @@ def test_a_pair_and_then_a_button_are_learned_into_one_file(started, tmp_path):
     assert midi.port == "knobdev"
     assert midi.map == (DEFAULT, MidiMapping(control="target_lufs", number=5, kind="14bit", channel=3), BUTTON)
     assert "low" not in tomllib.loads((tmp_path / "gig.toml").read_text(encoding="utf-8"))["midi"]["map"][0]
+
+
+@needs_jack
+def test_a_take_and_a_preset_are_learned(started, tmp_path):
+    with Controller() as knobs:
+        learning = started("learn", "record", "-o", "gig.toml")
+        knobs.send((0x90, 95, 127), (0x90, 95, 0), every_s=0.1)
+        assert "record from note 95 on channel 1 (toggle)" in learning.communicate(timeout=LIMIT_S)[0]
+        learning = started("learn", "preset/Loud end", "-o", "gig.toml")
+        knobs.send((0xC2, 7))
+        assert "preset/Loud end from program 7 on channel 3 (latching)" in learning.communicate(timeout=LIMIT_S)[0]
+    assert load(tmp_path / "gig.toml").midi.map[1:] == (
+        MidiMapping(control="record", number=95, kind="toggle", source="note", channel=1),
+        MidiMapping(control="preset", number=7, kind="latching", source="program", channel=3, preset="Loud end"),
+    )
 
 
 @needs_jack

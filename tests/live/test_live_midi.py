@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 
 import numpy as np
 import pytest
+import soundfile
 from jackserver import jack_server, needs_jack
 from liverun import LiveRun, Probe
 from midi_controller import Controller
@@ -17,6 +19,8 @@ RATE_HZ = 48_000
 CC = 0xB0
 
 MAP = """
+[midi]
+port = "knobdev"
 [[midi.map]]
 control = "output_trim_db"
 number = 20
@@ -35,12 +39,36 @@ kind = "toggle"
 control = "amount"
 number = 16
 kind = "7bit"
+[[midi.map]]
+control = "record"
+source = "note"
+number = 95
+kind = "toggle"
+[[midi.map]]
+control = "preset"
+source = "note"
+number = 61
+kind = "toggle"
+preset = "Loud end"
+[[midi.map]]
+control = "preset"
+source = "program"
+number = 10
+kind = "latching"
 """
+
+PRESETS = {"Soft start": {"amount": 0.3, "trim.air_db": 1.5}, "Loud end": {"amount": 0.9, "target_lufs": -9.0}}
 
 
 @pytest.fixture
-def session(tmp_path):
-    """(the program with `MAP`, a controller it listens to)."""
+def session(tmp_path, monkeypatch):
+    """(the program with `MAP` and `PRESETS`, a controller it listens to)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    presets = tmp_path / "config" / "rt_automix" / "presets.json"
+    presets.parent.mkdir(parents=True)
+    named = [{"name": name, "controls": controls} for name, controls in PRESETS.items()]
+    presets.write_text(json.dumps({"v": 1, "presets": named}))
     config = tmp_path / "gig.toml"
     config.write_text(MAP)
     with (
@@ -99,3 +127,42 @@ def test_pairs_notes_and_take_over(session):
     assert run.status["controls"]["amount"] == 1.0
     knob.send([CC, 16, 126], [CC, 16, 64])
     run.wait_for(lambda run: run.status["controls"]["amount"] == pytest.approx(64 / 127), 5.0)
+
+
+def test_takes_and_presets_by_buttons_and_programs(session):
+    run, knob = session
+    lights = []
+
+    def has_shown(message):
+        lights.extend(knob.heard())
+        return message in lights
+
+    def press(note):
+        knob.send([0x90, note, 100], [0x80, note, 0])
+
+    press(95)
+    run.wait_for(lambda run: has_shown((0x90, 95, 127)), 10.0)
+    run.wait_for(lambda run: [take["state"] for take in run.status["takes"]] == ["recording"], 10.0)
+    run.wait_for(lambda run: run.status["takes"][0]["seconds"] > 0.5, 10.0)
+    press(61)
+    run.wait_for(lambda run: run.status["controls"]["target_lufs"] == -9.0, 10.0)
+    assert run.status["controls"]["amount"] == 0.9
+    knob.send([0xC0, 10])
+    run.wait_for(lambda run: run.status["controls"]["trims"].get("air_db") == 1.5, 10.0)
+    knob.send([0xC0, 12])
+    run.wait_for(lambda run: "MIDI: preset 3: there are 2: Soft start, Loud end." in run.texts(), 10.0)
+    assert run.texts()[-3:-1] == ['Preset "Loud end".', 'Preset "Soft start".']
+    lights.clear()
+    press(95)
+    run.wait_for(lambda run: has_shown((0x90, 95, 0)), 10.0)
+    run.wait_for(lambda run: [take["state"] for take in run.status["takes"]] == ["stopped"], 10.0)
+    (take,) = (dict(take) for take in run.status["takes"])
+    assert soundfile.info(take["path"]).duration == pytest.approx(take["seconds"], abs=0.01)
+    run.command(learn="preset/Soft start")
+    run.wait_for(lambda run: run.status["learning"] == "preset/Soft start", 10.0)
+    press(62)
+    run.wait_for(lambda run: any("preset/Soft start listens to note 62" in text for text in run.texts()), 10.0)
+    press(61)
+    run.wait_for(lambda run: run.status["controls"]["amount"] == 0.9, 10.0)
+    press(62)
+    run.wait_for(lambda run: run.status["controls"]["amount"] == 0.3, 10.0)

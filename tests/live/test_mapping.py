@@ -302,11 +302,15 @@ def test_a_button_of_small_numbers_is_learned_and_acts():
     assert heard == [{"listen": "bypass"}, {}, {"listen": "master"}, {}]
 
 
-@pytest.mark.parametrize("control", ["bypass", "freeze", "panic", "profile"])
+@pytest.mark.parametrize("control", ["bypass", "freeze", "panic", "profile", "record", "preset"])
 @pytest.mark.parametrize("values", [(127, 0, 127, 0), (127, 127, 127, 127), (1, 0, 1, 0)])
 def test_no_press_of_a_latching_button_is_dead(control, values):
     rig = Rig(learned(control, (0xB0, 40, values[0])))
-    assert all(rig(0xB0, 40, value) for value in values)
+    rig.controls["record"] = False
+    for value in values:
+        changes = rig.router.feed((0xB0, 40, value), rig.controls)
+        assert changes
+        rig.controls.update(changes)
 
 
 def test_programs_choose_profiles_and_switch():
@@ -315,6 +319,32 @@ def test_programs_choose_profiles_and_switch():
         "warm", None, "mine", "balanced", None, None, None,
     ]  # fmt: skip
     assert rig(0xC3, 2) == {"freeze": True} and rig(0xC3, 2) == {"freeze": False}
+    assert rig.lights() == []
+
+
+def test_a_button_records_by_presses_or_as_long_as_it_is_held():
+    rig = Rig(mapping("record", 40, "toggle"), mapping("record", 41, "momentary", source="note"))
+    rig.controls["record"] = False
+    assert rig.router.feed((0xB0, 40, 127), rig.controls) == [("record", True)]
+    rig.controls["record"] = True
+    assert (0xB0, 40, 127) in rig.lights() and (0x90, 41, 127) not in rig.lights()
+    rig.router.feed((0xB0, 40, 0), rig.controls)
+    assert rig.router.feed((0xB0, 40, 127), rig.controls) == [("record", False)]
+    assert rig.router.feed((0x80, 41, 0), rig.controls) == [("record", False)]
+
+
+def test_presets_by_name_by_number_and_the_next():
+    rig = Rig(
+        mapping("preset", 36, "toggle", source="note", preset="Second half"),
+        mapping("preset", 37, "latching"),
+        mapping("preset", 4, "latching", source="program"),
+    )
+    feed = rig.router.feed
+    assert feed((0x90, 36, 100), rig.controls) == [("preset", "Second half")]
+    assert feed((0x80, 36, 0), rig.controls) == []
+    assert feed((0x90, 36, 100), rig.controls) == [("preset", "Second half")]  # again: knobs may have moved since
+    assert feed((0xB0, 37, 0), rig.controls) == [("preset", None)]
+    assert [feed((0xC0, number), rig.controls) for number in (3, 4, 6)] == [[], [("preset", 0)], [("preset", 2)]]
     assert rig.lights() == []
 
 

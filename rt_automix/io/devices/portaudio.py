@@ -13,9 +13,10 @@ from rt_automix.dsp.jit import address_of
 from rt_automix.errors import AutomixError, DeviceChoiceError, DeviceError
 from rt_automix.io.devices import callbacks
 from rt_automix.io.devices.choice import channel_indices, choose
+from rt_automix.io.devices.jacklib import has_jack
 from rt_automix.io.devices.patchbay import Patchbay
 from rt_automix.io.devices.ports import Link, choose_ports, joined_in_pairs
-from rt_automix.io.devices.server import Server, has_jack, name_taken
+from rt_automix.io.devices.server import Server, name_taken
 from rt_automix.io.devices.survey import jack_client_name, rates_of, shut_down, sound_library, survey
 from rt_automix.io.devices.wiring import Wiring
 

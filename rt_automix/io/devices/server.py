@@ -1,19 +1,19 @@
-"""A JACK server, jackd or PipeWire, as a client of it sees it; the only importer of jack."""
+"""A JACK server, jackd or PipeWire, as a client of it sees it."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import errno
-import os
 import time
 from typing import Any
 
 from rt_automix.dsp.jit import address_of
 from rt_automix.errors import DeviceError
 from rt_automix.io.devices import callbacks
+from rt_automix.io.devices.jacklib import load
 from rt_automix.io.devices.ports import Link, Port
-from rt_automix.io.devices.system import NO_MODULE, no_server, server_name
+from rt_automix.io.devices.system import no_server, server_name
 from rt_automix.io.devices.wiring import Wiring
 
 _CAPTURE, _PLAYBACK = 0, 1
@@ -24,15 +24,6 @@ _MOST_SAMPLES = 1 << 15
 _LEAVING_S = 2.0
 _ASK_AGAIN_S = 0.1
 """A client that was killed keeps its name for a moment."""
-
-
-def has_jack() -> bool:
-    """Whether JACK can be reached as a client of it, without PortAudio."""
-    try:
-        import jack  # noqa: F401
-    except (ImportError, OSError):
-        return False
-    return True
 
 
 def name_taken(name: str) -> str:
@@ -63,16 +54,7 @@ class Server:
     """
 
     def __init__(self, name: str) -> None:
-        os.environ.setdefault("JACK_NO_START_SERVER", "1")
-        try:
-            import jack
-        except ImportError:
-            raise DeviceError(NO_MODULE) from None
-        except OSError:
-            raise DeviceError("The JACK library is missing. Install it: sudo apt install libjack-jackd2-0") from None
-        jack.set_error_function(lambda message: None)
-        jack.set_info_function(lambda message: None)
-        self._jack: Any = jack
+        self._jack = jack = load()
         self._library = ctypes.CDLL(jack._libname)
         self.is_pipewire = "PipeWire" in jack.version_string()
         until = time.monotonic() + _LEAVING_S

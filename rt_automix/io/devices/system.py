@@ -15,17 +15,29 @@ def server_name() -> str:
 
 def pipewire_runs() -> bool:
     """Whether PipeWire runs on this machine, for this user."""
-    return _has_socket("PIPEWIRE_RUNTIME_DIR", os.environ.get("PIPEWIRE_REMOTE") or "pipewire-0")
+    return bool(pipewire_server())
+
+
+def pipewire_server() -> str:
+    """Which PipeWire runs for this user, so that one started anew is told from the one before; "" if none does."""
+    place = _place("PIPEWIRE_RUNTIME_DIR", os.environ.get("PIPEWIRE_REMOTE") or "pipewire-0")
+    try:
+        found = place.stat() if place else None
+    except OSError:
+        return ""
+    return f"{found.st_ino} {found.st_mtime_ns}" if found else ""
 
 
 def pulseaudio_runs() -> bool:
     """Whether PulseAudio runs, or PipeWire in its place."""
-    return _has_socket("PULSE_RUNTIME_PATH", "native") or _has_socket("", "pulse/native")
+    places = _place("PULSE_RUNTIME_PATH", "native"), _place("", "pulse/native")
+    return any(place and place.exists() for place in places)
 
 
-def _has_socket(folder: str, name: str) -> bool:
-    place = os.environ.get(folder) or os.environ.get("XDG_RUNTIME_DIR") or ""
-    return bool(place) and Path(place, name).exists()
+def _place(folder: str, name: str) -> Path | None:
+    """Where a server's socket would be."""
+    found = os.environ.get(folder) or os.environ.get("XDG_RUNTIME_DIR") or ""
+    return Path(found, name) if found else None
 
 
 def reaches_pipewire() -> bool:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from rt_automix.io.devices.system import pipewire_server, reaches_pipewire
+
 CLIENT = "rt_automix_midi"
 """Our name among MIDI programs; the audio client has the plain one."""
 
@@ -28,6 +30,8 @@ def jack_server() -> str:
     """
     if not sys.platform.startswith("linux"):
         return ""
+    if reaches_pipewire():
+        return pipewire_server() or NO_JACK
     try:
         sockets = Path("/proc/net/unix").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

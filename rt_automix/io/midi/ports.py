@@ -1,4 +1,4 @@
-"""MIDI ports through python-rtmidi: found, opened, polled, and taken up again when they come back.
+"""MIDI ports, by python-rtmidi or on JACK by ourselves: found, opened, polled, and taken up again when they come back.
 
 Polled, never by rtmidi's callback: that one enters the interpreter from the server's own thread,
 and makes JACK late (measured: 1000 controller messages beside a busy interpreter, 189 of them lost;
@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from rt_automix.errors import nearest
+from rt_automix.io.devices.jacklib import has_jack
+from rt_automix.io.devices.system import no_server, pipewire_runs, reaches_pipewire
 from rt_automix.io.midi import host
+from rt_automix.io.midi.jackmidi import JackMidi
 
 try:
     import rtmidi
@@ -47,13 +50,13 @@ def survey(api: str = "auto") -> Survey:
     found = Survey()
     for name in _systems(api):
         try:
-            system = _System(name, with_outputs=True)
+            there = _System(name, with_outputs=True)
         except _Missing as missing:
             found.notes.append(str(missing))
             continue
-        found.inputs.extend((name, port) for port in system.inputs.names() if not host.is_own(port))
-        found.outputs.extend((name, port) for port in system.outputs.names() if not host.is_own(port))
-        system.close()
+        found.inputs.extend((name, port) for port in there.inputs.names() if not host.is_own(port))
+        found.outputs.extend((name, port) for port in there.outputs.names() if not host.is_own(port))
+        there.close()
     if not _systems(api):
         found.notes.append(_nothing_to_use(api))
     return found
@@ -201,7 +204,7 @@ class MidiPorts:
     def _is_input(self, name: str) -> bool:
         if host.is_own(name):
             return False
-        return self._wanted in host.bare_name(name) if self._wanted else not name.startswith("Midi Through")
+        return self._wanted in host.bare_name(name) if self._wanted else "midi through" not in host.bare_name(name)
 
     def _is_output(self, name: str) -> bool:
         if host.is_own(name):
@@ -215,15 +218,24 @@ class _Missing(Exception):
 
 
 class _System:
-    """A MIDI system of the machine, and our ports in it."""
+    """A MIDI system of the machine, and our ports in it: rtmidi's, or on JACK those of a client of our own."""
+
+    inputs: Any
+    outputs: Any
 
     def __init__(self, api: str, with_outputs: bool) -> None:
-        self.api = api
+        self.api, self._with_outputs = api, with_outputs
         self._server = host.jack_server() if api == "jack" else ""
+        self._client: JackMidi | None = None
         if api == "alsa" and not Path("/dev/snd/seq").exists():
             raise _Missing("alsa: no sequencer (/dev/snd/seq). Load it with: sudo modprobe snd-seq.")
+        if self._server == host.NO_JACK and (reaches_pipewire() or pipewire_runs()):
+            raise _Missing(f"jack: {no_server()}")
         if self._server == host.NO_JACK:
             raise _Missing("jack: no server is running. Start one, for example with: jackd -d alsa.")
+        if api == "jack" and has_jack():
+            self._join_jack()
+            return
         number = _compiled()[api]
         try:
             with host.quiet_stderr():
@@ -232,16 +244,29 @@ class _System:
         except Exception as error:
             raise _Missing(f"{api}: {_reason(error)}.") from None
 
+    def _join_jack(self) -> None:
+        try:
+            with host.quiet_stderr():
+                self._client = client = JackMidi(host.CLIENT)
+        except Exception as error:
+            raise _Missing(f"jack: {no_server() if reaches_pipewire() else f'{_reason(error)}.'}") from None
+        self.inputs, self.outputs = client.inputs, client.outputs
+
     def is_alive(self) -> bool:
         """Whether the server is still the one that our clients belong to."""
+        if self._client is not None and self._client.has_ended:
+            return False
         return self.api != "jack" or self._server == host.jack_server()
 
     def follow(self, is_input: Callable[[str], bool], is_output: Callable[[str], bool], is_current: bool) -> list[str]:
         """Let go of ports that went, take up those that came; remarks on those that refuse."""
         refused = self.inputs.follow(lambda name: is_current and is_input(name))
-        return refused + self.outputs.follow(lambda name: is_current and is_output(name))
+        return refused + self.outputs.follow(lambda name: is_current and self._with_outputs and is_output(name))
 
     def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            return
         self.inputs.close()
         if self.is_alive():
             self.outputs.close()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import signal
 import sys
+import threading
 import time
 from typing import ClassVar
 
+import numpy as np
 import pytest
 from jackserver import jack_server, needs_jack
 from midi_controller import Controller
 
-from rt_automix.io.midi import host
+from rt_automix.io.midi import exchange, host
 from rt_automix.io.midi.ports import MidiPorts, survey
 from rt_automix.live.mapping import Router
 from rt_automix.midimap import MidiMapping
@@ -75,6 +78,8 @@ def looked_after(listening, inputs):
 
 def test_no_midi_at_all_is_a_remark(monkeypatch):
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "automix-nobody")
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)  # whose PipeWire would be named
+    monkeypatch.delenv("PIPEWIRE_RUNTIME_DIR", raising=False)
     found = survey("jack")
     assert (found.inputs, found.outputs) == ([], [])
     assert found.notes == ["jack: no server is running. Start one, for example with: jackd -d alsa."]
@@ -157,6 +162,57 @@ def test_auto_takes_the_first_system_with_a_controller_and_stays_with_it(monkeyp
     assert listening.check() == ["MIDI: nano 20:0 is gone; looking for it.", "MIDI: listening to nano 24:0."]
     listening.close()
     assert FakeSystem.opened == []
+
+
+class Buffers:
+    """Stands for JACK's MIDI functions, with events that no server would bring in the order that a test wants."""
+
+    def __init__(self, *events: bytes) -> None:
+        self.kept = [ctypes.create_string_buffer(event, len(event)) for event in events]
+        pointer, count = ctypes.c_void_p, ctypes.c_uint32
+        kinds = {
+            exchange.X_GET_BUFFER: ((pointer, pointer, count), lambda port, samples: port),
+            exchange.X_COUNT: ((count, pointer), lambda buffer: len(self.kept)),
+            exchange.X_GET: ((ctypes.c_int, pointer, pointer, count), self.get),
+        }
+        self.functions = {place: ctypes.CFUNCTYPE(*kind)(function) for place, (kind, function) in kinds.items()}
+        self.words = np.zeros(exchange.EXCHANGE_SIZE, np.int64)
+        for place, function in self.functions.items():
+            self.words[place] = ctypes.cast(function, pointer).value
+        for port in (7, 8):
+            exchange.plug(self.words, exchange.X_INS, exchange.X_IN_PORTS, port)
+
+    def get(self, event, buffer, place):
+        found = self.kept[place]
+        ctypes.memmove(event, (ctypes.c_int64 * 3)(0, len(found), ctypes.addressof(found)), 24)
+        return 0
+
+    def take(self):
+        exchange.take(self.words, self.words.ctypes.data, 64)
+
+    def came(self):
+        words = []
+        while (word := exchange.next_word(self.words)) >= 0:
+            words.append(exchange.unpacked(word))
+        return words
+
+
+def test_what_no_knob_sends_is_left_out_and_the_rest_comes_whole_for_each_port():
+    buffers = Buffers(b"\xb0\x01\x7f", b"\xf8", b"\xf0\x01\x02\x03\xf7", b"\xc3\x05", b"\xfe", b"\xfa", b"\xff\x7f\x7f")
+    buffers.take()
+    heard = [(0xB0, 1, 127), (0xC3, 5), (0xFA,), (0xFF, 127, 127)]
+    assert buffers.came() == [(port, message) for port in (0, 1) for message in heard]
+
+
+def test_a_full_ring_keeps_the_first_and_counts_what_is_lost():
+    buffers = Buffers(*(bytes((0xB0, number, 1)) for number in range(100)))
+    for _ in range(21):
+        buffers.take()
+    came = buffers.came()
+    assert (len(came), buffers.words[exchange.X_LOST]) == (exchange.RING, 21 * 200 - exchange.RING)
+    assert came[:3] == [(0, (0xB0, number, 1)) for number in range(3)]
+    buffers.take()
+    assert len(buffers.came()) == 200
 
 
 # Over a real server ------------------------------------------------------------------------------
@@ -248,6 +304,22 @@ def test_a_port_that_went_and_came_back_is_taken_up(ports):
     remarks = []
     until(lambda: remarks.extend(listening.check()) or remarks)
     assert remarks == ["MIDI: knobdev:knobs out is gone; looking for it."]
+
+
+@needs_jack
+def test_messages_come_in_while_the_interpreter_is_held(ports):
+    with Controller() as knobs:
+        listening = ports("knobdev")
+        sent = [(0xB0, 21, number % 128) for number in range(100)]
+        sending = threading.Thread(target=knobs.send, args=sent, kwargs={"every_s": 0.002})
+        came = listening._current._client._exchange
+        sending.start()
+        time.sleep(0.05)
+        ctypes.PyDLL(None).usleep(700_000)  # unlike a CDLL it lets nobody in meanwhile
+        count = int(came[exchange.X_CAME])
+        assert count == len(sent)
+        assert received(listening, len(sent)) == sent
+        sending.join(LIMIT_S)
 
 
 @needs_jack
