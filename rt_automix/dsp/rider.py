@@ -7,7 +7,7 @@ one division closes the loop. The mean over a gated window (BS.1770's gates) giv
 - a start or a jump in level makes it hurry: for eight seconds the window is short and the gain quick,
   after a jump up it is quick to come up again for half of that;
 - then the window grows to six seconds and the gain is calm, so that a song keeps its own dynamics;
-- up it goes less than half as fast as down, and not at all in a fade-out, which stays one (`fading`);
+- up it goes half as fast as down, and not at all in a fade-out, which stays one (`fading`);
 - silence changes nothing, and applause nothing either: once somebody says that it is some, the rider
   takes back what it has heard of it and holds still. Until then it waits with jumps that may be it.
 
@@ -52,7 +52,7 @@ TOO_LOUD_DB = 7.0
 UNDO_STEPS = 10
 """So much of the applause has been heard before anybody says so."""
 
-RISE_RATE = 0.45
+RISE_RATE = 0.5
 NIGHT_WINDOW_STEPS, NIGHT_RATE = 15, 3.0
 """At night the window is short and the gain quick, up as well as down, so that nothing stays far from the target."""
 NIGHT_HUSH_DB, NIGHT_MEMORY_STEPS = 25.0, 600

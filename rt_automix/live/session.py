@@ -19,7 +19,7 @@ from rt_automix.errors import AutomixError, DeviceError, UserError
 from rt_automix.io.devices.board import Board, clear, timing
 from rt_automix.io.devices.stream import Stream
 from rt_automix.io.devices.wiring import FADE_S, Wiring
-from rt_automix.live import keeper, remembering
+from rt_automix.live import keeper, opening, remembering
 from rt_automix.live.desk import Desk
 from rt_automix.live.hands import Hands, Mappings
 from rt_automix.live.others import Others
@@ -36,13 +36,9 @@ STALL_S = 1.0
 """A device that calls back no more for this long is lost."""
 
 FIND_AGAIN_S = 0.25
-PACE_S = 0.1
-MOST_TIMES = 10.0
-"""A real device fills its buffers at first; ten times as many samples as there is time for are no buffer's."""
 
 KEEP_S = 0.05
 LEARN_S = 1.0
-CLOSE_LIMIT_S = 2.0
 FADE_LIMIT_S = 1.0
 FIRST_RATE_HZ = 48_000
 MAX_BLOCK_SAMPLES = 4096
@@ -161,7 +157,7 @@ class Session:
         """The device, opened for; None if the end came first."""
         while not self._stopping:
             try:
-                return open_stream(self._setup)
+                return opening.opened(self._setup)
             except (DeviceError, UserError) as error:
                 if not self._waits:
                     raise
@@ -191,9 +187,9 @@ class Session:
         self._wiring.latency_samples = self.engine.latency_samples
         try:
             stream.start(self._wiring)
-            _check_pace(stream, self._wiring)
+            opening.check_pace(stream, self._wiring)
         except DeviceError as error:
-            if not (self._waits and _closed(stream)):
+            if not (self._waits and opening.closed(stream)):
                 raise
             self._enter("waiting", f"Waiting for the device. {error}")
             self._turn(FIND_AGAIN_S)
@@ -207,7 +203,7 @@ class Session:
         else:
             self._enter("lost", f"Lost: {stream.description}.")
         self._stream = None
-        return _closed(stream) or self._stopping
+        return opening.closed(stream) or self._stopping
 
     def _watch(self, stream: Stream, wiring: Wiring) -> None:
         """Until the end, or until the device calls back no more."""
@@ -319,43 +315,3 @@ class Session:
             "learning": self._hands.learning,
             "midi": self._hands.status(),
         }
-
-
-def open_stream(setup: Setup) -> Stream:
-    """Find the device, or the file in its place. Raises DeviceChoiceError, DeviceError or AudioFileError."""
-    if setup.play is not None:
-        from rt_automix.io.devices.file import FileStream
-
-        return FileStream(setup.play, setup.config.audio, len(setup.ways_out))
-    if setup.config.audio.backend == "jack":
-        from rt_automix.io.devices.jack import JackStream
-
-        return JackStream(setup.config.audio, setup.links, setup.ways_out)
-    from rt_automix.io.devices.portaudio import PortAudioStream
-
-    return PortAudioStream(setup.config.audio, setup.links, setup.ways_out)
-
-
-def _check_pace(stream: Stream, wiring: Wiring) -> None:
-    """Refuse a device that takes whatever it is given: it has no clock, and nobody hears it.
-
-    On JACK all devices have the server's clock, which may be told to run free.
-    """
-    if stream.links is not None:
-        return
-    began_samples, began = wiring.samples, time.monotonic()
-    time.sleep(PACE_S)
-    times = (wiring.samples - began_samples) / (stream.sample_rate_hz * (time.monotonic() - began))
-    if times > MOST_TIMES:
-        raise DeviceError(
-            f"{stream.description} plays nothing: it takes {times:.0f} times as many samples as can be heard, as a "
-            "null device does. Choose another with --device; `rt-automix devices` lists them."
-        )
-
-
-def _closed(stream: Stream) -> bool:
-    """Close a stream within a limit; False if it hangs, as PortAudio does when its server has died."""
-    closing = threading.Thread(target=stream.close, daemon=True)
-    closing.start()
-    closing.join(CLOSE_LIMIT_S)
-    return not closing.is_alive()
