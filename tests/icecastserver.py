@@ -96,10 +96,10 @@ def icecast() -> Iterator[Icecast]:
 
 def listened(url: str, seconds: float) -> tuple[float, float]:
     """(integrated loudness in LUFS, true peak in dBTP) of a stream as ffmpeg hears it, and nobody of ours."""
-    command = ["ffmpeg", "-nostdin", "-hide_banner", "-i", url, "-t", str(seconds), "-af", "ebur128=peak=true"]
+    hear = "ebur128=peak=true:metadata=1,ametadata=print:key=lavfi.r128.I:file=-"  # the summary has one digit alone
+    command = ["ffmpeg", "-nostdin", "-hide_banner", "-i", url, "-t", str(seconds), "-af", hear]
     done = subprocess.run([*command, "-f", "null", "-"], capture_output=True, text=True, timeout=seconds + 30.0)
-    summary = done.stderr.rpartition("Summary:")[2]
-    loudness = re.search(r"I:\s+(-?[\d.]+) LUFS", summary)
-    peak = re.search(r"Peak:\s+(-?[\d.]+) dBFS", summary)
+    loudness = re.findall(r"lavfi\.r128\.I=(-?[\d.]+)", done.stdout)
+    peak = re.search(r"Peak:\s+(-?[\d.]+) dBFS", done.stderr.rpartition("Summary:")[2])
     assert loudness and peak, done.stderr[-2000:]
-    return float(loudness[1]), float(peak[1])
+    return float(loudness[-1]), float(peak[1])
