@@ -23,7 +23,7 @@ FADED = round(FADE_S * RATE_HZ)
 OUTPUTS = {"room": "target_lufs=-12", "tape": "target_lufs=-20 profile=warm lookahead=false"}
 NEVER_READS = f"{sys.executable} -c 'import time; time.sleep(1000)'"
 DIES = f"{sys.executable} -c 'import sys; sys.stdin.buffer.read(4096); sys.exit(1)'"
-ATTEMPTS = 4
+ATTEMPTS = 8
 """A host that takes the processor away for longer than a block is late by itself."""
 
 
