@@ -95,7 +95,7 @@ def played(server, folder):
 def four(tmp_path_factory):
     """(the folder with the takes, the probe, the last status) of four outputs and phones on jackd."""
     with jack_server(PERIOD) as server:
-        for _ in range(5):
+        for _ in range(8):
             folder = tmp_path_factory.mktemp("four")
             probe, status = played(server, folder)
             if not status["analysis_late"]:  # else the host stole time from the analysis, and live says so
