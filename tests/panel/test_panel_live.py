@@ -128,7 +128,7 @@ def stormed(folder, messages):
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads memory from /proc")
 def test_ten_thousand_invalid_messages_leave_sound_memory_and_process_as_they_are(tmp_path):
     messages = invalid_messages(MESSAGES)
-    for attempt in range(8):
+    for attempt in range(16):
         folder = tmp_path / str(attempt)
         folder.mkdir()
         came_in, went_out, status = stormed(folder, messages)
