@@ -208,3 +208,10 @@ def parts_of(state: Path) -> SimpleNamespace:
         parts[int(number)] = np.frombuffer(content[at + 8 : at + 8 + 8 * size], "<f8")
         at += 8 + 8 * int(size)
     return SimpleNamespace(controls=dict(zip(rows["id"].tolist(), rows["value"].tolist(), strict=True)), learned=parts)
+
+
+def sixteen(host, raw, song, folder, size=3 * 48_000):
+    """What sixteen plug-ins on threads of their own make of the beginning of a song: arrays of shape (2, size)."""
+    lines = [line for _ in range(16) for line in ("new 48000", f"in {raw} {song.shape[1]}")]
+    host(*lines, f"crowd 480 {size}", *(line for k in range(16) for line in (f"use {k}", f"out {folder}/{k}")))
+    return [read(folder / str(k))[:, :size] for k in range(16)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import lilv, master, read
+from conftest import lilv, master, read, sixteen
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +30,8 @@ def _as_the_engine_has_it(symbol, value):
 
 
 def test_sixteen_on_threads_of_their_own_are_each_as_if_alone(host, raw, song, mastered, tmp_path):
-    size = 3 * 48_000
-    lines = [line for _ in range(16) for line in ("new 48000", f"in {raw} {song.shape[1]}")]
-    lines += [f"crowd 480 {size}", *(line for k in range(16) for line in (f"use {k}", f"out {tmp_path}/{k}"))]
-    host(*lines)
-    for k in range(16):
-        assert np.array_equal(read(tmp_path / str(k))[:, :size], mastered[:, :size])
+    for played in sixteen(host, raw, song, tmp_path):
+        assert np.array_equal(played, mastered[:, : played.shape[1]])
 
 
 def test_a_project_saved_while_it_plays(host, clap, raw, song, mastered, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import LATENCY, master, new_vst3_host, read
+from conftest import LATENCY, master, new_vst3_host, read, sixteen
 
 from rt_automix.plugin import table
 
@@ -38,12 +38,8 @@ def test_parameters_that_move_act_with_their_block(host, raw, song, tmp_path):
 
 
 def test_sixteen_on_threads_of_their_own_are_each_as_if_alone(host, raw, song, mastered, tmp_path):
-    size = 3 * 48_000
-    lines = [line for _ in range(16) for line in ("new 48000", f"in {raw} {song.shape[1]}")]
-    lines += [f"crowd 480 {size}", *(line for k in range(16) for line in (f"use {k}", f"out {tmp_path}/{k}"))]
-    host(*lines)
-    for k in range(16):
-        assert np.array_equal(read(tmp_path / str(k))[:, :size], mastered[:, :size])
+    for played in sixteen(host, raw, song, tmp_path):
+        assert np.array_equal(played, mastered[:, : played.shape[1]])
 
 
 def test_pedalboard_keeps_a_state_while_it_plays(plugins, host, clap, raw, song, mastered, tmp_path):

@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import errno
 import os
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -150,7 +151,7 @@ class _Port:
         self._side.client.say(self.number, message)
 
 
-class _Side:
+class _Side(ABC):
     """Our ports of one direction: those that are joined, by the name of the other, and those that wait."""
 
     label, flag = "", 0
@@ -199,8 +200,9 @@ class _Side:
         self._made.append(port)
         return port
 
+    @abstractmethod
     def _join(self, own: str, other: str) -> None:
-        raise NotImplementedError
+        """Have a port of ours and another's carry, in the direction of this side."""
 
 
 class Inputs(_Side):
