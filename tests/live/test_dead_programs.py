@@ -1,6 +1,5 @@
 """What programs that never read, or die again and again, cost the others: no callback, and no bit."""
 
-import json
 import os
 import sys
 from functools import partial
@@ -9,11 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+from frozen import keep
 from liverun import LiveRun
 
-from rt_automix import params
-from rt_automix.engine import memory
-from rt_automix.engine.engine import Engine
 from rt_automix.io.devices.wiring import FADE_S
 
 pytestmark = pytest.mark.alone
@@ -30,7 +27,7 @@ ATTEMPTS = 8
 def played(song, folder, programs, until):
     """(what each output played, the last status) of one run, from its first sample on."""
     folder.mkdir()
-    frozen(folder / "state.json")
+    keep(folder / "state.json", (*OUTPUTS, "deaf", "ill"))
     options = ["--play", str(song), "--record-bits", "32"]
     for name, said in OUTPUTS.items():
         options += ["--output", f"{name}: {said} file={folder / name}.wav"]
@@ -44,20 +41,6 @@ def played(song, folder, programs, until):
     assert run.process.returncode == 0
     takes = [soundfile.read(folder / f"{name}.wav", dtype="float32")[0] for name in OUTPUTS]
     return takes, status
-
-
-def frozen(path):
-    """A state in which parameters do something and stay: no analysis that comes late on a busy host moves them."""
-    engine = Engine(analysis="off")
-    engine.prepare(RATE_HZ)
-    values = params.NEUTRAL.copy()
-    values[:4] = 3.0, 2.0, -2.0, 1.0
-    engine.hold(values)
-    engine.set(freeze=True)
-    engine.settle()
-    learned = memory.learned(engine)
-    others = {name: {"learned": learned} for name in (*OUTPUTS, "deaf", "ill")}
-    path.write_text(json.dumps({"learned": learned, "outputs": others}))
 
 
 def has_suffered(run):

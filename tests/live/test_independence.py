@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import numpy as np
 import pytest
 import soundfile
+from frozen import keep, played
 from jackserver import jack_server, needs_jack
 from liverun import LiveRun, Probe
 
-from rt_automix import params
 from rt_automix.analysis.suggester import choose
-from rt_automix.engine import memory
 from rt_automix.engine.engine import Engine
 from rt_automix.io.devices.wiring import FADE_S
 
@@ -54,25 +52,13 @@ def noise(seconds):
     return (swell * rng.standard_normal((2, count))).astype(np.float32)
 
 
-def frozen_state(path):
-    """A session's state with parameters that do something, frozen."""
-    engine = Engine(analysis="off")
-    engine.prepare(RATE_HZ)
-    engine.hold(params.from_dict({"presence_db": 4.0, "low_mid_db": -3.0, "compression": 0.4, "stereo_width": 1.3}))
-    engine.set(freeze=True)
-    engine.settle()
-    kept = {"profile": "balanced", "learned": memory.learned(engine)}
-    path.write_text(json.dumps(kept))
-    return kept["learned"]
-
-
 def played_through(tmp_path, what, *, frozen, after_s=1.0):
     """(what came in, what went out, seconds of it during the intrusion, learned) of a run with an intruder."""
     intruder = tmp_path / "intruder"
     intruder.mkdir()
     (intruder / "sitecustomize.py").write_text(INTRUDER.format(what=what))
     state = tmp_path / "state.json"
-    learned = frozen_state(state) if frozen else None
+    learned = keep(state) if frozen else None
     takes = ["--record", str(tmp_path / "out.wav"), "--record-input", str(tmp_path / "in.wav"), "--record-bits", "32"]
     with jack_server(PERIOD) as server, LiveRun(server, state, *takes, intruder=intruder) as run:
         run.wait_until_playing()
@@ -94,12 +80,7 @@ def played_through(tmp_path, what, *, frozen, after_s=1.0):
 
 def test_not_one_sample_differs_while_the_interpreter_is_held_for_two_seconds(tmp_path):
     came_in, went_out, during_s, learned = played_through(tmp_path, HOLD_THE_INTERPRETER, frozen=True)
-    engine = Engine(analysis="off")
-    engine.prepare(RATE_HZ)
-    memory.resume(engine, learned)
-    expected = np.concatenate(
-        [engine.process(np.ascontiguousarray(piece)) for piece in np.array_split(came_in, 200, axis=1)], axis=1
-    )
+    expected = played(came_in, learned)
     first, last = round(FADE_S * RATE_HZ), came_in.shape[1] - round(8 * FADE_S * RATE_HZ)
     assert np.array_equal(went_out[:, first:last], expected[:, first:last])
     print(f"interpreter held for 2 s: {during_s:.2f} s of sound went through")
