@@ -107,21 +107,38 @@ def _played(
 ) -> NDArray[np.float32]:
     """A programme through an engine of its own, with the gains that were found."""
     engine = Engine(Config().with_overrides(**{"rider.enabled": False}), analysis="off")
-    engine.prepare(rate_hz, long.shape[1] + engine.latency_samples)
-    values, most_db = np.array(run.values), float(gains_db.max())
+    engine.prepare(rate_hz, rate_hz)
+    interval_samples = engine.analyst.interval_samples
+    most_db = float(gains_db.max())
     drive, first = params.INDEX["limiter_drive_db"], params.INDEX["input_gain_db"]
-    values[drive] = np.clip(most_db, 0.0, params.HIGH[drive])
-    values[first] = np.clip(most_db - values[drive], params.LOW[first], params.HIGH[first])
-    engine.hold(values, np.array(run.fine_db))
+
+    def glided(each: NDArray[np.float64], sample: Any) -> Any:
+        """What goes from song to song, at a sample or at several."""
+        found = each[0]
+        for (before, after), border in zip(pairwise(each), stops, strict=False):
+            turn = np.clip(0.5 + (sample - border) / (GLIDE_S * rate_hz), 0.0, 1.0)
+            found = found + (after - before) * (0.5 - 0.5 * np.cos(np.pi * turn))
+        return found
+
+    def hold(sample: int) -> float:
+        """The parameters at a sample; the gain in them."""
+        values = np.array(glided(np.array(run.values), sample))
+        values[drive] = np.clip(most_db, 0.0, params.HIGH[drive])
+        values[first] = np.clip(most_db - values[drive], params.LOW[first], params.HIGH[first])
+        engine.hold(values, np.array(run.fine_db))
+        return float(values[drive] + values[first])
+
+    held_db = hold(0)
     engine.settle()
-    level_db = np.full(long.shape[1], gains_db[0])
-    for (before_db, after_db), border in zip(pairwise(gains_db), stops, strict=False):
-        turn = np.clip(0.5 + (np.arange(long.shape[1]) - border) / (GLIDE_S * rate_hz), 0.0, 1.0)
-        level_db += (after_db - before_db) * (0.5 - 0.5 * np.cos(np.pi * turn))
-    below = np.power(10.0, (level_db - most_db) / 20.0).astype(np.float32)
-    trimmed = long * below * np.float32(lin_from_db(most_db - values[drive] - values[first]))
+    level_db = glided(gains_db, np.arange(long.shape[1]))
+    trimmed = long * np.power(10.0, (level_db - most_db) / 20.0).astype(np.float32)
+    trimmed *= np.float32(lin_from_db(most_db - held_db))
     late = np.zeros((len(long), engine.latency_samples), np.float32)
-    return engine.process(np.ascontiguousarray(np.concatenate((trimmed, late), axis=1)))[:, engine.latency_samples :]
+    fed, played = np.concatenate((trimmed, late), axis=1), []
+    for start in range(0, fed.shape[1], interval_samples):
+        played.append(engine.process(np.ascontiguousarray(fed[:, start : start + interval_samples])))
+        hold(start + interval_samples)
+    return np.concatenate(played, axis=1)[:, engine.latency_samples :]
 
 
 def _apart_db(spectra: Sequence[Sequence[float]]) -> float:

@@ -89,13 +89,13 @@ class Run:
     ----------
     songs : tuple of int
         Their places on the record.
-    values : tuple of float, params.COUNT of them
+    values : tuple of tuple of float, one for each song, params.COUNT in it
     fine_db : tuple of float, fine.BAND_COUNT of them
     inputs_lufs, targets_lufs : tuple of float, one for each song
     """
 
     songs: tuple[int, ...]
-    values: tuple[float, ...]
+    values: tuple[tuple[float, ...], ...]
     fine_db: tuple[float, ...]
     inputs_lufs: tuple[float, ...]
     targets_lufs: tuple[float, ...]
@@ -166,7 +166,7 @@ def runs(heard: Sequence[Heard], target_lufs: float, keep: float = 1.0) -> list[
     """What the songs of a record get, together.
 
     The loudest song comes to the target, each other one is as far below as it was, or `keep` of that. The tone is
-    what all of them have in common, and a part of each song's own; so are the five bands of songs in one run.
+    what all of them have in common, and, in the five bands, a part of each song's own.
 
     Parameters
     ----------
@@ -184,29 +184,32 @@ def runs(heard: Sequence[Heard], target_lufs: float, keep: float = 1.0) -> list[
     fine_db = _mean([one.fine_db for one in heard], weights, np.zeros(fine.BAND_COUNT))
     found = []
     for songs in _joined(heard):
-        own = _mean([heard[song].values for song in songs], weights[list(songs)], common)
-        values = common.copy()
-        values[_TONE] += _own_db((own - common)[_TONE], [heard[song] for song in songs], heard)
+        values = np.tile(common, (len(songs), 1))
+        for song, row in zip(songs, values, strict=True):
+            if heard[song].profile is not None:
+                row[_TONE] += _own_db((heard[song].values - common)[_TONE], heard[song], heard)
         if loudest_lufs > FLOOR_DB and not all(heard[song].has_loudness for song in songs):
             # What has no loudness of its own is moved like the loudest.
-            values[_DRIVE] = max(target_lufs - loudest_lufs, 0.0)
-            values[_INPUT_GAIN] = min(target_lufs - loudest_lufs, 0.0)
+            values[:, _DRIVE] = max(target_lufs - loudest_lufs, 0.0)
+            values[:, _INPUT_GAIN] = min(target_lufs - loudest_lufs, 0.0)
         lufs = tuple(inputs_lufs[song] for song in songs)
         targets = tuple(target_lufs - keep * (loudest_lufs - one) for one in lufs)
-        found.append(Run(songs, tuple(params.clamp(values).tolist()), tuple(fine_db.tolist()), lufs, targets))
+        found.append(
+            Run(songs, tuple(map(tuple, params.clamp(values).tolist())), tuple(fine_db.tolist()), lufs, targets)
+        )
     return found
 
 
-def _own_db(wanted_db: NDArray[np.float64], songs: Sequence[Heard], record: Sequence[Heard]) -> NDArray[np.float64]:
-    """What songs get in the five bands beyond their record, which brings their spectrum nearer to it.
+def _own_db(wanted_db: NDArray[np.float64], song: Heard, record: Sequence[Heard]) -> NDArray[np.float64]:
+    """What a song that has a spectrum gets in the five bands beyond its record, which brings it nearer to that.
 
-    It is a part of what they would get by themselves, of the bands in which that leads there; and a small part of
-    the way itself, as compression, width and limiter lead away from it.
+    It is a part of what it would get by itself, of the bands in which that leads there; and a small part of the way
+    itself, as compression, width and limiter lead away from it.
     """
-    here, all_ = ([one.profile.bands_db for one in several if one.profile is not None] for several in (songs, record))
-    if not here:
-        return np.zeros(wanted_db.shape)
-    away_db = np.mean(here, axis=0) - np.mean(all_, axis=0)
+    assert song.profile is not None
+    away_db = song.profile.bands_db - np.mean(
+        [one.profile.bands_db for one in record if one.profile is not None], axis=0
+    )
     edges_hz = tone_edges_hz()
     centres_hz = np.sqrt(edges_hz[:-1] * edges_hz[1:])
     responses = np.array([equalizer.analog_magnitude_db(row, centres_hz) for row in np.eye(wanted_db.size)])
@@ -279,7 +282,8 @@ def play(
         while True:
             engine, trim_db = plan.engine()
             playing = plan.job()
-            played = job.played(Recorder(engine), playing.stretches(engine, None, False, lin_from_db(trim_db)))
+            stretches = plan.told(engine, playing.stretches(engine, None, False, lin_from_db(trim_db)))
+            played = job.played(Recorder(engine), stretches)
             ears = [Ears(programme.sample_rate_hz, sides, True) for _ in parts]
             with suppress(_PlayAgainError), ExitStack() as whole, Ahead(played) as coming:
                 writers = [

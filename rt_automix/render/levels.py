@@ -1,16 +1,15 @@
-"""Songs that run into one another, each at a level of its own: the gain glides where one becomes the next."""
+"""Songs that run into one another, each with a level and a tone of its own: they glide where one becomes the next."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 GLIDE_S = 4.0
-"""So long the gain takes from one song's level to the next one's: half of it before the border, half behind."""
+"""So long it takes from one song's level and tone to the next one's: half of it before the border, half behind."""
 
 _Block = NDArray[np.float32]
 
@@ -28,48 +27,66 @@ class Samples(Protocol):
     def blocks(self, block_samples: int) -> Iterator[_Block]: ...
 
 
+class Glides:
+    """What a programme's parts have of their own, sample by sample: raised cosines where one becomes the next.
+
+    Parameters
+    ----------
+    sample_rate_hz : int
+    stops : sequence of int
+        The sample behind each part's last.
+    """
+
+    def __init__(self, sample_rate_hz: int, stops: Sequence[int]) -> None:
+        lengths = np.diff([0, *stops])
+        shortest = np.minimum(lengths[:-1], lengths[1:])
+        self._halves = np.minimum(0.5 * GLIDE_S * sample_rate_hz, 0.5 * shortest).tolist()
+        self._borders = stops[:-1]
+
+    def along(self, start: int, stop: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values at some samples.
+
+        Parameters
+        ----------
+        values : float64, shape (parts, k)
+
+        Returns
+        -------
+        float64, shape (stop - start, k), or (1, k) where they stand still
+
+        Thread: any but audio. Allocates: yes.
+        """
+        found = values[:1]
+        for border, half, step in zip(self._borders, self._halves, np.diff(values, axis=0), strict=True):
+            if start >= border + half:
+                found = found + step
+            elif stop > border - half:
+                share = np.clip(0.5 + 0.5 * (np.arange(start, stop) - border) / half, 0.0, 1.0)
+                found = found + step * (0.5 - 0.5 * np.cos(np.pi * share))[:, None]
+        return found
+
+
 class Levelled:
     """Another source, each part of it at its level.
 
     Parameters
     ----------
     source : Samples
-    stops : sequence of int
-        The sample behind each part's last.
+    glides : Glides
     levels_db : float64, shape (parts,)
     """
 
     whole = None
 
-    def __init__(self, source: Samples, stops: Sequence[int], levels_db: NDArray[np.float64]) -> None:
+    def __init__(self, source: Samples, glides: Glides, levels_db: NDArray[np.float64]) -> None:
         self.sample_rate_hz, self.channels, self.samples = source.sample_rate_hz, source.channels, source.samples
-        self._source = source
-        borders = [0, *stops]
-        half = [0.0, *(0.5 * GLIDE_S * source.sample_rate_hz for _ in stops[:-1]), 0.0]
-        shortest = [stop - start for start, stop in pairwise(borders)]
-        for number in range(1, len(stops)):
-            half[number] = min(half[number], 0.5 * shortest[number - 1], 0.5 * shortest[number])
-        self._glides = [
-            (borders[number], half[number], float(levels_db[number - 1]), float(levels_db[number]))
-            for number in range(1, len(stops))
-        ]
-        self._first_db = float(levels_db[0])
+        self._source, self._glides, self._levels_db = source, glides, levels_db[:, None]
 
     def blocks(self, block_samples: int) -> Iterator[_Block]:
         """The source from its start, in blocks that are the caller's to overwrite."""
         done = 0
         for block in self._source.blocks(block_samples):
-            block *= self._gain(done, done + block.shape[1])
+            level_db = self._glides.along(done, done + block.shape[1], self._levels_db)[:, 0]
+            block *= np.power(10.0, level_db / 20.0).astype(np.float32)
             done += block.shape[1]
             yield block
-
-    def _gain(self, start: int, stop: int) -> _Block:
-        """The gain at some samples, as a factor: raised cosines in dB between the levels."""
-        level_db = np.full(1, self._first_db)
-        for border, half, before_db, after_db in self._glides:
-            if start >= border + half:
-                level_db += after_db - before_db
-            elif stop > border - half:
-                share = np.clip(0.5 + 0.5 * (np.arange(start, stop) - border) / half, 0.0, 1.0)
-                level_db = level_db + (after_db - before_db) * (0.5 - 0.5 * np.cos(np.pi * share))
-        return np.power(10.0, level_db / 20.0).astype(np.float32)

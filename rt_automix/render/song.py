@@ -22,12 +22,13 @@ from rt_automix.analysis.listener import Listener
 from rt_automix.analysis.masters import Found
 from rt_automix.analysis.profile import load
 from rt_automix.dsp.trial import Trial
+from rt_automix.engine import exchange
 from rt_automix.engine import layout as at
 from rt_automix.engine.engine import Engine
 from rt_automix.engine.reduction import Reducer
 from rt_automix.render.ahead import Ahead
-from rt_automix.render.levels import Levelled, Samples
-from rt_automix.render.stages import Ears, Job
+from rt_automix.render.levels import Glides, Levelled, Samples
+from rt_automix.render.stages import Ears, Job, Stretch
 from rt_automix.units import FLOOR_DB, lin_from_db
 
 GAIN_TOLERANCE_LU = 0.05
@@ -58,12 +59,13 @@ class Plan:
     Parameters
     ----------
     job : Job
-    values : float64, shape (params.COUNT,)
-        Parameters for all of it; of the two gains only the sum counts, where loudness is not steered.
+    values : float64, shape (parts, params.COUNT)
+        Parameters of each part, which glide from one to the next; of the two gains only the sum counts, where
+        loudness is not steered.
     fine_db : float64, shape (fine.BAND_COUNT,)
         Gains of the fine layer.
     parts : sequence of Part
-        Each gets a gain of its own; where the programme goes from one to the next it glides.
+        Each gets a gain of its own, which glides, too.
     found : Found, optional
         The correction behind the parameters, and its doubt.
 
@@ -77,17 +79,19 @@ class Plan:
     def __init__(
         self,
         job: Job,
-        values: params.Values,
+        values: NDArray[np.float64],
         fine_db: NDArray[np.float64],
         parts: Sequence[Part],
         found: Found | None = None,
     ) -> None:
         self.found = found
         self._job, self._values, self._fine_db, self._parts = job, values, fine_db, parts
-        wanted_db = float(values[_INPUT_GAIN] + values[_DRIVE])
+        self._glides = Glides(job.source.sample_rate_hz, [part.stop for part in parts])
+        self._is_one = not np.ptp(values, axis=0).any()
+        wanted_db = values[:, _INPUT_GAIN] + values[:, _DRIVE]
         inputs_lufs = np.array([part.input_lufs for part in parts])
         self._targets_lufs = np.array([part.target_lufs for part in parts])
-        self.gains_db = np.full(len(parts), wanted_db)
+        self.gains_db = wanted_db.copy()
         self.missed = [""] * len(parts)
         self._trials: dict[int, Trial] = {}
         self._passes = 0
@@ -115,14 +119,37 @@ class Plan:
         below_db = amount * (gains_db - gains_db.max())
         if not below_db.any():
             return self._job
-        stops = [part.stop for part in self._parts]
-        return replace(self._job, source=Levelled(self._job.source, stops, below_db))
+        return replace(self._job, source=Levelled(self._job.source, self._glides, below_db))
 
-    def _held(self, gain_db: float, amount: float) -> tuple[Engine, float]:
-        """The same with a certain gain; as in the matcher the drive takes what is above 0 dB."""
-        held = self._values.copy()
+    def told(self, engine: Engine, stretches: Iterator[Stretch]) -> Iterator[Stretch]:
+        """Stretches of the job with what its `engine` is told at each interval, where parts differ in tone.
+
+        Thread: any but audio. Allocates: yes.
+        """
+        if self._is_one:
+            yield from stretches
+            return
+        interval_samples, done = engine.analyst.interval_samples, 0
+        for stretch in stretches:
+            first, done = done // interval_samples + 1, done + stretch.samples.shape[1]
+            messages = np.empty((done // interval_samples - first + 1, at.SUGGESTION_SIZE))
+            for number, row in enumerate(messages):
+                engine.analyst.suggestion = self._held_at(
+                    (first + number) * interval_samples, float(self.gains_db.max())
+                )
+                row[:] = exchange.message(engine.analyst.ready())
+            yield replace(stretch, messages=messages)
+
+    def _held_at(self, position: int, gain_db: float) -> params.Values:
+        """Parameters at a sample, with a certain gain; as in the matcher the drive takes what is above 0 dB."""
+        held = self._glides.along(position, position + 1, self._values)[0].copy()
         held[_DRIVE] = min(max(gain_db, 0.0), params.HIGH[_DRIVE])
         held[_INPUT_GAIN] = min(max(gain_db - held[_DRIVE], params.LOW[_INPUT_GAIN]), params.HIGH[_INPUT_GAIN])
+        return held
+
+    def _held(self, gain_db: float, amount: float, position: int = 0) -> tuple[Engine, float]:
+        """The same with a certain gain, as it is at a sample."""
+        held = self._held_at(position, gain_db)
         still: dict[str, Any] = {"rider.enabled": False, "master.amount": amount}
         engine = self._job.engine(self._job.config.with_overrides(**still))
         engine.hold(held, self._fine_db)
@@ -157,7 +184,7 @@ class Plan:
         # Two cores take half of the song each; the second half is heard from a little earlier on.
         half = whole.shape[1] // 2 // _BLOCK_SAMPLES * _BLOCK_SAMPLES
         early = half - _WARM_UP_SAMPLES
-        second = self._shaped(_cut(whole[:, early:]), gain_db, 0)
+        second = self._shaped(_cut(whole[:, early:]), gain_db, 0, early)
         with Ahead(second, most=whole.shape[1]) as later:
             yield from self._shaped(_cut(whole[:, :half]), gain_db, half)
             for number, ticks in enumerate(later):
@@ -166,12 +193,14 @@ class Plan:
         self._job.progress(doing, 1.0)
 
     def _shaped(
-        self, blocks: Iterator[NDArray[np.float32]], gain_db: float, samples: int
+        self, blocks: Iterator[NDArray[np.float32]], gain_db: float, samples: int, start: int = 0
     ) -> Iterator[NDArray[np.float32]]:
         """Blocks through everything but the limiter; of `samples`, where there are any, it tells how many are done."""
-        engine, trim_db = self._held(gain_db, 1.0)
+        engine, trim_db = self._held(gain_db, 1.0, start)
         reducer, done = Reducer(engine), 0
         for block in blocks:
+            if not self._is_one:
+                engine.hold(self._held_at(start + done + block.shape[1] // 2, gain_db), self._fine_db)
             block *= np.float32(lin_from_db(trim_db))
             yield reducer.reduce(block)
             done += block.shape[1]
@@ -247,7 +276,7 @@ def listen(job: Job, heard: Ears) -> Plan:
     )
     target_lufs = style.loudness_lufs if master.target_lufs is None else master.target_lufs
     part = Part(source.samples, heard.meter.result().integrated_lufs, target_lufs)
-    return Plan(job, values, fine_db, [part], found)
+    return Plan(job, values[None], fine_db, [part], found)
 
 
 def _measured(job: Job, heard: Ears) -> Iterator[NDArray[np.float32]]:

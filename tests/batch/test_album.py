@@ -78,7 +78,7 @@ def test_the_loudest_is_at_the_target_and_the_others_keep_their_distance(done):
 
 
 def test_a_join_is_none(done, tmp_path):
-    """Songs that run into one another have the bits of one long programme, levels glided by hand."""
+    """Songs that run into one another have the bits of one long programme, levels and tone glided by hand."""
     folder, songs, _ = done
     sources = [folder / "in" / f"{n}.wav" for n in (3, 4, 5)]
     heard = [together.hear(source, Config(), None, "dual") for source in sources]
@@ -94,17 +94,30 @@ def test_a_join_is_none(done, tmp_path):
         level_db += (after_db - before_db) * (0.5 - 0.5 * np.cos(np.pi * turn))
     engine = Engine(Config().with_overrides(**{"rider.enabled": False}), analysis="off")
     engine.prepare(RATE_HZ, 1 << 20)
-    values, gain_db = np.array(run.values), float(gains_db.max())
+    gain_db, interval = float(gains_db.max()), engine.analyst.interval_samples
+    tone = slice(params.INDEX["low_shelf_db"], params.INDEX["air_db"] + 1)
+    assert np.ptp(np.array(run.values)[:, tone], axis=0).max() > 0.1, "the test needs songs of another tone each"
+
+    def held(sample):
+        values = np.array(run.values[0])
+        for n, (before, after) in enumerate(pairwise(np.array(run.values)), 1):
+            turn = np.clip(0.5 + (sample - n * 192_000) / (4.0 * RATE_HZ), 0.0, 1.0)
+            values[tone] += (after - before)[tone] * (0.5 - 0.5 * np.cos(np.pi * turn))
+        values[drive] = np.clip(gain_db, 0.0, params.HIGH[drive])
+        values[first] = np.clip(gain_db - values[drive], params.LOW[first], params.HIGH[first])
+        return values
+
     drive, first = params.INDEX["limiter_drive_db"], params.INDEX["input_gain_db"]
-    values[drive] = np.clip(gain_db, 0.0, params.HIGH[drive])
-    values[first] = np.clip(gain_db - values[drive], params.LOW[first], params.HIGH[first])
-    engine.hold(values, np.array(run.fine_db))
+    engine.hold(held(0), np.array(run.fine_db))
     engine.settle()
-    before_db = level_db - values[drive] - values[first]
+    before_db = level_db - held(0)[drive] - held(0)[first]
     long = np.concatenate([songs[f"{n}.wav"] for n in (3, 4, 5)]) * 10 ** (before_db / 20)[:, None]
     late = np.zeros((engine.latency_samples, 2))
-    played = engine.process(np.ascontiguousarray(np.concatenate((long, late)).T, np.float32)).T
-    assert np.abs(played[engine.latency_samples :] - made).max() < 1e-6
+    fed, played = np.concatenate((long, late)).T.astype(np.float32), []
+    for start in range(0, fed.shape[1], interval):
+        played.append(engine.process(np.ascontiguousarray(fed[:, start : start + interval])))
+        engine.hold(held(start + interval), np.array(run.fine_db))
+    assert np.abs(np.concatenate(played, axis=1).T[engine.latency_samples :] - made).max() < 1e-6
 
 
 def test_gains_are_gated_together_and_what_is_silent_has_none_of_its_own(done):
@@ -167,7 +180,7 @@ def test_what_is_a_songs_own_is_bounded_and_a_share_of_the_distances_can_go():
         record = [heard(-10.0, 3.0, sign * 2.0), heard(-16.0, 0.0, 0.0), heard(-22.0, -3.0, -sign * 2.0)]
         runs = together.runs(record, -14.0, keep=0.5)
         assert [run.targets_lufs[0] for run in runs] == [-14.0, -17.0, -20.0]
-        first_db, middle_db, last_db = (run.values[params.INDEX["low_shelf_db"]] for run in runs)
+        first_db, middle_db, last_db = (run.values[0][params.INDEX["low_shelf_db"]] for run in runs)
         assert middle_db == pytest.approx(0.0, abs=1e-9) and last_db == pytest.approx(-first_db)
         assert first_db == together.OWN_DB if sign < 0.0 else -0.5 < first_db < -0.1
 
