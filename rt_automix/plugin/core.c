@@ -522,6 +522,17 @@ static void resume(rtm *c) {
   k_steering_settle(c->f64, E_F64_SIZE, c->i64, E_I64_SIZE);
 }
 
+/* As if nothing had been heard, decided or asked; nobody is at work. */
+static void hear_anew(rtm *c) {
+  memset(c->decision, 0, 8 * A_DECISION_SIZE);
+  memcpy(c->decision + A_SUGGESTED, NEUTRAL, sizeof NEUTRAL);
+  forget(&c->heard);
+  c->act_at = INT64_MAX, c->is_asked = 0;
+  c->is_new_profile = c->was_applause = c->is_learning = 0;
+  want(c, style_of(c));
+  atomic_store(&c->heard_samples, 0);
+}
+
 /* ---- life ------------------------------------------------------------------------------------------ */
 
 static void be_direct(rtm *c, int is_direct) {
@@ -537,16 +548,11 @@ static void begin(rtm *c) {
   memset(c->f64, 0, SIZES[F64]);
   memset(c->f32, 0, SIZES[F32]);
   memset(c->i64, 0, SIZES[I64]);
-  memset(c->decision, 0, 8 * A_DECISION_SIZE);
   put(c, c->rate->all, c->rate->all_count);
   if (c->channels == 1) put(c, c->rate->mono, c->rate->mono_count);
   be_direct(c, c->is_direct);
-  forget(&c->heard);
-  c->ask_at = c->interval, c->act_at = INT64_MAX, c->is_asked = 0;
-  c->is_new_profile = c->was_applause = c->is_learning = 0;
-  want(c, style_of(c));
-  atomic_store(&c->heard_samples, 0);
-  memcpy(c->decision + A_SUGGESTED, NEUTRAL, sizeof NEUTRAL);
+  hear_anew(c);
+  c->ask_at = c->interval;
   publish_controls(c);
   publish_suggestion(c, -1.0, -200.0, 0);
   k_steering_settle(c->f64, E_F64_SIZE, c->i64, E_I64_SIZE);
@@ -626,6 +632,7 @@ static void resume_if_loaded(rtm *c) {
   int asked = ASKED;
   atomic_compare_exchange_strong(&c->job, &asked, IDLE);
   if (!is_idle(c) || pthread_mutex_trylock(&c->kept)) return; /* the next time */
+  if (c->loaded.has_heard) hear_anew(c);
   resume(c);
   pthread_mutex_unlock(&c->kept);
 }
