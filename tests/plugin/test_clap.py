@@ -178,11 +178,12 @@ def test_loading_while_it_plays_is_as_loading_before(clap, whole, raw, song, tmp
 def test_loading_over_other_sound_leaves_nothing_of_that_in_mind(clap, raw, song, tmp_path):
     """As a host does that goes from one project to another; what still rings is gone after half a second."""
     size, half_s = song.shape[1], 24_000
-    other = 0.05 * np.sin(2 * np.pi * 3000 / 48_000 * np.arange(2 * half_s)) + np.zeros((2, 1))
-    np.ascontiguousarray(other.T, np.float32).tofile(tmp_path / "other")
+    time_s = np.arange(16 * half_s) / 48_000
+    bass = 0.3 * np.sin(2 * np.pi * 90.0 * time_s) * (1.0 + np.sin(4 * np.pi * time_s))
+    np.stack([bass, bass], axis=1).astype(np.float32).tofile(tmp_path / "other")
     project, parts = f"{tmp_path}/state", []
     clap("new", "on 48000", f"in {raw} {size}", f"blocks 512 {size}", f"save {project}")
-    fresh = "on 48000", f"in {tmp_path}/other {2 * half_s}", f"blocks 512 {2 * half_s}"
+    fresh = "on 48000", f"in {tmp_path}/other {16 * half_s}", f"blocks 512 {16 * half_s}"
     for before in ((f"load {project}", "on 48000"), (*fresh, f"load {project}")):
         clap("new", *before, f"in {raw} {size}", f"blocks 512 {size}", f"out {tmp_path}/out")
         parts.append(read(tmp_path / "out", 2)[:, -size:][:, half_s : 4 * half_s])
