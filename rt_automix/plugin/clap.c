@@ -146,6 +146,8 @@ static clap_process_status process(const clap_plugin_t *clap, const clap_process
                      block->audio_inputs[0].channel_count >= kind->in &&
                      block->audio_outputs[0].channel_count >= kind->out && block->audio_inputs[0].data32 &&
                      block->audio_outputs[0].data32;
+  const clap_audio_buffer_t *aside = block->audio_inputs_count > 1 ? &block->audio_inputs[1] : NULL;
+  float *const *side = aside && aside->channel_count >= kind->in ? aside->data32 : NULL;
   do {
     uint32_t end = block->frames_count;
     for (; next < event_count; next++) {
@@ -158,6 +160,7 @@ static clap_process_status process(const clap_plugin_t *clap, const clap_process
     }
     if (sounds && end > at) {
       float *const *in = block->audio_inputs[0].data32, *const *out = block->audio_outputs[0].data32;
+      if (side) rtm_set_side(p->core, side[0] + at, kind->in == 2 ? side[1] + at : NULL);
       rtm_run(p->core, in[0] + at, kind->in == 2 ? in[1] + at : NULL, out[0] + at, kind->out == 2 ? out[1] + at : NULL,
               end - at);
     }
@@ -169,21 +172,23 @@ static clap_process_status process(const clap_plugin_t *clap, const clap_process
 
 /* ---- ports ---- */
 
-static uint32_t one_port(const clap_plugin_t *clap, bool is_input) {
-  (void)clap, (void)is_input;
-  return 1;
+/* The side-chain is a second input. */
+static uint32_t port_count(const clap_plugin_t *clap, bool is_input) {
+  (void)clap;
+  return is_input ? 2 : 1;
 }
 
 static bool port_info(const clap_plugin_t *clap, uint32_t index, bool is_input, clap_audio_port_info_t *info) {
   const struct kind *kind = &KINDS[self(clap)->config];
-  if (index) return false;
+  const int is_side = is_input && index == 1;
+  if (index && !is_side) return false;
   memset(info, 0, sizeof *info);
-  info->id = is_input ? 0 : 1;
-  snprintf(info->name, sizeof info->name, "%s", is_input ? "Input" : "Output");
-  info->flags = CLAP_AUDIO_PORT_IS_MAIN;
+  info->id = is_side ? 2 : is_input ? 0 : 1;
+  snprintf(info->name, sizeof info->name, "%s", is_side ? "Side-chain" : is_input ? "Input" : "Output");
+  info->flags = is_side ? 0 : CLAP_AUDIO_PORT_IS_MAIN;
   info->channel_count = is_input ? kind->in : kind->out;
   info->port_type = info->channel_count == 2 ? CLAP_PORT_STEREO : CLAP_PORT_MONO;
-  info->in_place_pair = kind->in == kind->out ? (is_input ? 1 : 0) : CLAP_INVALID_ID;
+  info->in_place_pair = kind->in == kind->out && !is_side ? (is_input ? 1 : 0) : CLAP_INVALID_ID;
   return true;
 }
 
@@ -199,7 +204,7 @@ static bool config_get(const clap_plugin_t *clap, uint32_t index, clap_audio_por
   memset(config, 0, sizeof *config);
   config->id = index;
   snprintf(config->name, sizeof config->name, "%s", kind->name);
-  config->input_port_count = config->output_port_count = 1;
+  config->input_port_count = 2, config->output_port_count = 1;
   config->has_main_input = config->has_main_output = true;
   config->main_input_channel_count = kind->in, config->main_output_channel_count = kind->out;
   config->main_input_port_type = kind->in == 2 ? CLAP_PORT_STEREO : CLAP_PORT_MONO;
@@ -363,7 +368,7 @@ static bool set_render(const clap_plugin_t *clap, int32_t mode) {
 
 static const void *extension(const clap_plugin_t *clap, const char *id) {
   (void)clap;
-  static const clap_plugin_audio_ports_t ports = {one_port, port_info};
+  static const clap_plugin_audio_ports_t ports = {port_count, port_info};
   static const clap_plugin_audio_ports_config_t configs = {config_count, config_get, config_select};
   static const clap_plugin_params_t params = {param_count,   param_info,    param_value,
                                               value_to_text, text_to_value, flush};

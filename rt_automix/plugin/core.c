@@ -38,7 +38,7 @@ struct learned {
 struct question {
   int64_t from;
   double target_lufs, boldness, style_strength;
-  int style, learn;
+  int style, learn, is_side;
   double suggestion[PARAM_COUNT], fine_db[A_FINE_BANDS], ride_db;
 };
 
@@ -52,7 +52,7 @@ struct ears {
 struct rtm {
   char *memory, *starts[ARRAYS];
   double *f64, *masters, *decision, *passing, *work, *statistics;
-  float *f32, *left, *right, *peaks;
+  float *f32, *left, *right, *peaks, *side_left, *side_right; /* sides: rings, as the chain has of its input */
   int64_t *i64;
   struct ears heard, reference; /* what is mastered; what is learned as the reference */
   const struct rate *rate;
@@ -68,11 +68,12 @@ struct rtm {
   int64_t ask_at, act_at, interval, delay;
   int64_t read_at, paced_at;
   double asked_s, paced_s, lead_s;
+  const float *side[2];
 
   /* audio's until `job` is ASKED, then of whoever makes it TAKEN, until it is IDLE */
   struct question question;
   double wanted[A_AIM_SIZE], step_s;
-  int style, is_new_profile, was_applause, is_learning;
+  int style, is_new_profile, was_applause, is_learning, learns_side;
   double profile[A_AIM_SIZE]; /* of the reference that was learned */
   int has_profile;
   _Atomic int job, is_offline;
@@ -99,7 +100,7 @@ rtm *rtm_new(void) {
   rtm *c = calloc(1, sizeof *c);
   if (!c) return NULL;
   const size_t more[] = {8 * A_MASTERS_SIZE, 8 * A_DECISION_SIZE, 8 * A_PASSING_SIZE, 8 * WORK_SIZE, 4 * CHUNK,
-                         4 * CHUNK, 4 * TRUE_PEAK_SIZE};
+                         4 * CHUNK, 4 * TRUE_PEAK_SIZE, 4 * E_RING_SAMPLES, 4 * E_RING_SAMPLES};
   size_t total = LINE;
   for (int k = 0; k < ARRAYS; k++) total += in_lines(SIZES[k]);
   for (size_t k = 0; k < sizeof more / sizeof *more; k++) total += in_lines(more[k]);
@@ -118,7 +119,7 @@ rtm *rtm_new(void) {
   c->reference = (struct ears){starts[REF64], starts[REF32], starts[REFI]};
   c->masters = starts[ARRAYS], c->decision = starts[ARRAYS + 1], c->passing = starts[ARRAYS + 2];
   c->work = starts[ARRAYS + 3], c->left = starts[ARRAYS + 4], c->right = starts[ARRAYS + 5];
-  c->peaks = starts[ARRAYS + 6];
+  c->peaks = starts[ARRAYS + 6], c->side_left = starts[ARRAYS + 7], c->side_right = starts[ARRAYS + 8];
   c->statistics = c->heard.f64 + A_STATISTICS;
   const float *rough = (const float *)(rtm_data + MASTERS_AT);
   for (int k = 0; k < A_MASTERS_SIZE; k++) c->masters[k] = rough[k];
@@ -321,7 +322,7 @@ static void begin_learning(rtm *c) {
   if (c->channels == 1) r->f64[A_LOUDNESS_SCALE] *= 2.0; /* as it sounds from two loudspeakers */
   forget(r);
   memset(c->peaks, 0, 4 * TRUE_PEAK_SIZE);
-  c->is_learning = 1;
+  c->is_learning = 1, c->learns_side = c->question.is_side;
 }
 
 /* The same as analysis.profile.measure has it, unless there was too little. */
@@ -349,13 +350,14 @@ static void end_learning(rtm *c) {
   }
 }
 
-/* What was asked about is the reference, or it is no longer. */
+/* What was asked about, or what was at its side then, is the reference; or it is no longer. */
 static void learn(rtm *c, const float *left, const float *right) {
   if (!c->question.learn) {
     if (c->is_learning) end_learning(c);
     return;
   }
-  if (!c->is_learning) begin_learning(c);
+  if (c->question.is_side) left = c->side_left, right = c->channels == 2 ? c->side_right : left;
+  if (!c->is_learning || c->learns_side != c->question.is_side) begin_learning(c);
   const int64_t hop = c->heard.i64[A_HOP], next = c->question.from + c->interval;
   for (int64_t at = c->question.from; at < next; at += hop) {
     const int64_t start = at & (E_RING_SAMPLES - 1);
@@ -440,6 +442,7 @@ static void ask(rtm *c) {
   q->style_strength = c->values[P_STYLE_STRENGTH];
   q->style = style_of(c);
   q->learn = c->values[P_LEARN] != 0.0;
+  q->is_side = c->values[P_LEARN_FROM] != 0.0;
   memcpy(q->suggestion, c->f64 + E_BASE, 8 * PARAM_COUNT);
   memcpy(q->fine_db, c->f64 + E_FINE_BASE, 8 * A_FINE_BANDS);
   q->ride_db = k_rider_gain_db(c->f64 + E_RIDER_STATE, RIDER_SIZE) - c->f64[E_NOW + E_S_LOUDER_LU];
@@ -552,6 +555,8 @@ static void begin(rtm *c) {
   if (c->channels == 1) put(c, c->rate->mono, c->rate->mono_count);
   be_direct(c, c->is_direct);
   hear_anew(c);
+  memset(c->side_left, 0, 4 * E_RING_SAMPLES);
+  memset(c->side_right, 0, 4 * E_RING_SAMPLES);
   c->ask_at = c->interval;
   publish_controls(c);
   publish_suggestion(c, -1.0, -200.0, 0);
@@ -612,6 +617,21 @@ void rtm_apply_direct(rtm *c) {
 
 int rtm_latency_samples(const rtm *c) { return c->is_direct || !c->rate ? 0 : E_DELAY_SAMPLES; }
 
+void rtm_set_side(rtm *c, const float *left, const float *right) { c->side[0] = left, c->side[1] = right; }
+
+/* Into a ring; one that is not learned from need not be silent. */
+static void take_side(rtm *c, float *ring, const float **side, int64_t at, int64_t count) {
+  const int64_t start = at & (E_RING_SAMPLES - 1), left = E_RING_SAMPLES - start, first = count < left ? count : left;
+  if (*side) {
+    memcpy(ring + start, *side, 4 * (size_t)first);
+    memcpy(ring, *side + first, 4 * (size_t)(count - first));
+    *side += count;
+  } else if (c->values[P_LEARN_FROM] != 0.0) {
+    memset(ring + start, 0, 4 * (size_t)first);
+    memset(ring, 0, 4 * (size_t)(count - first));
+  }
+}
+
 /* Master up to the next sample at which something is due; how many. */
 static int64_t piece(rtm *c, float *left, float *right, int64_t most) {
   const int64_t now = c->i64[E_SAMPLE_COUNT];
@@ -621,6 +641,8 @@ static int64_t piece(rtm *c, float *left, float *right, int64_t most) {
   if (c->ask_at > now && c->ask_at - now < count) count = c->ask_at - now;
   if (c->act_at - now < count) count = c->act_at - now;
   if (c->has_news) publish_controls(c);
+  take_side(c, c->side_left, &c->side[0], now, count);
+  take_side(c, c->side_right, &c->side[1], now, count);
   k_chain_process_pair(left, count, right, count, c->f64, E_F64_SIZE, c->f32, E_F32_SIZE, c->i64, E_I64_SIZE);
   /* Here and not before the next one: what is set until then comes after it, however the stream is cut. */
   if (now + count >= c->ask_at && !c->is_asked) ask(c);
@@ -664,6 +686,7 @@ void rtm_run(rtm *c, const float *in_left, const float *in_right, float *out_lef
     for (int64_t at = 0; at < n;) at += piece(c, out_left + at, out_right + at, n - at);
   else
     run_aside(c, in_left, in_right, out_left, out_right, n);
+  c->side[0] = c->side[1] = NULL;
   if (n && c->rate) read_meters(c);
 }
 
@@ -734,6 +757,9 @@ void rtm_stop_worker(rtm *c) {
 /* "RTMX", the format's version, then parts: number, how many float64, those. Unknown parts are passed over. */
 enum { MARK = 0x584d5452, VERSION = 1, PART_SUGGESTION = 101, PART_FINE = 102, PART_RIDE = 103, PART_PROFILE = 104 };
 
+/* No level, count or sum that was heard comes near; what is larger, of a bit that fell over, would become infinite. */
+static const double MOST = 1e9;
+
 static char *write_part(char *to, uint32_t number, const double *values, uint32_t count) {
   const uint32_t head[] = {number, count};
   memcpy(to, head, sizeof head);
@@ -796,7 +822,7 @@ int rtm_load(rtm *c, const void *bytes, size_t count) {
     }
     double *to = place_of(l, head[0], head[1]);
     if (to) memcpy(to, at, 8 * (size_t)head[1]);
-    for (uint32_t k = 0; to && k < head[1]; k++) is_good = is_good && isfinite(to[k]);
+    for (uint32_t k = 0; to && k < head[1]; k++) is_good = is_good && isfinite(to[k]), to[k] = fmin(fmax(to[k], -MOST), MOST);
     heard += to && head[0] != PART_PROFILE;
     l->has_profile |= to == l->profile;
     at += 8 * (size_t)head[1];

@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Ports: inputs, outputs, controls, meters, then these. */
+/* Ports: inputs, side-chain, outputs, controls, meters, then these. */
 enum { P_ENABLED, P_FREEWHEEL, P_LATENCY, MORE };
 
 struct plugin {
   rtm *core;
-  int channels_in, channels_out;
-  const float *in[2];
+  int channels_in, channels_side, channels_out;
+  const float *in[2], *side[2];
   float *out[2], *controls[CONTROL_COUNT], *meters[METER_COUNT], *more[MORE];
   const LV2_Worker_Schedule *schedule;
   LV2_URID chunk, learned;
@@ -37,6 +37,7 @@ static LV2_Handle instantiate(const LV2_Descriptor *descriptor, double rate_hz, 
   struct plugin *p = calloc(1, sizeof *p);
   if (!p) return NULL;
   p->channels_in = strstr(descriptor->URI, "mono") ? 1 : 2;
+  p->channels_side = strstr(descriptor->URI, "-side-chain") ? 2 : 0;
   p->channels_out = strstr(descriptor->URI, "-to-stereo") ? 2 : p->channels_in;
   const LV2_URID_Map *map = NULL;
   for (; features && *features; features++) {
@@ -61,10 +62,12 @@ static LV2_Handle instantiate(const LV2_Descriptor *descriptor, double rate_hz, 
 
 static void connect(LV2_Handle handle, uint32_t port, void *to) {
   struct plugin *p = handle;
-  const uint32_t in = p->channels_in, out = p->channels_out;
+  const uint32_t in = p->channels_in, side = p->channels_side, out = p->channels_out;
   if (port < in) {
     p->in[port] = to;
-  } else if ((port -= in) < out) {
+  } else if ((port -= in) < side) {
+    p->side[port] = to;
+  } else if ((port -= side) < out) {
     p->out[port] = to;
   } else if ((port -= out) < CONTROL_COUNT) {
     p->controls[port] = to;
@@ -96,6 +99,7 @@ static void run(LV2_Handle handle, uint32_t n) {
   take_controls(p);
   rtm_apply_direct(p->core);
   rtm_set_offline(p->core, p->more[P_FREEWHEEL] && *p->more[P_FREEWHEEL] > 0.0f);
+  rtm_set_side(p->core, p->side[0], p->side[1]);
   if (p->in[0] && p->out[0] && (p->channels_in == 1 || p->in[1]) && (p->channels_out == 1 || p->out[1]))
     rtm_run(p->core, p->in[0], p->in[1], p->out[0], p->out[1], n);
   for (int k = 0; k < METER_COUNT; k++)
@@ -157,6 +161,7 @@ static const void *extension(const char *uri) {
 
 LV2_SYMBOL_EXPORT const LV2_Descriptor *lv2_descriptor(uint32_t index) {
 #define KIND(uri) {uri, instantiate, connect, activate, run, NULL, cleanup, extension}
-  static const LV2_Descriptor kinds[] = {KIND(RTM_URI), KIND(RTM_URI "-mono"), KIND(RTM_URI "-mono-to-stereo")};
+  static const LV2_Descriptor kinds[] = {KIND(RTM_URI), KIND(RTM_URI "-mono"), KIND(RTM_URI "-mono-to-stereo"),
+                                         KIND(RTM_URI "-side-chain")};
   return index < sizeof kinds / sizeof *kinds ? &kinds[index] : NULL;
 }

@@ -83,6 +83,7 @@ CONTROLS: tuple[Control, ...] = (
     _switch(15, "ride", "Loudness rider", True),
     Control(16, "max_trim_db", "Rider's most", "dB", 0.0, 24.0, 12.0),
     *(_trim(place, param) for place, param in enumerate(params.PARAMS)),
+    Control(17, "learn_from", "Learn from", "", 0.0, 1.0, 0.0, ("input", "side-chain")),
 )
 
 METERS: tuple[Meter, ...] = (

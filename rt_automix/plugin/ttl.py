@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from rt_automix.plugin import table
 
 URI = "urn:rt-automix:master"
-KINDS = {"": (2, 2), "-mono": (1, 1), "-mono-to-stereo": (1, 2)}
-"""What comes behind the URI, and channels in and out."""
+KINDS = {"": (2, 0, 2), "-mono": (1, 0, 1), "-mono-to-stereo": (1, 0, 2), "-side-chain": (2, 2, 2)}
+"""What comes behind the URI, and channels in, at the side and out.
+
+The side-chain is a kind of its own: lv2apply and ffmpeg take every audio input for one of the song's channels.
+"""
 
 BUNDLE, BINARY = "rt_automix.lv2", "rt_automix.so"
 
@@ -41,10 +44,8 @@ def description() -> str:
     return _PREFIXES + "\n".join(_plugin(kind, *channels) for kind, channels in KINDS.items())
 
 
-def _plugin(kind: str, channels_in: int, channels_out: int) -> str:
-    ports = ",\n    ".join(
-        f"[ {port} ; lv2:index {index} ]" for index, port in enumerate(_ports(channels_in, channels_out))
-    )
+def _plugin(kind: str, *channels: int) -> str:
+    ports = ",\n    ".join(f"[ {port} ; lv2:index {index} ]" for index, port in enumerate(_ports(*channels)))
     major, minor, micro = table.version()
     name = f"RT Automix{kind.replace('-', ' ')}"
     return f"""\
@@ -60,13 +61,14 @@ def _plugin(kind: str, channels_in: int, channels_out: int) -> str:
 """
 
 
-def _ports(channels_in: int, channels_out: int) -> Iterator[str]:
+def _ports(*channels: int) -> Iterator[str]:
     """What stands of each port, in order."""
-    for direction, count in (("Input", channels_in), ("Output", channels_out)):
-        for side in ("Left", "Right")[:count]:
-            symbol = f"{direction.removesuffix('put').lower()}_{side.lower()}"
-            name = f"{direction} {side.lower()}"
-            yield f'a lv2:AudioPort, lv2:{direction}Port ; lv2:symbol "{symbol}" ; lv2:name "{name}"'
+    aside = " ; lv2:portProperty lv2:connectionOptional, lv2:isSideChain"
+    kinds = (("in", "Input", "Input", ""), ("side", "Side-chain", "Input", aside), ("out", "Output", "Output", ""))
+    for (symbol, name, direction, more), count in zip(kinds, channels, strict=True):
+        for side in ("left", "right")[:count]:
+            told = f'lv2:symbol "{symbol}_{side}" ; lv2:name "{name} {side}"{more}'
+            yield f"a lv2:AudioPort, lv2:{direction}Port ; {told}"
     yield from map(_control, table.CONTROLS)
     for meter in table.METERS:
         yield (

@@ -9,9 +9,13 @@ extern "C" {
 
 START_NAMESPACE_DISTRHO
 
+/* DPF hands on the first bus of inputs and no other: there is no side-chain to learn from. */
+static constexpr uint32_t CONTROLS_HERE = P_LEARN_FROM;
+static_assert(P_LEARN_FROM == CONTROL_COUNT - 1, "the last control, so that the places of all others stay");
+
 class Master : public Plugin {
 public:
-  Master() : Plugin(CONTROL_COUNT + METER_COUNT, 0, 1), core(rtm_new()) { setLatency(E_DELAY_SAMPLES); }
+  Master() : Plugin(CONTROLS_HERE + METER_COUNT, 0, 1), core(rtm_new()) { setLatency(E_DELAY_SAMPLES); }
 
   ~Master() override { rtm_free(core); }
 
@@ -24,8 +28,8 @@ protected:
   int64_t getUniqueId() const override { return d_cconst('r', 't', 'A', 'm'); }
 
   void initParameter(uint32_t index, Parameter &parameter) override {
-    if (index >= CONTROL_COUNT) {
-      const meter &from = METERS[index - CONTROL_COUNT];
+    if (index >= CONTROLS_HERE) {
+      const meter &from = METERS[index - CONTROLS_HERE];
       describe(parameter, kParameterIsOutput, from);
       return;
     }
@@ -47,11 +51,11 @@ protected:
 
   float getParameterValue(uint32_t index) const override {
     if (!core) return 0.0f;
-    return index < CONTROL_COUNT ? rtm_get(core, index) : rtm_meter(core, index - CONTROL_COUNT);
+    return index < CONTROLS_HERE ? rtm_get(core, index) : rtm_meter(core, index - CONTROLS_HERE);
   }
 
   void setParameterValue(uint32_t index, float value) override {
-    if (core && index < CONTROL_COUNT) rtm_set_from_afar(core, index, value);
+    if (core && index < CONTROLS_HERE) rtm_set_from_afar(core, index, value);
   }
 
   void initState(uint32_t, State &state) override {

@@ -100,13 +100,13 @@ def driver(plugin: Path, folder: Path, *options: str) -> Callable[..., list[str]
     return talker(compiled("claphost.c", folder, *options, f"-I{CLAP_HEADERS}"), plugin)
 
 
-def lilv(bundles: Path, folder: Path, *options: str) -> Callable[..., list[str]]:
-    """The host that lilv makes, the same way, for the LV2 in a folder of bundles."""
+def lilv(bundles: Path, folder: Path, *options: str, kind: str = "") -> Callable[..., list[str]]:
+    """The host that lilv makes, the same way, for an LV2 in a folder of bundles."""
     if not shutil.which("pkg-config") or subprocess.run(["pkg-config", "--exists", "lilv-0"], check=False).returncode:
         pytest.skip("needs lilv's headers: sudo apt install liblilv-dev pkg-config")
     asked = subprocess.run(["pkg-config", "--cflags", "--libs", "lilv-0"], capture_output=True, text=True, check=True)
     program = compiled("lilvhost.c", folder, *options, *asked.stdout.split())
-    return talker(program, ttl.URI, env={**os.environ, "LV2_PATH": str(bundles)})
+    return talker(program, ttl.URI + kind, env={**os.environ, "LV2_PATH": str(bundles)})
 
 
 def new_vst3_host(binary: Path, folder: Path, *options: str) -> Callable[..., list[str]]:

@@ -7,6 +7,7 @@
      use N                       the lines that follow are about instance N
      kind N                      choose a configuration of ports
      on RATE / off               activate and start, stop and deactivate
+     side FILE                   what is at the side then, from sample 0 on, as long
      in FILE SAMPLES / out FILE  what is played; where it goes
      event OFFSET ID VALUE       in the next block
      block N [inplace]           play the next N samples on the audio thread; `blocks N M` up to sample M in blocks of N
@@ -52,7 +53,7 @@ struct render {
 
 struct instance {
   const clap_plugin_t *plugin;
-  float *in, *out;
+  float *in, *out, *side;
   long samples, at;
   char out_path[512];
   clap_event_param_value_t events[MOST_EVENTS];
@@ -95,16 +96,18 @@ static void *play(void *handle) {
   struct job *job = handle;
   struct instance *i = job->i;
   static float nothing[MOST_BLOCK];
-  float *in[2], *out[2];
+  float *in[2], *side[2], *out[2];
   for (int k = 0; k < 2; k++) {
+    side[k] = i->side ? i->side + k * i->samples + i->at : nothing;
     in[k] = i->in ? i->in + k * i->samples + i->at : nothing;
     out[k] = i->out ? i->out + k * i->samples + i->at : nothing;
     if (job->in_place) memcpy(out[k], in[k], sizeof(float) * job->samples), in[k] = out[k];
   }
-  clap_audio_buffer_t from = {in, NULL, (uint32_t)i->in_count, 0, 0}, to = {out, NULL, (uint32_t)i->out_count, 0, 0};
+  const clap_audio_buffer_t from[] = {{in, NULL, (uint32_t)i->in_count, 0, 0}, {side, NULL, (uint32_t)i->in_count, 0, 0}};
+  clap_audio_buffer_t to = {out, NULL, (uint32_t)i->out_count, 0, 0};
   const clap_input_events_t events = {i, events_size, events_get};
   const clap_output_events_t told = {i, push};
-  const clap_process_t block = {i->at, job->samples, NULL, &from, &to, 1, 1, &events, &told};
+  const clap_process_t block = {i->at, job->samples, NULL, from, &to, i->side ? 2 : 1, 1, &events, &told};
   DEMAND(i->plugin->process(i->plugin, &block) != CLAP_PROCESS_ERROR);
   i->at += job->samples;
   i->event_count = 0;
@@ -359,6 +362,8 @@ int main(int argument_count, char **arguments) {
     } else if (sscanf(line, "in %511s %ld", path, &i->samples) == 2) {
       read_samples(path, &i->in, &i->out, i->samples);
       i->at = 0;
+    } else if (sscanf(line, "side %511s", path) == 1) {
+      read_side(path, &i->side, i->samples);
     } else if (sscanf(line, "out %511s", i->out_path) == 1) {
       write_samples(i->out_path, i->out, i->samples);
     } else if (sscanf(line, "event %ld %ld %lf", &a, &b, &value) == 3) {
@@ -413,6 +418,7 @@ int main(int argument_count, char **arguments) {
     all[k].plugin->destroy(all[k].plugin);
     free(all[k].in);
     free(all[k].out);
+    free(all[k].side);
   }
   entry->deinit();
   return 0;

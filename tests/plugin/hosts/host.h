@@ -25,6 +25,14 @@ static inline void read_samples(const char *path, float **in, float **out, long 
   fclose(file);
 }
 
+static inline void read_side(const char *path, float **side, long samples) {
+  FILE *file = fopen(path, "rb");
+  free(*side);
+  *side = malloc(8 * (size_t)samples);
+  DEMAND(file && *side && fread(*side, 4, 2 * (size_t)samples, file) == 2 * (size_t)samples);
+  fclose(file);
+}
+
 static inline void write_samples(const char *path, const float *out, long samples) {
   FILE *file = fopen(path, "wb");
   DEMAND(file && fwrite(out, 4, 2 * (size_t)samples, file) == 2 * (size_t)samples);

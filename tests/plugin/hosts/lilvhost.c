@@ -5,6 +5,7 @@
      new RATE                    another instance; prints whether there is one; the lines that follow are about it
      use N                       the lines that follow are about instance N
      in FILE SAMPLES / out FILE  what is played; where it goes: raw files of float32, channel after channel
+     side FILE                   what is at the side then, from sample 0 on, as long
      set SYMBOL VALUE / get SYMBOL
      blocks N M                  play up to sample M in blocks of N
      crowd N M                   the same for all instances at once, each on a thread of its own
@@ -28,7 +29,7 @@ enum { ACTIONS_PER_BLOCK = 4 };
 
 struct instance {
   LilvInstance *lilv;
-  float *in, *out, ports[MOST_PORTS];
+  float *in, *out, *side, ports[MOST_PORTS];
   long samples, at;
   const LV2_Worker_Interface *works;
   LV2_Worker_Schedule schedule;
@@ -111,7 +112,10 @@ static void end(struct instance *i) {
 }
 
 static void play(struct instance *i, float *in, float *out, long stride, uint32_t n) {
-  for (int k = 0; k < audio_in; k++) lilv_instance_connect_port(i->lilv, k, in + k * stride);
+  for (int k = 0; k < audio_in; k++) {
+    float *const side = i->side && k >= 2 ? i->side + (k - 2) * i->samples + i->at : NULL;
+    lilv_instance_connect_port(i->lilv, k, k < 2 ? in + k * stride : side);
+  }
   for (int k = 0; k < audio_out; k++) lilv_instance_connect_port(i->lilv, audio_in + k, out + k * stride);
   lilv_instance_run(i->lilv, n);
 }
@@ -326,6 +330,8 @@ int main(int argument_count, char **arguments) {
     } else if (sscanf(line, "in %511s %ld", word, &i->samples) == 2) {
       read_samples(word, &i->in, &i->out, i->samples);
       i->at = 0;
+    } else if (sscanf(line, "side %511s", word) == 1) {
+      read_side(word, &i->side, i->samples);
     } else if (sscanf(line, "out %511s", word) == 1) {
       write_samples(word, i->out, i->samples);
     } else if (sscanf(line, "set %511s %lf", word, &value) == 2) {
@@ -351,6 +357,7 @@ int main(int argument_count, char **arguments) {
     end(&all[k]);
     free(all[k].in);
     free(all[k].out);
+    free(all[k].side);
   }
   lilv_node_free(uri);
   lilv_world_free(world);
