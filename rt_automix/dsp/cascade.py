@@ -73,6 +73,19 @@ def entries(coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([b1 / b0 - a1, b2 / b0 - a2, -a1, -a2, b0], axis=-1)
 
 
+def inverse(designs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Designs that undo others, numerators and denominators in each other's places.
+
+    Parameters
+    ----------
+    designs : float64, shape (..., 5), as `entries` gives them
+
+    Thread: main. Allocates: yes.
+    """
+    c1, c2, a1, a2, b0 = np.moveaxis(designs, -1, 0)
+    return np.stack([-c1, -c2, a1 - c1, a2 - c2, 1.0 / b0], axis=-1)
+
+
 def neutral_goal(bands: int) -> NDArray[np.float64]:
     """A design that changes nothing.
 

@@ -51,10 +51,13 @@ _STEPS_PER_DB = 1.0 / TABLE_STEP_DB
 def design_table(sample_rate_hz: float) -> NDArray[np.float64]:
     """All designs from -12 to +12 dB, as `cascade.design` takes them: float64, shape (TABLE_SIZE,).
 
+    What cuts is the inverse of what boosts as much, to the bit: who has one half of the table has all of it.
+
     Thread: main. Allocates: yes.
     """
-    gains_db = (np.arange(TABLE_ROWS) - TABLE_ROWS // 2) * TABLE_STEP_DB
-    return np.stack([cascade.entries(design_bands(gain_db, sample_rate_hz)) for gain_db in gains_db]).ravel()
+    boosts_db = np.arange(TABLE_ROWS // 2 + 1) * TABLE_STEP_DB
+    boosts = np.stack([cascade.entries(design_bands(gain_db, sample_rate_hz)) for gain_db in boosts_db])
+    return np.concatenate((cascade.inverse(boosts[:0:-1]), boosts)).ravel()
 
 
 def new_state() -> NDArray[np.float64]:

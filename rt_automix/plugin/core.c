@@ -546,12 +546,25 @@ static void be_direct(rtm *c, int is_direct) {
     put(c, c->rate->ahead, c->rate->ahead_count);
 }
 
+/* What cuts is the inverse of what boosts as much: see rt_automix.dsp.fine.design_table. */
+static void make_cuts(rtm *c) {
+  double *const table = c->f64 + E_FINE_TABLE;
+  for (int k = 0; k < FINE_CUTS; k++) {
+    const int row = k / FINE_ROW, band = k % FINE_ROW;
+    const double *boost = table + ENTRIES * (2 * FINE_CUTS - FINE_ROW * row + band);
+    double *cut = table + ENTRIES * k;
+    for (int n = 0; n < 2; n++) cut[n] = -boost[n], cut[n + 2] = boost[n + 2] - boost[n];
+    cut[4] = 1.0 / boost[4];
+  }
+}
+
 static void begin(rtm *c) {
   take_over_shown(c);
   memset(c->f64, 0, SIZES[F64]);
   memset(c->f32, 0, SIZES[F32]);
   memset(c->i64, 0, SIZES[I64]);
   put(c, c->rate->all, c->rate->all_count);
+  make_cuts(c);
   if (c->channels == 1) put(c, c->rate->mono, c->rate->mono_count);
   be_direct(c, c->is_direct);
   hear_anew(c);

@@ -18,7 +18,7 @@ from rt_automix.analysis import analyst, deciding, ears, features, hearing, mast
 from rt_automix.analysis import layout as analysis_at
 from rt_automix.analysis.statistics import MEMORY_S
 from rt_automix.config import Config
-from rt_automix.dsp import atomics, fft, fine, limiter, loudness, rider, truepeak
+from rt_automix.dsp import atomics, cascade, fft, fine, limiter, loudness, rider, truepeak
 from rt_automix.engine import chain, fresh, steering
 from rt_automix.engine import layout as engine_at
 from rt_automix.native import abi
@@ -78,7 +78,9 @@ class Image:
         for start, count in ((at.HANN, at.FRAME_SIZE), (at.FFT_TABLE, at.TABLE_SIZE), (at.WINDOW, _window())):
             heard[1][start : start + count] = 0.0  # the core makes these
         heard[0][at.SPEECH_NET : at.SPEECH_NET + at.SPEECH_NET_SIZE] = 0.0  # is the same at every rate
-        return cls((*fresh.arrays(config, sample_rate_hz, channels), *heard))
+        of_chain = fresh.arrays(config, sample_rate_hz, channels)
+        of_chain[0][engine_at.FINE_TABLE : engine_at.FINE_TABLE + _FINE_CUTS] = 0.0  # the core makes them of the boosts
+        return cls((*of_chain, *heard))
 
     def runs(self, base: Image | None = None) -> Iterator[tuple[int, int, NDArray[Any]]]:
         """Stretches (array, start, values) in which it differs from another, by default from nothing."""
@@ -89,6 +91,9 @@ class Image:
             for part in parts:
                 start, stop = int(part[0]), int(part[-1]) + 1
                 yield place, start, array[start:stop]
+
+
+_FINE_CUTS = fine.TABLE_ROWS // 2 * fine.BAND_COUNT * cascade.ENTRIES
 
 
 def _window() -> int:
@@ -141,6 +146,9 @@ def _numbers() -> Iterator[str]:
         "LIMITER_SETTINGS_SIZE": limiter.SETTINGS_SIZE,
         "TRUE_PEAK_SIZE": truepeak.new_state().size,
         "FINE_LIMIT_DB": fine.GAIN_LIMIT_DB,
+        "FINE_CUTS": fine.TABLE_ROWS // 2 * fine.BAND_COUNT,
+        "FINE_ROW": fine.BAND_COUNT,
+        "ENTRIES": cascade.ENTRIES,
         "FFT_LENGTH": fft.LENGTH,
         "FFT_ROWS": fft.ROWS,
         "FFT_COLUMNS": fft.COLUMNS,
