@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -38,8 +39,6 @@ EPOCHS, BATCH = 80, 512
 RATE, DECAY = 2e-3, 2e-2
 DROPOUT = 0.25
 EFFECTS = 6000
-BLEND = (0.0, 0.0, 0.2, 0.4, 0.6, 0.7, 0.7)
-"""Share of the networks in the correction after 2, 4, 8 .. 128 s, by what is best on validation packages."""
 SIDE_SD_DB = 3.5
 """Of the side gain that is drawn for 70 % of the examples."""
 DOUBT_WEIGHT = 0.15
@@ -96,7 +95,7 @@ def material(examples: Examples) -> Material:
 def effects(seed: int = 3) -> NDArray[np.float32]:
     """What damage of scale 1 does to tone bands, less its mean: float32, shape (EFFECTS, TONE_BANDS)."""
     rng = np.random.default_rng(seed)
-    mean_db = known.table()[at.MEAN : at.MEAN + TONE_BANDS]
+    mean_db = known.table(False)[at.MEAN : at.MEAN + TONE_BANDS]
     # A spectrum of mel bands that is as the mean master in its tone bands.
     power = TONE_MATRIX.T @ (power_from_db(mean_db) / TONE_MATRIX.sum(axis=1)) + 1e-9
     found = np.empty((EFFECTS, TONE_BANDS), np.float32)
@@ -197,7 +196,7 @@ def train(
     own, heard = torch.from_numpy(data.own), torch.from_numpy(data.heard)
     others, weight = torch.from_numpy(data.others), torch.from_numpy(data.weight)
     bank = torch.from_numpy(effects())
-    mean_db = torch.from_numpy(known.table()[at.MEAN : at.MEAN + TONE_BANDS].astype(np.float32))
+    mean_db = torch.from_numpy(known.table(False)[at.MEAN : at.MEAN + TONE_BANDS].astype(np.float32))
 
     def drawn(some: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(told, what is to be added, say) of some examples, damaged anew."""
@@ -245,7 +244,7 @@ def loss_of(answer: Tensor, log_doubt: Tensor, missing: Tensor, say: Tensor, wei
 
 def answers(networks: Sequence[Corrector], data: Material, mean: Array, parts: Array, boldness: float) -> Array:
     """Mean answer of networks to examples as they are: corrections, then doubts: shape (n, 2 TONE_BANDS)."""
-    mean_db = torch.from_numpy(known.table()[at.MEAN : at.MEAN + TONE_BANDS].astype(np.float32))
+    mean_db = torch.from_numpy(known.table(False)[at.MEAN : at.MEAN + TONE_BANDS].astype(np.float32))
     heard = torch.from_numpy(data.heard)
     away, say = looked_at(heard[:, :TONE_BANDS], mean_db)
     texture = torch.from_numpy(((data.told - mean) @ parts.T).astype(np.float32))
@@ -261,9 +260,28 @@ def answers(networks: Sequence[Corrector], data: Material, mean: Array, parts: A
     return np.concatenate([correction.numpy(), doubt.numpy()], axis=1).astype(np.float64)
 
 
-def write(networks: Sequence[Corrector], mean: Array, parts: Array, blend: Array, file: Path) -> None:
-    """Write the networks, and their share by listening time, as `rt_automix.analysis.masters` reads them."""
-    arrays: dict[str, NDArray] = {"blend": blend, "texture_mean": mean, "texture_parts": parts}
+@dataclass(frozen=True)
+class Use:
+    """How much of what networks say is done; by default what is best on validation packages, harm counted.
+
+    Parameters
+    ----------
+    blend : their share in the correction after 2, 4, 8 .. 128 s
+    rest : a correction of so many times its doubt, both in RMS, is gone for half of the way, after the same times
+    boldness : float
+        They are told the boldness to the power of this.
+    doubt : what RMS error an RMS doubt stands for: a factor and a power
+    """
+
+    blend: tuple[float, ...] = (0.0, 0.0, 0.3, 0.45, 0.65, 0.75, 0.8)
+    rest: tuple[float, ...] = (1.0, 0.95, 0.77, 0.63, 0.5, 0.35, 0.32)
+    boldness: float = 0.322
+    doubt: tuple[float, float] = (1.2, 0.6)
+
+
+def write(networks: Sequence[Corrector], mean: Array, parts: Array, file: Path, use: Use | None = None) -> None:
+    """Write the networks, and how much of what they say is done, as `rt_automix.analysis.masters` reads them."""
+    arrays: dict[str, Any] = {**asdict(use or Use()), "texture_mean": mean, "texture_parts": parts}
     for number, network in enumerate(networks):
         arrays[f"mean_{number}"] = network.mean.numpy()
         arrays[f"deviation_{number}"] = network.deviation.numpy()
@@ -289,6 +307,6 @@ def command(work: Path, tables: Path, epochs: int) -> None:
     with click.progressbar(range(MEMBERS), label="training") as bar:
         for seed in bar:
             networks.append(train(data, mean, parts, seed, epochs))
-    write(networks, mean, parts, np.array(BLEND), tables / "corrector.npz")
+    write(networks, mean, parts, tables / "corrector.npz")
     packages, file = {song.package for song in examples.songs}, tables / "corrector.npz"
     click.echo(f"{file}: {len(data.own)} examples, {len(examples.songs)} songs of {len(packages)} packages")

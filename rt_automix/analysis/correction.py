@@ -128,41 +128,60 @@ def _gather(masters, work, correction, doubt):
         doubt[b] = math.sqrt(max(doubt[b] - correction[b] * correction[b], 0.0))
 
 
+@kernel("float64(float64[::1], int64, float64)")
+def _by_time(masters, table, heard_s):
+    """A number that is known by listening time, after so much."""
+    position = _knot(heard_s)
+    low = int(position)
+    part = position - low
+    return (1.0 - part) * masters[table + low] + part * masters[table + low + 1]
+
+
 @kernel("float64(float64[::1], float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1])")
 def _blend(statistics, masters, heard, boldness, work, done, doubt):
     """Mix in what the networks say, by listening time; their share, 0 where there is no answer."""
     learned = work[_LEARNED : _LEARNED + TONE_BANDS]
     learned_doubt = work[_LEARNED_DOUBT : _LEARNED_DOUBT + TONE_BANDS]
     parts, away = work[_NETWORK : _NETWORK + corrector.WORK_SIZE], work[_AWAY : _AWAY + TONE_BANDS]
-    if corrector.answer(statistics, masters, heard, away, boldness, parts, learned, learned_doubt) == 0:
+    bold = boldness ** masters[at.NET_BOLDNESS]
+    if corrector.answer(statistics, masters, heard, away, bold, parts, learned, learned_doubt) == 0:
         return 0.0
-    position = _knot(statistics[at.HEARD_FRAMES] * HOP_S)
-    low = int(position)
-    part = position - low
-    share = (1.0 - part) * masters[at.BLEND + low] + part * masters[at.BLEND + low + 1]
+    share = _by_time(masters, at.BLEND, statistics[at.HEARD_FRAMES] * HOP_S)
     for k in range(TONE_BANDS):
         done[k] = (1.0 - share) * done[k] - share * learned[k]  # what was done is what is to be undone
         doubt[k] = math.sqrt((1.0 - share) * doubt[k] * doubt[k] + share * learned_doubt[k] * learned_doubt[k])
     return share
 
 
-@kernel("void(float64, float64, float64[::1], float64[::1], float64[::1])")
-def _rest(middle_db, boldness, work, correction, doubt):
-    """Leave small corrections undone, for they are more doubt than damage; the bolder, the fewer.
-
-    What networks say has learned to be careful by itself: of `middle_db` there is only the closed form's share.
-    """
+@kernel("float64(float64[::1], float64[::1])")
+def _mean_square(work, values):
+    """Mean square over the tone bands, by what each has to say."""
     square, total = 0.0, 0.0
     for b in range(TONE_BANDS):
-        square += work[_SAY + b] * correction[b] * correction[b]
+        square += work[_SAY + b] * values[b] * values[b]
         total += work[_SAY + b]
-    square /= max(total, 1e-9)
+    return square / max(total, 1e-9)
+
+
+@kernel("void(float64, float64, float64[::1], float64[::1], float64[::1])")
+def _rest(middle_db, boldness, work, correction, doubt):
+    """Leave small corrections undone, for they are more doubt than damage; the bolder, the fewer."""
+    square = _mean_square(work, correction)
     rest_db = 2.0 * (1.0 - boldness) * middle_db
     share = square / max(square + rest_db * rest_db, 1e-12)
     for b in range(TONE_BANDS):
         left = (1.0 - share) * correction[b]
         correction[b] *= share
         doubt[b] = math.sqrt(doubt[b] * doubt[b] + left * left)
+
+
+@kernel("void(float64[::1], float64[::1], float64[::1])")
+def _fit(masters, work, doubt):
+    """Scale the doubt so that its RMS is what errors have been found to be where networks expected as much."""
+    expected_db = math.sqrt(max(_mean_square(work, doubt), 1e-6))
+    times = masters[at.NET_DOUBT] * expected_db ** (masters[at.NET_DOUBT + 1] - 1.0)
+    for b in range(TONE_BANDS):
+        doubt[b] *= times
 
 
 @kernel("void(float64[::1], int64, float64, float64[::1], float64[::1], int64)")
@@ -205,13 +224,19 @@ def estimate(statistics, masters, boldness, work, correction, doubt):
         for b in range(TONE_BANDS):
             mode += masters[at.ANALYSIS + i * TONE_BANDS + b] * work[_AWAY + b]
         work[_MODES + i] = mode
-    _spread(masters, statistics[at.HEARD_FRAMES] * HOP_S, work)
+    heard_s = statistics[at.HEARD_FRAMES] * HOP_S
+    _spread(masters, heard_s, work)
     _weigh(masters, bold, work)
     _gather(masters, work, correction, doubt)
     _read(masters, at.WIDTH_TABLE, heard[at.AIM_SIDE_MID], correction, doubt, _SIDE_MID)
     _read(masters, at.DYNAMICS_TABLE, heard[at.AIM_DYNAMICS], correction, doubt, _DYNAMICS)
+    middle_db = masters[at.REST]
     learned = _blend(statistics, masters, heard, bold, work, correction, doubt)
-    _rest((1.0 - learned) * masters[at.REST], bold, work, correction, doubt)
+    if learned > 0.0:
+        middle_db = _by_time(masters, at.NET_REST, heard_s) * math.sqrt(_mean_square(work, doubt))
+    _rest(middle_db, bold, work, correction, doubt)
+    if learned > 0.0:
+        _fit(masters, work, doubt)
     share = min(2.0 * bold, 1.0)
     for k in range(at.LEAN_SIZE):
         say = work[_SAY + k] if k < TONE_BANDS else 1.0

@@ -274,6 +274,12 @@ SPOKEN = _masters.take(CLOSED_FORM_SIZE)
 """The same closed form for talk, from MEAN on; no network."""
 BLEND = _masters.take(KNOTS)
 """Their share in the correction, by listening time; the rest is the closed form's."""
+NET_REST = _masters.take(KNOTS)
+"""Where they have a share, a correction of so many times its doubt is gone for half of the way, by listening time."""
+NET_BOLDNESS = _masters.take(1)
+"""They are told the boldness to the power of this: what is left undone they need not be careful about."""
+NET_DOUBT = _masters.take(2)
+"""What RMS error an RMS doubt stands for: a factor, and a power."""
 NET_COMPONENTS, NET_FIRST, NET_SECOND, NET_MEMBERS = 96, 128, 64, 3
 """Components of the texture, sizes of the hidden layers, how many networks."""
 NET_INPUTS = TONE_BANDS + 2 + NET_COMPONENTS + 3

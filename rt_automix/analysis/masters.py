@@ -91,8 +91,8 @@ def with_networks(array: NDArray[np.float64], parts: Mapping[str, Any]) -> NDArr
     ----------
     array : float64, shape (layout.MASTERS_SIZE,)
     parts : arrays by name
-        blend (KNOTS,), texture_mean, texture_parts, and of each network N: mean_N, deviation_N, and weight_N_L
-        and bias_N_L of its three layers.
+        blend and rest (KNOTS,), boldness (), doubt (2,), texture_mean, texture_parts, and of each network N:
+        mean_N, deviation_N, and weight_N_L and bias_N_L of its three layers.
 
     Raises
     ------
@@ -110,6 +110,9 @@ def with_networks(array: NDArray[np.float64], parts: Mapping[str, Any]) -> NDArr
         made[start : start + value.size] = value.T.reshape(-1)  # by columns: sums of those side by side are quick
 
     put("blend", at.BLEND, (at.KNOTS,))
+    put("rest", at.NET_REST, (at.KNOTS,))
+    put("boldness", at.NET_BOLDNESS, ())
+    put("doubt", at.NET_DOUBT, (2,))
     put("texture_mean", at.NET_TEXTURE_MEAN, (at.TOLD_SIZE,))
     put("texture_parts", at.NET_TEXTURE_PARTS, (at.NET_COMPONENTS, at.TOLD_SIZE))
     layers = (

@@ -64,33 +64,54 @@ def test_the_same_seed_trains_the_same_network(data):
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), again.parameters(), strict=True))
 
 
+USE = correct.Use(
+    blend=(0.0, 0.1, 0.3, 0.5, 0.9, 0.8, 0.7),
+    rest=(1.0, 0.9, 0.8, 0.7, 0.5, 0.3, 0.2),
+    boldness=0.6,
+    doubt=(1.2, 0.7),
+)
+
+
+def table_of(trained, file, use: correct.Use) -> np.ndarray:
+    correct.write(*trained, file, use)
+    with np.load(file) as parts:
+        return known.with_networks(known.table(False), dict(parts))
+
+
 def test_the_kernel_says_what_the_networks_say(trained, tmp_path):
-    networks, mean, parts = trained
-    correct.write(networks, mean, parts, np.ones(at.KNOTS), tmp_path / "corrector.npz")
-    with np.load(tmp_path / "corrector.npz") as file:
-        table = known.with_networks(known.table(False), dict(file))
-    table[at.REST] = 0.0
-    rng = np.random.default_rng(3)
-    audio = (rng.normal(size=(2, 44_100 * 20)) * 0.05 * (1.0 + np.sin(np.arange(44_100 * 20) / 9000.0))).astype("f4")
+    """Mixed with the closed form, small corrections left undone, and the doubt scaled, by how long has been heard."""
     statistics = Statistics()
-    statistics.add(FeatureStream(44_100, 2).push(audio))
-    aim = Aim(0.5, masters=table)
-    aim.settled(statistics, profile.load("auto"))
+    times = np.arange(44_100 * 20)
+    audio = np.random.default_rng(3).normal(size=(2, times.size)) * 0.05 * (1.0 + np.sin(times / 9000.0))
+    statistics.add(FeatureStream(44_100, 2).push(audio.astype("f4")))
+    without_rest = known.table(False).copy()
+    without_rest[at.REST] = 0.0
+    closed, aim = Aim(0.5, masters=without_rest), Aim(0.5, masters=table_of(trained, tmp_path / "corrector.npz", USE))
+    for one in (closed, aim):
+        one.settled(statistics, profile.load("auto"))
     vector = statistics.vector().astype("f4")
     free = np.array([[*vector[:TONE_BANDS], vector[TONE_BANDS + 2], vector[TONE_BANDS + 4]]], "f4")
     others = np.array([[np.log2(statistics.seconds_heard), vector[TONE_BANDS + 1]]], "f4")
     told = statistics.told()[None].astype("f4")
     material = correct.Material(told, free, free, others, np.ones(1, "f4"), np.zeros(1, np.int64))
-    wanted = correct.answers(networks, material, mean, parts, 0.5)[0]
-    np.testing.assert_allclose(aim.found.correction_db, np.clip(wanted[:TONE_BANDS], -6, 6), atol=0.02)
-    np.testing.assert_allclose(aim.found.doubt_db, wanted[TONE_BANDS:], rtol=0.02)
+    networks, mean, parts = trained
+    said = correct.answers(networks, material, mean, parts, 0.5**USE.boldness)[0]
+    at_knot = np.log2(statistics.seconds_heard) - 1.0
+    share, rest = (np.interp(at_knot, range(at.KNOTS), numbers) for numbers in (USE.blend, USE.rest))
+    both = (1.0 - share) * closed.found.correction_db + share * said[:TONE_BANDS]
+    doubt = np.sqrt((1.0 - share) * closed.found.doubt_db**2 + share * said[TONE_BANDS:] ** 2)
+    mean_db = torch.from_numpy(known.table()[at.MEAN : at.MEAN + TONE_BANDS].astype("f4"))
+    say = correct.looked_at(torch.from_numpy(free[:, :TONE_BANDS]), mean_db)[1].numpy()[0]
+    both /= say  # which both had been told
+    done = say @ both**2 / (say @ (both**2 + rest**2 * doubt**2))
+    doubt = np.hypot(doubt, (1.0 - done) * both)
+    doubt *= USE.doubt[0] * np.sqrt(say @ doubt**2 / say.sum()) ** (USE.doubt[1] - 1.0)
+    np.testing.assert_allclose(aim.found.correction_db, np.clip(say * done * both, -6, 6), atol=0.02)
+    np.testing.assert_allclose(aim.found.doubt_db, doubt, rtol=0.02)
 
 
 def test_networks_that_are_none_leave_the_closed_form(trained, tmp_path):
-    networks, mean, parts = trained
-    correct.write(networks, mean, parts, np.ones(at.KNOTS), tmp_path / "corrector.npz")
-    with np.load(tmp_path / "corrector.npz") as file:
-        table = known.with_networks(known.table(False), dict(file))
+    table = table_of(trained, tmp_path / "corrector.npz", correct.Use())
     statistics = Statistics()
     noise = np.random.default_rng(4).normal(size=(2, 44_100 * 20)).astype("f4") * 0.05
     statistics.add(FeatureStream(44_100, 2).push(noise))
