@@ -115,7 +115,8 @@ def test_what_has_arrived_stays_until_it_matters_and_then_goes_all_the_way(song)
 
 
 def test_in_silence_a_network_holds_and_after_it_goes_on(song, bundle):
-    engine, music = make(Network(bundle, pytest.fail)), song[:, 14 * RATE_HZ :]
+    # Bold: else so little is corrected after some seconds that one would not see it go on.
+    engine, music = make(Network(bundle, pytest.fail), **{"master.boldness": 1.0}), song[:, 14 * RATE_HZ :]
     run(engine, music[:, : 6 * RATE_HZ])
     silence = np.zeros((2, 20 * STEP), np.float32)
     held = steps(engine, silence, 20)
