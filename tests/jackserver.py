@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.common.links import links_of
+
 needs_jack = pytest.mark.skipif(
     shutil.which("jackd") is None, reason="needs a JACK server: sudo apt install jackd2 libportaudio2"
 )
@@ -37,21 +39,6 @@ def _forget_dead_servers() -> None:
             if pid and not Path(f"/proc/{pid}").exists():
                 file.seek(at)
                 file.write(bytes(size))
-
-
-def links_of(listing: str) -> set[tuple[str, str]]:
-    """What is joined, as `jack_lsp -c -p` tells: pairs of names, from and to."""
-    found: set[tuple[str, str]] = set()
-    joined: list[str] = []
-    port = ""
-    for line in listing.splitlines():
-        if line.startswith("\tproperties:"):
-            found |= {(port, other) for other in joined if "output" in line}
-        elif line.startswith("   "):
-            joined.append(line.strip())
-        else:
-            port, joined = line, []
-    return found
 
 
 class JackServer:
