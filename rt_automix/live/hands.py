@@ -58,6 +58,8 @@ class Hands:
         Told when a knob has been learned, of all mappings there are now.
     ask : function of a str and a value
         Has done what no desk does: takes, presets.
+    first : str
+        The MIDI system to look into before all others.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Hands:
         remark: Remark,
         learned: Callable[[Mappings], None],
         ask: Callable[[str, Any], None],
+        first: str = "",
     ) -> None:
         self._desk, self._remark, self._ask = desk, remark, ask
         self._known: dict[str, Any] = {"record": False}
@@ -79,7 +82,7 @@ class Hands:
         self._has_heard_program = False
         if settings.enabled:
             with self._kept_from_the_music():
-                self._ports = MidiPorts(settings.port, settings.api, settings.feedback)
+                self._ports = MidiPorts(settings.port, settings.api, settings.feedback, first, own=True)
                 for name in self._ports.inputs:
                     remark(f"MIDI: listening to {name}.")
 
@@ -97,7 +100,7 @@ class Hands:
     @property
     def is_listening(self) -> bool:
         """Whether there is a knob that could be turned."""
-        return self._ports is not None and bool(self._ports.inputs)
+        return self._ports is not None and self._ports.is_listening
 
     def serve(self, now: float) -> None:
         """Take what came in, a thousand times a second; now and then look after ports and lights."""
@@ -188,6 +191,7 @@ class Hands:
         """Which ports are listened to, and what is missing."""
         return {
             "ports": self._ports.inputs if self._ports else [],
+            "own": self._ports.own if self._ports else [],
             "missing": self._ports.note if self._ports else "",
         }
 

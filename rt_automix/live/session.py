@@ -76,7 +76,8 @@ class Session:
         self.desk = Desk(self.engine, setup.main, self._remark)
         self._others = Others(setup, self.desk, MAX_BLOCK_SAMPLES, self._suggester, self._remark)
         self._recall(resumed)
-        self._hands = Hands(setup.config.midi, self.desk, self._remark, self._learned, self._ask)
+        first = "jack" if setup.config.audio.backend == "jack" else ""
+        self._hands = Hands(setup.config.midi, self.desk, self._remark, self._learned, self._ask, first)
 
     # What the parent hears -------------------------------------------------------------------------
 

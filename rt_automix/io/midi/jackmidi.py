@@ -90,14 +90,14 @@ class JackMidi:
     def _address(self, of: Any) -> ctypes.c_void_p:
         return ctypes.c_void_p(int(self._jack._ffi.cast("intptr_t", of._ptr)))
 
-    def register(self, label: str, is_input: bool) -> tuple[Any, int]:
-        """A port of ours, which the callback looks after from now on, and its number."""
+    def register(self, name: str, is_input: bool) -> tuple[Any, int]:
+        """A port of ours, looked after by the callback from now on, and its number; "in_" is called "in_1" and so on."""
         count, first = (at.X_INS, at.X_IN_PORTS) if is_input else (at.X_OUTS, at.X_OUT_PORTS)
         number = int(self._exchange[count])
         if number == at.MOST_PORTS:
             raise self._jack.JackError(f"more than {at.MOST_PORTS} at once")
         ports = self._client.midi_inports if is_input else self._client.midi_outports
-        port = ports.register(f"{label}_{number + 1}")
+        port = ports.register(name if not name.endswith("_") else f"{name}{number + 1}")
         at.plug(self._exchange, count, first, self._address(port).value)
         return port, number
 
@@ -140,6 +140,19 @@ class _Port:
     def __init__(self, side: _Side, port: Any, number: int) -> None:
         self._side, self.port, self.number = side, port, number
         self.came: deque[tuple[int, ...]] = deque()
+
+    @property
+    def name(self) -> str:
+        """As other programs see it."""
+        return str(self.port.name)
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether anything is joined to it."""
+        try:
+            return bool(self.port.connections)
+        except Exception:  # the server has gone
+            return False
 
     def get_message(self) -> tuple[tuple[int, ...], float] | None:
         """The next message that has come in here, and 0; None if there is none."""
@@ -195,8 +208,13 @@ class _Side(ABC):
                 refused.append(f"MIDI: {name} cannot be joined ({' '.join(str(error).split()).rstrip('.')}).")
         return refused
 
-    def _new(self) -> _Port:
-        port = _Port(self, *self.client.register(self.label, self.label == "in"))
+    def own(self, name: str) -> _Port:
+        """A port that others may join to theirs, of a client that is active from now on."""
+        self.client.activate()
+        return self._new(name)
+
+    def _new(self, name: str = "") -> _Port:
+        port = _Port(self, *self.client.register(name or f"{self.label}_", self.label == "in"))
         self._made.append(port)
         return port
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -92,17 +93,17 @@ def test_no_midi_at_all_is_a_remark(monkeypatch):
 
 def test_a_system_of_another_platform_and_a_library_that_is_missing(monkeypatch):
     assert survey("coremidi").notes == ["coremidi: not on this system. Here: alsa, jack."]
-    monkeypatch.setattr("rt_automix.io.midi.ports.rtmidi", None)
-    monkeypatch.setattr("rt_automix.io.midi.ports._WHY_NO_RTMIDI", "libasound.so.2: cannot open", raising=False)
-    (note,) = survey().notes
-    assert "libasound.so.2" in note and MidiPorts().note == f"MIDI: {note}"
+    monkeypatch.setattr("rt_automix.io.midi.systems.rtmidi", None)
+    monkeypatch.setattr("rt_automix.io.midi.systems._WHY_NO_RTMIDI", "libasound.so.2: cannot open", raising=False)
+    (note,) = survey("alsa").notes
+    assert "libasound.so.2" in note and MidiPorts(api="alsa").note == f"MIDI: {note}"
 
 
 def test_a_driver_that_fails_is_a_remark_too(monkeypatch):
     def fail(*_):
         raise RuntimeError("the driver is broken.")
 
-    monkeypatch.setattr("rt_automix.io.midi.ports._System", fail)
+    monkeypatch.setattr("rt_automix.io.midi.ports.System", fail)
     listening = MidiPorts()
     assert listening.note == "MIDI: the driver is broken." and listening.check() == []
 
@@ -126,8 +127,9 @@ class FakeSystem:
 
     there: ClassVar[dict[str, list[str]]] = {"alsa": [], "jack": []}
     opened: ClassVar[list[str]] = []
+    own_names = ()
 
-    def __init__(self, api, with_outputs):
+    def __init__(self, api, with_outputs, with_own=False):
         self.api, self.inputs, self.outputs = api, self, self
         self.open = {}
         self.opened.append(api)
@@ -138,6 +140,9 @@ class FakeSystem:
     def is_alive(self):
         return True
 
+    def is_joined(self):
+        return False
+
     def follow(self, is_input, is_output, is_current):
         self.open = {name: None for name in self.names() if is_current and is_input(name)}
         return []
@@ -147,8 +152,8 @@ class FakeSystem:
 
 
 def test_auto_takes_the_first_system_with_a_controller_and_stays_with_it(monkeypatch):
-    monkeypatch.setattr("rt_automix.io.midi.ports._System", FakeSystem)
-    monkeypatch.setattr("rt_automix.io.midi.ports._compiled", lambda: {"alsa": 1, "jack": 2})
+    monkeypatch.setattr("rt_automix.io.midi.ports.System", FakeSystem)
+    monkeypatch.setattr("rt_automix.io.midi.systems.compiled", lambda: {"alsa": 1, "jack": 2})
     FakeSystem.there = {"alsa": ["Midi Through Port-0 14:0"], "jack": []}
     listening = MidiPorts()
     assert listening.inputs == [] and FakeSystem.opened == ["alsa", "jack"]
@@ -162,6 +167,10 @@ def test_auto_takes_the_first_system_with_a_controller_and_stays_with_it(monkeyp
     assert listening.check() == ["MIDI: nano 20:0 is gone; looking for it.", "MIDI: listening to nano 24:0."]
     listening.close()
     assert FakeSystem.opened == []
+    FakeSystem.there = {"alsa": ["nano 20:0"], "jack": ["knobdev:out"]}
+    where_sound_is = MidiPorts(first="jack")
+    assert where_sound_is.inputs == ["knobdev:out"] and FakeSystem.opened == ["jack"]
+    where_sound_is.close()
 
 
 class Buffers:
@@ -304,6 +313,40 @@ def test_a_port_that_went_and_came_back_is_taken_up(ports):
     remarks = []
     until(lambda: remarks.extend(listening.check()) or remarks)
     assert remarks == ["MIDI: knobdev:knobs out is gone; looking for it."]
+
+
+@needs_jack
+def test_other_programs_join_ports_of_our_own(ports, server):
+    with Controller("pads") as other:
+        listening = ports("nobody", own=True)
+        assert listening.own == ["rt_automix_midi:in", "rt_automix_midi:out"] and not listening.is_listening
+        (lights,) = (port for port in server.run("jack_lsp").split("\n") if "knobs in" in port)
+        server.run("jack_connect", "pads:knobs out", "rt_automix_midi:in")
+        server.run("jack_connect", "rt_automix_midi:out", lights)
+        remarks = []
+        until(lambda: remarks.extend(listening.check()) or remarks)
+        assert "another program is joined" in remarks[0] and listening.is_listening and listening.inputs == []
+        sent = [(0xB0, 21, number) for number in range(100)]
+        other.send(*sent, every_s=0.002)
+        came = []
+        until(lambda: came.extend(listening.poll()) or len(came) >= len(sent))
+        assert came == [(message, "rt_automix_midi:in") for message in sent]
+        listening.send((0x90, 36, 127))
+        until(lambda: (0x90, 36, 127) in other.heard())
+        assert not [name for _, name in survey("jack").inputs if "rt_automix" in name]
+
+
+@pytest.mark.skipif(not Path("/dev/snd/seq").exists(), reason="needs ALSA's sequencer: sudo modprobe snd-seq")
+def test_other_programs_join_ports_of_our_own_on_alsa():
+    import rtmidi
+
+    with MidiPorts("nobody", api="alsa", own=True) as listening:
+        sender = rtmidi.MidiOut(rtmidi.API_LINUX_ALSA, "pads")
+        (place,) = (k for k, name in enumerate(sender.get_ports()) if name.startswith("rt_automix_midi:in"))
+        sender.open_port(place)
+        sender.send_message((0xB0, 21, 5))
+        assert received(listening, 1) == [(0xB0, 21, 5)]
+        sender.close_port()
 
 
 @needs_jack
