@@ -96,6 +96,10 @@ class Meter:
             points = bed.measure(self._loudness, self._peaks, self._others, self._weights, laid, curve)
         self._curve.append(curve[:points])
 
+    def forget_curve(self) -> None:
+        """Let go of the loudness over time so far: who measures for days has no room for it."""
+        self._curve.clear()
+
     def result(self) -> Measurement:
         """The figures of everything heard so far. Thread: worker. Allocates: yes."""
         integrated_lufs = loudness.integrated_lufs(self._loudness)

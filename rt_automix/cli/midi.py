@@ -195,14 +195,4 @@ def _told(mapping: MidiMapping) -> str:
 
 
 def _described(event: Event | None, message: tuple[int, ...]) -> str:
-    from rt_automix.midimap import FINE_HALF, WORDS
-
-    if event is None:
-        return " ".join(f"{byte:02X}" for byte in message)
-    where = f"on channel {event.channel}"
-    if event.source == "program":
-        return f"program {event.number} {where}"
-    half = FINE_HALF[event.source] if event.source in ("nrpn", "rpn") else 0
-    is_fine = 0 < half <= event.number
-    number = "" if event.source == "pitchbend" else f" {event.number - half if is_fine else event.number}"
-    return f"{WORDS[event.source]}{number} {where} = {event.value}{' (fine half)' if is_fine else ''}"
+    return event.words if event is not None else " ".join(f"{byte:02X}" for byte in message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,10 @@ Mappings = tuple[MidiMapping, ...]
 
 SHOW_S = 0.05
 """How often lights follow."""
+
+
+MOVED_S = 1.0
+"""For so long a control counts as one that MIDI moves."""
 
 
 class _Lesson:
@@ -79,6 +84,7 @@ class Hands:
         self._lesson: _Lesson | None = None
         self._ports: MidiPorts | None = None
         self._check_at = self._show_at = 0.0
+        self._moved: dict[str, float] = {}
         self._has_heard_program = False
         if settings.enabled:
             with self._kept_from_the_music():
@@ -114,6 +120,7 @@ class Hands:
                 self._lesson.hear(message, now)
                 continue
             for name, value in self._router.feed(message, self._knobs):
+                self._moved[name] = now
                 self._set(name, value)
             self._say_once_if_unheard(message)
         if self._lesson is not None and self._lesson.is_over(now):
@@ -193,7 +200,17 @@ class Hands:
             "ports": self._ports.inputs if self._ports else [],
             "own": self._ports.own if self._ports else [],
             "missing": self._ports.note if self._ports else "",
+            "map": [f"{mapping.sets}: {mapping.heard}" for mapping in self._map],
+            "heard": self._last_heard(),
+            "moved": [name for name, at in self._moved.items() if time.monotonic() - at < MOVED_S],
         }
+
+    def _last_heard(self) -> str:
+        """What came last, and what it does."""
+        if self._router.last is None:
+            return ""
+        event, sets = self._router.last
+        return f"{event.words} sets {', '.join(sets) or 'nothing'}"
 
     def close(self) -> None:
         """Let go of the ports."""

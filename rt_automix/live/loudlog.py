@@ -126,6 +126,7 @@ class LoudnessLog:
         for ring, name in enumerate(names, MAIN):
             for block in self._heard.blocks(supervisor, ring):
                 self._meters[name].push(block)
+            self._meters[name].forget_curve()
 
     def _put(self, second: datetime.datetime, name: str, meters: dict[str, Any]) -> None:
         """Have a line written."""

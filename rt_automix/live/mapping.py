@@ -31,6 +31,8 @@ class Router:
     def __init__(self, mappings: Sequence[MidiMapping], profiles: Sequence[str] = ()) -> None:
         self._routes = [_route(mapping, profiles) for mapping in mappings]
         self._decoder = Decoder()
+        self.last: tuple[Event, tuple[str, ...]] | None = None
+        """What came last, and the controls that listen to it."""
         self._by_message: dict[tuple[Source, int], list[Route]] = {}
         for route in self._routes:
             for number in route.mapping.numbers:
@@ -46,13 +48,13 @@ class Router:
         event = self._decoder.feed(message)
         if event is None:
             return []
-        routes = self._by_message.get((event.source, event.number), ())
-        return [
-            change
-            for route in routes
+        routes = [
+            route
+            for route in self._by_message.get((event.source, event.number), ())
             if route.mapping.channel in (0, event.channel) or event.number == route.mapping.touch
-            for change in _heard(route, event, controls)
         ]
+        self.last = event, tuple(route.mapping.sets for route in routes)
+        return [change for route in routes for change in _heard(route, event, controls)]
 
     def feedback(self, controls: Controls) -> list[Message]:
         """Messages that bring the controller's lights, rings and motors up to date: only what changed.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rt_automix.midimap import FINE_HALF, Kind, Source
+from rt_automix.midimap import FINE_HALF, WORDS, Kind, Source
 
 STATUS: dict[Source, int] = {"note": 0x90, "cc": 0xB0, "nrpn": 0xB0, "rpn": 0xB0, "program": 0xC0, "pitchbend": 0xE0}
 """First byte of what each is sent with, on channel 1."""
@@ -37,6 +37,17 @@ class Event(NamedTuple):
     channel: int
     number: int
     value: int
+
+    @property
+    def words(self) -> str:
+        """As people call it."""
+        where = f"on channel {self.channel}"
+        if self.source == "program":
+            return f"program {self.number} {where}"
+        half = FINE_HALF[self.source] if self.source in PARAMETER else 0
+        is_fine = 0 < half <= self.number
+        number = "" if self.source == "pitchbend" else f" {self.number - half if is_fine else self.number}"
+        return f"{WORDS[self.source]}{number} {where} = {self.value}{' (fine half)' if is_fine else ''}"
 
 
 def decode(message: Sequence[int]) -> Event | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from rt_automix import owncurve, params
@@ -46,8 +46,12 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "record": ("on",),
     "learn": ("control",),
     "preset": ("do", "name"),
+    "history": ("do",),
+    "settings": ("do",),
+    "programme": ("do",),
 }
 _PRESET_VERBS = ("save", "recall", "delete")
+_VERBS = {"history": ("undo", "redo"), "settings": ("swap", "copy"), "programme": ("restart",)}
 _NAME = re.compile(r"[\w-](?:[\w -]{0,38}[\w-])?")
 
 
@@ -210,4 +214,19 @@ def _preset(message: dict[str, Any], _: Collection[str]) -> Command:
     return Command("preset", verb, name)
 
 
-_COMMANDS = {"set": _set, "nudge": _nudge, "record": _record, "learn": _learn, "preset": _preset}
+def _does(kind: str) -> Callable[[dict[str, Any], Collection[str]], Command]:
+    """What a message that has a verb alone asks for."""
+
+    def read(message: dict[str, Any], _: Collection[str]) -> Command:
+        verb = message["do"]
+        if not isinstance(verb, str) or verb not in _VERBS[kind]:
+            raise ConfigError(f"do = {_short(verb)} is unknown. Known: {', '.join(_VERBS[kind])}.")
+        return Command(kind, verb)
+
+    return read
+
+
+_COMMANDS = {
+    "set": _set, "nudge": _nudge, "record": _record, "learn": _learn, "preset": _preset,
+    **{kind: _does(kind) for kind in _VERBS},
+}  # fmt: skip

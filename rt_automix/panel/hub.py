@@ -17,7 +17,9 @@ from aiohttp import WSCloseCode, web
 from rt_automix.errors import ConfigError
 from rt_automix.panel import api
 from rt_automix.panel.api import Command
+from rt_automix.panel.changes import Changes
 from rt_automix.panel.deck import BUSY, Deck
+from rt_automix.panel.past import Past
 from rt_automix.panel.presets import Presets
 from rt_automix.panel.security import Allowance, Limits
 
@@ -99,11 +101,21 @@ class Hub:
     limits : Limits
     newest : function
         The newest state, as text.
+    restart : function
+        Has the programme measured from here on.
     """
 
-    def __init__(self, deck: Deck, presets: Presets, limits: Limits, newest: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        deck: Deck,
+        presets: Presets,
+        limits: Limits,
+        newest: Callable[[], str],
+        restart: Callable[[], None] = lambda: None,
+    ) -> None:
         self.clients: set[Client] = set()
-        self.deck, self.presets, self.limits, self.newest = deck, presets, limits, newest
+        self.deck, self.presets, self.limits, self.newest, self.restart = deck, presets, limits, newest, restart
+        self.changes, self.past = Changes(), Past()
 
     @property
     def is_full(self) -> bool:
@@ -114,6 +126,11 @@ class Hub:
         """Have something sent to every page, beside the states."""
         for client in self.clients:
             client.send(message)
+
+    def happened(self, text: str, level: str) -> None:
+        """Tell every page what has happened, and those that come later."""
+        self.past.note(text, level, time.monotonic())
+        self.tell(api.encoded({"type": "event", "text": text, "level": level}))
 
     async def talk(self, request: web.Request) -> web.StreamResponse:
         """Talk with a page for as long as it stays."""
@@ -128,6 +145,7 @@ class Hub:
         self.clients.add(client)
         try:
             await socket.prepare(request)
+            client.send(api.encoded(self.past.told(time.monotonic())))
             client.show(self.newest())
             writing = asyncio.create_task(client.write())
             try:
@@ -164,9 +182,27 @@ class Hub:
             client.send(api.encoded({"type": "error", "text": str(error), "for": kind}))
 
     def _obey(self, client: Client, command: Command) -> None:
-        commands = self._preset(client, command.name, command.value) if command.verb == "preset" else [command]
+        said = ""
+        match command.verb:
+            case "preset":
+                commands = self._preset(client, command.name, command.value)
+            case "history" | "settings":
+                commands, said = self._turn_back(command.name)
+            case "programme":
+                self.restart()
+                commands, said = [], "Loudness, range and true peak are measured anew."
+            case _:
+                commands = [command]
         if not self.deck.offer(*commands):
             raise api.Refused(BUSY, command.verb)
+        if said:
+            self.happened(said, "done")
+
+    def _turn_back(self, verb: str) -> tuple[list[Command], str]:
+        """What undoes, does again, or brings the other settings; and what to say of it."""
+        if verb == "copy":
+            return [], self.changes.copy()
+        return {"undo": self.changes.undo, "redo": self.changes.redo, "swap": self.changes.swap}[verb](time.monotonic())
 
     def _preset(self, client: Client, verb: str, name: str) -> list[Command]:
         """Do what is to be done with a preset; what the session is to do then."""

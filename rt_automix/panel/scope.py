@@ -19,23 +19,33 @@ from rt_automix.dsp import thirds
 from rt_automix.io.devices.board import TAKE_SAMPLES, WRITTEN, Board
 from rt_automix.units import db_from_lin, db_from_power, lin_from_db
 
-BANDS = 48
-BANDS_HZ: NDArray[np.float64] = np.geomspace(25.0, 20_000.0, BANDS)
-"""Centres, a fifth of an octave apart."""
+LOW = 30
+"""Bands below BASS_HZ."""
 
-_HALF_BAND = (BANDS_HZ[1] / BANDS_HZ[0]) ** 0.5
-EDGES_HZ: NDArray[np.float64] = np.append(BANDS_HZ / _HALF_BAND, BANDS_HZ[-1] * _HALF_BAND)
+BASS_HZ = 200.0
+BANDS_HZ: NDArray[np.float64] = np.concatenate(
+    (np.geomspace(25.0, BASS_HZ, LOW + 1)[:-1], np.geomspace(BASS_HZ, 20_000.0, 34))
+)
+"""Centres: a tenth of an octave apart where kick and bass lie side by side, a fifth above."""
+
+BANDS = len(BANDS_HZ)
+_BORDERS_HZ = np.sqrt(BANDS_HZ[1:] * BANDS_HZ[:-1])
+EDGES_HZ: NDArray[np.float64] = np.concatenate(
+    ([BANDS_HZ[0] ** 2 / _BORDERS_HZ[0]], _BORDERS_HZ, [BANDS_HZ[-1] ** 2 / _BORDERS_HZ[-1]])
+)
+_SHOWN_HZ = np.where(np.arange(BANDS) < LOW, BANDS_HZ * (2.0**0.1 - 2.0**-0.1), np.diff(EDGES_HZ))
+"""Levels are those of a fifth of an octave everywhere, so that an even spectrum has no step."""
+
 WINDOW_SAMPLES = 4096
+BASS_WINDOW_SAMPLES = 4 * WINDOW_SAMPLES
+"""A third of a second: bass strings a semitone apart are two lines."""
+
 SMOOTHING_S = 0.3
 CLIP_LIN = 0.999
 FLOOR_DB = -120.0
 WIDTH_LIMIT_DB = 60.0
 _MOST_NEW_SAMPLES = TAKE_SAMPLES // 4
 """A look back no further than this, far from what is being written over."""
-
-_WINDOW = np.hanning(WINDOW_SAMPLES + 1)[:-1].astype(np.float32)
-_POWER_SCALE = 2.0 / (WINDOW_SAMPLES * float(np.square(_WINDOW, dtype=np.float64).sum()))
-"""Of squared magnitudes, so that all bins together are the mean square of what was windowed."""
 
 SHELVES = (("low_shelf_db", 110.0), ("air_db", 9000.0))
 BELLS = (("low_mid_db", 260.0), ("mid_db", 1000.0), ("presence_db", 3500.0))
@@ -122,8 +132,11 @@ class Scope:
         if new_samples <= 0 or written < WINDOW_SAMPLES:
             return
         share = 1.0 - math.exp(-new_samples / (SMOOTHING_S * rate_hz))
-        samples = _piece(self._rings, written - WINDOW_SAMPLES, written)
-        self._powers += share * (band_powers(samples, rate_hz) - self._powers)
+        bass = _piece(self._rings, written - BASS_WINDOW_SAMPLES, written)
+        samples = bass[..., -WINDOW_SAMPLES:]
+        powers = band_powers(samples, rate_hz)
+        powers[:, :LOW] = (band_powers(bass, rate_hz) * _SHOWN_HZ / np.diff(EDGES_HZ))[:, :LOW]
+        self._powers += share * (powers - self._powers)
         left, right = samples[1].astype(np.float64)
         self._moments += share * (np.array([left @ left, right @ right, left @ right]) - self._moments)
 
@@ -144,18 +157,27 @@ def band_powers(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float6
 
     Parameters
     ----------
-    samples : float32, shape (sides, channels, WINDOW_SAMPLES)
+    samples : float32, shape (sides, channels, n)
 
     Returns
     -------
     float64, shape (sides, BANDS)
     """
-    magnitudes = np.abs(np.fft.rfft(samples * _WINDOW, axis=-1))
-    powers = _POWER_SCALE * np.square(magnitudes).mean(axis=1)
-    bin_hz = rate_hz / WINDOW_SAMPLES
+    count = samples.shape[-1]
+    window, scale = _window(count)
+    magnitudes = np.abs(np.fft.rfft(samples * window, axis=-1))
+    powers = scale * np.square(magnitudes).mean(axis=1)
+    bin_hz = rate_hz / count
     borders_hz = (np.arange(powers.shape[-1]) + 0.5) * bin_hz
     below = np.array([np.interp(EDGES_HZ, borders_hz, side) for side in powers.cumsum(axis=-1)])
     return np.diff(below, axis=-1)
+
+
+@functools.cache
+def _window(count: int) -> tuple[NDArray[np.float32], float]:
+    """What is windowed with, and by what squared magnitudes are multiplied to be the mean square of all."""
+    window = np.hanning(count + 1)[:-1].astype(np.float32)
+    return window, 2.0 / (count * float(np.square(window, dtype=np.float64).sum()))
 
 
 def eq_db(applied: Mapping[str, float]) -> NDArray[np.float64]:
@@ -205,7 +227,7 @@ def _shape_db(style: Profile) -> tuple[NDArray[np.float64], int, int]:
     edges_hz = tone_edges_hz()
     centres_hz = np.sqrt(edges_hz[1:] * edges_hz[:-1])
     density_db = np.array(style.bands_db) - db_from_power(np.diff(edges_hz))
-    shape_db = np.interp(np.log(BANDS_HZ), np.log(centres_hz), density_db) + db_from_power(np.diff(EDGES_HZ))
+    shape_db = np.interp(np.log(BANDS_HZ), np.log(centres_hz), density_db) + db_from_power(_SHOWN_HZ)
     first, last = np.searchsorted(BANDS_HZ, edges_hz[[0, -1]])
     return shape_db, int(first), int(last)
 

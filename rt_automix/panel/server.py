@@ -7,6 +7,7 @@ import contextlib
 import logging
 import socket
 import threading
+import time
 from collections import deque
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from rt_automix.panel import api
 from rt_automix.panel.deck import Deck
 from rt_automix.panel.hub import Hub
 from rt_automix.panel.presets import Presets
+from rt_automix.panel.programme import Programme
 from rt_automix.panel.routes import Routes
 from rt_automix.panel.scope import Scope
 from rt_automix.panel.security import Guard, Limits
@@ -61,15 +63,17 @@ class Server:
     def __init__(self, deck: Deck, presets: Presets, host: str, port: int, limits: Limits, origin: str = "") -> None:
         self.remarks: deque[str] = deque()
         self._deck, self._presets, self._limits = deck, presets, limits
-        self._hub = Hub(deck, presets, limits, self._newest)
+        self.programme = Programme()
+        self._hub = Hub(deck, presets, limits, self._newest, self.programme.restart)
         self._scope: Scope | None = None
         self._socket = _bound(host, port)
         self.port = int(self._socket.getsockname()[1])
         self.guard = Guard(host, self.port, origin)
-        self._events: deque[str] = deque(maxlen=_MOST_EVENTS)
+        self._events: deque[tuple[str, str]] = deque(maxlen=_MOST_EVENTS)
         self._wonders: set[str] = set()
         self._state, self._seq = "", 0
         self._shown: object = None
+        self._seen: object = None
         self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news: asyncio.Event | None = None
@@ -97,7 +101,7 @@ class Server:
     def announce(self, text: str, level: str) -> None:
         """Tell everybody what has happened. Thread: any. Never waits."""
         if self._thread.is_alive():
-            self._events.append(api.encoded({"type": "event", "text": text, "level": level}))
+            self._events.append((text, level))
             self.publish()
 
     def close(self) -> None:
@@ -163,8 +167,13 @@ class Server:
     def _push(self) -> None:
         """Send what is new to every page; the state is put into words once for all."""
         while self._events:
-            self._hub.tell(self._events.popleft())
+            self._hub.happened(*self._events.popleft())
         picture = self._deck.picture
+        if picture.status is not None and picture.status is not self._seen:
+            self._seen, now = picture.status, time.monotonic()
+            self._hub.past.see(picture.status, now)
+            for text in self._hub.changes.see(picture.status, now):
+                self._hub.happened(text, "done")
         if self._scope is not None and picture.status is not None:
             self._scope.count(picture.status["controls"]["ceiling_dbtp"])
         if self._hub.clients and self._shown is not picture:
@@ -191,10 +200,19 @@ class Server:
                     "profiles": picture.profiles,
                     "presets": self._presets.names,
                     "learning": status.get("learning") if status else None,
+                    "programme": self.programme.figures,
+                    "changes": self._hub.changes.told,
+                    "aim": self._aim(status["profile"]) if status else None,
                     "scope": self._scope.read(status) if self._scope and status else None,
                 }
             )
         return self._state
+
+    def _aim(self, name: str) -> dict[str, float] | None:
+        """What a profile measures like; None for one that has no file, as "auto" has none."""
+        style = self._deck.style(name)
+        fields = ("loudness_lufs", "plr_db", "side_mid_db")
+        return {field: round(getattr(style, field), 1) for field in fields} if style else None
 
 
 class _Full(asyncio.Protocol):

@@ -118,6 +118,7 @@ class Panel:
             for command in self._deck.take():
                 _do(command, supervisor, takes)
         self._server.watch(supervisor.board)
+        self._server.programme.follow(supervisor)
         status = supervisor.status
         self._deck.picture = Picture(
             state=self._state,

@@ -57,6 +57,8 @@ class StandIn:
         self.board = Board()
         self.status = status()
         self.starts = 1
+        self.setup = Setup(Config(), PROFILES)
+        self.is_playing, self.sample_rate_hz = True, 48_000
         self.done = []
         self.answers = True
 

@@ -24,7 +24,7 @@ from rt_automix.panel.view import Panel
 def test_what_the_panel_does_is_about(tmp_path):
     with Stage(tmp_path) as stage:
         about = stage.ask("GET", "/api/v1/about")[1]
-        assert about["v"] == 1 and len(about["params"]) == 10 and len(about["bands_hz"]) == 48
+        assert about["v"] == 1 and len(about["params"]) == 10 and len(about["bands_hz"]) == 64
         assert about["controls"]["target_lufs"] == [-40.0, -5.0] and about["limits"]["clients"] == 32
         assert set(about["params"][0]) == {"name", "label", "unit", "low", "high", "neutral"}
 

@@ -91,7 +91,7 @@ class JackMidi:
         return ctypes.c_void_p(int(self._jack._ffi.cast("intptr_t", of._ptr)))
 
     def register(self, name: str, is_input: bool) -> tuple[Any, int]:
-        """A port of ours, looked after by the callback from now on, and its number; "in_" is called "in_1" and so on."""
+        """A port of ours, looked after by the callback from now on, and its number; "in_" becomes "in_1" and so on."""
         count, first = (at.X_INS, at.X_IN_PORTS) if is_input else (at.X_OUTS, at.X_OUT_PORTS)
         number = int(self._exchange[count])
         if number == at.MOST_PORTS:

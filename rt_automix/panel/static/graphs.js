@@ -7,7 +7,8 @@ import { Surface, colour, fillTo, trace } from "./surface.js";
 
 const REDUCTION_S = 20;
 const REDUCTION_DB = 12;
-const LOUDNESS_S = 180;
+const LOUDNESS_S = 600;
+const LOUDNESS_EVERY_MS = 500;
 const SILENT_LUFS = -70;
 const ABOVE_LU = 8;
 const BELOW_LU = 16;
@@ -29,6 +30,7 @@ function mountReduction(store) {
   store.onState(({ session }) => {
     if (session?.meters) history.add(...series.map(({ name }) => session.meters[name]));
   });
+  store.onPast((past) => history.remember(past.ago_s, past.ago_s.map((_, row) => series.map(({ name }) => past[name][row]))));
   store.onDraw(({ session }) => {
     if (!session?.meters) return;
     for (const { name, number } of series) setText(number, `${fixed(-session.meters[name])} dB`);
@@ -52,11 +54,14 @@ function mountReduction(store) {
 
 function mountLoudness(store) {
   const surface = new Surface(byId("history"), store);
-  const history = new History(LOUDNESS_S, 250);
+  const history = new History(LOUDNESS_S, LOUDNESS_EVERY_MS);
   const [quiet, line, target] = [colour("--quiet"), colour("--grid"), colour("--target")];
   const inks = [colour("--in"), colour("--out")];
   store.onState(({ session }) => {
     if (session?.meters) history.add(heard(session.input_short_term_lufs), heard(session.meters.short_term_lufs));
+  });
+  store.onPast(({ ago_s, in_lufs, out_lufs }) => {
+    history.remember(ago_s, ago_s.map((_, row) => [heard(in_lufs[row]), heard(out_lufs[row])]));
   });
   store.onDraw(({ session }) => {
     const drawn = session?.controls ? surface.begin() : null;
@@ -79,7 +84,7 @@ function mountLoudness(store) {
     trace(ctx, [[GUTTER, y(target_lufs)], [width, y(target_lufs)]]);
     ctx.stroke();
     ctx.setLineDash([]);
-    times(ctx, [180, 120, 60], LOUDNESS_S, (seconds) => `${fixed(-seconds / 60, 0)} min`, width, height, quiet);
+    times(ctx, [600, 480, 360, 240, 120], LOUDNESS_S, (seconds) => `${fixed(-seconds / 60, 0)} min`, width, height, quiet);
   });
 }
 

@@ -23,6 +23,14 @@ export class History {
     this.#entries.splice(0, Math.max(first - 1, 0));
   }
 
+  /** Take in what was before there was anything here: rows of values, each so many seconds ago. */
+  remember(ago_s, rows) {
+    const now = performance.now();
+    const before = this.#entries[0]?.at ?? Infinity;
+    const old = ago_s.map((seconds, index) => ({ at: now - 1000 * seconds, values: rows[index] }));
+    this.#entries.unshift(...old.filter(({ at }) => at < before && now - at <= this.#span_ms));
+  }
+
   /** Points [share of the span from the left, value] of one of the series; now is the right edge. */
   points(series) {
     const now = performance.now();

@@ -3,7 +3,7 @@
 import { byId, setPressed, setText } from "./dom.js";
 
 export function mountLearn(store, connection) {
-  const [button, bar, text] = [byId("learn"), byId("learn-bar"), byId("learn-text")];
+  const [button, bar, text, heard] = ["learn", "learn-bar", "learn-text", "learn-heard"].map(byId);
   let isChoosing = false;
   const learning = () => store.state?.learning ?? null;
   const isActive = () => isChoosing || learning() !== null;
@@ -18,16 +18,25 @@ export function mountLearn(store, connection) {
     bar.hidden = !isActive();
     setPressed(button, isActive());
     document.body.classList.toggle("choosing", isChoosing);
-    setText(text, waited ? waiting(waited) : "Touch the control that a knob shall move.");
+    setText(text, waited ? waiting(waited) : `Touch the control that a knob shall move.${there()}`);
+    setText(heard, waited ? "" : does());
     for (const control of document.querySelectorAll("[data-learn]")) {
       control.classList.toggle("learning", control.dataset.learn === waited);
     }
   };
-  const waiting = (control) => {
+  /** Whether there is a controller. */
+  const there = () => {
     const midi = store.session?.midi;
-    const trouble = midi && midi.ports.length === 0 ? ` There is no controller yet. ${midi.missing}` : "";
-    return `Waiting for a knob: move the one for ${nameOf(control)}.${trouble}`;
+    if (!midi) return "";
+    return midi.ports.length === 0 ? ` There is no controller yet. ${midi.missing}` : ` Listening to ${midi.ports.join(", ")}.`;
   };
+  /** What each knob does, and what came last. */
+  const does = () => {
+    const { map = [], heard: last = "" } = store.session?.midi ?? {};
+    const known = map.length ? `Now ${map.map(nameOf).join("; ")}.` : "Nothing is learned yet.";
+    return last ? `${known} Last came ${last}.` : known;
+  };
+  const waiting = (control) => `Waiting for a knob: move the one for ${nameOf(control)}.${there()}`;
   // While a control is chosen, touching it must not move it.
   const choose = (event) => {
     const control = isChoosing ? event.target.closest?.("[data-learn]") : null;

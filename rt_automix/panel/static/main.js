@@ -1,5 +1,6 @@
 // The panel: one stream of state in, small messages out. Each module below is one part of the page.
 
+import { mountTheme } from "./theme.js";
 import { Connection } from "./connection.js";
 import { mountFaders } from "./fader.js";
 import { mountGraphs } from "./graphs.js";
@@ -16,6 +17,7 @@ import { mountProfiles } from "./profiles.js";
 import { mountSpectrum } from "./spectrum.js";
 import { mountSteppers } from "./steppers.js";
 import { Store } from "./store.js";
+import { mountTurns } from "./turns.js";
 
 const WATCH_MS = 500;
 
@@ -40,6 +42,9 @@ const connection = new Connection({
     if (message.type === "state") {
       store.push(message);
       banner.show();
+    } else if (message.type === "history") {
+      store.remember(message);
+      log.remember(message.events);
     } else if (message.type === "event") log.say(message.text, message.level);
     else if (message.type === "error") log.say(message.text, "warning");
   },
@@ -49,7 +54,7 @@ mountHeader(store, connection);
 mountOutputs(store, connection);
 mountFaders(store, connection);
 mountListening(store, connection);
-mountMeters(store);
+mountMeters(store, connection);
 mountSpectrum(store, connection, log);
 mountGraphs(store);
 mountProfiles(store, connection, log);
@@ -57,6 +62,8 @@ mountSteppers(store, connection);
 mountParameters(store, connection);
 mountPresets(store, connection, log);
 mountLearn(store, connection);
+mountTurns(store, connection);
+mountTheme();
 mountHealth(store);
 setInterval(() => banner.show(), WATCH_MS);
 connection.open();

@@ -1,7 +1,7 @@
 // Levels and loudness as bars and numbers; peaks are held.
 
 import { byId, setAttribute, setText } from "./dom.js";
-import { clamp, fixed, level } from "./format.js";
+import { clamp, clock, fixed, level } from "./format.js";
 import { Surface, colour } from "./surface.js";
 
 const BOTTOM_DB = -48;
@@ -24,7 +24,8 @@ class Hold {
   }
 }
 
-export function mountMeters(store) {
+export function mountMeters(store, connection) {
+  byId("programme-restart").addEventListener("click", () => connection.send({ type: "programme", do: "restart" }));
   const input = new PeakRow(store, "in");
   const output = new PeakRow(store, "out");
   const loudness = new Surface(byId("bar-loudness"), store);
@@ -36,12 +37,13 @@ export function mountMeters(store) {
     input.follow(session.meters.in_peak_dbfs, scope?.clips_in ?? 0, HOT_DBFS);
     output.follow(session.meters.out_true_peak_dbtp, scope?.clips_out ?? 0, session.controls.ceiling_dbtp + OVER_DB);
   });
-  store.onDraw(({ session, scope }) => {
+  store.onDraw(({ session, scope, programme }) => {
     if (!session?.meters) return;
     const { meters, controls } = session;
     input.draw();
     output.draw(controls.ceiling_dbtp);
     numbers(meters, controls, session.input_short_term_lufs);
+    programmeNumbers(programme[store.output] ?? Object.values(programme)[0], controls);
     loudnessBar(loudness.begin(), meters, controls.target_lufs, inks);
     if (scope) stereo(image, scope, inks);
   });
@@ -104,11 +106,19 @@ function marker(ctx, x, height, ink) {
 function numbers(meters, controls, input_lufs) {
   setText(byId("short-term"), level(meters.short_term_lufs));
   setText(byId("momentary"), level(meters.momentary_lufs));
-  setText(byId("integrated"), level(meters.integrated_lufs));
   setText(byId("input-short-term"), level(input_lufs ?? -Infinity));
   setText(byId("gain"), fixed(meters.gain_db, 1, true));
   const off_lu = meters.short_term_lufs - controls.target_lufs;
   setText(byId("to-target"), off_lu > -60 ? fixed(off_lu, 1, true) : "–");
+}
+
+/** What the programme measures since somebody wanted it measured anew. */
+function programmeNumbers(programme, controls) {
+  setText(byId("integrated"), level(programme?.integrated_lufs ?? -Infinity));
+  setText(byId("range"), programme ? fixed(programme.loudness_range_lu) : "–");
+  setText(byId("peak-max"), level(programme?.true_peak_dbtp ?? -Infinity));
+  byId("peak-max").classList.toggle("bad", programme?.true_peak_dbtp > controls.ceiling_dbtp + OVER_DB);
+  setText(byId("programme-time"), clock(programme?.seconds ?? 0));
 }
 
 function loudnessBar(drawn, meters, target_lufs, inks) {

@@ -43,6 +43,7 @@ async function importFile(file, log) {
 function entry(preset, act) {
   const recall = element("button", { className: "button recall", textContent: preset });
   recall.setAttribute("aria-label", `Recall ${preset}`);
+  recall.dataset.learn = `preset/${preset}`;
   recall.addEventListener("click", () => act("recall", preset));
   const remove = element("button", { className: "button remove", textContent: "×" });
   remove.setAttribute("aria-label", `Delete ${preset}`);

@@ -1,13 +1,14 @@
 // The style to aim at, and songs dropped on the page that become one.
 
 import { byId, element, setText } from "./dom.js";
-import { baseName } from "./format.js";
+import { baseName, fixed } from "./format.js";
 
 export function mountProfiles(store, connection, log) {
   const [select, note] = [byId("profile"), byId("reference-note")];
   let shown = "";
   select.addEventListener("change", () => connection.set("profile", select.value));
-  store.onDraw(({ profiles, session }) => {
+  store.onDraw(({ profiles, session, aim }) => {
+    setText(byId("aim"), session?.controls ? aimOf(session.profile, session.controls.target_lufs, aim) : "");
     const now = session?.profile ?? "";
     const names = profiles.includes(now) || now === "" ? profiles : [now, ...profiles];
     const key = JSON.stringify(names);
@@ -31,6 +32,14 @@ export function mountProfiles(store, connection, log) {
     chooser.value = "";
   });
   acceptDrops(byId("drop"), upload);
+}
+
+/** Where the master goes, in words. */
+function aimOf(profile, target_lufs, aim) {
+  const target = `${fixed(target_lufs)} LUFS`;
+  if (!aim) return `${baseName(profile)} aims at ${target}; what is off in the tone is corrected, as masters have taught.`;
+  const itself = `${fixed(aim.loudness_lufs)} LUFS, peaks ${fixed(aim.plr_db)} dB above, side ${fixed(aim.side_mid_db)} dB`;
+  return `${baseName(profile)} measures ${itself}; the loudness aimed at is ${target}.`;
 }
 
 /** Upload a song; say how far it is, and how it went. */

@@ -12,6 +12,7 @@ export class Store {
   #describers = [];
   #collectors = [];
   #drawers = [];
+  #rememberers = [];
   #frame = 0;
   #heardAt = -Infinity;
 
@@ -23,6 +24,15 @@ export class Store {
   /** Called with every state document as it comes. */
   onState(collector) {
     this.#collectors.push(collector);
+  }
+
+  /** Called with what was before this page came. */
+  onPast(rememberer) {
+    this.#rememberers.push(rememberer);
+  }
+
+  remember(past) {
+    for (const remember of this.#rememberers) remember(past);
   }
 
   /** Called with the newest state before the next frame, if anything changed. */
