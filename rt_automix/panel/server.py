@@ -209,8 +209,8 @@ class Server:
         return self._state
 
     def _aim(self, name: str) -> dict[str, float] | None:
-        """What a profile measures like; None for one that has no file, as "auto" has none."""
-        style = self._deck.style(name)
+        """What a profile measures like; None where none is aimed at: "auto" goes where the correction leads."""
+        style = self._deck.style(name) if name != "auto" else None
         fields = ("loudness_lufs", "plr_db", "side_mid_db")
         return {field: round(getattr(style, field), 1) for field in fields} if style else None
 

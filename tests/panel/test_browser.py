@@ -346,6 +346,14 @@ def test_presets_are_saved_recalled_and_deleted(house: House, visit: Visit) -> N
 def test_learning_waits_for_a_knob_and_moves_nothing(house: House, visit: Visit) -> None:
     page = visit.open()
     page.click("#learn")
+    page.wait_for_selector("text=There is no controller yet")
+    page.wait_for_selector("#learn-heard >> text=amount: CC 16")
+    page.click("#record")
+    page.wait_for_selector("text=Waiting for a knob: move the one for record")
+    page.keyboard.press("Escape")
+    house.wait(lambda: house.status["learning"] is None)
+    page.wait_for_selector("#learn-bar", state="hidden")
+    page.click("#learn")
     page.click("#panic")
     house.wait(lambda: house.status["learning"] == "panic")
     page.wait_for_selector("text=Waiting for a knob")
@@ -434,15 +442,66 @@ CONTRAST = """() => {
 }"""
 
 
-@pytest.mark.parametrize("size", [LAPTOP, PHONE])
-def test_every_word_stands_out(house: House, visit: Visit, size: tuple[int, int]) -> None:
-    page = visit.open(size)
+@pytest.mark.parametrize(("size", "scheme"), [(LAPTOP, "dark"), (PHONE, "light")])
+def test_every_word_stands_out(house: House, visit: Visit, size: tuple[int, int], scheme: str) -> None:
+    page = visit.open(size, color_scheme=scheme)
     page.click("#bypass")
     page.click("#learn")
     page.wait_for_selector("#bypass[aria-pressed=true]")
     words = page.evaluate(CONTRAST)
     assert len(words) > 60
     assert [word for word in words if word[1] < 4.5] == []
+
+
+def test_the_look_that_was_chosen_stays(house: House, visit: Visit) -> None:
+    page = visit.open(color_scheme="dark")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(ground)
+    page.click("#theme")
+    until(page, f"document.readyState === 'complete' && {ground} !== '{before}'")
+    page.reload()
+    until(page, "document.documentElement.dataset.theme === 'light'")
+    assert page.evaluate(ground) != before and visit.complaints == []
+
+
+def test_what_was_done_is_listed_taken_back_and_there_after_a_reload(house: House, visit: Visit) -> None:
+    page = visit.open()
+    page.focus("#amount")
+    page.keyboard.press("Home")
+    house.wait(lambda: house.controls["amount"] == 0.0)
+    page.wait_for_selector("#log .done >> text=Amount 100 % → 0 %")
+    page.click("#undo")
+    house.wait(lambda: house.controls["amount"] == 1.0)
+    page.keyboard.press("Control+Shift+Z")
+    house.wait(lambda: house.controls["amount"] == 0.0)
+    page.click("#slot-b")
+    page.wait_for_selector("#slot-b[aria-pressed=true]")
+    page.focus("#amount")
+    page.keyboard.press("End")
+    house.wait(lambda: house.controls["amount"] == 1.0)
+    page.click("#slot-a")
+    house.wait(lambda: house.controls["amount"] == 0.0)
+    page.wait_for_selector("#log >> text=Settings A.")
+    pixels = "document.getElementById('history').getContext('2d').getImageData(40, 10, 1000, 100).data"
+    drawn = f"{pixels}.reduce((sum, part) => sum + part)"
+    ink = page.evaluate(drawn)
+    page.reload()
+    page.wait_for_selector("#log .done >> text=Amount 100 % → 0 %")
+    until(page, f"{drawn} > 0.9 * {ink}")
+    assert visit.complaints == []
+
+
+def test_the_programme_is_measured_anew_and_the_aim_is_named(house: House, visit: Visit) -> None:
+    page = visit.open()
+    until(page, "document.getElementById('integrated').textContent.startsWith('−')")
+    until(page, "document.getElementById('peak-max').textContent.match(/^−\\d/)")
+    page.click("#programme-restart")
+    until(page, "['00:00', '00:01', '00:02'].includes(document.getElementById('programme-time').textContent)")
+    page.wait_for_selector("#log >> text=are measured anew")
+    house.run.command(set={"profile": "warm"})
+    page.wait_for_selector("#aim >> text=itself")
+    house.run.command(set={"profile": "auto"})
+    page.wait_for_selector("#aim >> text=tone corrected")
 
 
 def test_nothing_moves_by_itself_where_motion_is_not_wanted(house: House, visit: Visit) -> None:

@@ -62,6 +62,25 @@ def test_a_sine_has_its_power_in_its_band(bin_number):
     assert drawn["in_db"] == drawn["out_db"]
 
 
+def test_kick_and_bass_are_two_lines_and_an_even_spectrum_has_no_step_where_bands_widen():
+    both = sine(55.0, 8 * WINDOW_SAMPLES) + sine(75.0, 8 * WINDOW_SAMPLES)
+    levels_db = np.array(Studio().settle(np.stack([both, both]))["out_db"])
+    one, other = (int(np.abs(BANDS_HZ - frequency_hz).argmin()) for frequency_hz in (55.0, 75.0))
+    assert levels_db[one] == pytest.approx(levels_db[other], abs=3.0) and levels_db.max() < levels_db[other] + 1.0
+    assert levels_db[one : other + 1].min() < min(levels_db[one], levels_db[other]) - 12.0
+    pink = np.random.default_rng(4).standard_normal(1 << 20)
+    spectrum = np.fft.rfft(pink)
+    spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
+    pink = 0.1 * np.fft.irfft(spectrum) / np.fft.irfft(spectrum).std()
+    studio = Studio()
+    mean = np.zeros(len(BANDS_HZ))
+    for piece in pink.reshape(-1, 1, 8 * WINDOW_SAMPLES):
+        studio.play(np.repeat(piece, 2, 0))
+        mean += 10.0 ** (np.array(studio.scope.read(status())["out_db"]) / 10.0)
+    bass, rest = (10 * np.log10(mean[which].mean()) for which in ((BANDS_HZ > 60) & (BANDS_HZ < 200), BANDS_HZ > 210))
+    assert bass == pytest.approx(rest, abs=1.0)
+
+
 def test_noise_has_the_power_of_each_band_s_width():
     noise = 0.1 * np.random.default_rng(3).standard_normal((1, 1, 1 << 18))
     pieces = noise.reshape(-1, 1, WINDOW_SAMPLES).astype(np.float32)

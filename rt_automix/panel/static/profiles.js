@@ -36,10 +36,9 @@ export function mountProfiles(store, connection, log) {
 
 /** Where the master goes, in words. */
 function aimOf(profile, target_lufs, aim) {
-  const target = `${fixed(target_lufs)} LUFS`;
-  if (!aim) return `${baseName(profile)} aims at ${target}; what is off in the tone is corrected, as masters have taught.`;
-  const itself = `${fixed(aim.loudness_lufs)} LUFS, peaks ${fixed(aim.plr_db)} dB above, side ${fixed(aim.side_mid_db)} dB`;
-  return `${baseName(profile)} measures ${itself}; the loudness aimed at is ${target}.`;
+  const target = `Aims at ${fixed(target_lufs)} LUFS`;
+  if (!aim) return profile === "auto" ? `${target}; tone corrected as masters have it.` : `${target}.`;
+  return `${target}; itself ${fixed(aim.loudness_lufs)}, peaks ${fixed(aim.plr_db, 1, true)}, side ${fixed(aim.side_mid_db)} dB.`;
 }
 
 /** Upload a song; say how far it is, and how it went. */
