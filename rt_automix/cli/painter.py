@@ -13,6 +13,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from rt_automix.cli.cells import Cells
 from rt_automix.cli.keys import is_in_front
 
 FRAME_S = 0.1
@@ -40,6 +41,7 @@ class Painter:
             self._file = io.TextIOWrapper(raw, sys.stdout.encoding, "replace", write_through=True)  # type: ignore[type-var]
         self._console = Console(file=self._file, highlight=False)
         self._live: Live | None = None
+        self._cells = Cells(self._console)
         self._last_words: Sequence[str] = ()
         self._is_wanted, self._is_stale, self._ends = True, False, False
         self._turn, self._is_away = threading.Event(), threading.Event()
@@ -88,14 +90,19 @@ class Painter:
                 console=self._console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
             )
             self._live.start()
+            self._cells = Cells(self._console)
+        width, height = self._console.size
         try:
-            lines = self._draw(*self._console.size)
+            lines = self._draw(width, height)
         except Exception as error:  # a picture that fails may take neither the next one nor the keys with it
             lines = [Text(f"This cannot be shown: {type(error).__name__}: {error}")]
         if self._console.options.ascii_only:
             for line in lines:
                 line.plain = line.plain.translate(_ASCII)
-        self._live.update(Group(*lines), refresh=True)
+        if self._console.legacy_windows:  # which knows no jumps
+            self._live.update(Group(*lines), refresh=True)
+        elif written := self._cells.changes(lines, width, height):
+            self._file.write(written)
 
     def _leave(self) -> None:
         if self._live is not None:

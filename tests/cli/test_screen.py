@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from jackserver import JackServer, jack_server, needs_jack
 from rich.console import Console
+from shown_cells import ShownCells
 
 from rt_automix import params
 from rt_automix.cli import frame, gauges
@@ -320,6 +321,7 @@ class Terminal:
         self._master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self._slave, self._open = slave, [self._master, slave]
+        self._screen, self._unshown = ShownCells(80, 24), ""
         self.text = ""
         environment = environment | {"TERM": "xterm-256color", "PS1": "$ ", "ENV": ""}
         self.process = subprocess.Popen(
@@ -346,10 +348,25 @@ class Terminal:
         deadline = time.monotonic() + LIMIT_S
         while not (found := re.search(pattern, self.text, re.DOTALL)):
             assert time.monotonic() < deadline, f"no {pattern!r} in {self.text[-3000:]!r}"
-            if select.select([self._master], [], [], 0.1)[0]:
-                self.text += os.read(self._master, 65536).decode(errors="ignore")
+            self.read()
         self.text = self.text[found.end() :]
         return found.group()
+
+    def read(self) -> int:
+        """Take in what has been written, within a moment; how much that was."""
+        if not select.select([self._master], [], [], 0.1)[0]:
+            return 0
+        came = os.read(self._master, 65536)
+        text = came.decode(errors="ignore")
+        self.text += text
+        whole, mark, rest = (self._unshown + text).rpartition("\x1b")  # what may have been cut off waits
+        self._screen.write(whole)
+        self._unshown = mark + rest
+        return len(came)
+
+    def wait_until_shown(self, pattern: str) -> None:
+        """Read until this is on the screen."""
+        until(lambda: self.read() * 0 or re.search(pattern, "\n".join(self._screen.lines), re.DOTALL), pattern)
 
     def close(self) -> None:
         """Hang up."""
@@ -384,10 +401,12 @@ AMOUNT = r"AMOUNT[^%]*? {} %"
 
 
 def is_blocked(terminal: Terminal) -> bool:
-    """Whether a terminal that nobody reads has taken nothing for several pictures."""
+    """Whether a terminal that nobody reads takes nothing any more, although whole pictures follow each other."""
     before = terminal.unread
-    time.sleep(0.5)
-    return terminal.unread == before > 0
+    for _ in range(4):
+        terminal.type("?")
+        time.sleep(0.25)
+    return terminal.unread == before > 4000
 
 
 @needs_jack
@@ -400,30 +419,31 @@ def test_keys_on_a_real_terminal_reach_the_session_which_outlives_a_stop_and_a_b
 
     shell.type(f"{sys.executable} -m rt_automix live --state {state} --amount 0.5\n")
     shell.wait_for(r"\x1b\[\?1049h")
-    shell.wait_for("PLAYING")
-    shell.wait_for(AMOUNT.format(50))
+    shell.wait_until_shown("PLAYING")
+    shell.wait_until_shown(AMOUNT.format(50))
     assert not shell.mode[3] & (termios.ICANON | termios.ECHO) and shell.mode[3] & termios.ISIG
 
     shell.type("\x1b[A\x1b[A\x1bOA++-b")
-    shell.wait_for(AMOUNT.format(70))
-    shell.wait_for(r"\[BYPASS\]")
+    shell.wait_until_shown(AMOUNT.format(70))
+    shell.wait_until_shown(r"\[BYPASS\]")
     until(lambda: amount() == pytest.approx(0.7), "the state file does not follow the keys")
 
     until(lambda: is_blocked(shell), "the terminal takes more and more")
     shell.type("\x1b[B" * 4)
     until(lambda: amount() == pytest.approx(0.5), "a blocked terminal blocks the keys")
-    shell.wait_for(AMOUNT.format(50))
+    shell.wait_until_shown(AMOUNT.format(50))
 
     shell.type("\x1a")  # Ctrl-Z
     shell.wait_for(r"\x1b\[\?25h\x1b\[\?1049l.*Stopped.*\$ ")
     assert shell.mode == before and "rt_automix:out_1" in server.run("jack_lsp")
     shell.type("fg\n")
-    shell.wait_for(r"\x1b\[\?1049h.*PLAYING")
+    shell.wait_for(r"\x1b\[\?1049h")
+    shell.wait_until_shown("PLAYING")
     shell.type("0")
-    shell.wait_for(AMOUNT.format(" 0") + r".*\[MASTER\].*Panic")
+    shell.wait_until_shown(AMOUNT.format(" 0") + r".*\[MASTER\].*Panic")
 
     shell.type("q")
-    shell.wait_for("Press q again")
+    shell.wait_until_shown("Press q again")
     shell.type("q")
     shell.wait_for(r"\x1b\[\?25h\x1b\[\?1049l.*Panic.*\$ ")
     shell.type("echo code $?\n")
@@ -436,7 +456,7 @@ def test_a_terminal_that_closes_ends_the_session(terminal, tmp_path):
     shell, server = terminal
     state = tmp_path / "live.json"
     shell.type(f"exec {sys.executable} -m rt_automix live --state {state}\n")
-    shell.wait_for("PLAYING")
+    shell.wait_until_shown("PLAYING")
     shell.close()
     assert shell.process.returncode == 0
     assert "rt_automix" not in server.run("jack_lsp") and state.exists()
