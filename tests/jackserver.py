@@ -12,8 +12,10 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pipewirejack import IS_MEANT, PipeWireAsJack
 
 from bench.common.links import links_of
 
@@ -21,6 +23,9 @@ needs_jack = pytest.mark.skipif(
     shutil.which("jackd") is None, reason="needs a JACK server: sudo apt install jackd2 libportaudio2"
 )
 
+
+_FINDS = ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER", "PIPEWIRE_RUNTIME_DIR", "XDG_RUNTIME_DIR")
+"""By what a client of this process finds its server."""
 
 BEFORE_THE_END: list[Callable[[], None]] = []
 """Done before a server ends: a client that a failed test left behind takes the process along when it is collected."""
@@ -99,6 +104,10 @@ class JackServer:
             self._process.wait(5)
         self._process = None
 
+    def close(self) -> None:
+        """End the server for good."""
+        self.stop()
+
     def signal(self, number: int) -> None:
         """Send the server a signal."""
         assert self._process is not None
@@ -119,8 +128,9 @@ def jack_server(
     period: int = 64, rate_hz: int = 48_000, synchronous: bool = True, captures: int = 2, playbacks: int = 2
 ) -> Iterator[JackServer]:
     """A running server; this process's own clients find it too."""
-    server = JackServer(period, rate_hz, synchronous, captures, playbacks)
-    names = ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER")
+    kind: Any = PipeWireAsJack if IS_MEANT else JackServer
+    server = kind(period, rate_hz, synchronous, captures, playbacks)
+    names = [name for name in _FINDS if name in server.environment]
     before = {name: os.environ.get(name) for name in names}
     server.start()
     os.environ.update({name: server.environment[name] for name in names})
@@ -134,4 +144,4 @@ def jack_server(
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        server.stop()
+        server.close()

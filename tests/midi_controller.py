@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -24,6 +25,8 @@ class Controller:
     """
 
     def __init__(self, name: str = "knobdev", environment: dict[str, str] | None = None) -> None:
+        if environment is None and os.environ.get("RT_AUTOMIX_SERVER") == "pipewire":
+            environment = dict(os.environ)
         command = [sys.executable, __file__, name, *(["jack"] if environment else [])]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self._process: subprocess.Popen[str] = subprocess.Popen(command, text=True, env=environment, **pipes)

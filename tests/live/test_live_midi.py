@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import time
 
+import aiohttp
 import numpy as np
 import pytest
 import soundfile
@@ -73,7 +75,7 @@ def session(tmp_path, monkeypatch):
     config.write_text(MAP)
     with (
         jack_server(64) as server,
-        LiveRun(server, tmp_path / "state.json", "--config", str(config)) as run,
+        LiveRun(server, tmp_path / "state.json", "--config", str(config), "--panel", "--panel-port", "0") as run,
         Controller() as knob,
     ):
         run.wait_until_playing()
@@ -127,6 +129,24 @@ def test_pairs_notes_and_take_over(session):
     assert run.status["controls"]["amount"] == 1.0
     knob.send([CC, 16, 126], [CC, 16, 64])
     run.wait_for(lambda run: run.status["controls"]["amount"] == pytest.approx(64 / 127), 5.0)
+    assert run.status["midi"]["heard"] == "CC 16 on channel 1 = 64 sets amount"
+    assert "amount: CC 16 on any channel" in run.status["midi"]["map"]
+    asyncio.run(is_listed_and_taken_back(run, "Amount 100 % → 50 %, by MIDI"))
+    run.wait_for(lambda run: run.status["controls"]["amount"] == 1.0, 5.0)
+
+
+async def is_listed_and_taken_back(run, text):
+    """What the panel tells of the last change, to those that come, too; it takes it back."""
+    url = next(text for text in run.texts() if text.startswith("Panel: ")).removeprefix("Panel: ")
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}api/v1/ws") as socket, asyncio.timeout(10):
+        while True:
+            message = json.loads((await socket.receive()).data)
+            events = [event["text"] for event in message.get("events", ())] + [message.get("text")]
+            if text in events:
+                break
+        await socket.send_json({"v": 1, "type": "history", "do": "undo"})
+        while "Taken back" not in (json.loads((await socket.receive()).data).get("text") or ""):
+            pass
 
 
 def test_takes_and_presets_by_buttons_and_programs(session):

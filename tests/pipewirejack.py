@@ -1,0 +1,65 @@
+"""PipeWire in the place of jackd, for the tests that need any JACK server: RT_AUTOMIX_SERVER=pipewire, under `pw-jack`.
+
+It has a sink and a source called "system", whose ports go by jackd's names here. A client that is late loses its
+block there, which jackd is told to wait for: so blocks are no shorter than the Python programs around ours can keep.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from bench.common.pipewired import PipeWire
+
+IS_MEANT = os.environ.get("RT_AUTOMIX_SERVER") == "pipewire"
+LEAST_PERIOD = 1024
+_SIDES = {"1": "FL", "2": "FR"}
+_NAMES = {
+    f"system:{kind}_{number}": f"system:{kind}_{side}"
+    for kind in ("capture", "playback")
+    for number, side in _SIDES.items()
+}
+_BACK = {theirs: ours for ours, theirs in _NAMES.items()}
+
+only_jackd = pytest.mark.skipif(IS_MEANT, reason="is about jackd itself; PipeWire has a test of its own")
+
+
+class PipeWireAsJack(PipeWire):
+    """A PipeWire that is asked for as jackd is."""
+
+    def __init__(
+        self, period: int, rate_hz: int, synchronous: bool = True, captures: int = 2, playbacks: int = 2
+    ) -> None:
+        super().__init__()
+        self.name = "pipewire"
+        self.period, self.rate_hz, self.captures, self.playbacks = period, rate_hz, captures, playbacks
+        self.environment |= {"JACK_NO_START_SERVER": "1"}
+
+    def start(self) -> None:
+        """Start it, with what jackd's dummy driver has."""
+        super().start()
+        self.rate(self.rate_hz)
+        self.quantum(max(self.period, LEAST_PERIOD))
+        positions = {1: "FL", 2: "FL FR"}
+        if self.playbacks:
+            self.create("system-out", positions=positions[self.playbacks], description="system")
+        if self.captures:
+            self.create("system-in", "Audio/Source/Virtual", positions[self.captures], description="system")
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """End it."""
+        super().stop(number)
+
+    def signal(self, number: int) -> None:
+        """Send the server a signal."""
+        self._daemons[0].send_signal(number)
+
+    def links(self) -> set[tuple[str, str]]:
+        """What is joined: pairs of names, from and to."""
+        return {(_BACK.get(one, one), _BACK.get(other, other)) for one, other in super().links()}
+
+    def run(self, *command: str) -> str:
+        """Run a JACK tool against this server; what it prints."""
+        return super().run(*(_NAMES.get(word, word) for word in command))
