@@ -17,7 +17,7 @@ REAL_TIME := tests/bench tests/cli tests/engine tests/io tests/live tests/panel 
 # The tests start hundreds of interpreters: let those keep what they have compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint music bench pictures plugin plugin-windows plugin-aarch64 plugin-macos wheel clean
+.PHONY: demo test test-pipewire lint music bench pictures plugin plugin-windows plugin-aarch64 plugin-macos wheel clean
 
 demo: $(READY)
 	$(BIN)/rt-automix demo
@@ -40,6 +40,11 @@ test: $(CAN_TRAIN)
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -m live $(AGAIN) $(REAL_TIME)
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest -m alone $(AGAIN) --durations 8 $(REAL_TIME)
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(IN_TWO) tests/dsp tests/analysis/test_hearing.py
+
+# What keeps real time, once more with PipeWire in the place of jackd. No part of CI, whose time is full.
+test-pipewire: $(CAN_TRAIN)
+	RT_AUTOMIX_SERVER=pipewire RT_AUTOMIX_MUSIC="$(MUSIC)" pw-jack $(BIN)/python -m pytest -m "live or alone" --durations 8 \
+	    tests/live tests/io/midi tests/cli/test_cli_midi.py tests/cli/test_screen.py
 
 lint: $(CAN_TRAIN)
 	$(BIN)/ruff check .

@@ -176,7 +176,10 @@ def systems(api: str) -> list[str]:
 def nothing_to_use(api: str) -> str:
     """Why there is no such system here."""
     if rtmidi is None:
-        return f"python-rtmidi cannot be loaded ({_WHY_NO_RTMIDI}). Install it again: pip install python-rtmidi."
+        return (
+            f"python-rtmidi cannot be loaded ({_WHY_NO_RTMIDI}). Install it: pip install rt-automix[midi]. From Python "
+            "3.13 on it is built from source: sudo apt install g++ python3-dev libasound2-dev libjack-jackd2-dev first."
+        )
     return f"{api}: not on this system. Here: {', '.join(compiled())}."
 
 
