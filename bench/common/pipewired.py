@@ -50,6 +50,8 @@ class PipeWire:
         places = {f"XDG_{name}_HOME": f"{run}/{name.lower()}" for name in ("CONFIG", "STATE")}
         ours = {**homes, **places, "DBUS_SESSION_BUS_ADDRESS": f"unix:path={run}/bus"}
         theirs = {name: value for name, value in os.environ.items() if not name.startswith(("JACK_", "PIPEWIRE_"))}
+        if "pipewire" in theirs.get("LD_LIBRARY_PATH", ""):  # as under `pw-jack`
+            del theirs["LD_LIBRARY_PATH"]
         if "XDG_CACHE_HOME" not in theirs:  # compiled kernels stay where they are
             theirs["XDG_CACHE_HOME"] = str(Path.home() / ".cache")
         self.bare_environment = {**theirs, **ours}

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from jackserver import jack_server, needs_jack
+from pipewirejack import only_jackd
 from pipewireserver import needs_pipewire, pipewire_server
 
 from rt_automix.cli.devices import survey_within
@@ -26,6 +27,7 @@ def devices(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
 
 
+@only_jackd
 @needs_jack
 def test_a_running_server_is_listed_as_the_default():
     with jack_server(128, rate_hz=44100) as server:
@@ -86,6 +88,7 @@ def test_a_server_that_comes_later_is_seen_in_the_same_process():
             process.wait(LIMIT_S)
 
 
+@only_jackd
 @needs_jack
 def test_without_a_server_it_says_how_to_get_one(monkeypatch):
     monkeypatch.setenv("JACK_DEFAULT_SERVER", NO_SERVER)
@@ -109,12 +112,12 @@ def test_without_the_library_it_says_how_to_install_it(monkeypatch, tmp_path):
 @needs_jack
 def test_a_server_that_hangs_holds_nobody():
     with jack_server(64) as server:
-        server._process.send_signal(signal.SIGSTOP)
+        server.signal(signal.SIGSTOP)
         try:
             with pytest.raises(DeviceError, match="does not answer"):
                 survey_within(1.5)
         finally:
-            server._process.send_signal(signal.SIGCONT)
+            server.signal(signal.SIGCONT)
 
 
 def test_a_crash_inside_portaudio_is_told(monkeypatch, tmp_path):

@@ -153,9 +153,14 @@ def test_a_page_steers_the_sound_and_stays_over_a_restart(tmp_path):
             assert state["session"]["controls"]["trims"]["air_db"] == 2.0
             song = (tmp_path / "song.wav").read_bytes()
             headers = {"X-File-Name": "My%20song.wav", "Content-Type": "audio/wav"}
-            async with session.post(f"{url}/api/v1/reference", data=song, headers=headers) as answer:
-                assert (answer.status, await answer.json()) == (200, {"v": 1, "profile": "My song"})
+
+            async def drop():
+                async with session.post(f"{url}/api/v1/reference", data=song, headers=headers) as answer:
+                    assert (answer.status, await answer.json()) == (200, {"v": 1, "profile": "My song"})
+
+            dropping = asyncio.create_task(drop())  # meanwhile pings are answered, however long it takes
             await wait(lambda state: state["session"]["profile"] == "My song" and state["scope"]["profile_db"])
+            await dropping
             await socket.send_json({"v": 1, "type": "preset", "do": "save", "name": "Mine"})
             await wait(lambda state: state["presets"] == ["Mine"])
             kill(run.status["pid"])

@@ -35,7 +35,7 @@ def test_a_state_holds_all_that_there_is(tmp_path):
     assert state["type"] == "state" and state["session"]["controls"] == status()["controls"]
     assert state["profiles"] == ["balanced", "bright", "warm"] and state["presets"] == [] and state["starts"] == 1
     scope = state["scope"]
-    assert all(len(scope[name]) == 48 for name in ("in_db", "out_db", "profile_db", "eq_db"))
+    assert all(len(scope[name]) == 64 for name in ("in_db", "out_db", "profile_db", "eq_db"))
     assert scope["clips_in"] == 0 and scope["in_peak_dbfs"] == -120.0
 
 
