@@ -10,8 +10,9 @@ import soundfile
 from jackclient import Other
 from jackserver import jack_server, needs_jack
 from liverun import LiveRun, kill
+from pipewirejack import only_jackd
 
-pytestmark = [needs_jack, pytest.mark.live]
+pytestmark = [needs_jack, only_jackd, pytest.mark.live]  # test_pipewire.py has the same on PipeWire
 
 LIMIT_S = 20.0
 both_back_ends = pytest.mark.parametrize("backend", ["portaudio", "jack"])
