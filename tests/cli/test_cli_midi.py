@@ -15,6 +15,7 @@ import tomllib
 import pytest
 from jackserver import jack_server, needs_jack
 from midi_controller import LIMIT_S, Controller
+from pipewirejack import only_jackd
 
 from rt_automix import cli
 from rt_automix.cli import asking, mapfile
@@ -142,6 +143,7 @@ def no_midi(monkeypatch):
     monkeypatch.delenv("PIPEWIRE_RUNTIME_DIR", raising=False)
 
 
+@only_jackd
 def test_without_ports_it_says_what_is_missing(run, no_midi):
     code, out, err = run("midi")
     assert code == 0 and out.startswith("No MIDI ports.") and "jack: no server is running" in err
@@ -149,6 +151,7 @@ def test_without_ports_it_says_what_is_missing(run, no_midi):
     assert code == 0 and json.loads(out)["inputs"] == [] and "jack" in json.loads(out)["missing"][-1]
 
 
+@only_jackd
 def test_learning_without_a_port_and_of_what_is_unknown(run, no_midi, tmp_path):
     code, _, err = run("midi", "learn", "amount", "-o", "gig.toml")
     assert code == 1 and "no server is running" in err and err.count("\n") == 1
