@@ -171,6 +171,8 @@ async def next_of(socket, kind, condition=lambda message: True, limit_s=10.0):
         while True:
             message = await socket.receive()
             assert message.type is aiohttp.WSMsgType.TEXT, message
+            if f'"type":"{kind}"' not in message.data:  # to read them all keeps many pages from answering pings
+                continue
             document = json.loads(message.data)
             assert document["v"] == 1
             if document["type"] == kind and condition(document):
