@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rt_automix.dsp import mix
+from rt_automix import surround
 from rt_automix.engine.engine import SAMPLE_RATES_HZ, Engine
 from rt_automix.errors import UserError
 from rt_automix.io.pipes.pcm import Format, PcmReader, PcmWriter
+from rt_automix.render.stages import mend
 
 BLOCK_SAMPLES = 4096
 """So much is waited for at a time, unless the delay is to be low; what comes out does not depend on it."""
@@ -39,7 +40,7 @@ class Piped:
 
 
 def prepare(engine: Engine, format: Format) -> None:
-    """Make an engine ready for a stream; a mono one is heard as it sounds from two loudspeakers.
+    """Make an engine ready for a stream; a mono one is heard as it sounds from two loudspeakers, 5.1 as one programme.
 
     Raises
     ------
@@ -54,9 +55,9 @@ def prepare(engine: Engine, format: Format) -> None:
             f"{format.sample_rate_hz} Hz: a pipe is mastered at {low_hz} to {high_hz} Hz. "
             "Resample before it: ffmpeg -i - -ar 48000 -f wav -."
         )
-    if format.channels not in (1, 2):
-        raise UserError(f"{format.channels} channels: allowed are 1 and 2. Mix down before it: ffmpeg -i - -ac 2.")
-    engine.prepare(format.sample_rate_hz, BLOCK_SAMPLES, 2)
+    if format.channels > 2:
+        surround.layout_of(format.channels)
+    engine.prepare(format.sample_rate_hz, BLOCK_SAMPLES, max(format.channels, 2))
 
 
 def play(
@@ -95,11 +96,11 @@ def play(
     for block in reader.blocks(BLOCK_SAMPLES, is_patient):
         tend(done)
         done += block.shape[1]
-        faults += mix.guard(block[0], block[-1]) * channels // 2
-        stereo = np.repeat(block, 2, axis=0) if channels == 1 else block
-        writer.write(engine.process(stereo)[:channels, late_samples:])
+        faults += mend(block)
+        heard = np.repeat(block, 2, axis=0) if channels == 1 else block
+        writer.write(engine.process(heard)[:channels, late_samples:])
         late_samples = max(late_samples - block.shape[1], 0)
     if done:
-        tail = engine.process(np.zeros((2, latency_samples), np.float32))
+        tail = engine.process(np.zeros((engine.channels, latency_samples), np.float32))
         writer.write(tail[:channels, late_samples:])
     return Piped(done, 0 if is_compensated else latency_samples, faults, reader.lost_bytes)

@@ -59,6 +59,50 @@ def test_the_bits_are_those_of_a_render(name, words, songs, tmp_path):
     assert np.array_equal(sound(path), sound(songs / f"{name}-render.wav"))
 
 
+def surround(path, layout, seconds):
+    """Music on every channel, no two alike, by ffmpeg: with another's masks than ours."""
+    song, count = demo_song(), {"5.0": 5, "5.1(side)": 6, "7.1": 8, "7.1(wide)": 8}[layout]
+    rows = [song[k % 2, (5 + k) * 48_000 : (5 + k + seconds) * 48_000] for k in range(count)]
+    given = ["-f", "f32le", "-ar", "48000", "-ac", str(count), "-channel_layout", layout, "-i", "-"]
+    command = ["ffmpeg", "-v", "error", *given, "-c:a", "pcm_f32le", path]
+    subprocess.run(command, input=np.ascontiguousarray(np.transpose(rows), "<f4").tobytes(), check=True)
+    return path
+
+
+def speakers(path):
+    command = ["ffprobe", "-v", "error", "-show_entries", "stream=channel_layout", "-of", "csv=p=0", path]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize("layout", ["5.1(side)", "7.1"])
+def test_surround_has_the_bits_of_a_render_and_its_speakers(layout, tmp_path):
+    source = surround(tmp_path / "float.wav", layout, 3)
+    render(source, tmp_path / "float-render.wav", bits=32, lookahead="live")
+    with source.open("rb") as comes, (tmp_path / "float-pipe.wav").open("wb") as goes:
+        subprocess.run(PIPE, stdin=comes, stdout=goes, stderr=subprocess.PIPE, check=True)
+    assert np.array_equal(sound(tmp_path / "float-pipe.wav"), sound(tmp_path / "float-render.wav"))
+    assert speakers(tmp_path / "float-pipe.wav") == layout
+
+
+def test_bare_samples_of_five_channels(tmp_path):
+    source = surround(tmp_path / "float.wav", "5.0", 2)
+    render(source, tmp_path / "float-render.wav", bits=32, lookahead="live")
+    data = soundfile.read(source, dtype="float32")[0].tobytes()
+    words = [*PIPE, "--format", "f32le", "--channels", "5"]
+    done = subprocess.run(words, input=data, capture_output=True, check=True).stdout
+    assert np.array_equal(np.frombuffer(done, "<f4").reshape(-1, 5), sound(tmp_path / "float-render.wav"))
+
+
+def test_other_speakers_are_refused_with_a_cure_that_works(tmp_path):
+    source = surround(tmp_path / "wide.wav", "7.1(wide)", 1)
+    done = subprocess.run(PIPE, stdin=source.open("rb"), capture_output=True)
+    said = done.stderr.decode()
+    assert done.returncode == 2 and "0xFF" in said and said.count("\n") == 1 and not done.stdout
+    cure = said[said.index("ffmpeg") :].strip().removesuffix(".")
+    laid = subprocess.run(cure.split(), stdin=source.open("rb"), capture_output=True, check=True).stdout
+    assert len(subprocess.run(PIPE, input=laid, capture_output=True, check=True).stdout) > 48_000 * 8 * 2
+
+
 def test_input_in_odd_pieces_changes_no_bit(songs):
     data, _ = soundfile.read(songs / "stereo.wav", dtype="int32", always_2d=True)
     data = data[: 3 * 48_000].astype("<i4").tobytes()
@@ -152,6 +196,7 @@ def test_it_can_be_stopped(number):
 
 @pytest.mark.parametrize(("words", "cure"), [
     (["--format", "s16le", "--rate", "22050"], "-ar 48000"),
+    (["--format", "s16le", "--channels", "7"], "6 (5.1)"),
     (["--json-fd", "77"], "77< FIFO"),
     (["--profile", "warm", "--reference", "x.wav"], "give one of them"),
     ([], "--format s16le"),

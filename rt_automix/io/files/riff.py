@@ -22,6 +22,9 @@ LACKING_S = 0.1
 
 _MASK_AT = 20
 _PCM, _FLOAT, _ALAW, _ULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
+_KIND = bytes.fromhex("000000001000800000aa00389b71")
+"""What follows the encoding where a format is extensible: with it, Microsoft's name of that encoding."""
+
 _SUBTYPES = {
     **{(_PCM, width): name for width, name in enumerate(("PCM_U8", "PCM_16", "PCM_24", "PCM_32"), 1)},
     **{(_FLOAT, 4): "FLOAT", (_FLOAT, 8): "DOUBLE", (_ALAW, 1): "ALAW", (_ULAW, 1): "ULAW"},
@@ -64,7 +67,7 @@ def may_have_tags(path: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class _Format:
+class Format:
     """A WAV's fmt chunk."""
 
     encoding: int
@@ -84,13 +87,25 @@ class _Format:
         return max(self.frame_bytes * self.rate_hz, 1)
 
 
-def read_format(data: bytes, order: str) -> _Format:
+def read_format(data: bytes, order: str) -> Format:
     """A WAV's fmt chunk, whose numbers are in this order of bytes."""
     encoding, channels, rate_hz, _, frame_bytes = struct.unpack_from(order + "HHIIH", data)
     mask = 0
     if encoding == _EXTENSIBLE and len(data) >= 26:
         mask, encoding = struct.unpack_from(order + "IH", data, _MASK_AT)
-    return _Format(encoding, channels, rate_hz, frame_bytes, mask)
+    return Format(encoding, channels, rate_hz, frame_bytes, mask)
+
+
+def written(channels: int, rate_hz: int, sample_bytes: int, is_float: bool, mask: int) -> bytes:
+    """What a fmt chunk holds; an extensible one where a mask says which speakers the channels are for.
+
+    Thread: any. Allocates: yes.
+    """
+    encoding, frame_bytes = _FLOAT if is_float else _PCM, channels * sample_bytes
+    plain = (channels, rate_hz, rate_hz * frame_bytes, frame_bytes, 8 * sample_bytes)
+    if not mask:
+        return struct.pack("<HHIIHH", encoding, *plain)
+    return struct.pack("<HHIIHHHHIH", _EXTENSIBLE, *plain, 22, 8 * sample_bytes, mask, encoding) + _KIND
 
 
 def write_mask(path: Path, mask: int) -> None:
@@ -107,7 +122,7 @@ def write_mask(path: Path, mask: int) -> None:
 def inspect_wav(handle: BinaryIO, file_bytes: int, magic: bytes) -> Container:
     """The container of a WAV file, its end checked. Thread: main. Allocates: yes."""
     order = ORDERS[magic]
-    wide_length, sound, samples_said = 0, _Format(0, 0, 0, 0), None
+    wide_length, sound, samples_said = 0, Format(0, 0, 0, 0), None
     for name, length in chunks(handle, order):
         if name == b"ds64":
             wide_length = struct.unpack(order + "8xQ", handle.read(16))[0]
@@ -170,7 +185,7 @@ def _lacking(present: int, promised: int, bytes_per_s: int) -> tuple[str, ...]:
 
 def inspect_w64(handle: BinaryIO, file_bytes: int) -> Container:
     """The container of Sony's W64, its end checked: names of 16 bytes, lengths of 8 that count themselves."""
-    start, sound = 40, _Format(0, 0, 0, 0)
+    start, sound = 40, Format(0, 0, 0, 0)
     while True:
         handle.seek(start)
         name, length = struct.unpack("<4s12xQ", handle.read(24))

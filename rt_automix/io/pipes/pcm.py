@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix import surround
 from rt_automix.dsp import dither
 from rt_automix.errors import AudioFileError
 from rt_automix.io.files import riff
@@ -38,12 +39,15 @@ class Format:
     sample_rate_hz, channels : int
     is_wav : bool
         Whether a WAV header comes first.
+    mask : int
+        Which speakers a surround WAV's channels are for.
     """
 
     encoding: str
     sample_rate_hz: int
     channels: int
     is_wav: bool = False
+    mask: int = 0
 
     @property
     def frame_bytes(self) -> int:
@@ -69,7 +73,8 @@ class PcmReader:
     Raises
     ------
     AudioFileError
-        On opening: no WAV where one should be, or one of an encoding that no pipe carries.
+        On opening: no WAV where one should be, one of an encoding that no pipe carries, or for other speakers
+        than those of a layout of `surround`.
 
     Thread: main. Allocates: yes.
     """
@@ -107,7 +112,7 @@ class PcmReader:
             length = wide_bytes
         if length and riff.is_length(length):
             self._left_bytes = length
-        return Format(_OF_WAV[found.subtype], found.rate_hz, found.channels, is_wav=True)
+        return Format(_OF_WAV[found.subtype], found.rate_hz, found.channels, True, _mask(found))
 
     def _exactly(self, size: int) -> bytes:
         found = b""
@@ -154,6 +159,20 @@ class PcmReader:
         """Take what follows a WAV's sound, so that whoever writes is not cut off."""
         while self._stream.read(1 << 16):
             pass
+
+
+def _mask(found: riff.Format) -> int:
+    """Which speakers a WAV's channels are for; 0 for one or two."""
+    layout = surround.LAYOUTS.get(found.channels)
+    if layout is None:
+        return 0
+    if found.mask and found.mask not in layout.masks:
+        raise AudioFileError(
+            f"The {found.channels} channels that come in are for other speakers (channel mask 0x{found.mask:X}) than "
+            f"{layout.name}, {' '.join(layout.speakers)}. "
+            f"Lay them out before it: ffmpeg -i - -af aformat=channel_layouts={layout.name} -f wav -."
+        )
+    return found.mask or layout.masks[0]
 
 
 def _decode(data: bytearray, format: Format) -> Block:
@@ -220,10 +239,7 @@ class PcmWriter:
 
 def _header(format: Format) -> bytes:
     """A WAV header whose lengths say that nobody knows them (all ones, as ffmpeg writes into a pipe)."""
-    encoding, width = (3 if format.encoding == "f32le" else 1), ENCODINGS[format.encoding]
-    bytes_per_s = format.sample_rate_hz * format.frame_bytes
-    sound = struct.pack(
-        "<HHIIHH", encoding, format.channels, format.sample_rate_hz, bytes_per_s, format.frame_bytes, 8 * width
-    )
+    is_float = format.encoding == "f32le"
+    sound = riff.written(format.channels, format.sample_rate_hz, ENCODINGS[format.encoding], is_float, format.mask)
     endless = struct.pack("<I", _ENDLESS_BYTES)
     return b"RIFF" + endless + b"WAVEfmt " + struct.pack("<I", len(sound)) + sound + b"data" + endless
