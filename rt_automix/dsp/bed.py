@@ -103,44 +103,50 @@ def _hand_on(leader, follower):
         follower[at.GAIN + i] = leader[at.GAIN + i]
 
 
-@kernel("void(float32[::1], float32[:, ::1], float64[::1], float32, float32[:, ::1], int64, int64)")
-def _limit_ahead(leader, followers, settings, ceiling, bed, start, stop):
+@kernel("void(float32[::1], float32[:, ::1], int64, float64[::1], float32, float32[:, ::1], int64, int64)")
+def _limit_ahead(leader, followers, at_state, settings, ceiling, bed, start, stop):
     limiter.take_in(leader, settings, bed[0, start:stop], bed[1, start:stop])
     for k in range(followers.shape[0]):
-        limiter.take_in(followers[k], settings, bed[2 * k + 2, start:stop], bed[2 * k + 3, start:stop])
+        follower = followers[k, at_state : at_state + limiter.STATE_SIZE]
+        limiter.take_in(follower, settings, bed[2 * k + 2, start:stop], bed[2 * k + 3, start:stop])
         for i in range(limiter.WIDTH):
-            leader[at.PEAKS + i] = max(leader[at.PEAKS + i], followers[k, at.PEAKS + i])
+            leader[at.PEAKS + i] = max(leader[at.PEAKS + i], follower[at.PEAKS + i])
     limiter.plan(leader, settings, ceiling, stop - start)
     for k in range(followers.shape[0]):
-        _hand_on(leader, followers[k])
-        limiter.give_out(followers[k], ceiling, bed[2 * k + 2, start:stop], bed[2 * k + 3, start:stop])
+        follower = followers[k, at_state : at_state + limiter.STATE_SIZE]
+        _hand_on(leader, follower)
+        limiter.give_out(follower, ceiling, bed[2 * k + 2, start:stop], bed[2 * k + 3, start:stop])
     limiter.give_out(leader, ceiling, bed[0, start:stop], bed[1, start:stop])
 
 
-@kernel("void(float32[::1], float32[:, ::1], float64[::1], float32, float32[:, ::1], int64, int64)")
-def _limit_at_once(leader, followers, settings, ceiling, bed, start, stop):
+@kernel("void(float32[::1], float32[:, ::1], int64, float64[::1], float32, float32[:, ::1], int64, int64)")
+def _limit_at_once(leader, followers, at_state, settings, ceiling, bed, start, stop):
     limiter.need(leader, ceiling, bed[0, start:stop], bed[1, start:stop])
     for k in range(followers.shape[0]):
-        limiter.need(followers[k], ceiling, bed[2 * k + 2, start:stop], bed[2 * k + 3, start:stop])
+        follower = followers[k, at_state : at_state + limiter.STATE_SIZE]
+        limiter.need(follower, ceiling, bed[2 * k + 2, start:stop], bed[2 * k + 3, start:stop])
         for i in range(stop - start):
-            leader[at.PEAKS + i] = min(leader[at.PEAKS + i], followers[k, at.PEAKS + i])
+            leader[at.PEAKS + i] = min(leader[at.PEAKS + i], follower[at.PEAKS + i])
     at.release(leader, settings, stop - start, at.GAIN)
     limiter.give(leader, ceiling, bed[0, start:stop], bed[1, start:stop])
     for k in range(followers.shape[0]):
-        _hand_on(leader, followers[k])
-        limiter.give(followers[k], ceiling, bed[2 * k + 2, start:stop], bed[2 * k + 3, start:stop])
-        leader[at.TRUE_PEAK] = max(leader[at.TRUE_PEAK], followers[k, at.TRUE_PEAK])
-        followers[k, at.TRUE_PEAK] = at.ZERO
+        follower = followers[k, at_state : at_state + limiter.STATE_SIZE]
+        _hand_on(leader, follower)
+        limiter.give(follower, ceiling, bed[2 * k + 2, start:stop], bed[2 * k + 3, start:stop])
+        leader[at.TRUE_PEAK] = max(leader[at.TRUE_PEAK], follower[at.TRUE_PEAK])
+        follower[at.TRUE_PEAK] = at.ZERO
 
 
-@kernel("void(float32[::1], float32[:, ::1], float64[::1], float32, float32[:, ::1], int64, int64)")
-def limit(leader, followers, settings, ceiling_lin, bed, start, stop):
+@kernel("void(float32[::1], float32[:, ::1], int64, float64[::1], float32, float32[:, ::1], int64, int64)")
+def limit(leader, followers, at_state, settings, ceiling_lin, bed, start, stop):
     """Limit all channels in place by one gain, each under the ceiling; up to limiter.WIDTH samples.
 
     Parameters
     ----------
     leader : float32, shape (limiter.STATE_SIZE,), updated
-    followers : float32, shape (pairs - 1, limiter.STATE_SIZE), updated
+    followers : float32, shape (pairs - 1, n), updated
+    at_state : int64
+        Where in a row of those limiter.STATE_SIZE begin.
     settings, ceiling_lin
         As for `limiter.process`.
     bed : float32, shape (rows, n), updated
@@ -149,9 +155,9 @@ def limit(leader, followers, settings, ceiling_lin, bed, start, stop):
     Thread: audio. Allocates: no.
     """
     if settings[at.LOOK_AHEAD] != 0.0:
-        _limit_ahead(leader, followers, settings, ceiling_lin, bed, start, stop)
+        _limit_ahead(leader, followers, at_state, settings, ceiling_lin, bed, start, stop)
     else:
-        _limit_at_once(leader, followers, settings, ceiling_lin, bed, start, stop)
+        _limit_at_once(leader, followers, at_state, settings, ceiling_lin, bed, start, stop)
 
 
 @kernel(

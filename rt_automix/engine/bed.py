@@ -1,7 +1,7 @@
 """A surround programme through the chain: every pair of a bed by what the front pair and the analysis decide.
 
     guard -> fold to stereo -> ring; each pair: gain, filters -> one compressor -> width (front), drive
-    -> one limiter -> meters
+    -> one limiter -> meters -> listen
 
 Equalisers are the same for all but the LFE, which gets gain, compression and the limiter alone. There is one gain,
 from the loudness of all, and one limiter, which holds the ceiling in every channel.
@@ -31,6 +31,7 @@ from rt_automix.dsp import (
     subsonic,
 )
 from rt_automix.dsp.jit import kernel
+from rt_automix.engine import bed_listening as listening
 from rt_automix.engine import layout as at
 from rt_automix.engine.chain import filter_pair, measure
 from rt_automix.engine.steering import tick
@@ -39,7 +40,10 @@ from rt_automix.engine.steering import tick
 EQ = kweighting.SIZE
 FINE = EQ + equalizer.CASCADE_STATE_SIZE
 SUBSONIC = FINE + fine.STATE_SIZE
-OWN64_SIZE = SUBSONIC + subsonic.STATE_SIZE
+FOLDED = SUBSONIC + subsonic.STATE_SIZE
+"""Of the second pair alone: what the master is beside its fold."""
+
+OWN64_SIZE = FOLDED + listening.FOLDED_SIZE
 
 _LFE = surround.LFE_ROW
 
@@ -50,8 +54,9 @@ class Bed(NamedTuple):
     Parameters
     ----------
     own64 : float64, shape (pairs - 1, OWN64_SIZE)
-    own32 : float32, shape (pairs - 1, limiter.STATE_SIZE)
-    work : float32, shape (2, layout.TICK_SAMPLES)
+    own32 : float32, shape (pairs - 1, 2 * limiter.STATE_SIZE)
+        Two limiters: of the master, and for comparing.
+    work : float32, shape (rows, bed_listening.WORK_SIZE)
     weights : float64, shape (rows,)
         What each row counts for in the loudness.
     shares : float32, shape (rows, 2)
@@ -76,9 +81,9 @@ def new(layout: surround.Layout, sample_rate_hz: int) -> Bed:
     weights = np.array(layout.weights)
     followers = len(weights) // 2 - 1
     own64 = np.zeros((followers, OWN64_SIZE))
-    own64[:, : kweighting.SIZE] = kweighting.new_state(sample_rate_hz)
-    own32 = np.tile(limiter.new_state(), (followers, 1))
-    work = np.zeros((2, at.TICK_SAMPLES), np.float32)
+    own64[:, : kweighting.SIZE] = own64[:, FOLDED : FOLDED + kweighting.SIZE] = kweighting.new_state(sample_rate_hz)
+    own32 = np.tile(limiter.new_state(), (followers, 2))
+    work = np.zeros((len(weights), listening.WORK_SIZE), np.float32)
     return Bed(own64, own32, work, weights, np.array(layout.folded, np.float32))
 
 
@@ -125,7 +130,7 @@ def shape(channels, start, stop, f64, f32, i64, own64, weights, work):
     Thread: audio. Allocates: no.
     """
     offset, count = i64[at.SAMPLE_COUNT] & (at.TICK_SAMPLES - 1), stop - start
-    lfe, spare = work[0, :count], work[1, :count]
+    lfe, spare = work[0, listening.SPARE :], work[1, listening.SPARE :]
     for i in range(count):
         lfe[i] = channels[_LFE, start + i]
     for row in range(0, channels.shape[0], 2):
@@ -134,14 +139,14 @@ def shape(channels, start, stop, f64, f32, i64, own64, weights, work):
         filter_pair(f64, i64, offset, channels[row, start:stop], channels[row + 1, start:stop])
         if row:
             _take_turns(f64, own64[row // 2 - 1])
-    mix.gain(lfe, spare, offset, np.float32(f64[at.PRE]), np.float32(f64[at.PRE_STEP]))
+    mix.gain(lfe[:count], spare[:count], offset, np.float32(f64[at.PRE]), np.float32(f64[at.PRE_STEP]))
     for i in range(count):
         channels[_LFE, start + i] = lfe[i]
     bed.compress(
         f64[at.COMPRESSOR_STATE : at.COMPRESSOR_STATE + compressor.STATE_SIZE],
         f32[at.COMPRESSOR_SCRATCH : at.COMPRESSOR_SCRATCH + compressor.SCRATCH_SIZE],
         f64[at.COMPRESSOR_SETTINGS : at.COMPRESSOR_SETTINGS + compressor.SETTINGS_SIZE],
-        weights, channels, start, stop, work[0], work[1],
+        weights, channels, start, stop, lfe, spare,
     )  # fmt: skip
     drive, step = np.float32(f64[at.DRIVE]), np.float32(f64[at.DRIVE_STEP])
     width, width_step = np.float32(f64[at.WIDTH]), np.float32(f64[at.WIDTH_STEP])
@@ -163,6 +168,7 @@ def segment(channels, start, stop, f64, f32, i64, own64, own32, work, weights, s
             i64[at.FAULTS] += mix.guard(left, right)
         loudest = max(loudest, mix.peak(left, right))
     f64[at.METERS + at.M_IN_PEAK] = max(f64[at.METERS + at.M_IN_PEAK], np.float64(loudest))
+    listening.remember(channels, start, stop, position, work)
     write = position & (at.RING_SAMPLES - 1)  # a segment never wraps: it ends with the tick
     ring_left = f32[at.RING_LEFT + write : at.RING_LEFT + write + stop - start]
     ring_right = f32[at.RING_RIGHT + write : at.RING_RIGHT + write + stop - start]
@@ -170,10 +176,14 @@ def segment(channels, start, stop, f64, f32, i64, own64, own32, work, weights, s
     shape(channels, start, stop, f64, f32, i64, own64, weights, work)
     state = f32[at.LIMITER_STATE : at.LIMITER_STATE + limiter.STATE_SIZE]
     settings = f64[at.LIMITER_SETTINGS : at.LIMITER_SETTINGS + limiter.SETTINGS_SIZE]
-    bed.limit(state, own32, settings, np.float32(f64[at.CEILING]), channels, start, stop)
+    bed.limit(state, own32, 0, settings, np.float32(f64[at.CEILING]), channels, start, stop)
     loudness_state = f64[at.LOUDNESS_STATE : at.LOUDNESS_STATE + loudness.STATE_SIZE]
     bed.weigh(loudness_state, own64, weights, channels, start, stop)
+    has_ended = stop - start == loudness.samples_to_sub_block(loudness_state)
     measure(f64, f32, i64, channels[0, start:stop], channels[1, start:stop])
+    folded = own64[0, FOLDED : FOLDED + listening.FOLDED_SIZE]
+    listening.hear_folded(f64, folded, has_ended, channels, start, stop, shares, work)
+    listening.listen(channels, start, stop, f64, f32, i64, own32, work)
     loudest = np.float32(0.0)
     for row in range(0, channels.shape[0], 2):
         loudest = max(loudest, mix.peak(channels[row, start:stop], channels[row + 1, start:stop]))

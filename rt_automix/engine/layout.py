@@ -133,6 +133,8 @@ INPUT_LUFS_NOW = _f64.take(1)
 APPLAUSE_NOW = _f64.take(1)
 BEYOND_NOW = _f64.take(1)
 """What the loudness that is asked for needs of gain beyond what the parameters reach."""
+BESIDE_LU = _f64.take(1)
+"""How much louder a master is than what the analysis would hear of it: of a surround programme, which that folds."""
 F64_SIZE = _f64.size
 
 _f32 = _Region(4)

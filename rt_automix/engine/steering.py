@@ -304,7 +304,7 @@ def tick(f64, i64):
     if f64[controls + at.FREEZE] == 0.0:
         _read_suggestion(f64, i64)
     _aim(f64, controls)
-    matched_db = f64[at.METERS + at.M_SHORT_TERM_LUFS]
+    matched_db = f64[at.METERS + at.M_SHORT_TERM_LUFS] - f64[at.BESIDE_LU]
     matched_db = matched_db - f64[at.INPUT_LUFS_NOW] if f64[at.INPUT_LUFS_NOW] > -70.0 else 0.0
     f64[at.TARGETS + at.S_MATCH_DB] = min(max(matched_db, -_MATCH_LIMIT_DB), _MATCH_LIMIT_DB)
 

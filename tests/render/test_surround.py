@@ -226,3 +226,34 @@ def test_lossy_files_are_made_of_stereo_alone(programme, tmp_path):
     assert figures(path, load("balanced"))["layout"] == "5.1"
     with pytest.raises(AutomixError, match="6 channels; allowed are 1 and 2"):
         figures(path, load("balanced"), formats=parse("mp3:256"))
+
+
+def loudness_lufs(sound):
+    meter = Meter(RATE_HZ, len(sound))
+    meter.push(np.ascontiguousarray(sound))
+    return meter.result().integrated_lufs
+
+
+@pytest.mark.parametrize("lookahead", [True, False])
+def test_what_is_listened_to_is_faded_in_every_channel(programme, lookahead):
+    """Bypass is the input, as late as the master; compare is as loud; back on the master no bit has changed."""
+    config = Config().with_overrides(**{"limiter.lookahead": lookahead})
+    source, heard = 2.0 * programme[:6, : 6 * RATE_HZ], {}
+    for listen in ("master", "bypass", "compare"):
+        engine = Engine(config, suggester=Matcher())
+        engine.prepare(RATE_HZ, 4800, 6)
+        parts = []
+        for number, part in enumerate(np.split(source, 60, axis=1)):
+            if number in (20, 50):
+                engine.set(listen=listen if number == 20 else "master", output_trim_db=-6.0 if number == 20 else 0.0)
+            parts.append(engine.process(part.copy()))
+        heard[listen] = np.concatenate(parts, axis=1)
+    late, middle = engine.latency_samples, slice(3 * RATE_HZ, 5 * RATE_HZ)
+    shifted = np.pad(source, ((0, 0), (late, 0)))
+    assert heard["bypass"][:, middle] == pytest.approx(10 ** (-6 / 20) * shifted[:, middle], abs=1e-6)
+    lufs = {listen: loudness_lufs(sound[:, middle]) for listen, sound in heard.items()}
+    assert lufs["compare"] == pytest.approx(lufs["master"], abs=0.3)
+    assert abs(lufs["bypass"] - lufs["compare"]) > 2.0
+    assert not np.array_equal(heard["compare"][:, middle], heard["master"][:, middle])
+    for listen in ("bypass", "compare"):
+        assert np.array_equal(heard[listen][:, -RATE_HZ // 2 :], heard["master"][:, -RATE_HZ // 2 :])
