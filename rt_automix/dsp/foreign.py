@@ -14,37 +14,50 @@ if COMPILES:
     from numba.extending import intrinsic
     from numba.np import arrayobj
 
-    def _array_at(item, address, count):
-        array_type = types.Array(item, 1, "C")
+    def _array_at(item, *shape):
+        array_type = types.Array(item, len(shape), "C")
 
         def codegen(context, builder, signature, arguments):
             made = arrayobj.make_array(array_type)(context, builder)
             size = context.get_abi_sizeof(context.get_data_type(item))
             data = builder.inttoptr(arguments[0], context.get_data_type(item).as_pointer())
-            arrayobj.populate_array(made, data, [arguments[1]], [ir.Constant(ir.IntType(64), size)], size, None)
+            strides = [ir.Constant(ir.IntType(64), size)]
+            for length in reversed(arguments[2:]):
+                strides.insert(0, builder.mul(strides[0], length))
+            arrayobj.populate_array(made, data, arguments[1:], strides, size, None)
             return made._getvalue()
 
-        return array_type(types.int64, types.int64), codegen
+        return array_type(types.int64, *(types.int64,) * len(shape)), codegen
 
     @intrinsic
     def float32_at(typing_context, address, count):
         """`count` float32 at an address."""
-        return _array_at(types.float32, address, count)
+        return _array_at(types.float32, count)
+
+    @intrinsic
+    def float32_rows_at(typing_context, address, rows, count):
+        """`rows` times `count` float32 at an address."""
+        return _array_at(types.float32, rows, count)
 
     @intrinsic
     def float64_at(typing_context, address, count):
         """`count` float64 at an address."""
-        return _array_at(types.float64, address, count)
+        return _array_at(types.float64, count)
+
+    @intrinsic
+    def float64_rows_at(typing_context, address, rows, count):
+        """`rows` times `count` float64 at an address."""
+        return _array_at(types.float64, rows, count)
 
     @intrinsic
     def int64_at(typing_context, address, count):
         """`count` int64 at an address."""
-        return _array_at(types.int64, address, count)
+        return _array_at(types.int64, count)
 
     @intrinsic
     def uint8_at(typing_context, address, count):
         """`count` bytes at an address."""
-        return _array_at(types.uint8, address, count)
+        return _array_at(types.uint8, count)
 
     def _call(answer, *parameters):
         """A call of a C function, all of whose numbers and addresses are int64 here."""
@@ -103,9 +116,17 @@ else:
         """`count` float32 at an address."""
         return _array_at(ctypes.c_float, address, count)
 
+    def float32_rows_at(address, rows, count):
+        """`rows` times `count` float32 at an address."""
+        return _array_at(ctypes.c_float, address, rows * count).reshape(rows, count)
+
     def float64_at(address, count):
         """`count` float64 at an address."""
         return _array_at(ctypes.c_double, address, count)
+
+    def float64_rows_at(address, rows, count):
+        """`rows` times `count` float64 at an address."""
+        return _array_at(ctypes.c_double, address, rows * count).reshape(rows, count)
 
     def int64_at(address, count):
         """`count` int64 at an address."""

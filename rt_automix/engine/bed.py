@@ -44,6 +44,7 @@ FOLDED = SUBSONIC + subsonic.STATE_SIZE
 """Of the second pair alone: what the master is beside its fold."""
 
 OWN64_SIZE = FOLDED + listening.FOLDED_SIZE
+OWN32_SIZE = 2 * limiter.STATE_SIZE
 
 _LFE = surround.LFE_ROW
 
@@ -54,7 +55,7 @@ class Bed(NamedTuple):
     Parameters
     ----------
     own64 : float64, shape (pairs - 1, OWN64_SIZE)
-    own32 : float32, shape (pairs - 1, 2 * limiter.STATE_SIZE)
+    own32 : float32, shape (pairs - 1, OWN32_SIZE)
         Two limiters: of the master, and for comparing.
     work : float32, shape (rows, bed_listening.WORK_SIZE)
     weights : float64, shape (rows,)

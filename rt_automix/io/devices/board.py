@@ -58,17 +58,19 @@ class Board:
         of a system without can be pickled for a spawned process.
     others : int
         Outputs beside the main one, for a board of our own.
+    channels : int
+        Of the programme, for a board of our own.
 
     Notes
     -----
     `stats` is int64, shape (STATS_SIZE,); `takes` is float32, shape (TAKE_SIZE,): of what came in
     and of what goes out, each left then right, each a ring of TAKE_SAMPLES. `rings` has those and the
-    other outputs'. WRITTEN counts samples into the rings, over all the processes that ever played.
+    other outputs'. Of more than two channels those are the fold to stereo, and `whole` has all. WRITTEN counts samples into the rings, over all the processes that ever played.
     """
 
-    def __init__(self, handle: int | None = None, others: int = 0) -> None:
+    def __init__(self, handle: int | None = None, others: int = 0, channels: int = 2) -> None:
         self.handle = -1
-        size_bytes = _STATS_BYTES + (2 + others) * _RING_BYTES
+        size_bytes = _STATS_BYTES + (2 + others + (channels if channels > 2 else 0)) * _RING_BYTES
         try:
             is_mapped = hasattr(os, "memfd_create")
             self._memory: Any = self._mapped(handle, size_bytes) if is_mapped else _allocated(size_bytes)
@@ -97,6 +99,10 @@ class Board:
     def rings(self) -> NDArray[np.float32]:
         """Of what came in and of every output, the main one first: shape (2 or more, 2, TAKE_SAMPLES)."""
         return np.frombuffer(self._memory, np.float32, offset=_STATS_BYTES).reshape(-1, 2, TAKE_SAMPLES)
+
+    def whole(self, channels: int) -> NDArray[np.float32]:
+        """Of what came in and of what goes out, all channels, more than two: shape (2, channels, TAKE_SAMPLES)."""
+        return self.rings.reshape(-1, TAKE_SAMPLES)[-2 * channels :].reshape(2, channels, TAKE_SAMPLES)
 
 
 def _allocated(size_bytes: int) -> Any:

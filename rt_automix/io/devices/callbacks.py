@@ -13,9 +13,11 @@ from rt_automix.dsp import atomics, bridge
 from rt_automix.dsp.foreign import call_for_pointer, float32_at, float64_at, int64_at
 from rt_automix.dsp.jit import kernel
 from rt_automix.engine import layout as at
+from rt_automix.io.devices.bedpiece import B_CHANNELS, BEDPIECE_SIZE, master_bed, move_ports
 from rt_automix.io.devices.board import STATS_SIZE, TAKE_SIZE, XRUNS
 from rt_automix.io.devices.edge import (
     REGISTERED_KEPT,
+    W_BED,
     W_BRIDGE_F32,
     W_BRIDGE_F32_SIZE,
     W_BRIDGE_F64,
@@ -128,14 +130,9 @@ def playback_callback(source, sink, frames, times, flags, user):
     return 0
 
 
-@kernel(JACK, door=True)
-def jack_callback(frames, user):
-    """JACK's process callback; `user` is the wiring, with the client's ports plugged in."""
-    wiring = int64_at(user, WIRING_SIZE)
-    stats = int64_at(wiring[W_STATS], STATS_SIZE)
-    fade = float64_at(wiring[W_FADE], FADE_SIZE)
-    samples = np.int64(frames)
-    begin(stats, samples)
+@kernel("void(int64, int64[::1], float64[::1], int64[::1])")
+def _play_pair(samples, stats, fade, wiring):
+    """A block of two channels between a client's ports."""
     get_buffer = wiring[W_GET_BUFFER]
     in_left = float32_at(call_for_pointer(get_buffer, wiring[W_PORTS], samples), samples)
     in_right = float32_at(call_for_pointer(get_buffer, wiring[W_PORTS + 1], samples), samples)
@@ -163,6 +160,46 @@ def jack_callback(frames, user):
     if wiring[W_OUT_RIGHT] < 0:
         for i in range(samples):
             out_left[i] = np.float32(0.5) * (out_left[i] + out_right[i])
+
+
+@kernel("void(int64, int64[::1], float64[::1], int64[::1])")
+def _play_bed(samples, stats, fade, wiring):
+    """A block of a surround programme between a client's ports."""
+    get_buffer, others = wiring[W_GET_BUFFER], int64_at(wiring[W_OTHERS], OTHERS_SIZE)
+    wires = wiring[W_BED : W_BED + BEDPIECE_SIZE]
+    done = 0
+    while done < samples:
+        count = min(PIECE_SAMPLES, samples - done)
+        move_ports(get_buffer, done, count, samples, False, wires)
+        master_bed(
+            count,
+            float64_at(wiring[W_F64], at.F64_SIZE),
+            float32_at(wiring[W_F32], at.F32_SIZE),
+            int64_at(wiring[W_I64], at.I64_SIZE),
+            stats,
+            fade,
+            float32_at(wiring[W_SCRATCH], SCRATCH_SIZE),
+            float32_at(wiring[W_TAKES], TAKE_SIZE),
+            others,
+            wires,
+        )
+        move_ports(get_buffer, done, count, samples, True, wires)
+        play_others(get_buffer, done, count, samples, others)
+        done += count
+
+
+@kernel(JACK, door=True)
+def jack_callback(frames, user):
+    """JACK's process callback; `user` is the wiring, with the client's ports plugged in."""
+    wiring = int64_at(user, WIRING_SIZE)
+    stats = int64_at(wiring[W_STATS], STATS_SIZE)
+    fade = float64_at(wiring[W_FADE], FADE_SIZE)
+    samples = np.int64(frames)
+    begin(stats, samples)
+    if wiring[W_BED + B_CHANNELS]:
+        _play_bed(samples, stats, fade, wiring)
+    else:
+        _play_pair(samples, stats, fade, wiring)
     xruns = atomics.load_acquire(wiring, W_XRUNS)
     stats[XRUNS] += xruns - wiring[W_XRUNS_TOLD]
     wiring[W_XRUNS_TOLD] = xruns

@@ -15,6 +15,7 @@ from rt_automix.dsp import atomics, bridge
 from rt_automix.dsp.foreign import int64_at
 from rt_automix.dsp.jit import kernel
 from rt_automix.dsp.monotonic import now_ns
+from rt_automix.io.devices.bedpiece import B_CHANNELS, BEDPIECE_SIZE, give_out_all, master_bed, take_in_all
 from rt_automix.io.devices.board import (
     AT_NS,
     BINS_PER_OCTAVE,
@@ -66,7 +67,10 @@ from rt_automix.io.devices.piece import OTHERS_SIZE, PERIOD_NS, PIECE_SAMPLES, g
 W_NUMBERS = W_PORTS + 4
 REGISTERED_KEPT = 256
 """So many numbers of ports that others registered are kept."""
-WIRING_SIZE = W_NUMBERS + REGISTERED_KEPT
+W_BED = W_NUMBERS + REGISTERED_KEPT
+"""Of a surround programme: see `bedpiece`."""
+
+WIRING_SIZE = W_BED + BEDPIECE_SIZE
 
 
 _ENGINE = "float64[::1], float32[::1], int64[::1]"
@@ -138,13 +142,19 @@ def duplex(interleaved_in, interleaved_out, samples, xrun, f64, f32, i64, stats,
     """
     begin(stats, samples)
     others = int64_at(wiring[W_OTHERS], OTHERS_SIZE)
+    wires = wiring[W_BED : W_BED + BEDPIECE_SIZE]
     done = 0
     while done < samples:
         count = min(PIECE_SAMPLES, samples - done)
-        left, right = scratch[:count], scratch[PIECE_SAMPLES : PIECE_SAMPLES + count]
-        take_in(interleaved_in, done, wiring, left, right)
-        master_piece(left, right, f64, f32, i64, stats, fade, takes, others)
-        give_out(interleaved_out, done, wiring, left, right)
+        if wires[B_CHANNELS]:
+            take_in_all(interleaved_in, done, count, wiring[W_IN_CHANNELS], wires)
+            master_bed(count, f64, f32, i64, stats, fade, scratch, takes, others, wires)
+            give_out_all(interleaved_out, done, count, wiring[W_OUT_CHANNELS], wires)
+        else:
+            left, right = scratch[:count], scratch[PIECE_SAMPLES : PIECE_SAMPLES + count]
+            take_in(interleaved_in, done, wiring, left, right)
+            master_piece(left, right, f64, f32, i64, stats, fade, takes, others)
+            give_out(interleaved_out, done, wiring, left, right)
         give_others(interleaved_out, done, count, wiring[W_OUT_CHANNELS], others)
         done += count
     end(stats, samples, fade, xrun)

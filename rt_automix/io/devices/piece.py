@@ -44,7 +44,7 @@ _HALF = np.float32(0.5)
 
 
 @kernel("void(float64[::1], float32[::1], float32[::1])")
-def _fade(fade, left, right):
+def fade_pair(fade, left, right):
     """Move the gain at the edge towards its goal along a smooth curve; at rest at 1 no bit changes."""
     now, goal, step = fade[FADE_NOW], fade[FADE_GOAL], fade[FADE_STEP]
     if now == 1.0 and goal == 1.0:
@@ -58,7 +58,7 @@ def _fade(fade, left, right):
 
 
 @kernel("void(float32[::1], int64, int64, float32[::1], float32[::1])")
-def _keep(takes, start, written, left, right):
+def keep(takes, start, written, left, right):
     """Copy a piece into the take ring that begins at `start`."""
     ring_left = takes[start : start + TAKE_SAMPLES]
     ring_right = takes[start + TAKE_SAMPLES : start + 2 * TAKE_SAMPLES]
@@ -69,7 +69,7 @@ def _keep(takes, start, written, left, right):
 
 
 @kernel("void(float32[::1], float32[::1], float64[::1], int64, int64[::1])")
-def _master_others(left, right, fade, written, others):
+def master_others(left, right, fade, written, others):
     """Master a piece for each other output, into its scratch and its take ring; `left` and `right` stay."""
     count, before = left.shape[0], fade[FADE_NOW]
     for number in range(others[0]):
@@ -80,9 +80,9 @@ def _master_others(left, right, fade, written, others):
             own_left[i], own_right[i] = left[i], right[i]
         f64, f32 = float64_at(row[O_F64], at.F64_SIZE), float32_at(row[O_F32], at.F32_SIZE)
         chain.process_pair(own_left, own_right, f64, f32, int64_at(row[O_I64], at.I64_SIZE))
-        _fade(fade, own_left, own_right)
+        fade_pair(fade, own_left, own_right)
         fade[FADE_NOW] = before  # the next one has the same way to go
-        _keep(float32_at(row[O_TAKE], 2 * TAKE_SAMPLES), 0, written, own_left, own_right)
+        keep(float32_at(row[O_TAKE], 2 * TAKE_SAMPLES), 0, written, own_left, own_right)
 
 
 @kernel("void(float32[::1], float32[::1], float32[::1], float32[::1], int64, int64)")
@@ -112,7 +112,7 @@ def _turn_to(left, right, number, done, length, others):
 
 
 @kernel("void(float32[::1], float32[::1], int64[::1])")
-def _hear(left, right, others):
+def hear(left, right, others):
     """Put what is heard on the phones into their scratch; whoever is wanted within a turn comes after it."""
     if others[P_ON] == 0:
         return
@@ -136,12 +136,12 @@ def master_piece(left, right, f64, f32, i64, stats, fade, takes, others):
     Thread: audio. Allocates: no.
     """
     written = stats[WRITTEN]
-    _keep(takes, 0, written, left, right)
-    _master_others(left, right, fade, written, others)
+    keep(takes, 0, written, left, right)
+    master_others(left, right, fade, written, others)
     chain.process_pair(left, right, f64, f32, i64)
-    _fade(fade, left, right)
-    _keep(takes, 2 * TAKE_SAMPLES, written, left, right)
-    _hear(left, right, others)
+    fade_pair(fade, left, right)
+    keep(takes, 2 * TAKE_SAMPLES, written, left, right)
+    hear(left, right, others)
     atomics.store_release(stats, WRITTEN, written + left.shape[0])
 
 

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.dsp.bridge import Reading, new_bridge, read
-from rt_automix.io.devices import edge, piece
+from rt_automix import surround
+from rt_automix.engine.bed import Bed
+from rt_automix.io.devices import bedpiece, edge, piece
 from rt_automix.io.devices.board import CALLBACKS, SAMPLES, Board
 
 FADE_S = 0.05
@@ -38,6 +40,9 @@ class Wiring:
     phones : channels as those above, or none; None: no phones
     heard : int
         The output that they begin with, 0 for the main one.
+    bed : Bed, optional
+        Of an engine for more than two channels; there are as many `in_channels` and `out_channels` then, and a board
+        for them.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class Wiring:
         others: Sequence[tuple[EngineArrays, Sequence[int]]] = (),
         phones: Sequence[int] | None = None,
         heard: int = 0,
+        bed: Bed | None = None,
     ) -> None:
         self.stats = board.stats
         self._fade = np.zeros(piece.FADE_SIZE)
@@ -72,8 +78,25 @@ class Wiring:
         self._board = board
         self._kept = [self._join(number, *other) for number, other in enumerate(others)]
         self._others[0] = len(others)
+        self._bed = self._lay(bed, in_channels, out_channels) if bed is not None else None
         if phones is not None:
             self._phones = self._wear(phones, heard, round(TURN_S * sample_rate_hz))
+
+    def _lay(self, bed: Bed, in_channels: Sequence[int], out_channels: Sequence[int]) -> Any:
+        """Fill in what a surround programme has beside the rest; what must be kept for it."""
+        channels, wires = len(in_channels), self._wiring[edge.W_BED :]
+        rows = len(bed.weights)
+        scratch = np.zeros((rows, piece.PIECE_SAMPLES), np.float32)
+        lent = (*bed, scratch, self._board.whole(channels))
+        wires[bedpiece.B_CHANNELS], wires[bedpiece.B_ROWS] = channels, rows
+        wires[bedpiece.B_OWN64 : bedpiece.B_WHOLE + 1] = [array.ctypes.data for array in lent]
+        for start, places in (
+            (bedpiece.B_ROW, surround.layout_of(channels).rows),
+            (bedpiece.B_IN, in_channels),
+            (bedpiece.B_OUT, out_channels),
+        ):
+            wires[start : start + channels] = places
+        return lent
 
     def _wear(self, channels: Sequence[int], heard: int, length_samples: int) -> Any:
         """Fill the row of the phones; what must be kept for it."""
@@ -105,11 +128,18 @@ class Wiring:
         return int(self._wiring.ctypes.data)
 
     def plug(self, get_buffer: int, ports: Sequence[int]) -> None:
-        """Note where `jack_port_get_buffer` is, and a client's ports: both in, two for each output, two for phones."""
+        """Note where `jack_port_get_buffer` is, and a client's ports: all in, all of each output, two for phones."""
+        wires = self._wiring[edge.W_BED :]
+        channels = int(wires[bedpiece.B_CHANNELS]) or 2
         self._wiring[edge.W_GET_BUFFER] = get_buffer
-        self._wiring[edge.W_PORTS : edge.W_PORTS + 4] = ports[:4]
+        if channels == 2:
+            self._wiring[edge.W_PORTS : edge.W_PORTS + 4] = ports[:4]
+        else:
+            wires[bedpiece.B_PORT_IN : bedpiece.B_PORT_IN + channels] = ports[:channels]
+            wires[bedpiece.B_PORT_OUT : bedpiece.B_PORT_OUT + channels] = ports[channels : 2 * channels]
         for number in range(int(self._others[0])):
-            self._row(number)[piece.O_PORT_LEFT : piece.O_PORT_RIGHT + 1] = ports[4 + 2 * number : 6 + 2 * number]
+            first = 2 * channels + 2 * number
+            self._row(number)[piece.O_PORT_LEFT : piece.O_PORT_RIGHT + 1] = ports[first : first + 2]
         if self._others[piece.P_ON]:
             first = piece.PHONES_ROW + piece.O_PORT_LEFT
             self._others[first : first + 2] = ports[-2:]
