@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from rt_automix import checked, midimap, outputs
+from rt_automix import checked, midimap, outputs, surround
 from rt_automix.checked import Checked, NotEmpty, between, written
 from rt_automix.errors import ConfigError, nearest
 
@@ -58,6 +58,7 @@ class Engine(Checked):
 
     max_block_samples: Annotated[int, between(1, 65536)] = 4096
     analysis_hops: Annotated[int, between(1, 20)] = 4
+    pairs: Literal["no", "own"] = "no"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Audio(Checked):
     in_device: str = ""
     out_device: str = ""
     host_api: str = ""
+    layout: Literal["auto", "stereo", "5.0", "5.1", "7.1"] = "auto"
     in_channels: str = ""
     out_channels: str = ""
     sample_rate_hz: Annotated[int, between(44_100, 96_000)] | None = None
@@ -79,6 +81,14 @@ class Audio(Checked):
     allow_feedback: bool = False
     bridge_margin_ms: Annotated[float, between(0.5, 100.0)] = 12.0
     callback: Literal["native", "python"] = "native"
+
+    @property
+    def channels(self) -> int:
+        """How many the programme has: as the layout says, or as many input channels as a layout has; else two."""
+        count = len(surround.numbered(self.in_channels))
+        if self.layout == "auto":
+            return count if count in surround.LAYOUTS else 2
+        return surround.channels_of(self.layout)
 
 
 @dataclass(frozen=True)

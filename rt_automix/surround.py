@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from rt_automix.errors import UserError
 
+STEREO = "stereo"
+
 LFE_ROW = 3
 """Row of a bed that gets gain and limiter, but no filter, and is not measured."""
 
@@ -88,8 +90,35 @@ def layout_of(channels: int) -> Layout:
     Thread: any. Allocates: no.
     """
     if channels not in LAYOUTS:
-        raise UserError(f"{channels} channels: allowed are 1, 2, 5 (5.0), 6 (5.1) and 8 (7.1). Mix down first.")
+        raise UserError(
+            f"{channels} channels: allowed are 1, 2, 5 (5.0), 6 (5.1) and 8 (7.1). Mix down first, "
+            "or have every two mastered by themselves: --pairs own."
+        )
     return LAYOUTS[channels]
+
+
+def channels_of(name: str) -> int:
+    """How many channels a layout has, by its name, or stereo.
+
+    Thread: any. Allocates: no.
+    """
+    return next((channels for channels, layout in LAYOUTS.items() if layout.name == name), 2)
+
+
+def numbered(text: str) -> tuple[int, ...]:
+    """Channels as people write them, such as "3,4" or "1-6"; none where that cannot be read.
+
+    Thread: any. Allocates: yes.
+    """
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = (word.strip() for word in part.partition("-"))
+        if not (first.isdecimal() and (last.isdecimal() or not dash)) or (
+            dash and int(last) - int(first) not in range(64)
+        ):
+            return ()
+        found += range(int(first), int(last or first) + 1)
+    return tuple(found)
 
 
 def name_of(channels: int) -> str:
@@ -97,4 +126,4 @@ def name_of(channels: int) -> str:
 
     Thread: any. Allocates: no.
     """
-    return {1: "mono", 2: "stereo"}.get(channels) or layout_of(channels).name
+    return {1: "mono", 2: STEREO}.get(channels) or layout_of(channels).name

@@ -109,7 +109,7 @@ class Probe:
 
     Parameters
     ----------
-    signal_in : float32, shape (2, n)
+    signal_in : float32, shape (channels, n)
         Played once, in whole periods, then silence.
     pairs : int
         How many outputs it hears, each with two ports, the phones after all others.
@@ -125,7 +125,7 @@ class Probe:
         self.position = 0
         self._go = self._repeat = False
         self._done = threading.Event()
-        self._outs = [self._client.outports.register(f"o{k}") for k in range(2)]
+        self._outs = [self._client.outports.register(f"o{k}") for k in range(len(signal_in))]
         self._ins = [self._client.inports.register(f"i{k}") for k in range(2 * pairs)]
         self._is_closed = False
         BEFORE_THE_END.append(self.close)
@@ -140,7 +140,7 @@ class Probe:
             if self._go:
                 self._done.set()
             return
-        for k in range(2):
+        for k in range(len(self._outs)):
             self._outs[k].get_array()[:] = self.played[k, self.position : stop]
         for k in range(len(self._ins)):
             self.heard[k, self.position : stop] = self._ins[k].get_array()
@@ -166,7 +166,7 @@ class Probe:
     def connect(self) -> None:
         """Join our ports to the program's; its inputs from the physical ones are cut."""
         client, (sinks, sources) = self._client, self._theirs()
-        for k in range(2):
+        for k in range(len(self._outs)):
             for other in client.get_all_connections(sinks[k]):
                 if other.name != self._outs[k].name:
                     client.disconnect(other, sinks[k])

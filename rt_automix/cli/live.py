@@ -29,8 +29,8 @@ STEP_S = 0.05
 """How often the parent looks after its child, and the view is renewed."""
 
 _AUDIO = (
-    "backend", "name", "connect", "device", "in_device", "out_device", "host_api", "in_channels", "out_channels",
-    "sample_rate_hz", "block_samples", "exclusive", "allow_feedback", "callback",
+    "backend", "name", "connect", "device", "in_device", "out_device", "host_api", "layout", "in_channels",
+    "out_channels", "sample_rate_hz", "block_samples", "exclusive", "allow_feedback", "callback",
 )  # fmt: skip
 """Options that stand for settings of [audio]."""
 
@@ -48,7 +48,9 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     click.option("--name", metavar="NAME", help="What others see on JACK and PipeWire; a second session needs one."),
     click.option("--no-connect", "connect", flag_value=False, default=None,
                  help="JACK, PipeWire: leave all patching to you."),
-    click.option("--in-channels", metavar="A[,B]", help="Input channels from 1; one goes to both sides."),
+    click.option("--layout", type=click.Choice(["auto", "stereo", "5.0", "5.1", "7.1"]),
+                 help="What comes in; auto: stereo, unless --in-channels or --play have as many channels."),
+    click.option("--in-channels", metavar="A[,B]", help="Input channels from 1, such as 3,4 or 1-6; one: both sides."),
     click.option("--out-channels", metavar="A[,B]", help="Output channels from 1."),
     click.option("--rate", "sample_rate_hz", type=int, metavar="HZ", help="Sample rate; otherwise the device's."),
     click.option("--block", "block_samples", type=int, metavar="N",
@@ -153,7 +155,7 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
 
     supervisor = Supervisor(setup, hear)
     names = [output.name for output in setup.others]
-    takes = Takes(supervisor.board, paths, int(options["record_bits"]), view.remark, programs, names)
+    takes = Takes(supervisor.board, paths, int(options["record_bits"]), view.remark, programs, names, setup.channels)
     ending: list[int] = []
     before = {
         name: signal.signal(getattr(signal, name), lambda number, frame: ending.append(number))
@@ -192,6 +194,8 @@ def _config(options: dict[str, Any]) -> Config:
         rider__night=options["night"],
         **{f"audio__{name}": options[name] for name in _AUDIO},
     )
+    if options["play"] is not None and config.audio.layout == "auto":
+        config = _with_layout_of(config, options["play"])
     config = _with_phones(_with_outputs(config, options["outputs"]), options["phones"])
     if config.venue.max_laeq_db is not None and config.venue.spl_calibration_db is None:
         raise ConfigError("venue.max_laeq_db: without venue.spl_calibration_db no sound level is known. Set that, too.")
@@ -202,6 +206,17 @@ def _config(options: dict[str, Any]) -> Config:
         from rt_automix.io.devices.system import NO_MODULE
 
         raise DeviceError(NO_MODULE)
+    return config
+
+
+def _with_layout_of(config: Config, path: Path) -> Config:
+    """The settings for a file's channels; what is wrong with the file is said where it is played."""
+    from rt_automix.io.files.audio import AudioReader
+    from rt_automix.surround import LAYOUTS
+
+    with contextlib.suppress(AutomixError), AudioReader(path, surround=True) as reader:
+        if reader.channels in LAYOUTS:
+            return config.with_overrides(**{"audio.layout": LAYOUTS[reader.channels].name})
     return config
 
 

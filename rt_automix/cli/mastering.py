@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ _panel = click.option(
     click.option("--block", type=click.IntRange(1, 4096), metavar="N", help="Samples per block; changes no sound."),
     settings.bits,
     settings.config_path,
+    settings.pairs,
     click.option("--report", type=settings.FILE, metavar="FILE.html", help="Write a page of curves and figures."),
     click.option("--force", is_flag=True, help="Replace files that exist."),
     settings.as_json,
@@ -44,7 +46,7 @@ def render(
     amount: float | None, fine_tone: float | None, boldness: float | None, style_strength: float | None,
     platform: str | None, target_lufs: float | None, ceiling_dbtp: float | None, night: bool | None,
     suggester: str | None, lookahead: Any, mono: Any, deliver: str | None, block: int | None, bits: str,
-    config_path: Path | None, report: Path | None, force: bool, as_json: bool, panel: bool,
+    config_path: Path | None, pairs: str | None, report: Path | None, force: bool, as_json: bool, panel: bool,
 ) -> None:  # fmt: skip
     """Master the file IN into OUT (.wav or .flac).
 
@@ -70,13 +72,18 @@ def render(
         master__suggester=suggester,
         limiter__ceiling_dbtp=ceiling_dbtp,
         rider__night=night,
+        engine__pairs=pairs,
     )
+    is_pairs = config.engine.pairs == "own"
+    if is_pairs and (report is not None or deliver is not None or panel):
+        raise click.UsageError("--pairs masters several programmes: leave out --report, --deliver and --panel.")
     if report is not None:
         _check_report(report, (source, target, reference), force)
     formats = settings.formats_of(deliver)
     ensure_compiled("rt_automix.render")
     from rt_automix import render as rendering
     from rt_automix.render.delivered import render_delivered
+    from rt_automix.render.pairs import render_pairs
 
     with terminal.progress() as progress:
         how: dict[str, Any] = {
@@ -90,6 +97,9 @@ def render(
             "force": force,
             "progress": progress,
         }
+        if is_pairs:
+            _show_pairs(render_pairs(source, target, **how), target, as_json)
+            return
         if formats:
             result = render_delivered(source, target, formats, **how)
         else:
@@ -112,6 +122,17 @@ def render(
             "amount": amount, "fine_tone": fine_tone, "boldness": boldness, "style_strength": style_strength,
         }  # fmt: skip
         _play(context, source, suggester=suggester, config_path=config_path, **strength, **style)
+
+
+def _show_pairs(results: Sequence[RenderResult], target: Path, as_json: bool) -> None:
+    """What came of each pair."""
+    if as_json:
+        terminal.show_json({"target": str(target), "pairs": [result.to_dict() for result in results]})
+        return
+    for number, result in enumerate(results, 1):
+        click.echo(f"Pair {number}:")
+        _show(result)
+    click.echo(f"Written: {target}")
 
 
 @click.command()

@@ -7,7 +7,7 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,14 +33,15 @@ _ENCODINGS = ("s16le", "s24le", "s32le", "f32le")
     click.option("--format", "encoding", type=click.Choice(["wav", *_ENCODINGS]), default="wav", show_default=True,
                  help="What comes in, and goes out: wav says itself what it is; the others are bare samples."),
     click.option("--rate", type=int, default=48_000, show_default=True, metavar="HZ", help="Of bare samples."),
-    click.option("--channels", type=click.IntRange(1, 8), default=2, show_default=True,
-                 help="Of bare samples: 1, 2, or 5 (5.0), 6 (5.1) or 8 (7.1) in a WAV's order."),
+    click.option("--channels", type=click.IntRange(1, 16), default=2, show_default=True,
+                 help="Of bare samples: 1, 2, or 5 (5.0), 6 (5.1) or 8 (7.1) in a WAV's order; pairs: up to 16."),
     click.option("--to", type=click.Choice(_ENCODINGS), help="Samples that go out, if other than those that come in."),
     click.option("--low-delay", is_flag=True, help="Take what is there instead of waiting for 4096 samples."),
     click.option("--latency", type=click.Choice(["compensate", "keep"]), default="compensate", show_default=True,
                  help="compensate: aligned with the input. keep: later by what the chain needs, 64 samples."),
     *settings.mastering,
     settings.config_path,
+    settings.pairs,
     click.option("--json-fd", type=click.IntRange(3), metavar="N",
                  help='Read commands from this file descriptor, such as {"set": {"amount": 0.5}}, one a line.'),
     click.option("--json-lines", is_flag=True, help="A line of JSON on stderr for each second of audio."),
@@ -50,7 +51,7 @@ def pipe(
     reference: Path | None, amount: float | None, fine_tone: float | None, boldness: float | None,
     style_strength: float | None, platform: str | None,
     target_lufs: float | None, ceiling_dbtp: float | None, night: bool | None, suggester: str | None,
-    config_path: Path | None, json_fd: int | None, json_lines: bool,
+    config_path: Path | None, pairs: str | None, json_fd: int | None, json_lines: bool,
 ) -> None:  # fmt: skip
     """Master sound from stdin to stdout, to the same bits as render --lookahead live.
 
@@ -74,6 +75,7 @@ def pipe(
         master__suggester=suggester,
         limiter__ceiling_dbtp=ceiling_dbtp,
         rider__night=night,
+        engine__pairs=pairs,
     )
     for stream, word in ((sys.stdin, "in"), (sys.stdout, "out")):
         if stream is None or stream.isatty():
@@ -86,19 +88,24 @@ def pipe(
     from rt_automix.live.desk import Desk
     from rt_automix.live.setup import Setup
     from rt_automix.render import piped
+    from rt_automix.render.pairs import Pairs, count_of
 
     with terminal.progress() as progress:
         style = settings.style_of(config, reference, progress)
-    engine = Engine(config, style, choose(config.master.suggester, terminal.remark))
+    is_pairs, decider = config.engine.pairs == "own", choose(config.master.suggester, terminal.remark)
     with open(0, "rb", buffering=0, closefd=False) as source, open(1, "wb", buffering=0, closefd=False) as target:
-        reader = pcm.PcmReader(source, None if encoding == pcm.WAV else pcm.Format(encoding, rate, channels))
+        bare = None if encoding == pcm.WAV else pcm.Format(encoding, rate, channels)
+        reader = pcm.PcmReader(source, bare, is_pairs)
+        count = count_of(reader.format.channels) if is_pairs else 1
+        engines = [Engine(config, style, decider) for _ in range(count)]
+        engine = Pairs(engines) if is_pairs else engines[0]
         piped.prepare(engine, reader.format)
         setup = Setup(config, (config.master.profile,), style if reference else None)
-        desk = Desk(engine, setup, terminal.remark)
-        shown = _Shown(engine, json_lines)
+        desks = [Desk(one, setup, terminal.remark) for one in engines]
+        shown = _Shown(engines, json_lines)
 
         def tend(done: int) -> None:
-            commands.obey(desk)
+            commands.obey(desks)
             shown.tend(done)
 
         writer = pcm.PcmWriter(target, _other(reader.format, to))
@@ -137,15 +144,16 @@ class _Commands:
         for line in stream:
             self._lines.put(line)
 
-    def obey(self, desk: Desk) -> None:
-        """Do what has come in."""
+    def obey(self, desks: Sequence[Desk]) -> None:
+        """Do what has come in, at every desk."""
         while not self._lines.empty():
             line = self._lines.get()
-            verbs: dict[str, Callable[[str, Any], None]] = {"set": desk.set, "nudge": desk.nudge}
             try:
                 for verb, what in json.loads(line).items():
                     for name, value in what.items():
-                        verbs[verb](str(name), value)
+                        for desk in desks:
+                            verbs: dict[str, Callable[[str, Any], None]] = {"set": desk.set, "nudge": desk.nudge}
+                            verbs[verb](str(name), value)
             except AutomixError as error:
                 terminal.remark(str(error))
             except (ValueError, KeyError, AttributeError, TypeError):
@@ -155,10 +163,11 @@ class _Commands:
 class _Shown:
     """How it goes, on stderr: a line that is renewed on a terminal, JSON lines, or only the end."""
 
-    def __init__(self, engine: Engine, json_lines: bool) -> None:
-        self._engine, self._json_lines = engine, json_lines
+    def __init__(self, engines: Sequence[Engine], json_lines: bool) -> None:
+        self._engines, self._json_lines = engines, json_lines
         self._is_terminal = sys.stderr.isatty() and not json_lines
-        self._step_samples = round(STATUS_S * engine.sample_rate_hz)
+        self._rate_hz = engines[0].sample_rate_hz
+        self._step_samples = round(STATUS_S * self._rate_hz)
         self._next = self._step_samples
 
     def tend(self, done: int) -> None:
@@ -169,26 +178,28 @@ class _Shown:
         self._show(done)
 
     def _show(self, done: int) -> None:
-        meters = self._engine.meters()
-        if self._json_lines:
+        seconds = round(done / self._rate_hz, 3)
+        if not self._json_lines:
+            meters = self._engines[0].meters()
+            texts = [terminal.level(engine.meters().short_term_lufs, "LUFS") for engine in self._engines]
+            text = f"{terminal.clock(seconds)}  {', '.join(texts)}  gain {meters.gain_db:+.1f} dB"
+            click.echo(f"\r{text}  limiter {-meters.limiting_db:.1f} dB   ", err=True, nl=False)
+            return
+        for number, engine in enumerate(self._engines, 1):
+            meters = engine.meters()
             kept = ("short_term_lufs", "integrated_lufs", "loudness_range_lu", "gain_db", "compression_db")
             figures = {name: round(getattr(meters, name), 2) for name in (*kept, "limiting_db", "out_true_peak_dbtp")}
-            seconds = round(done / self._engine.sample_rate_hz, 3)
-            controls = {name: self._engine.controls[name] for name in ("amount", "target_lufs", "ceiling_dbtp")}
-            terminal.remark(json.dumps({"type": "status", "seconds": seconds, **figures, **controls}))
-        else:
-            loudness = terminal.level(meters.short_term_lufs, "LUFS")
-            text = f"{terminal.clock(done / self._engine.sample_rate_hz)}  {loudness}  gain {meters.gain_db:+.1f} dB"
-            click.echo(f"\r{text}  limiter {-meters.limiting_db:.1f} dB   ", err=True, nl=False)
+            controls = {name: engine.controls[name] for name in ("amount", "target_lufs", "ceiling_dbtp")}
+            of = {"pair": number} if len(self._engines) > 1 else {}
+            terminal.remark(json.dumps({"type": "status", **of, "seconds": seconds, **figures, **controls}))
 
     def end(self, done: int) -> None:
         """The last figures."""
         if self._json_lines:
             self._show(done)
             return
-        meters = self._engine.meters()
-        loudness = terminal.level(meters.integrated_lufs, "LUFS")
+        texts = [terminal.level(engine.meters().integrated_lufs, "LUFS") for engine in self._engines]
         start = "\r" if self._is_terminal else ""
         terminal.remark(
-            f"{start}Mastered {terminal.clock(done / self._engine.sample_rate_hz)}: {loudness}.          ".rstrip()
+            f"{start}Mastered {terminal.clock(done / self._rate_hz)}: {', '.join(texts)}.          ".rstrip()
         )

@@ -114,6 +114,10 @@ def formats_of(deliver: str | None) -> tuple[Format, ...]:
     return formats
 
 
+pairs = click.option("--pairs", type=click.Choice(["no", "own"]),
+                     help="own: every two of up to 16 channels are a programme of their own.")  # fmt: skip
+
+
 def config_from(path: Path | None, **overrides: object) -> Config:
     """The settings of a file, or the defaults, under what the command line says (None says nothing)."""
     from rt_automix import config

@@ -24,6 +24,7 @@ from rt_automix.live.desk import Desk
 from rt_automix.live.hands import Hands, Mappings
 from rt_automix.live.others import Others
 from rt_automix.live.setup import LOST, Setup
+from rt_automix.surround import name_of
 
 LOOP_S = 0.001
 """How often knobs are looked at."""
@@ -72,7 +73,7 @@ class Session:
         self._keep_at = self._learn_at = self._serve_at = 0.0
         self._suggester = choose(setup.config.master.suggester, self._remark)
         self.engine = Engine(setup.main.config, setup.main.reference, self._suggester, analysis="thread")
-        self.engine.prepare(FIRST_RATE_HZ, MAX_BLOCK_SAMPLES)
+        self.engine.prepare(FIRST_RATE_HZ, MAX_BLOCK_SAMPLES, setup.channels)
         self.desk = Desk(self.engine, setup.main, self._remark)
         self._others = Others(setup, self.desk, MAX_BLOCK_SAMPLES, self._suggester, self._remark)
         self._recall(resumed)
@@ -175,7 +176,7 @@ class Session:
                     "starts anew at it, a take goes on in another file."
                 )
             learned, others_learned = memory.learned(self.engine), self._others.learned()
-            self.engine.prepare(stream.sample_rate_hz, MAX_BLOCK_SAMPLES)
+            self.engine.prepare(stream.sample_rate_hz, MAX_BLOCK_SAMPLES, self._setup.channels)
             self._others.prepare(stream.sample_rate_hz, MAX_BLOCK_SAMPLES)
             self._others.resume(others_learned, self._is_settled)
             memory.resume(self.engine, learned, self._is_settled)
@@ -183,8 +184,10 @@ class Session:
         channels = stream.in_width, stream.out_width, stream.in_channels, stream.out_channels
         ways, phones = stream.other_channels, self.desk.phones
         others = self._others.wired(ways[: len(self._setup.others)])
-        phoned = (ways[-1], phones.number) if phones is not None else ()
-        self._wiring = Wiring(self.engine.arrays, self._board, stream.sample_rate_hz, *channels, others, *phoned)
+        phoned: dict[str, Any] = {"phones": ways[-1], "heard": phones.number} if phones is not None else {}
+        self._wiring = Wiring(
+            self.engine.arrays, self._board, stream.sample_rate_hz, *channels, others, bed=self.engine.bed, **phoned
+        )
         self._wiring.latency_samples = self.engine.latency_samples
         try:
             stream.start(self._wiring)
@@ -210,7 +213,7 @@ class Session:
         """Until the end, or until the device calls back no more."""
         callbacks, moved_at = wiring.callbacks, time.monotonic()
         while not self._stopping:
-            text = f"Playing through {stream.description} at {stream.sample_rate_hz} Hz."
+            text = f"Playing {self._layout}through {stream.description} at {stream.sample_rate_hz} Hz."
             self._enter("playing", f"{text} {stream.note}".rstrip())
             self._hold(stream)
             self._turn(WATCH_S)
@@ -223,6 +226,11 @@ class Session:
                 callbacks, moved_at = wiring.callbacks, now
             if now - moved_at > STALL_S or not stream.is_alive:
                 return
+
+    @property
+    def _layout(self) -> str:
+        """What is played, where that is not stereo."""
+        return f"{name_of(self._setup.channels)} " if self._setup.channels > 2 else ""
 
     def _fade_out(self) -> None:
         assert self._wiring is not None
@@ -293,6 +301,7 @@ class Session:
             "text": self._said,
             "device": stream.description if stream else "",
             "sample_rate_hz": rate_hz,
+            "layout": name_of(self._setup.channels),
             "latency_samples": latency_samples,
             "latency_ms": 1e3 * latency_samples / rate_hz,
             "engine_latency_samples": engine.latency_samples,

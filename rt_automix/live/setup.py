@@ -50,6 +50,11 @@ class Setup:
     links: frozenset[Link] | None = None
 
     @property
+    def channels(self) -> int:
+        """Of the programme: 2, or those of a surround layout."""
+        return self.config.audio.channels
+
+    @property
     def others(self) -> tuple[Output, ...]:
         """The outputs beside the main one."""
         return self.config.output[1:]

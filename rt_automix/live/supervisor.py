@@ -56,7 +56,7 @@ class Supervisor:
     """
 
     def __init__(self, setup: Setup, listener: Listener) -> None:
-        self.board = Board(others=len(setup.others))
+        self.board = Board(others=len(setup.others), channels=setup.channels)
         self.status: dict[str, Any] | None = None
         self.beside: dict[str, Any] = {}
         """What is known here of how it is; it goes into the status."""

@@ -36,6 +36,8 @@ class Takes:
         Commands by the ring that they are fed from.
     others : sequence of str
         Names of the outputs beside the main one.
+    channels : int
+        Of the programme: those of a surround are all in the takes of what comes in and of the main output.
     """
 
     def __init__(
@@ -46,8 +48,10 @@ class Takes:
         tell: Callable[[str], None],
         programs: Mapping[int, Sequence[str]] | None = None,
         others: Sequence[str] = (),
+        channels: int = 2,
     ) -> None:
         self._board, self._paths, self._bits, self._tell = board, paths, bits, tell
+        self._channels = channels
         self._programs, self._names = dict(programs or {}), ("in", "out", *others)
         self._recorders: dict[int, Recorder] = {}
         self._feeders: dict[int, Feeder] = {}
@@ -109,9 +113,10 @@ class Takes:
             feeder.start()
 
     def _open(self, side: int, path: Path, since_sample: int | None) -> None:
-        ring, stats = self._board.rings[side], self._board.stats
+        is_whole = self._channels > 2 and side in (INPUT, OUTPUT)
+        ring = self._board.whole(self._channels)[side] if is_whole else self._board.rings[side]
         bits = self._bits if path.suffix == ".wav" else 24
-        recorder = Recorder(path, ring, stats, WRITTEN, self._rate_hz, 2, bits, self._tell)
+        recorder = Recorder(path, ring, self._board.stats, WRITTEN, self._rate_hz, len(ring), bits, self._tell)
         try:
             recorder.start(since_sample)
             self._recorders[side] = recorder

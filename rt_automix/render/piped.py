@@ -11,6 +11,7 @@ from rt_automix import surround
 from rt_automix.engine.engine import SAMPLE_RATES_HZ, Engine
 from rt_automix.errors import UserError
 from rt_automix.io.pipes.pcm import Format, PcmReader, PcmWriter
+from rt_automix.render.pairs import Pairs
 from rt_automix.render.stages import mend
 
 BLOCK_SAMPLES = 4096
@@ -39,8 +40,10 @@ class Piped:
     lost_bytes: int
 
 
-def prepare(engine: Engine, format: Format) -> None:
+def prepare(engine: Engine | Pairs, format: Format) -> None:
     """Make an engine ready for a stream; a mono one is heard as it sounds from two loudspeakers, 5.1 as one programme.
+
+    Pairs are as many as there have to be.
 
     Raises
     ------
@@ -55,6 +58,9 @@ def prepare(engine: Engine, format: Format) -> None:
             f"{format.sample_rate_hz} Hz: a pipe is mastered at {low_hz} to {high_hz} Hz. "
             "Resample before it: ffmpeg -i - -ar 48000 -f wav -."
         )
+    if isinstance(engine, Pairs):
+        engine.prepare(format.sample_rate_hz, BLOCK_SAMPLES)
+        return
     if format.channels > 2:
         surround.layout_of(format.channels)
     engine.prepare(format.sample_rate_hz, BLOCK_SAMPLES, max(format.channels, 2))
@@ -63,7 +69,7 @@ def prepare(engine: Engine, format: Format) -> None:
 def play(
     reader: PcmReader,
     writer: PcmWriter,
-    engine: Engine,
+    engine: Engine | Pairs,
     *,
     is_patient: bool = True,
     is_compensated: bool = True,
@@ -74,7 +80,7 @@ def play(
     Parameters
     ----------
     reader, writer : PcmReader, PcmWriter
-    engine : Engine
+    engine : Engine or Pairs
         As `prepare` left it, with its analysis "inline".
     is_patient : bool
         Wait for BLOCK_SAMPLES at a time, or take what is there.

@@ -18,10 +18,19 @@ import soundfile
 from demosong import demo_song
 
 from rt_automix.config import Config
+from rt_automix.platforms import PLATFORMS
 from rt_automix.render import render
 
 PIPE = [sys.executable, "-m", "rt_automix", "pipe"]
 RAW = ["--format", "s16le", "--rate", "44100"]
+PAGE = (Path(__file__).parents[2] / "docs/pipe.md").read_text(encoding="utf-8")
+RECIPES = [line.strip() for line in PAGE.splitlines() if line.startswith("    ")]
+
+
+def recipe(beginning):
+    """The only line of docs/pipe.md that begins so."""
+    (line,) = (line for line in RECIPES if line.startswith(beginning))
+    return line
 
 
 @pytest.fixture(scope="module")
@@ -215,48 +224,84 @@ def test_sound_is_not_written_to_a_terminal():
     os.close(theirs)
 
 
-def test_between_two_ffmpegs_and_behind_sox(songs, tmp_path):
-    expected = sound(songs / "stereo-render.wav")
-    ours = f"{sys.executable} -m rt_automix pipe"
-    for number, line in enumerate(
-        (
-            f"ffmpeg -v error -i stereo.wav -c:a pcm_s24le -f wav - | {ours} | ffmpeg -v error -i - {{}}",
-            f"ffmpeg -v error -i stereo.wav -f s24le - | {ours} --format s24le"
-            " | ffmpeg -v error -f s24le -ar 48000 -ac 2 -i - {}",
-            f"sox stereo.wav -t wav - | {ours} | sox -D --ignore-length -t wav - -b 24 {{}}",
-        )
-    ):
-        path = tmp_path / f"{number}.flac"
-        subprocess.run(line.format(path), shell=True, cwd=songs, check=True)
-        assert np.array_equal(sound(path), expected), line
+@pytest.fixture(scope="module")
+def house(songs):
+    """A folder as the recipes expect one, and a surrounding in which they find our program.
+
+    It keeps what it was handed, where $HANDED says so.
+    """
+    shutil.copy(songs / "stereo.wav", songs / "mix.wav")
+    data, rate_hz = soundfile.read(songs / "stereo.wav", dtype="int32", frames=4 * 48_000)
+    soundfile.write(songs / "in.wav", data, rate_hz, "PCM_24")
+    (songs / "bin").mkdir()
+    program = songs / "bin" / "rt-automix"
+    program.write_text(f"""#!/bin/sh
+if [ -z "$HANDED" ]; then exec {sys.executable} -m rt_automix "$@"; fi
+tee "$HANDED" | {sys.executable} -m rt_automix "$@"
+""")
+    program.chmod(0o755)
+    surroundings = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "PYTHONPATH": str(Path.cwd())}
+    return songs, surroundings
 
 
-LIQUIDSOAP = """
+def test_no_recipe_is_left_out():
+    assert len(RECIPES) == 5
+
+
+@pytest.mark.parametrize("beginning", ["ffmpeg", "sox"])
+def test_between_two_ffmpegs_and_two_soxes_as_it_is_written(beginning, house):
+    folder, surroundings = house
+    subprocess.run(recipe(beginning), shell=True, cwd=folder, env=surroundings, check=True)
+    assert np.array_equal(sound(folder / "master.flac"), sound(folder / "stereo-render.wav"))
+    (folder / "master.flac").unlink()
+
+
+def test_bare_samples_between_two_ffmpegs(songs, tmp_path):
+    line = (
+        f"ffmpeg -v error -i stereo.wav -f s24le - | {sys.executable} -m rt_automix pipe --format s24le"
+        f" | ffmpeg -v error -f s24le -ar 48000 -ac 2 -i - {tmp_path}/0.flac"
+    )
+    subprocess.run(line, shell=True, cwd=songs, check=True)
+    assert np.array_equal(sound(tmp_path / "0.flac"), sound(songs / "stereo-render.wav"))
+
+
+def test_it_is_steered_as_it_is_written(house):
+    folder, surroundings = house
+    lines = "\n".join((recipe("mkfifo"), recipe("echo"), "wait"))
+    subprocess.run(lines, shell=True, cwd=folder, env=surroundings, check=True, timeout=60)
+    steered, mastered = sound(folder / "out.wav") / 2.0**31, sound(folder / "stereo-render.wav")[: 4 * 48_000] / 2.0**31
+    assert steered.shape == mastered.shape
+    assert np.square(steered[96_000:]).mean() < 0.8 * np.square(mastered[96_000:]).mean()
+
+
+STATION = """
 settings.log.stdout.set(true)
 settings.init.allow_root.set(true)
-song = playlist(mode="normal", loop=false, "{folder}/songs.m3u")
-mastered = pipe(replay_delay=0., process="{command}", song)
+radio = playlist(mode="normal", loop=false, "{folder}/songs.m3u")
+{recipe}
 output.file(%wav, fallible=true, on_stop=shutdown, "{folder}/out.wav", mastered)
 """
 
 
 @pytest.mark.skipif(shutil.which("liquidsoap") is None, reason="needs Liquidsoap: sudo apt install liquidsoap")
-def test_in_liquidsoap_a_station_sounds_as_a_render(songs, tmp_path):
+def test_in_liquidsoap_a_station_sounds_as_a_render(house, tmp_path):
+    songs, surroundings = house
     tmp_path.chmod(0o777)
     song = soundfile.read(songs / "mono.wav", dtype="int16")[0]
     soundfile.write(tmp_path / "song.wav", np.stack([song, song], axis=1), 44_100, "PCM_16")
     (tmp_path / "songs.m3u").write_text(f"{tmp_path}/song.wav\n")
+    (tmp_path / "station.liq").write_text(STATION.format(folder=tmp_path, recipe=recipe("mastered")))
     # What it hands over is not quite the song: it counts in floats and rounds to 16 bits by itself.
-    command = f"tee {tmp_path}/handed.wav | {sys.executable} -m rt_automix pipe --low-delay; exec cat"
-    (tmp_path / "station.liq").write_text(LIQUIDSOAP.format(folder=tmp_path, command=command))
-    surroundings = {**os.environ, "PYTHONPATH": str(Path.cwd()), "HOME": str(tmp_path)}
+    surroundings = surroundings | {"HANDED": f"{tmp_path}/handed.wav", "HOME": str(tmp_path)}
     surroundings.setdefault("XDG_CACHE_HOME", str(Path.home() / ".cache"))
     done = subprocess.run(
         ["liquidsoap", str(tmp_path / "station.liq")], env=surroundings, capture_output=True, text=True, timeout=240
     )
     assert (tmp_path / "out.wav").exists(), done.stdout[-2000:]
     out = soundfile.read(tmp_path / "out.wav", dtype="int32", always_2d=True)[0]
-    render(tmp_path / "handed.wav", tmp_path / "render.wav", bits=16)
+    asked = PLATFORMS["spotify"]
+    config = {"master.target_lufs": asked.target_lufs, "limiter.ceiling_dbtp": asked.ceiling_dbtp}
+    render(tmp_path / "handed.wav", tmp_path / "render.wav", config=Config().with_overrides(**config), bits=16)
     expected = sound(tmp_path / "render.wav")
     assert 0 <= len(expected) - len(out) < 3 * 1764  # it plays whole frames of 40 ms
     assert np.array_equal(out, expected[: len(out)])

@@ -65,7 +65,8 @@ class Board:
     -----
     `stats` is int64, shape (STATS_SIZE,); `takes` is float32, shape (TAKE_SIZE,): of what came in
     and of what goes out, each left then right, each a ring of TAKE_SAMPLES. `rings` has those and the
-    other outputs'. Of more than two channels those are the fold to stereo, and `whole` has all. WRITTEN counts samples into the rings, over all the processes that ever played.
+    other outputs'. Of more than two channels those are the fold to stereo, and `whole` has all. WRITTEN counts
+    samples into the rings, over all the processes that ever played.
     """
 
     def __init__(self, handle: int | None = None, others: int = 0, channels: int = 2) -> None:

@@ -7,12 +7,11 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from rt_automix import surround
 from rt_automix.errors import DeviceChoiceError, DeviceError
 
 RATES_HZ = (44100, 48000, 88200, 96000)
 """The sample rates that a live stream may have."""
-
-MOST_CHANNELS = 2
 
 # Lowest latency first. ASIO comes after WASAPI because its "default" is only the first driver
 # installed, connected or not; MME, which PortAudio would take on Windows, is some 100 ms late.
@@ -56,7 +55,7 @@ class Device:
 
 @dataclass(frozen=True)
 class Choice:
-    """What to open. Channels count from 0, one or two; a single one in goes to both sides."""
+    """What to open. Channels count from 0: one or two, where a single one in goes to both sides; or a surround's."""
 
     input: Device
     output: Device
@@ -90,6 +89,7 @@ def choose(
     host_api: str | None = None,
     in_channels: str | None = None,
     out_channels: str | None = None,
+    channels: int = 2,
     rate_hz: int | None = None,
     allow_feedback: bool = False,
     rates_of: Callable[[Device], tuple[int, ...]] = lambda device: device.rates_hz,
@@ -107,6 +107,8 @@ def choose(
         Part of its name. Else the one of lowest latency that has what is asked for.
     in_channels, out_channels : str, optional
         One or two, counted from 1, such as ``"3,4"``; else the first two, or the only one.
+    channels : int
+        Of the programme; where it has more than two, there have to be as many on both sides.
     rate_hz : int, optional
         Else the devices' own.
     allow_feedback : bool
@@ -136,8 +138,8 @@ def choose(
     return Choice(
         source,
         sink,
-        channel_indices(in_channels, source.name, source.in_channels, "in"),
-        channel_indices(out_channels, sink.name, sink.out_channels, "out"),
+        channel_indices(in_channels, source.name, source.in_channels, "in", channels),
+        channel_indices(out_channels, sink.name, sink.out_channels, "out", channels),
         _rate(rate_hz, {chosen: _rates(chosen, rates_of) for chosen in (source, sink)}),
     )
 
@@ -289,16 +291,24 @@ def _hint(wanted: str, names: Iterable[str]) -> str:
     return " Did you mean " + " or ".join(f'"{name}"' for name in near) + "?" if near else ""
 
 
-def channel_indices(wanted: str | None, name: str, there: int, side: str) -> tuple[int, ...]:
+def channel_indices(wanted: str | None, name: str, there: int, side: str, count: int = 2) -> tuple[int, ...]:
     """Channels from 0, of the `there` that the device `name` has on a side, "in" or "out".
 
+    One or two of them, or as many as a surround programme has, by `count`.
     Raises DeviceChoiceError. Thread: main. Allocates: yes.
     """
-    if wanted is None:
-        return tuple(range(min(there, MOST_CHANNELS)))
     where = f'--{side}-channels "{wanted}"'
-    numbers = [int(part) for part in wanted.split(",") if part.strip().isdecimal()]
-    if not 1 <= len(numbers) <= MOST_CHANNELS or len(numbers) < len(wanted.split(",")):
+    numbers = tuple(range(1, min(there, count) + 1)) if wanted is None else surround.numbered(wanted)
+    if count > 2 and wanted is None and there < count:
+        raise DeviceChoiceError(
+            f'"{name}" has {there} {side}put channels, {surround.name_of(count)} has {count}. Choose another with '
+            f"--{side}-device; or, on JACK, say --no-connect and patch by hand."
+        )
+    if count > 2 and len(numbers) != count:
+        raise DeviceChoiceError(
+            f'{where}: not the {count} channels of {surround.name_of(count)}, counted from 1. Write "1-{count}".'
+        )
+    if not 1 <= len(numbers) <= count:
         raise DeviceChoiceError(f'{where}: neither one channel nor two, counted from 1. Write it like "1" or "3,4".')
     if not all(1 <= number <= there for number in numbers):
         allowed = "1" if there == 1 else f"1 to {there}"

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from rt_automix.config import Audio
-from rt_automix.errors import AutomixError
+from rt_automix.errors import AudioFileError, AutomixError
 from rt_automix.io.devices.wiring import Wiring
 from rt_automix.io.files.audio import AudioReader, Block
+from rt_automix.surround import name_of
 
 BLOCK_SAMPLES = 512
 _MOST_BEHIND_S = 0.5
@@ -24,12 +25,8 @@ class FileStream:
     Raises
     ------
     AudioFileError
-        The file cannot be read.
+        The file cannot be read, or has more channels than the programme.
     """
-
-    in_width = out_width = 2
-    in_channels: tuple[int, ...] = (0, 1)
-    out_channels: tuple[int, ...] = (0, 1)
 
     links = None
     joined = ()
@@ -38,8 +35,15 @@ class FileStream:
     def __init__(self, path: Path, selection: Audio, others: int = 0) -> None:
         self.selection = selection
         self.other_channels: tuple[tuple[int, ...], ...] = ((),) * others
-        with AudioReader(path) as reader:
+        self.in_width = self.out_width = selection.channels
+        self.in_channels = self.out_channels = tuple(range(selection.channels))
+        with AudioReader(path, surround=True) as reader:
             self.sample_rate_hz = reader.sample_rate_hz
+            if reader.channels not in (1, selection.channels):
+                raise AudioFileError(
+                    f"{path}: {name_of(reader.channels)}, where {name_of(selection.channels)} is to be played. "
+                    "Leave out --layout and --in-channels."
+                )
         self.description = f"{path.name}, played without a device"
         self._path = path
         self._ending = threading.Event()
@@ -55,14 +59,14 @@ class FileStream:
 
     def _blocks(self) -> Iterator[Block]:
         while True:
-            with AudioReader(self._path) as reader:
+            with AudioReader(self._path, surround=True) as reader:
                 yield from reader.blocks(BLOCK_SAMPLES)
 
     def _play(self, wiring: Wiring) -> None:
         due = time.monotonic()
         try:
             for block in self._blocks():
-                frames = np.ascontiguousarray(np.broadcast_to(block, (2, block.shape[1])).T)
+                frames = np.ascontiguousarray(np.broadcast_to(block, (self.in_width, block.shape[1])).T)
                 wiring.exchange(frames, np.empty_like(frames), False)
                 now = time.monotonic()
                 due = max(due + block.shape[1] / self.sample_rate_hz, now - _MOST_BEHIND_S)

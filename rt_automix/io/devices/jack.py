@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 from rt_automix.config import Audio
 from rt_automix.errors import AutomixError, DeviceChoiceError, DeviceError
 from rt_automix.io.devices.choice import RATES_HZ, listed
 from rt_automix.io.devices.patchbay import Patchbay
-from rt_automix.io.devices.ports import Link, choose_ports, joined_in_pairs, makes_circle
+from rt_automix.io.devices.ports import Link, beside, choose_ports, joined_in_pairs, makes_circle
 from rt_automix.io.devices.server import Server
 from rt_automix.io.devices.wiring import Wiring
-
-_INS, _OUTS = ("in_1", "in_2"), ("out_1", "out_2")
 
 
 class JackStream:
@@ -34,7 +31,6 @@ class JackStream:
         No library, no server, or not what was asked for.
     """
 
-    in_width = out_width = 2
     bridging = None
 
     def __init__(
@@ -42,7 +38,10 @@ class JackStream:
     ) -> None:
         self.selection = selection
         pairs = [(f"{name}_1", f"{name}_2") for name, _ in others]
-        self._outs = sum(pairs, _OUTS)
+        self.in_width = self.out_width = width = selection.channels
+        self._ins = tuple(f"in_{number}" for number in range(1, width + 1))
+        self._main = tuple(f"out_{number}" for number in range(1, width + 1))
+        self._outs: tuple[str, ...] = sum(pairs, self._main)
         self.other_channels: tuple[tuple[int, ...], ...] = tuple(
             (0, 1) if "," in channels else (0,) if channels else () for _, channels in others
         )
@@ -51,19 +50,19 @@ class JackStream:
             self.sample_rate_hz = server.rate_hz
             _check_rate(self.sample_rate_hz, selection)
             if links is None and selection.connect:
-                links = joined_in_pairs(_INS, _OUTS, *choose_ports(server.ports(), selection))
+                links = joined_in_pairs(self._ins, self._main, *choose_ports(server.ports(), selection))
                 for (_, channels), pair in zip(others, pairs, strict=True):
                     if channels:
-                        _, sinks = choose_ports(server.ports(), replace(selection, out_channels=channels))
+                        _, sinks = choose_ports(server.ports(), beside(selection, channels))
                         links |= joined_in_pairs((), pair, (), sinks)
         except AutomixError:
             server.close()
             raise
         self._links = links or ()
         self.description = server.description
-        self.in_channels: tuple[int, ...] = (0, 1)
-        outs = {name for name, _ in self._links if name in _OUTS}
-        self.out_channels: tuple[int, ...] = (0,) if outs == {_OUTS[0]} else (0, 1)
+        self.in_channels = tuple(range(width))
+        outs = {name for name, _ in self._links if name in self._main}
+        self.out_channels = (0,) if width == 2 and outs == {self._main[0]} else tuple(range(width))
 
     def start(self, wiring: Wiring) -> None:
         """Let callbacks come, and join the ports.
@@ -77,17 +76,17 @@ class JackStream:
         """
         server = self._server
         self._wiring, self._told = wiring, (-1, -1)
-        server.activate(wiring, _INS, self._outs)
-        self._patchbay = Patchbay(server, server.name, _INS + self._outs, self._links, self.selection.connect)
+        server.activate(wiring, self._ins, self._outs)
+        self._patchbay = Patchbay(server, server.name, self._ins + self._outs, self._links, self.selection.connect)
         self._patchbay.tend(0.0)
 
     def tend(self, now: float) -> None:
         """Keep the ports joined, and the server informed."""
         self._patchbay.tend(now)
         latencies = self._wiring.latencies, self._wiring.latency_samples
-        if latencies != self._told and not makes_circle(self._patchbay.joined, _INS, self._outs):
+        if latencies != self._told and not makes_circle(self._patchbay.joined, self._ins, self._outs):
             self._told = latencies
-            self._server.tell_latency(_INS, self._outs, self._wiring.latency_samples)
+            self._server.tell_latency(self._ins, self._outs, self._wiring.latency_samples)
 
     @property
     def links(self) -> Collection[Link]:

@@ -15,10 +15,11 @@ from rt_automix.io.devices import callbacks
 from rt_automix.io.devices.choice import channel_indices, choose
 from rt_automix.io.devices.jacklib import has_jack
 from rt_automix.io.devices.patchbay import Patchbay
-from rt_automix.io.devices.ports import Link, choose_ports, joined_in_pairs
+from rt_automix.io.devices.ports import Link, beside, choose_ports, joined_in_pairs
 from rt_automix.io.devices.server import Server, name_taken
 from rt_automix.io.devices.survey import jack_client_name, rates_of, shut_down, sound_library, survey
 from rt_automix.io.devices.wiring import Wiring
+from rt_automix.surround import name_of
 
 _INPUT_STALL_S = 0.7
 
@@ -49,6 +50,7 @@ class PortAudioStream:
             host_api=selection.host_api or None,
             in_channels=selection.in_channels or None,
             out_channels=selection.out_channels or None,
+            channels=selection.channels,
             rate_hz=selection.sample_rate_hz,
             allow_feedback=selection.allow_feedback,
             rates_of=rates_of,
@@ -58,6 +60,11 @@ class PortAudioStream:
         self._is_bridged = self._choice.input.index != self._choice.output.index
         if self._is_bridged and selection.callback == "python":
             raise DeviceChoiceError("--callback python: two devices need the native one. Leave it out.")
+        if self._is_bridged and selection.channels > 2:
+            raise DeviceChoiceError(
+                f"{name_of(selection.channels)}: two devices, each with a clock of its own, carry stereo alone. "
+                "Choose one that hears and plays with --device."
+            )
         self._captured, self._captured_at = -1, 0.0
         self.sample_rate_hz = self._choice.rate_hz
         self.in_channels, self.out_channels = self._choice.in_channels, self._choice.out_channels
@@ -142,7 +149,7 @@ class PortAudioStream:
             links = joined_in_pairs(ins, outs, *choose_ports(server.ports(), self._asked_by_name))
             for wanted, places in zip(self._others, self.other_channels, strict=True):
                 if wanted:
-                    _, sinks = choose_ports(server.ports(), replace(self._asked_by_name, out_channels=wanted))
+                    _, sinks = choose_ports(server.ports(), beside(self._asked_by_name, wanted))
                     links |= joined_in_pairs((), [outs[place] for place in places], (), sinks)
         self._patchbay = Patchbay(server, client, own, links or (), connects)
         self._patchbay.take_over()

@@ -8,7 +8,7 @@ ports have not. Their names do: `capture_` and `playback_` are devices, `monitor
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rt_automix.config import Audio
 from rt_automix.errors import DeviceChoiceError
@@ -45,7 +45,9 @@ class Port:
 
 
 def choose_ports(there: Sequence[Port], selection: Audio) -> tuple[list[str], list[str]]:
-    """Names of the ports to listen to and to play to, two at most on a side; none where there is no device.
+    """Names of the ports to listen to and to play to, two at most on a side, or those of a surround programme.
+
+    There are none where there is no device.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def choose_ports(there: Sequence[Port], selection: Audio) -> tuple[list[str], li
         ("in", True, selection.in_device or selection.device, selection.in_channels),
         ("out", False, selection.out_device or selection.device, selection.out_channels),
     )
-    sources, sinks = (_side([port for port in there if port.gives == gives], word, wanted, channels)
+    sources, sinks = (_side([port for port in there if port.gives == gives], word, wanted, channels, selection.channels)
                       for word, gives, wanted, channels in sides)  # fmt: skip
     if sources and sinks and not selection.allow_feedback:
         check_feedback(sources[0].client, sinks[0].client)
@@ -70,7 +72,12 @@ def choose_ports(there: Sequence[Port], selection: Audio) -> tuple[list[str], li
     return [port.name for port in sources], [port.name for port in sinks]
 
 
-def _side(there: list[Port], word: str, wanted: str, channels: str) -> list[Port]:
+def beside(selection: Audio, channels: str) -> Audio:
+    """What to ask for the ports of an output beside the main one, in these channels. Thread: main. Allocates: yes."""
+    return replace(selection, layout="stereo", in_channels="", out_channels=channels)
+
+
+def _side(there: list[Port], word: str, wanted: str, channels: str, count: int) -> list[Port]:
     """The ports to join on a side."""
     found = _named(there, word, wanted) if wanted else _device(there)
     if not found and not channels:
@@ -80,7 +87,7 @@ def _side(there: list[Port], word: str, wanted: str, channels: str) -> list[Port
             f'--{word}-channels "{channels}": no device has {word}put ports. Connect one, or leave it out and patch '
             "by hand."
         )
-    return [found[index] for index in channel_indices(channels or None, found[0].client, len(found), word)]
+    return [found[index] for index in channel_indices(channels or None, found[0].client, len(found), word, count)]
 
 
 def _device(there: list[Port]) -> list[Port]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.dsp.bridge import Reading, new_bridge, read
 from rt_automix import surround
+from rt_automix.dsp.bridge import Reading, new_bridge, read
 from rt_automix.engine.bed import Bed
 from rt_automix.io.devices import bedpiece, edge, piece
 from rt_automix.io.devices.board import CALLBACKS, SAMPLES, Board

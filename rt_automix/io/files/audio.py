@@ -44,6 +44,8 @@ class AudioReader:
         Whatever bytes its name is made of.
     surround : bool
         Whether it may have the channels of a layout of `rt_automix.surround`, in its order.
+    pairs : bool
+        Whether it may have any number of channels, as they lie.
 
     Attributes
     ----------
@@ -73,8 +75,8 @@ class AudioReader:
     Thread: main. Allocates: yes.
     """
 
-    def __init__(self, path: Path, surround: bool = False) -> None:
-        self.path, self._is_surround = Path(path), surround
+    def __init__(self, path: Path, surround: bool = False, pairs: bool = False) -> None:
+        self.path, self._is_surround, self._is_pairs = Path(path), surround, pairs
         _check_source(self.path)
         container = containers.inspect(self.path)
         self._decoder = _open_decoder(self.path, container)
@@ -92,7 +94,8 @@ class AudioReader:
                 f"{path}: the sample rate is {own_rate_hz} Hz; allowed are {resampled.LOWEST_HZ} to "
                 f"{resampled.HIGHEST_HZ} Hz. Resample it: {containers.ffmpeg(path, '-ar 48000 resampled.wav')}."
             )
-        if self.channels > MOST_CHANNELS and not (self._is_surround and self.channels in LAYOUTS):
+        is_possible = self._is_pairs or (self._is_surround and self.channels in LAYOUTS)
+        if self.channels > MOST_CHANNELS and not is_possible:
             allowed = "1, 2, 5 (5.0), 6 (5.1) and 8 (7.1)" if self._is_surround else "1 and 2"
             raise AudioFileError(
                 f"{path}: {self.channels} channels; allowed are {allowed}. "
@@ -110,7 +113,10 @@ class AudioReader:
                 f"can be decoded. Rewrite it: {containers.ffmpeg(path, 'rewritten.wav')}."
             )
         decoder.samples = decoded
-        self._decoder, self.mask, unsaid = speakers.in_order(path, decoder, container)
+        unsaid: tuple[str, ...] = ()
+        self.mask = container.mask
+        if not self._is_pairs:
+            self._decoder, self.mask, unsaid = speakers.in_order(path, decoder, container)
         notes = [f"{path}: {note}." for note in (*container.notes, *unsaid)]
         self.sample_rate_hz = resampled.rate_for(own_rate_hz)
         self.is_resampled = self.sample_rate_hz != own_rate_hz

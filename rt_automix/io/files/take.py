@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.errors import AudioFileError
-from rt_automix.io.files import codec
+from rt_automix.io.files import codec, riff
+from rt_automix.surround import LAYOUTS
 
 BITS = {".wav": (24, 32), ".flac": (24,)}
 """Depths by ending; 32 is float."""
 
-_WAV_HEADER_BYTES = 80
 _FLAC_BLOCK_SAMPLES_AT, _FLAC_SAMPLES_AT = 8, 21
 _FLAC_FRAME = b"\xff\xf8"
 
@@ -137,7 +137,7 @@ class _Wav:
     @property
     def samples_kept(self) -> int:
         _, channels, bits = self._format
-        return (self._sink.whole_bytes - _WAV_HEADER_BYTES) // (channels * bits // 8)
+        return (self._sink.whole_bytes - len(wav_header(0, *self._format))) // (channels * bits // 8)
 
     def write(self, block: NDArray[np.float32]) -> None:
         if self._format[2] == 32:
@@ -185,21 +185,23 @@ class _Flac:
 
 
 def wav_header(samples: int, sample_rate_hz: int, channels: int, bits: int) -> bytes:
-    """The first 80 bytes of a WAV file; beyond 4 GB it becomes RF64 (EBU Tech 3306), in the same space.
+    """What a WAV file begins with; beyond 4 GB it becomes RF64 (EBU Tech 3306), in the same space.
+
+    80 bytes; 104 with more than two channels, which says for which speakers they are.
 
     Thread: main, or one worker. Allocates: yes.
     """
-    integer, floating, elsewhere = 1, 3, 0xFFFFFFFF
-    frame_bytes = channels * bits // 8
-    data_bytes = samples * frame_bytes
-    riff_bytes = _WAV_HEADER_BYTES - 8 + data_bytes
+    elsewhere, mask = riff.ELSEWHERE, LAYOUTS[channels].masks[0] if channels in LAYOUTS else 0
+    sound = riff.written(channels, sample_rate_hz, bits // 8, bits == 32, mask)
+    data_bytes = samples * channels * bits // 8
+    riff_bytes = 56 + len(sound) + data_bytes
     name, spare = (b"RIFF", b"JUNK") if riff_bytes < elsewhere else (b"RF64", b"ds64")
     sizes = struct.pack("<QQQI", riff_bytes, data_bytes, samples, 0) if name == b"RF64" else bytes(28)
-    encoding = floating if bits == 32 else integer
     return (
         struct.pack("<4sI4s4sI28s", name, min(riff_bytes, elsewhere), b"WAVE", spare, len(sizes), sizes)
-        + struct.pack("<4sIHHII", b"fmt ", 16, encoding, channels, sample_rate_hz, sample_rate_hz * frame_bytes)
-        + struct.pack("<HH4sI", frame_bytes, bits, b"data", data_bytes if name == b"RIFF" else elsewhere)
+        + struct.pack("<4sI", b"fmt ", len(sound))
+        + sound
+        + struct.pack("<4sI", b"data", data_bytes if name == b"RIFF" else elsewhere)
     )
 
 

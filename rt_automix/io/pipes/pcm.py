@@ -63,6 +63,8 @@ class PcmReader:
         Gives what is there, or waits; such as ``open(0, "rb", buffering=0)``.
     format : Format, optional
         None: it is a WAV and says so itself.
+    pairs : bool
+        Its channels are for no certain speakers.
 
     Attributes
     ----------
@@ -79,8 +81,8 @@ class PcmReader:
     Thread: main. Allocates: yes.
     """
 
-    def __init__(self, stream: io.RawIOBase, format: Format | None) -> None:
-        self._stream = stream
+    def __init__(self, stream: io.RawIOBase, format: Format | None, pairs: bool = False) -> None:
+        self._stream, self._is_pairs = stream, pairs
         self.lost_bytes = 0
         self._left_bytes: int | None = None
         self.format = format or self._read_header()
@@ -112,7 +114,9 @@ class PcmReader:
             length = wide_bytes
         if length and riff.is_length(length):
             self._left_bytes = length
-        return Format(_OF_WAV[found.subtype], found.rate_hz, found.channels, True, _mask(found))
+        return Format(
+            _OF_WAV[found.subtype], found.rate_hz, found.channels, True, found.mask if self._is_pairs else _mask(found)
+        )
 
     def _exactly(self, size: int) -> bytes:
         found = b""

@@ -40,7 +40,17 @@ def test_every_channel_and_a_stereo_output_beside_them_are_to_the_bit(channels):
     board, width = Board(others=1, channels=channels), 2 * channels + 2
     places = np.arange(channels)[::-1]  # the device has them in another order
     wiring = Wiring(
-        main.arrays, board, RATE_HZ, channels, width, places, 2 * places + 1, [(other.arrays, (2, 4))], (0,), 0, main.bed
+        main.arrays,
+        board,
+        RATE_HZ,
+        channels,
+        width,
+        places,
+        2 * places + 1,
+        [(other.arrays, (2, 4))],
+        (0,),
+        0,
+        main.bed,
     )
     wiring.fade(1.0)
     out = np.full((len(t), width), 9.0, np.float32)

@@ -1,0 +1,69 @@
+"""Pairs: every two channels are what they would be as a file of their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile as sf
+from demosong import demo_song
+
+from rt_automix.errors import AutomixError
+from rt_automix.render import render
+from rt_automix.render.pairs import render_pairs
+
+RATE_HZ, SECONDS = 48_000, 4
+PIPE = [sys.executable, "-m", "rt_automix", "pipe", "--pairs", "own"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A file of three pairs, of which one is loud and one silent, and each of them alone."""
+    folder, song = tmp_path_factory.mktemp("pairs"), demo_song(RATE_HZ)
+    parts = [song[:, start * RATE_HZ : (start + SECONDS) * RATE_HZ] for start in (5, 9)]
+    pairs = [parts[0], 0.1 * parts[1], np.zeros_like(parts[0])]
+    sf.write(folder / "all.wav", np.concatenate(pairs).T, RATE_HZ, "FLOAT")
+    for number, pair in enumerate(pairs):
+        sf.write(folder / f"{number}.wav", pair.T, RATE_HZ, "FLOAT")
+    return folder
+
+
+def samples(path):
+    return sf.read(path, dtype="float32")[0].T
+
+
+@pytest.mark.parametrize("lookahead", ["live", "song"])
+def test_a_file_of_pairs_is_several_files(folder, tmp_path, lookahead):
+    results = render_pairs(folder / "all.wav", tmp_path / "out.wav", bits=32, lookahead=lookahead)
+    out = samples(tmp_path / "out.wav")
+    for number, result in enumerate(results):
+        alone = render(folder / f"{number}.wav", tmp_path / f"{number}.wav", bits=32, lookahead=lookahead)
+        assert np.array_equal(out[2 * number : 2 * number + 2], samples(tmp_path / f"{number}.wav"))
+        assert result.output == alone.output
+    assert len(results) == 3 and not out[4:].any()
+    gains_db = [result.output.integrated_lufs - result.input.integrated_lufs for result in results[:2]]
+    assert gains_db[1] - gains_db[0] > 5.0  # each has its own
+
+
+def test_a_pipe_of_pairs_has_the_bits_of_several_renders(folder, tmp_path):
+    words = ["--format", "f32le", "--channels", "6", "--json-lines"]
+    data = samples(folder / "all.wav").T.tobytes()
+    bare = subprocess.run([*PIPE, *words], input=data, capture_output=True, check=True)
+    wav = subprocess.run(PIPE, stdin=(folder / "all.wav").open("rb"), capture_output=True, check=True).stdout
+    out = np.frombuffer(bare.stdout, "<f4").reshape(-1, 6).T
+    assert wav.endswith(bare.stdout)
+    for number in range(3):
+        render(folder / f"{number}.wav", tmp_path / f"{number}.wav", bits=32, lookahead="live")
+        assert np.array_equal(out[2 * number : 2 * number + 2], samples(tmp_path / f"{number}.wav"))
+    said = [json.loads(line) for line in bare.stderr.decode().splitlines()]
+    assert [one["pair"] for one in said if one["seconds"] == SECONDS] == [1, 2, 3]
+
+
+def test_what_is_no_pair_is_refused(folder, tmp_path):
+    sf.write(tmp_path / "five.wav", np.zeros((100, 5), np.float32), RATE_HZ)
+    with pytest.raises(AutomixError, match="5 channels are no pairs: allowed are 2, 4"):
+        render_pairs(tmp_path / "five.wav", tmp_path / "out.wav")
+    assert not (tmp_path / "out.wav").exists()
