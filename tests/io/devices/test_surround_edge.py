@@ -71,3 +71,15 @@ def test_every_channel_and_a_stereo_output_beside_them_are_to_the_bit(channels):
     heard = (shares[:, :, None] * wanted[:, None]).sum(axis=0).mean(axis=0)
     assert np.allclose(out[:, 0], heard, atol=1e-6)
     assert not out[:, 6].any()
+
+
+def test_the_sound_comes_alike_in_every_channel():
+    engine = engine_of(MAIN, 6, analysis="off")
+    engine.set(amount=0.0)
+    engine.settle()
+    wiring = Wiring(engine.arrays, Board(channels=6), RATE_HZ, 6, 6, range(6), range(6), bed=engine.bed)
+    wiring.fade(1.0)
+    out = np.empty((FADED, 6), np.float32)
+    for start in range(0, FADED, 64):
+        wiring.exchange(np.full((64, 6), 0.1, np.float32), out[start : start + 64], False)
+    assert np.ptp(out[:, 0]) > 0.09 and np.allclose(out, out[:, :1], atol=1e-7)
