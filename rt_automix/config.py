@@ -58,7 +58,7 @@ class Engine(Checked):
 
     max_block_samples: Annotated[int, between(1, 65536)] = 4096
     analysis_hops: Annotated[int, between(1, 20)] = 4
-    pairs: Literal["no", "own"] = "no"
+    pairs: Literal["no", "own", "linked"] = "no"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from rt_automix.errors import UserError
 
 STEREO = "stereo"
+MOST_CHANNELS = 16
+"""Of pairs."""
 
 LFE_ROW = 3
 """Row of a bed that gets gain and limiter, but no filter, and is not measured."""
@@ -39,17 +41,20 @@ class Layout:
         WAV channel masks that mean it; the first is written where the source said none.
     vorbis : tuple of int
         Where Ogg Vorbis and Opus have each of the speakers.
+    is_paired : bool
+        Whether it is stereo pairs side by side, without a centre and an LFE.
     """
 
     name: str
     speakers: tuple[str, ...]
-    masks: tuple[int, ...]
-    vorbis: tuple[int, ...]
+    masks: tuple[int, ...] = ()
+    vorbis: tuple[int, ...] = ()
+    is_paired: bool = False
 
     @property
     def rows(self) -> tuple[int, ...]:
         """Row of the bed of each channel."""
-        return tuple(k + (k >= LFE_ROW and "LFE" not in self.speakers) for k in range(len(self.speakers)))
+        return tuple(k + (k >= LFE_ROW and self._lacks_lfe) for k in range(len(self.speakers)))
 
     @property
     def weights(self) -> tuple[float, ...]:
@@ -64,8 +69,12 @@ class Layout:
     @property
     def _by_row(self) -> tuple[str, ...]:
         """Speakers by rows of the bed; where there is no LFE its row is one that is silent."""
-        has_lfe = "LFE" in self.speakers
-        return self.speakers if has_lfe else (*self.speakers[:LFE_ROW], "LFE", *self.speakers[LFE_ROW:])
+        lacks = self._lacks_lfe
+        return (*self.speakers[:LFE_ROW], "LFE", *self.speakers[LFE_ROW:]) if lacks else self.speakers
+
+    @property
+    def _lacks_lfe(self) -> bool:
+        return "LFE" not in self.speakers and not self.is_paired
 
 
 LAYOUTS = {
@@ -95,6 +104,39 @@ def layout_of(channels: int) -> Layout:
             "or have every two mastered by themselves: --pairs own."
         )
     return LAYOUTS[channels]
+
+
+def layout_for(channels: int, paired: bool = False) -> Layout | None:
+    """The layout of so many channels, of speakers or of pairs; None for one or two.
+
+    Raises
+    ------
+    UserError
+        There is none.
+
+    Thread: any. Allocates: yes.
+    """
+    if channels <= 2:
+        return None
+    if not paired:
+        return layout_of(channels)
+    count = pairs_of(channels)
+    return Layout(f"{count} pairs", ("L", "R") * count, is_paired=True)
+
+
+def pairs_of(channels: int) -> int:
+    """How many pairs so many channels are.
+
+    Raises
+    ------
+    UserError
+        None, or too many.
+
+    Thread: any. Allocates: no.
+    """
+    if channels % 2 or not 2 <= channels <= MOST_CHANNELS:
+        raise UserError(f"{channels} channels are no pairs: allowed are 2, 4, 6, ... {MOST_CHANNELS}.")
+    return channels // 2
 
 
 def channels_of(name: str) -> int:

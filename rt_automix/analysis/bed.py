@@ -21,8 +21,10 @@ def lay(channels: NDArray[np.float32], layout: surround.Layout) -> NDArray[np.fl
     return laid
 
 
-def folded(channels: NDArray[np.float32]) -> NDArray[np.float32]:
+def folded(channels: NDArray[np.float32], layout: surround.Layout | None = None) -> NDArray[np.float32]:
     """What the analysis hears of a programme in the order of a file: stereo, or what there is of one or two channels.
+
+    Without a layout more than two channels are for the speakers of their number.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ def folded(channels: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     if len(channels) <= 2:
         return channels
-    layout = surround.layout_of(len(channels))
+    layout = layout or surround.layout_of(len(channels))
     stereo = np.empty((2, channels.shape[1]), np.float32)
     laid = np.ascontiguousarray(lay(channels, layout))
     bed.fold(laid, 0, np.array(layout.folded, np.float32), stereo[0], stereo[1])

@@ -57,11 +57,13 @@ class Meter:
     sample_rate_hz : int
     channels : int
         1, 2, or as many as a layout of `surround` has, in its order.
+    layout : Layout, optional
+        If it is not that of speakers of their number.
     """
 
-    def __init__(self, sample_rate_hz: int, channels: int) -> None:
+    def __init__(self, sample_rate_hz: int, channels: int, layout: surround.Layout | None = None) -> None:
         self.channels = channels
-        self._layout = surround.layout_of(channels) if channels not in (1, 2) else None
+        self._layout = layout or surround.layout_for(channels)
         self._weights = np.array(self._layout.weights if self._layout else (1.0, 1.0))
         pairs = len(self._weights) // 2
         self._loudness = loudness.new_state(sample_rate_hz, channels)

@@ -74,9 +74,9 @@ def render(
         rider__night=night,
         engine__pairs=pairs,
     )
-    is_pairs = config.engine.pairs == "own"
-    if is_pairs and (report is not None or deliver is not None or panel):
-        raise click.UsageError("--pairs masters several programmes: leave out --report, --deliver and --panel.")
+    pairing = config.engine.pairs
+    if pairing != "no" and (report is not None or deliver is not None or panel):
+        raise click.UsageError("--pairs: leave out --report, --deliver and --panel.")
     if report is not None:
         _check_report(report, (source, target, reference), force)
     formats = settings.formats_of(deliver)
@@ -97,7 +97,7 @@ def render(
             "force": force,
             "progress": progress,
         }
-        if is_pairs:
+        if pairing == "own":
             _show_pairs(render_pairs(source, target, **how), target, as_json)
             return
         if formats:

@@ -88,17 +88,18 @@ def pipe(
     from rt_automix.live.desk import Desk
     from rt_automix.live.setup import Setup
     from rt_automix.render import piped
-    from rt_automix.render.pairs import Pairs, count_of
+    from rt_automix.render.pairs import Pairs
+    from rt_automix.surround import pairs_of
 
     with terminal.progress() as progress:
         style = settings.style_of(config, reference, progress)
-    is_pairs, decider = config.engine.pairs == "own", choose(config.master.suggester, terminal.remark)
+    pairing, decider = config.engine.pairs, choose(config.master.suggester, terminal.remark)
     with open(0, "rb", buffering=0, closefd=False) as source, open(1, "wb", buffering=0, closefd=False) as target:
         bare = None if encoding == pcm.WAV else pcm.Format(encoding, rate, channels)
-        reader = pcm.PcmReader(source, bare, is_pairs)
-        count = count_of(reader.format.channels) if is_pairs else 1
-        engines = [Engine(config, style, decider) for _ in range(count)]
-        engine = Pairs(engines) if is_pairs else engines[0]
+        reader = pcm.PcmReader(source, bare, pairing != "no")
+        count = pairs_of(reader.format.channels) if pairing != "no" else 1
+        engines = [Engine(config, style, decider) for _ in range(count if pairing == "own" else 1)]
+        engine = Pairs(engines) if pairing == "own" else engines[0]
         piped.prepare(engine, reader.format)
         setup = Setup(config, (config.master.profile,), style if reference else None)
         desks = [Desk(one, setup, terminal.remark) for one in engines]

@@ -114,8 +114,8 @@ def formats_of(deliver: str | None) -> tuple[Format, ...]:
     return formats
 
 
-pairs = click.option("--pairs", type=click.Choice(["no", "own"]),
-                     help="own: every two of up to 16 channels are a programme of their own.")  # fmt: skip
+pairs = click.option("--pairs", type=click.Choice(["no", "own", "linked"]),
+                     help="Up to 16 channels as pairs; own: each a programme of its own, linked: one.")  # fmt: skip
 
 
 def config_from(path: Path | None, **overrides: object) -> Config:

@@ -3,6 +3,8 @@
     guard -> fold to stereo -> ring; each pair: gain, filters -> one compressor -> width (front), drive
     -> one limiter -> meters -> listen
 
+Pairs side by side are such a programme, too: all of them front, and no LFE.
+
 Equalisers are the same for all but the LFE, which gets gain, compression and the limiter alone. There is one gain,
 from the loudness of all, and one limiter, which holds the ceiling in every channel.
 """
@@ -123,9 +125,9 @@ def tick_all(f64, i64, own64):
 
 @kernel(
     "void(float32[:, ::1], int64, int64, float64[::1], float32[::1], int64[::1],"
-    " float64[:, ::1], float64[::1], float32[:, ::1])"
+    " float64[:, ::1], float64[::1], float32[:, ::1], float32[:, ::1])"
 )
-def shape(channels, start, stop, f64, f32, i64, own64, weights, work):
+def shape(channels, start, stop, f64, f32, i64, own64, weights, shares, work):
     """Everything up to the limiter, over up to TICK_SAMPLES within a tick that has been ticked.
 
     Thread: audio. Allocates: no.
@@ -141,8 +143,9 @@ def shape(channels, start, stop, f64, f32, i64, own64, weights, work):
         if row:
             _take_turns(f64, own64[row // 2 - 1])
     mix.gain(lfe[:count], spare[:count], offset, np.float32(f64[at.PRE]), np.float32(f64[at.PRE_STEP]))
-    for i in range(count):
-        channels[_LFE, start + i] = lfe[i]
+    if weights[_LFE] == 0.0:  # of pairs that row is like any other
+        for i in range(count):
+            channels[_LFE, start + i] = lfe[i]
     bed.compress(
         f64[at.COMPRESSOR_STATE : at.COMPRESSOR_STATE + compressor.STATE_SIZE],
         f32[at.COMPRESSOR_SCRATCH : at.COMPRESSOR_SCRATCH + compressor.SCRATCH_SIZE],
@@ -151,9 +154,12 @@ def shape(channels, start, stop, f64, f32, i64, own64, weights, work):
     )  # fmt: skip
     drive, step = np.float32(f64[at.DRIVE]), np.float32(f64[at.DRIVE_STEP])
     width, width_step = np.float32(f64[at.WIDTH]), np.float32(f64[at.WIDTH_STEP])
-    mix.width_and_gain(channels[0, start:stop], channels[1, start:stop], offset, width, width_step, drive, step)
-    for row in range(2, channels.shape[0], 2):
-        mix.gain(channels[row, start:stop], channels[row + 1, start:stop], offset, drive, step)
+    for row in range(0, channels.shape[0], 2):
+        left, right = channels[row, start:stop], channels[row + 1, start:stop]
+        if shares[row, 0] == 1.0 and shares[row + 1, 1] == 1.0:  # left and right
+            mix.width_and_gain(left, right, offset, width, width_step, drive, step)
+        else:
+            mix.gain(left, right, offset, drive, step)
 
 
 @kernel(
@@ -174,7 +180,7 @@ def segment(channels, start, stop, f64, f32, i64, own64, own32, work, weights, s
     ring_left = f32[at.RING_LEFT + write : at.RING_LEFT + write + stop - start]
     ring_right = f32[at.RING_RIGHT + write : at.RING_RIGHT + write + stop - start]
     bed.fold(channels, start, shares, ring_left, ring_right)
-    shape(channels, start, stop, f64, f32, i64, own64, weights, work)
+    shape(channels, start, stop, f64, f32, i64, own64, weights, shares, work)
     state = f32[at.LIMITER_STATE : at.LIMITER_STATE + limiter.STATE_SIZE]
     settings = f64[at.LIMITER_SETTINGS : at.LIMITER_SETTINGS + limiter.SETTINGS_SIZE]
     bed.limit(state, own32, 0, settings, np.float32(f64[at.CEILING]), channels, start, stop)
@@ -221,7 +227,7 @@ def process(channels, start, stop, f64, f32, i64, own64, own32, work, weights, s
     atomics.restore_denormals(word)
 
 
-def lent(held: Bed, arrays: tuple[Any, ...]) -> Callable[[NDArray[np.float32]], None]:
+def lent(held: Bed, arrays: tuple[Any, ...], layout: surround.Layout) -> Callable[[NDArray[np.float32]], None]:
     """A function that masters a block in the order of a file in place, as `process` does with these arrays.
 
     Thread: main. Allocates: yes.
@@ -230,7 +236,6 @@ def lent(held: Bed, arrays: tuple[Any, ...]) -> Callable[[NDArray[np.float32]], 
     all_held: tuple[Any, ...] = (*arrays, *held)
 
     def master(channels: NDArray[np.float32]) -> None:
-        layout = surround.layout_of(len(channels))
         laid = lay(channels, layout)
         process(laid, 0, laid.shape[1], *all_held)
         if laid is not channels:

@@ -74,7 +74,7 @@ class Engine:
         low, high = SAMPLE_RATES_HZ
         if not low <= sample_rate_hz <= high:
             raise UserError(f"sample rate {sample_rate_hz} Hz is outside [{low}, {high}]. Convert the audio first.")
-        self._layout = surround.layout_of(channels) if channels not in (1, 2) else None
+        self.layout = surround.layout_for(channels, self.config.engine.pairs == "linked")
         if max_block_samples < 1:
             raise UserError(f"max_block_samples = {max_block_samples} is below 1. Use the largest block you will pass.")
         self.sample_rate_hz, self.channels = sample_rate_hz, channels
@@ -96,7 +96,7 @@ class Engine:
         rate = self.sample_rate_hz
         self._solve_fine = fine.solve_matrix(rate)
         self._f64, self._f32, self._i64 = fresh.arrays(self.config, rate, self.channels)
-        self.bed = bed.new(self._layout, rate) if self._layout else None
+        self.bed = bed.new(self.layout, rate) if self.layout else None
         self.analyst: Analyst = Analyst(
             rate,
             self._suggester,
@@ -110,7 +110,10 @@ class Engine:
         self.hold(params.NEUTRAL)
         self.settle()
         # Compiles or loads the chain here rather than in the first callback.
-        self._master = bed.lent(self.bed, self.arrays) if self.bed else chain.lent(self.arrays)
+        if self.bed is not None and self.layout is not None:
+            self._master = bed.lent(self.bed, self.arrays, self.layout)
+        else:
+            self._master = chain.lent(self.arrays)
         self._start_worker()
 
     def process(self, block: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import params, surround
+from rt_automix import params
 from rt_automix.analysis.bed import lay
 from rt_automix.engine import bed, exchange, record
 from rt_automix.engine import layout as at
@@ -101,8 +101,8 @@ class Recorder:
     def _play_bed(self, block: NDArray[np.float32], messages: NDArray[np.float64]) -> None:
         """As `record.play` does it, of a surround programme: its pieces are long enough for Python."""
         engine, (interval, step, most) = self.engine, self._grid.tolist()
-        assert engine.bed is not None
-        layout = surround.layout_of(len(block))
+        layout = engine.layout
+        assert engine.bed is not None and layout is not None
         laid, coming, start = lay(block, layout), iter(messages), 0
         while start < block.shape[1]:
             position = int(engine.arrays[2][at.SAMPLE_COUNT])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix import surround
 from rt_automix.analysis.bed import lay
 from rt_automix.dsp import atomics, kweighting, limiter, truepeak
 from rt_automix.dsp.jit import kernel
@@ -74,10 +73,10 @@ def reduce(left, right, f64, f32, i64, weighting, work, is_long, ticks):
 
 @kernel(
     "void(float32[:, ::1], float64[::1], float32[::1], int64[::1], float64[:, ::1], float32[:, ::1], float64[::1],"
-    " float64[::1], float32[:, ::1], boolean, float32[:, ::1])",
+    " float32[:, ::1], float64[::1], float32[:, ::1], boolean, float32[:, ::1])",
     door=True,
 )
-def reduce_bed(channels, f64, f32, i64, own64, work, weights, weighting, past, is_long, ticks):
+def reduce_bed(channels, f64, f32, i64, own64, work, weights, shares, weighting, past, is_long, ticks):
     """As `reduce`, of a bed; `past` has a row of work space for each pair, `own64` the weighting of those behind.
 
     Thread: worker. Allocates: no.
@@ -86,7 +85,7 @@ def reduce_bed(channels, f64, f32, i64, own64, work, weights, weighting, past, i
     for number in range(channels.shape[1] // at.TICK_SAMPLES):
         start, stop = number * at.TICK_SAMPLES, (number + 1) * at.TICK_SAMPLES
         bed.tick_all(f64, i64, own64)
-        bed.shape(channels, start, stop, f64, f32, i64, own64, weights, work)
+        bed.shape(channels, start, stop, f64, f32, i64, own64, weights, shares, work)
         i64[at.SAMPLE_COUNT] += at.TICK_SAMPLES
         energy, largest = 0.0, np.float32(0.0)
         for row in range(0, channels.shape[0], 2):
@@ -114,6 +113,7 @@ class Reducer:
     def __init__(self, engine: Engine) -> None:
         rate = engine.sample_rate_hz
         self._arrays, self._channels = engine.arrays, engine.channels
+        self._layout = engine.layout
         self._bed, pairs = engine.bed, len(engine.bed.weights) // 2 if engine.bed else 1
         self._weighting, self._work = kweighting.new_state(rate), np.zeros((pairs, _WORK_SIZE), np.float32)
         self._is_long = rate < limiter.LONG_DETECTOR_BELOW_HZ
@@ -134,9 +134,9 @@ class Reducer:
         Thread: worker. Allocates: yes.
         """
         ticks = np.empty((block.shape[1] // at.TICK_SAMPLES, 2), np.float32)
-        if self._bed is not None:
-            laid = lay(block, surround.layout_of(self._channels))
-            own = self._bed.own64, self._bed.work, self._bed.weights
+        if self._bed is not None and self._layout is not None:
+            laid = lay(block, self._layout)
+            own = self._bed.own64, self._bed.work, self._bed.weights, self._bed.shares
             reduce_bed(laid, *self._arrays, *own, self._weighting, self._work, self._is_long, ticks)
             return ticks
         left, right = block[0], block[1] if self._channels == 2 else block[0].copy()

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
+from rt_automix import surround
 from rt_automix.analysis.measure import LoudnessCurve
 from rt_automix.analysis.profile import Profile
 from rt_automix.analysis.suggester import Suggester, choose
@@ -96,25 +97,28 @@ def render(
     started = time.perf_counter()
     if block_samples is not None and block_samples < 1:
         raise ConfigError(f"block_samples = {block_samples} is below 1. Use 1 or more, or None.")
-    with AudioReader(Path(source), surround=True) as reader:
+    config = config or Config()
+    is_linked = config.engine.pairs == "linked"
+    with AudioReader(Path(source), surround=True, pairs=is_linked) as reader:
         rate, channels = reader.sample_rate_hz, reader.channels
         writer = AudioWriter(
             Path(target), rate, channels, bits, force,
             not_over=reader.path, tags_from=reader.path, is_aligned=not reader.is_resampled, mask=reader.mask,
         )  # fmt: skip
-        config, progress = config or Config(), progress or (lambda doing, share: None)
+        progress = progress or (lambda doing, share: None)
         lookahead = "live" if config.rider.night else lookahead
         notes: list[str] = []
         suggester = suggester or choose(config.master.suggester, notes.append, at_once=False)
         sides = sides_of(channels, mono)
         samples = Source(reader, lookahead == "song", sides)
         job = Job(samples, config, style, suggester, block_samples, progress)
-        heard = Ears(rate, sides, detail)
+        layout = surround.layout_for(sides, is_linked)
+        heard = Ears(rate, sides, detail, layout)
         plan = song.listen(job, heard) if lookahead == "song" else None
         is_done = False
         while not is_done:
             engine, trim_db = (job.engine(config), 0.0) if plan is None else plan.engine()
-            mastered, recorder = Ears(rate, sides, detail), Recorder(engine, block_samples)
+            mastered, recorder = Ears(rate, sides, detail, layout), Recorder(engine, block_samples)
             hear = heard.push if plan is None else None
             playing = job if plan is None else plan.job()
             played = job.played(recorder, playing.stretches(engine, hear, plan is None, lin_from_db(trim_db)))

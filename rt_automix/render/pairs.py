@@ -13,27 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.engine.engine import Engine
-from rt_automix.errors import UserError
 from rt_automix.io.files.audio import BLOCK_SAMPLES, AudioReader, AudioWriter
 from rt_automix.render import Progress, render
 from rt_automix.render.result import RenderResult
-
-MOST_CHANNELS = 16
-
-
-def count_of(channels: int) -> int:
-    """How many pairs so many channels are.
-
-    Raises
-    ------
-    UserError
-        None, or too many.
-
-    Thread: any. Allocates: no.
-    """
-    if channels % 2 or not 2 <= channels <= MOST_CHANNELS:
-        raise UserError(f"{channels} channels are no pairs: allowed are 2, 4, 6, ... {MOST_CHANNELS}.")
-    return channels // 2
+from rt_automix.surround import pairs_of
 
 
 class Pairs:
@@ -95,7 +78,7 @@ def render_pairs(source: str | Path, target: str | Path, **how: Any) -> list[Ren
     with ExitStack() as open_files:
         reader = open_files.enter_context(AudioReader(Path(source), pairs=True))
         folder = Path(open_files.enter_context(tempfile.TemporaryDirectory(prefix="rt_automix-")))
-        numbers = range(1, count_of(reader.channels) + 1)
+        numbers = range(1, pairs_of(reader.channels) + 1)
         writer = AudioWriter(
             Path(target), reader.sample_rate_hz, reader.channels, bits, force,
             not_over=reader.path, tags_from=reader.path, is_aligned=not reader.is_resampled, mask=reader.mask,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rt_automix import surround
 from rt_automix.engine.engine import SAMPLE_RATES_HZ, Engine
 from rt_automix.errors import UserError
 from rt_automix.io.pipes.pcm import Format, PcmReader, PcmWriter
@@ -61,8 +60,6 @@ def prepare(engine: Engine | Pairs, format: Format) -> None:
     if isinstance(engine, Pairs):
         engine.prepare(format.sample_rate_hz, BLOCK_SAMPLES)
         return
-    if format.channels > 2:
-        surround.layout_of(format.channels)
     engine.prepare(format.sample_rate_hz, BLOCK_SAMPLES, max(format.channels, 2))
 
 

@@ -265,7 +265,7 @@ def listen(job: Job, heard: Ears) -> Plan:
     done = 0
     with Ahead(_measured(job, heard)) as blocks:
         for block in blocks:
-            listener.push(folded(block))
+            listener.push(folded(block, job.layout))
             done += block.shape[1]
             job.progress("listening", done / source.samples)
     listener.conclude()

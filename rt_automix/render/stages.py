@@ -25,6 +25,7 @@ from rt_automix.io.files.audio import BLOCK_SAMPLES, AudioReader, Block
 from rt_automix.render.ahead import Ahead
 from rt_automix.render.levels import Samples
 from rt_automix.render.programme import Programme
+from rt_automix.surround import Layout, layout_for
 
 STRETCH_S = 3.0
 """About so much is worked on at a time: long enough to ask a network for many windows at once."""
@@ -122,6 +123,11 @@ class Job:
     longest_samples: int | None
     progress: Progress
 
+    @property
+    def layout(self) -> Layout | None:
+        """How the file's channels lie; None for one or two."""
+        return layout_for(self.source.channels, self.config.engine.pairs == "linked")
+
     def engine(self, config: Config) -> Engine:
         """An engine at the start of the stream, to be told by others what to do."""
         engine = Engine(config, self.style, self.suggester, "off")
@@ -150,7 +156,7 @@ class Job:
         for block in self.source.blocks(intervals * interval_samples):
             if hear is not None:
                 hear(block)
-            messages = _decided(engine.analyst, folded(block)) if decide else _NO_MESSAGES
+            messages = _decided(engine.analyst, folded(block, engine.layout)) if decide else _NO_MESSAGES
             if gain_lin != 1.0:
                 block *= np.float32(gain_lin)
             done += block.shape[1]
@@ -190,17 +196,19 @@ class Ears:
     sample_rate_hz, channels : int
     detail : bool
         Also measure the profile.
+    layout : Layout, optional
+        As of `Meter`.
     """
 
-    def __init__(self, sample_rate_hz: int, channels: int, detail: bool) -> None:
-        self.meter = Meter(sample_rate_hz, channels)
+    def __init__(self, sample_rate_hz: int, channels: int, detail: bool, layout: Layout | None = None) -> None:
+        self._layout, self.meter = layout, Meter(sample_rate_hz, channels, layout)
         self.listener = Listener(sample_rate_hz, min(channels, 2), math.inf) if detail else None
 
     def push(self, block: Block) -> None:
         """Hear a block."""
         self.meter.push(block)
         if self.listener is not None:
-            self.listener.push(folded(block))
+            self.listener.push(folded(block, self._layout))
 
     def profile(self, name: str) -> Profile | None:
         """What this side measures like; None if there was next to nothing, or nobody listened."""

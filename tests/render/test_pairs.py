@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 from demosong import demo_song
+from oversampled import true_peak_dbtp
 
+from rt_automix.config import Config
 from rt_automix.errors import AutomixError
 from rt_automix.render import render
 from rt_automix.render.pairs import render_pairs
@@ -67,3 +69,46 @@ def test_what_is_no_pair_is_refused(folder, tmp_path):
     with pytest.raises(AutomixError, match="5 channels are no pairs: allowed are 2, 4"):
         render_pairs(tmp_path / "five.wav", tmp_path / "out.wav")
     assert not (tmp_path / "out.wav").exists()
+
+
+def linked(folder, target, **how):
+    config = Config().with_overrides(**{"engine.pairs": "linked", "limiter.ceiling_dbtp": -2.0, **how.pop("said", {})})
+    return render(folder / "all.wav", target, config=config, bits=32, **how)
+
+
+@pytest.mark.parametrize("lookahead", ["live", "song"])
+def test_linked_pairs_are_one_programme(folder, tmp_path, lookahead):
+    result = linked(folder, tmp_path / "out.wav", lookahead=lookahead)
+    out, source = samples(tmp_path / "out.wav"), samples(folder / "all.wav")
+    assert out.shape == source.shape and not out[4:].any()
+    levels_db = [10 * np.log10(np.square(sound).reshape(3, -1)[:2].mean(axis=1)) for sound in (out, source)]
+    assert np.ptp(levels_db[0]) == pytest.approx(np.ptp(levels_db[1]), abs=1.0)  # what lay between them still does
+    assert max(true_peak_dbtp(channel) for channel in out[:4]) <= -2.0 + 0.02
+    if lookahead == "song":
+        assert result.output.integrated_lufs == pytest.approx(result.target_lufs, abs=0.1), result.missed
+
+
+def test_alone_a_linked_pair_is_a_stereo_file_whichever_it_is(folder, tmp_path):
+    """The rows of a centre and an LFE have filters, width and meter like any other, where there are pairs."""
+    song = samples(folder / "0.wav")
+    masters = []
+    for place in range(3):
+        programme = np.zeros((6, song.shape[1]), np.float32)
+        programme[2 * place : 2 * place + 2] = song
+        sf.write(tmp_path / "all.wav", programme.T, RATE_HZ, "FLOAT")
+        linked(tmp_path, tmp_path / "out.wav", lookahead="live", force=True)
+        masters.append(samples(tmp_path / "out.wav")[2 * place : 2 * place + 2])
+    config = Config().with_overrides(**{"limiter.ceiling_dbtp": -2.0})
+    render(folder / "0.wav", tmp_path / "alone.wav", config=config, bits=32, lookahead="live")
+    for master in masters:
+        assert np.abs(master - samples(tmp_path / "alone.wav")).max() < 1e-5
+
+
+def test_sixteen_linked_channels_through_a_pipe_are_the_render(folder, tmp_path):
+    programme = np.tile(samples(folder / "0.wav")[:, : 2 * RATE_HZ], (8, 1)) * np.linspace(0.1, 0.4, 16)[:, None]
+    sf.write(tmp_path / "all.wav", programme.T, RATE_HZ, "FLOAT")
+    linked(tmp_path, tmp_path / "out.wav", lookahead="live", said={"limiter.ceiling_dbtp": -1.0})
+    words = [*PIPE[:-1], "linked", "--format", "f32le", "--channels", "16"]
+    data = samples(tmp_path / "all.wav").T.tobytes()
+    done = subprocess.run(words, input=data, capture_output=True, check=True).stdout
+    assert np.array_equal(np.frombuffer(done, "<f4").reshape(-1, 16).T, samples(tmp_path / "out.wav"))
