@@ -244,7 +244,7 @@ class Analyst:
         """Step to what is decided."""
         profile = self.profile
         self.decision.take(question, answer, self.suggester)
-        if profile is self.profile and not self.decision.is_moving:
+        if self._is_new_profile and profile is self.profile and not self.decision.is_moving:
             self._is_new_profile = False
 
     @property

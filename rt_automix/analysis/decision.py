@@ -83,6 +83,8 @@ class Decision:
         self.fine_db = self._values[at.FINE_SUGGESTED : at.FINE_SUGGESTED + at.FINE_BANDS]
         self.louder_lu = self._values[at.TONE_LU : at.FINE_LU + 1]
         self.beyond_db = self._values[at.BEYOND_DB : at.BEYOND_DB + 1]
+        self._past = self._values[at.PAST_STEPS : at.PAST_STEP_COUNT]
+        self._step = self._values[at.SUGGESTED : at.SUGGESTED + at.STEP_SIZE]
         self.suggested[:] = params.NEUTRAL
         self.target_lufs: float | None = None
         """The loudness that is asked for; None is the profile's own."""
@@ -133,7 +135,8 @@ class Decision:
         is_new = profile is not self._profile
         if is_new:
             self._profile, self._wanted = profile, masters.numbers(profile)
-        heard, passing = listener.statistics.values.copy(), np.zeros(at.PASSING_SIZE)
+        heard = asked[0].statistics if asked else listener.statistics.values.copy()
+        passing = np.zeros(at.PASSING_SIZE)
         passing[at.TARGET_LUFS] = profile.loudness_lufs if self.target_lufs is None else self.target_lufs
         passing[at.BOLDNESS], passing[at.STYLE_STRENGTH] = self.boldness, self.style_strength
         if not self._wanted[at.AIM_HAS_FINE]:
@@ -189,6 +192,10 @@ class Decision:
         self._remember()
         self._taken = question.passing
         where = (self._matrix, self._step_s, self._values, question.passing, self._work)
+        if answer is None and not question.has_said:
+            self._values[at.HAS_ANSWER] = 0.0
+            deciding.take(question.statistics, self._matrix, question.fine_share, *where[1:])
+            return
         said = self._values[at.SAID : at.SAID + deciding.ANSWER_SIZE].reshape(-1, params.COUNT)
         matched_norm = (question.passing[at.MATCHED : at.MATCHED + params.COUNT] - params.LOW) / _SPANS
         if answer is not None:
@@ -210,9 +217,8 @@ class Decision:
 
     def _remember(self) -> None:
         """Keep what the step that comes now will change."""
-        past = self._values[at.PAST_STEPS : at.PAST_STEP_COUNT].reshape(at.UNDO_DECISIONS, at.STEP_SIZE)
-        past[1:] = past[:-1].copy()
-        past[0] = self._values[at.SUGGESTED : at.SUGGESTED + at.STEP_SIZE]
+        self._past[at.STEP_SIZE :] = self._past[: -at.STEP_SIZE]
+        self._past[: at.STEP_SIZE] = self._step
         self._values[at.PAST_STEP_COUNT] = min(self._values[at.PAST_STEP_COUNT] + 1, at.UNDO_DECISIONS)
 
     def undo(self) -> None:

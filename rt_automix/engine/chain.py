@@ -154,11 +154,11 @@ def measure(f64, f32, i64, left, right):
         f64[at.STEP_ENERGY], f64[at.STEP_GAIN_DB], i64[at.STEP_SUB_BLOCKS] = 0.0, 0.0, 0
 
 
-@kernel("void(float32[::1], int64, float32[::1], float32[::1])")
-def _recall(f32, position, left, right):
+@kernel("void(float32[::1], int64, int64, float32[::1], float32[::1])")
+def _recall(f32, mask, position, left, right):
     """Copy the input from sample `position` on out of the ring (zeros before the stream began)."""
     for i in range(left.shape[0]):
-        read = (position + i) & (at.RING_SAMPLES - 1)
+        read = (position + i) & mask
         left[i] = f32[at.RING_LEFT + read]
         right[i] = f32[at.RING_RIGHT + read]
 
@@ -176,10 +176,10 @@ def _match(f64, f32, i64, left, right):
         limiter.reset(state)
         past_left = f32[at.PAST_LEFT : at.PAST_LEFT + at.DELAY_SAMPLES]
         past_right = f32[at.PAST_RIGHT : at.PAST_RIGHT + at.DELAY_SAMPLES]
-        _recall(f32, position - at.DELAY_SAMPLES, past_left, past_right)
+        _recall(f32, i64[at.RING_MASK], position - at.DELAY_SAMPLES, past_left, past_right)
         mix.gain(past_left, past_right, 0, np.float32(f64[at.MATCH]), np.float32(0.0))
         limiter.process(state, settings, ceiling, past_left, past_right)
-    _recall(f32, position, left, right)
+    _recall(f32, i64[at.RING_MASK], position, left, right)
     offset = position & (at.TICK_SAMPLES - 1)
     mix.gain(left, right, offset, np.float32(f64[at.MATCH]), np.float32(f64[at.MATCH_STEP]))
     limiter.process(state, settings, ceiling, left, right)
@@ -195,7 +195,8 @@ def _listen(f64, f32, i64, left, right):
     position = i64[at.SAMPLE_COUNT]
     offset = position & (at.TICK_SAMPLES - 1)
     dry_left, dry_right = f32[at.DRY_LEFT : at.DRY_LEFT + count], f32[at.DRY_RIGHT : at.DRY_RIGHT + count]
-    _recall(f32, position - (at.DELAY_SAMPLES if i64[at.LOOK_AHEAD] else 0), dry_left, dry_right)
+    late = at.DELAY_SAMPLES if i64[at.LOOK_AHEAD] else 0
+    _recall(f32, i64[at.RING_MASK], position - late, dry_left, dry_right)
     if f64[at.MATCHED] != 0.0 or f64[at.MATCHED_STEP] != 0.0:
         matched_left = f32[at.MATCHED_LEFT : at.MATCHED_LEFT + count]
         matched_right = f32[at.MATCHED_RIGHT : at.MATCHED_RIGHT + count]
@@ -225,8 +226,7 @@ def _segment(f64, f32, i64, left, right):
     if not loudest <= mix.SANE_PEAK:
         i64[at.FAULTS] += mix.guard(left, right)
         loudest = mix.peak(left, right)
-    # RING_SAMPLES is a multiple of TICK_SAMPLES: a segment never wraps.
-    write = position & (at.RING_SAMPLES - 1)
+    write = position & i64[at.RING_MASK]  # a segment never wraps: the ring is a multiple of TICK_SAMPLES
     ring_left, ring_right = f32[at.RING_LEFT + write :], f32[at.RING_RIGHT + write :]
     for i in range(count):
         ring_left[i], ring_right[i] = left[i], right[i]

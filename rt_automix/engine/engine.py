@@ -95,7 +95,7 @@ class Engine:
         self.close()
         rate = self.sample_rate_hz
         self._solve_fine = fine.solve_matrix(rate)
-        self._f64, self._f32, self._i64 = fresh.arrays(self.config, rate, self.channels)
+        self._f64, self._f32, self._i64 = fresh.arrays(self.config, rate, self.channels, self._leader is None)
         self.bed = bed.new(self.layout, rate) if self.layout else None
         self.analyst: Analyst = Analyst(
             rate,

@@ -30,10 +30,11 @@ _PEAK_FALL_DB_PER_S = 15.0
 
 
 def arrays(
-    config: Config, sample_rate_hz: int, channels: int
+    config: Config, sample_rate_hz: int, channels: int, is_heard: bool = True
 ) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int64]]:
     """The arrays of `layout`: nothing heard, nothing set, every table and constant of the rate in its place.
 
+    `is_heard`: an analysis listens to their ring.
     Thread: main. Allocates: yes.
     """
     f64 = _zeros(at.F64_SIZE, np.float64)
@@ -41,6 +42,7 @@ def arrays(
     i64 = _zeros(at.I64_SIZE, np.int64)
     for start in (at.CONTROL_INDEX, at.SUGGESTION_INDEX, at.METER_INDEX):
         atomics.triple_reset(i64[start : start + 3])
+    i64[at.RING_MASK] = (at.RING_SAMPLES if is_heard else at.SHORT_RING_SAMPLES) - 1
     i64[at.LOOK_AHEAD] = int(config.limiter.lookahead)
     ride = config.rider
     for start, values in (

@@ -15,6 +15,9 @@ TICK_SAMPLES = limiter.WIDTH
 RING_SAMPLES = 1 << 17
 """Input kept for the analysis, per channel: 1.4 s at 96 kHz."""
 
+SHORT_RING_SAMPLES = 256
+"""As much is kept where another listens: what is late by DELAY_SAMPLES, and stays in the cache."""
+
 # What a message from the analysis holds.
 (EFFECTIVE_AT, INPUT_LUFS, APPLAUSE, TONE_LU, FINE_LU, BEYOND_DB, SUGGESTED) = range(7)
 FINE_SUGGESTED = SUGGESTED + params.COUNT
@@ -171,6 +174,9 @@ SUBSONIC_AWAKE = _i64.take(1)
 FINE_MOVING = _i64.take(1)
 FINE_FLAT_FRAMES = _i64.take(1)
 LOOK_AHEAD = _i64.take(1)
+RING_MASK = _i64.take(1)
+"""One less than how many samples of input are kept, a power of two."""
+
 TAKEN = _i64.take(1)
 """Where in f64 the suggestion lies that was last taken over."""
 

@@ -17,7 +17,7 @@ from rt_automix.dsp.jit import kernel
 from rt_automix.engine import bed
 from rt_automix.engine import bed_listening as listening
 from rt_automix.io.devices.board import TAKE_SAMPLES, WRITTEN
-from rt_automix.io.devices.piece import FADE_NOW, PIECE_SAMPLES, fade_pair, hear, keep, master_others
+from rt_automix.io.devices.piece import FADE_NOW, PIECE_SAMPLES, fade_pair, hear, keep, keep_one, master_others
 
 MOST_CHANNELS = 8
 
@@ -35,9 +35,7 @@ def _keep_all(side, written, rows, count, wires):
     channels = wires[B_CHANNELS]
     rings = float32_rows_at(wires[B_WHOLE], 2 * channels, TAKE_SAMPLES)
     for channel in range(channels):
-        ring, samples = rings[side * channels + channel], rows[wires[B_ROW + channel]]
-        for i in range(count):
-            ring[(written + i) & (TAKE_SAMPLES - 1)] = samples[i]
+        keep_one(rings[side * channels + channel], written, rows[wires[B_ROW + channel], :count])
 
 
 @kernel(
