@@ -97,15 +97,12 @@ class Engine:
         self._solve_fine = fine.solve_matrix(rate)
         self._f64, self._f32, self._i64 = fresh.arrays(self.config, rate, self.channels, self._leader is None)
         self.bed = bed.new(self.layout, rate) if self.layout else None
-        self.analyst: Analyst = Analyst(
-            rate,
-            self._suggester,
-            self.style,
-            self.config.engine.analysis_hops,
+        ring, publish = (
             exchange.ring(self._f32, self._i64, self.channels),
             partial(exchange.publish, self._f64, self._i64),
-            self._leader.analyst if self._leader is not None else None,
         )
+        leader, hops = self._leader.analyst if self._leader is not None else None, self.config.engine.analysis_hops
+        self.analyst: Analyst = Analyst(rate, self._suggester, self.style, hops, ring, publish, leader)
         self._publish_controls()
         self.hold(params.NEUTRAL)
         self.settle()

@@ -42,10 +42,8 @@ class AudioReader:
     ----------
     path : Path
         Whatever bytes its name is made of.
-    surround : bool
-        Whether it may have the channels of a layout of `rt_automix.surround`, in its order.
-    pairs : bool
-        Whether it may have any number of channels, as they lie.
+    surround, pairs : bool
+        Whether it may have the channels of a layout of `rt_automix.surround`, in its order; any number, as they lie.
 
     Attributes
     ----------
@@ -94,8 +92,7 @@ class AudioReader:
                 f"{path}: the sample rate is {own_rate_hz} Hz; allowed are {resampled.LOWEST_HZ} to "
                 f"{resampled.HIGHEST_HZ} Hz. Resample it: {containers.ffmpeg(path, '-ar 48000 resampled.wav')}."
             )
-        is_possible = self._is_pairs or (self._is_surround and self.channels in LAYOUTS)
-        if self.channels > MOST_CHANNELS and not is_possible:
+        if self.channels > MOST_CHANNELS and not (self._is_pairs or (self._is_surround and self.channels in LAYOUTS)):
             allowed = "1, 2, 5 (5.0), 6 (5.1) and 8 (7.1)" if self._is_surround else "1 and 2"
             raise AudioFileError(
                 f"{path}: {self.channels} channels; allowed are {allowed}. "
@@ -113,10 +110,7 @@ class AudioReader:
                 f"can be decoded. Rewrite it: {containers.ffmpeg(path, 'rewritten.wav')}."
             )
         decoder.samples = decoded
-        unsaid: tuple[str, ...] = ()
-        self.mask = container.mask
-        if not self._is_pairs:
-            self._decoder, self.mask, unsaid = speakers.in_order(path, decoder, container)
+        self._decoder, self.mask, unsaid = speakers.in_order(path, decoder, container, self._is_pairs)
         notes = [f"{path}: {note}." for note in (*container.notes, *unsaid)]
         self.sample_rate_hz = resampled.rate_for(own_rate_hz)
         self.is_resampled = self.sample_rate_hz != own_rate_hz

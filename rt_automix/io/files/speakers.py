@@ -33,8 +33,10 @@ class InOrder:
         self._decoder.close()
 
 
-def in_order(path: Path, decoder: Decoder, container: Container) -> tuple[Decoder, int, tuple[str, ...]]:
-    """A surround file's decoder in the order of a WAV file, the mask for one, and notes.
+def in_order(
+    path: Path, decoder: Decoder, container: Container, pairs: bool = False
+) -> tuple[Decoder, int, tuple[str, ...]]:
+    """A surround file's decoder in the order of a WAV file, the mask for one, and notes; of pairs, as it is.
 
     Raises
     ------
@@ -44,6 +46,8 @@ def in_order(path: Path, decoder: Decoder, container: Container) -> tuple[Decode
     Thread: main. Allocates: yes.
     """
     layout = LAYOUTS.get(decoder.channels)
+    if pairs:
+        return decoder, container.mask, ()
     if layout is None:
         return decoder, 0, ()
     if container.mask and container.mask not in layout.masks:
