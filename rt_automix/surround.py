@@ -116,7 +116,7 @@ def layout_for(channels: int, paired: bool = False) -> Layout | None:
 
     Thread: any. Allocates: yes.
     """
-    if channels <= 2:
+    if channels in (1, 2):
         return None
     if not paired:
         return layout_of(channels)
