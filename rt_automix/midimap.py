@@ -17,7 +17,7 @@ from rt_automix.params import PARAMS
 
 Control = Literal[
     "amount", "fine_tone", "boldness", "style_strength", "profile", "target_lufs", "output_trim_db",
-    "bypass", "compare", "freeze", "panic", "phones", "record", "preset",
+    "bypass", "compare", "freeze", "night", "panic", "phones", "record", "preset",
     "trim.input_gain_db", "trim.low_shelf_db", "trim.low_mid_db", "trim.mid_db", "trim.presence_db", "trim.air_db",
     "trim.compression", "trim.stereo_width", "trim.limiter_drive_db", "trim.output_level",
 ]  # fmt: skip
@@ -52,7 +52,7 @@ KNOBS: dict[str, Knob] = {
     "output_trim_db": Knob(-40.0, 0.0, -24.0, 0.0),
     **{f"trim.{one.name}": Knob(-half, half, -half, half) for one in PARAMS if (half := 0.5 * (one.high - one.low))},
 }
-SWITCHES = ("bypass", "compare", "freeze", "panic", "phones", "record")
+SWITCHES = ("bypass", "compare", "freeze", "night", "panic", "phones", "record")
 OF_PARENT = ("record", "preset")
 """Controls that are no sound's: a take that runs or not, and what was stored."""
 

@@ -48,6 +48,7 @@ class Output(Checked):
     style_strength: Annotated[float, between(0.0, 1.0)] | None = None
     output_trim_db: Annotated[float, between(-40.0, 0.0)] = 0.0
     ride: bool | None = None
+    night: bool | None = None
     lookahead: bool | None = None
 
     def problems(self) -> list[str]:
@@ -75,6 +76,7 @@ class Output(Checked):
             "limiter.ceiling_dbtp": self.ceiling_dbtp,
             "limiter.lookahead": self.lookahead,
             "rider.enabled": self.ride,
+            "rider.night": self.night,
         }
         names = ("target_lufs", "amount", "fine_tone", "boldness", "style_strength")
         said |= {f"master.{name}": getattr(self, name) for name in names}

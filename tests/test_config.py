@@ -200,12 +200,13 @@ def test_an_output_takes_from_all_what_it_does_not_say(tmp_path):
         written(
             tmp_path,
             '[master]\namount = 0.7\ntarget_lufs = -15\n[[output]]\nname = "room"\n'
-            '[[output]]\nname = "stream"\ntarget_lufs = -16\nchannels = "3,4"\nlookahead = false\n',
+            '[[output]]\nname = "stream"\ntarget_lufs = -16\nchannels = "3,4"\nlookahead = false\nnight = true\n',
         )
     )
     room, stream = config.output
     assert config.of(room).master == config.master
     assert config.of(stream).master == dataclasses.replace(config.master, target_lufs=-16.0)
+    assert config.of(stream).rider.night and not config.of(room).rider.night
     assert config.of(stream).limiter.lookahead is False and config.limiter.lookahead is True
 
 

@@ -37,7 +37,7 @@ NUDGED = (
 MOST_STEPS = 100
 LEARNED = (
     "amount", "fine_tone", "boldness", "style_strength", "profile", "target_lufs", "output_trim_db", "bypass",
-    "compare", "freeze", "panic", "phones", "record", "preset", *(f"trim.{row.name}" for row in params.PARAMS),
+    "compare", "freeze", "night", "panic", "phones", "record", "preset", *(f"trim.{row.name}" for row in params.PARAMS),
 )  # fmt: skip
 
 _FIELDS: dict[str, tuple[str, ...]] = {

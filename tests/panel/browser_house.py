@@ -25,6 +25,7 @@ FINE_REST_S = 3.5
 """The fine equaliser takes so long until nothing of it is left."""
 START: dict[str, Any] = {"amount": 1.0, "listen": "master", "freeze": False, "target_lufs": -14.0, "trims": {}}
 START |= {
+    "night": False,
     "fine_tone": 1.0,
     "boldness": 0.5,
     "style_strength": 0.5,

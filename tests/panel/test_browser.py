@@ -380,6 +380,15 @@ def test_a_lost_connection_is_said_and_comes_back(house: House, visit: Visit) ->
     house.wait(lambda: house.controls["freeze"])
 
 
+def test_night_is_a_button(house: House, visit: Visit) -> None:
+    page = visit.open()
+    page.click("#night")
+    house.wait(lambda: house.controls["night"])
+    page.wait_for_selector("#night[aria-pressed=true]")
+    house.run.command(set={"night": False})
+    page.wait_for_selector("#night[aria-pressed=false]")
+
+
 # For everybody ------------------------------------------------------------------------------------
 
 INTERACTIVE = "button, a[href], input:not([hidden]), select, [tabindex='0']"

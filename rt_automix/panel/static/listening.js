@@ -1,24 +1,27 @@
-// What is heard: bypass, freeze, panic, and compare, which is held to listen.
+// What is heard: bypass, freeze, night, panic, and compare, which is held to listen.
 
 import { byId, setPressed, setText } from "./dom.js";
 
 export function mountListening(store, connection) {
-  const [bypass, freeze, compare, keep, panic] = ["bypass", "freeze", "compare", "compare-keep", "panic"].map(byId);
+  const ids = ["bypass", "freeze", "night", "compare", "compare-keep", "panic"];
+  const [bypass, freeze, night, compare, keep, panic] = ids.map(byId);
   const controls = () => store.session?.controls ?? {};
   const isComparing = () => controls().listen === "compare";
 
   bypass.addEventListener("click", () => connection.set("bypass", controls().listen !== "bypass"));
   freeze.addEventListener("click", () => connection.set("freeze", !controls().freeze));
+  night.addEventListener("click", () => connection.set("night", !controls().night));
   panic.addEventListener("click", () => connection.set("panic", !store.session?.panic));
   keep.addEventListener("click", () => connection.set("compare", !isComparing()));
   holdToListen(compare, isComparing, (on) => connection.set("compare", on));
 
   store.onDraw(() => {
-    const { listen, freeze: isFrozen } = controls();
+    const { listen, freeze: isFrozen, night: isNight } = controls();
     setPressed(bypass, listen === "bypass");
     setPressed(compare, listen === "compare");
     setPressed(keep, listen === "compare");
     setPressed(freeze, isFrozen);
+    setPressed(night, isNight);
     setPressed(panic, store.session?.panic);
     setText(panic, store.session?.panic ? "Take back" : "Panic");
   });
