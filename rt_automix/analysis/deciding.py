@@ -124,16 +124,23 @@ def combine(answer, full_norm, none_norm, matched, confidence, values, sure):
     return 1
 
 
+@kernel("float64(float64)")
+def _beyond_db(gain_db):
+    """What of a gain no parameter can do."""
+    return gain_db - min(max(gain_db, _LOW[_INPUT_GAIN]), _HIGH[_INPUT_GAIN] + _HIGH[_DRIVE])
+
+
 @kernel("float64(float64[::1], float64[::1])")
 def _aim_loudness(statistics, passing):
     """Move what is wanted from the aim's own loudness to the one asked for; what no parameter can do, in dB."""
     wanted, target_lufs = passing[at.WANTED : at.WANTED + _COUNT], passing[at.TARGET_LUFS]
-    shift_db = target_lufs - passing[at.AIM + at.AIM_LOUDNESS]
-    if shift_db != 0.0:
-        matching.split_gain(wanted, wanted[_INPUT_GAIN] + wanted[_DRIVE] + shift_db)
+    heard_lufs, aim_lufs = means.loudness_lufs(statistics), passing[at.AIM + at.AIM_LOUDNESS]
+    if target_lufs != aim_lufs:
+        # What is wanted for the aim's loudness may have been cut to what parameters reach: that comes back first.
+        total_db = wanted[_INPUT_GAIN] + wanted[_DRIVE] + _beyond_db(aim_lufs - heard_lufs)
+        matching.split_gain(wanted, total_db + target_lufs - aim_lufs)
         matching.clamp(wanted)
-    needed_db = target_lufs - means.loudness_lufs(statistics)
-    return needed_db - min(max(needed_db, _LOW[_INPUT_GAIN]), _HIGH[_INPUT_GAIN] + _HIGH[_DRIVE])
+    return _beyond_db(target_lufs - heard_lufs)
 
 
 # The step ---------------------------------------------------------------------------------------------

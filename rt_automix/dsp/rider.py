@@ -65,6 +65,8 @@ LONG_LIMIT_LU = 1.2
 BLOCK_STEPS = 4
 """What came out over the last 40 s, in blocks of 400 ms and gated as a meter does, against the target: this share of
 the error is aimed off. Of talk a meter counts the rests between words that the window, in steps, leaves out."""
+REST_STEPS = 15
+"""What is shorter than this and silent is a rest between two words."""
 
 
 _RING_STEPS = HURRY_STEPS + LANDED_STEPS + UNDO_STEPS
@@ -73,7 +75,8 @@ _STEPS, _GOAL, _GAIN, _HURRY, _HURRY_UP, _LONG_ENERGY, _LONG_COUNT, _HOLDING, _L
     _AT + 1 + k for k in range(12)
 )
 _PROGRAMME, _PROGRAMME_COUNT, _BLOCK, _BLOCKS = (_HIGHEST + k for k in (1, 2, 3, 3 + BLOCK_STEPS))
-_FADING = _BLOCKS + _RING_STEPS
+_QUIET = _BLOCKS + _RING_STEPS
+_FADING = _QUIET + 1
 STATE_SIZE = _FADING + fading.STATE_SIZE
 
 SETTINGS_SIZE = 4
@@ -110,7 +113,7 @@ def resume(state: NDArray[np.float64], gain_db: float, target_lufs: float, settl
         state[_GOAL] = state[_GAIN] = gain_db
         return
     state[:] = 0.0
-    state[_RING:_GAINS] = state[_BLOCKS:_FADING] = energy_from_lufs(target_lufs - gain_db)
+    state[_RING:_GAINS] = state[_BLOCKS:_QUIET] = energy_from_lufs(target_lufs - gain_db)
     state[_GAINS:_AT] = gain_db
     state[_STEPS] = WINDOW_STEPS
     state[_GOAL] = gain_db
@@ -267,9 +270,9 @@ def _hold(state, bare):
     return state[_LOUD] < LEAP_STEPS
 
 
-@kernel("float64(float64[::1], float64, float64)")
-def _aim_off(state, energy, target_lufs):
-    """How much above the target to aim, for what came out over the long run to meet it."""
+@kernel("void(float64[::1], float64)")
+def _count(state, energy):
+    """Take a step of what came out into the long run, by blocks of 400 ms."""
     block = energy / BLOCK_STEPS
     for k in range(BLOCK_STEPS - 1, 0, -1):
         state[_BLOCK + k] = state[_BLOCK + k - 1]
@@ -279,6 +282,11 @@ def _aim_off(state, energy, target_lufs):
         state[_LONG_COUNT] = min(state[_LONG_COUNT] + 1.0, LONG_STEPS)
         if state[_LONG_COUNT] > LONG_AFTER_STEPS:
             state[_LONG_ENERGY] += (block - state[_LONG_ENERGY]) / (state[_LONG_COUNT] - LONG_AFTER_STEPS)
+
+
+@kernel("float64(float64[::1], float64)")
+def _aim_off(state, target_lufs):
+    """How much above the target to aim, for what came out over the long run to meet it."""
     if state[_LONG_COUNT] < 2 * LONG_AFTER_STEPS:
         return 0.0
     error = LONG_SHARE * (target_lufs - _lufs(state[_LONG_ENERGY]))
@@ -306,7 +314,12 @@ def hear(state, settings, energy, gain_db, target_lufs, applause):
     bare = energy * 10.0 ** (-0.1 * gain_db)
     if _lufs(bare) < settings[GATE_LUFS]:
         state[_GOAL] = state[_GAIN]
+        state[_QUIET] += 1.0
         return
+    if state[_QUIET] <= REST_STEPS:
+        for _ in range(min(int(state[_QUIET]), BLOCK_STEPS - 1)):
+            _count(state, 0.0)
+    state[_QUIET] = 0.0
     if applause and _hold(state, bare):
         return
     if not applause:
@@ -320,7 +333,8 @@ def hear(state, settings, energy, gain_db, target_lufs, applause):
     state[_AT] = (at + 1) % _RING_STEPS
     fading.hear(state[_FADING : _FADING + fading.STATE_SIZE], bare)
     window = _window(state, bare, settings[NIGHT] > 0.0)
-    goal = target_lufs + _aim_off(state, energy, target_lufs) - _lufs(window)
+    _count(state, energy)
+    goal = target_lufs + _aim_off(state, target_lufs) - _lufs(window)
     state[_GOAL] = min(max(goal, -GAIN_LIMIT_DB), GAIN_LIMIT_DB)
 
 

@@ -235,6 +235,22 @@ def test_applause_before_any_music_holds_the_gain():
     assert not np.any(ridden(steady(-20.0, 0.2), applause=np.ones(2, bool)))
 
 
+def words(level_lufs, seconds=40.0, seed=5):
+    """Talk, per 100 ms: words of .3 to .8 s with a tail, and rests that lie 28 LU lower."""
+    rng, levels = np.random.default_rng(seed), []
+    while len(levels) < seconds / rider.STEP_S:
+        word, rest = rng.normal(0.0, 2.0, rng.integers(3, 9)), rng.integers(2, 6)
+        levels += [*word, -3.0, *[-28.0] * rest]
+    return level_lufs + np.array(levels[: round(seconds / rider.STEP_S)])
+
+
+@pytest.mark.parametrize("seed", range(5, 8))
+def test_rests_between_words_that_are_below_the_gate_count_as_those_above_it(seed):
+    """Talk 15 LU quieter gets 15 dB more, though its rests fall below the gate."""
+    loud_db, quiet_db = (ridden(words(level_lufs, seed=seed))[-5 * 750 :].mean() for level_lufs in (-20.0, -35.0))
+    assert quiet_db - loud_db == pytest.approx(15.0, abs=1.2)
+
+
 def test_target_already_met_moves_next_to_nothing():
     assert np.abs(ridden(steady(TARGET_LUFS, 20.0))).max() < NEAR_DB
 

@@ -340,6 +340,18 @@ def test_target_loudness_is_met_whatever_the_suggester_says(song):
     assert abs(meter.result().integrated_lufs + 16.0) < 0.7
 
 
+def test_what_comes_in_far_too_quiet_meets_a_low_target(song):
+    """More gain than parameters reach is taken for the style's own loudness, and less of it for the target."""
+    from rt_automix.analysis.measure import Meter
+
+    quiet = np.concatenate([song[:, 14 * RATE_HZ : 24 * RATE_HZ]] * 2, axis=1) * np.float32(10.0 ** (-24.0 / 20.0))
+    engine = Engine(Config().with_overrides(**{"master.target_lufs": -40.0}), analysis="inline")
+    engine.prepare(RATE_HZ, 8192, 2)
+    meter = Meter(RATE_HZ, 2)
+    meter.push(np.ascontiguousarray(run(engine, quiet)[:, 8 * RATE_HZ :]))
+    assert abs(meter.result().integrated_lufs + 40.0) < 0.7
+
+
 def test_extreme_parameters_and_controls_in_any_order_stay_under_the_ceiling(song):
     rng = np.random.default_rng(11)
     audio = song[:, 14 * RATE_HZ : 22 * RATE_HZ] * 6
