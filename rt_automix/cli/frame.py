@@ -137,7 +137,8 @@ def _head(scene: Scene, width: int) -> Text:
     status, text = scene.status, scene.text
     if scene.state == "playing" and status is not None:
         block = status["timing"]["block_samples"]
-        text = f"{status['device']}, {status['sample_rate_hz']} Hz, blocks of {block}"
+        device = f"{status['device']}, {status['sample_rate_hz']} Hz, blocks of {block}"
+        text = status.get("missed") or device
         if scene.unheard_s > QUIET_S:
             text = f"The sound goes on; no figures for {scene.unheard_s:.0f} s."
     line = Text.assemble((f" {scene.state.upper()} ", _STATE_STYLES.get(scene.state, _ALARM)), " ")

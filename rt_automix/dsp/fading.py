@@ -17,13 +17,13 @@ from rt_automix.dsp.jit import kernel
 LEVEL_STEPS = 5
 SHORT, MIDDLE, STRETCHES, STRETCH = 13, 20, 7, 4
 """Levels that are looked at one by one, and stretches of levels, for what fades so slowly that one shows little."""
-FADES, STRETCHES_FADE, RECENTLY = 0.62, 0.7, 0.3
+FADES, STRETCHES_FADE, RECENTLY = 0.66, 0.56, 0.49
 """A tau from which it is a fade, and what its newer half has to have, which a drop has not."""
-FELL_DB = 2.0
+FELL_DB = 1.9
 """What the newer half has to be quieter by."""
-FADES_STILL, HOLD_LEVELS = 0.28, 9
+FADES_STILL, HOLD_LEVELS = 0.29, 5
 """Over the middle stretch it goes on with that; without it, it is over after so long."""
-FALLS = 0.45
+FALLS = 0.53
 """A tau of the middle stretch from which the level falls just now, be it by ever so little."""
 
 _KEPT = STRETCHES * STRETCH

@@ -33,17 +33,21 @@ HURRY_RATE = 12.0
 HURRY_UP_STEPS = 40
 """After a jump up it is quick to come up again for so long only."""
 JUMP_UP_DB, JUMP_UP_STEPS = 2.6, 13
-JUMP_DOWN_DB, JUMP_DOWN_STEPS = 5.2, 23
+JUMP_DOWN_DB, JUMP_DOWN_STEPS = 4.6, 28
 """A jump up shows less than it is: the limiter takes some of it until the gain follows."""
-FALL_STEPS, ABRUPT_DB, FADING_ABRUPT_DB = 10, 4.8, 12.0
-EVEN_SHARE, FADING_EVEN_SHARE = 0.31, 0.14
+FALL_STEPS, ABRUPT_DB, FADING_ABRUPT_DB = 11, 5.3, 14.5
+EVEN_SHARE, FADING_EVEN_SHARE = 0.22, 0.24
 """A jump down is abrupt: what falls by less at once, or by this share of it before or after, is a fade; the more so
 where one has been heard."""
-FURTHER_DB, FURTHER_STEPS, LANDED_STEPS = 2.0, 6, 10
+FURTHER_DB, FURTHER_STEPS, LANDED_STEPS = 2.8, 6, 10
 """What falls so much further after a jump down was a fade all the same."""
-HUSH_DB = 8.5
+LANDING_DB_PER_S = 20.0
+"""The gain comes up no faster after a jump down, so that there is time to see that."""
+SINKS_DB, SINKS_STEPS, SINKS_FROM_STEPS = 2.0, 15, 18
+"""While the newest steps are so far under those before them, nothing is raised."""
+HUSH_DB = 5.2
 """So far under the window nothing is raised: a pause, until it is a jump or the window has come down."""
-FADE_RISE_DB = 1.0
+FADE_RISE_DB = 0.3
 """A fade is followed so far: it may be a song that goes on quieter."""
 LEAP_DB, HURRY_LEAP_DB, LEAP_STEPS = 5.0, 3.5, 3
 """What leaps up so far is followed at once: nobody could say so soon whether it is applause."""
@@ -52,7 +56,7 @@ TOO_LOUD_DB = 7.0
 UNDO_STEPS = 10
 """So much of the applause has been heard before anybody says so."""
 
-RISE_RATE = 0.5
+RISE_RATE = 0.55
 NIGHT_WINDOW_STEPS, NIGHT_RATE = 15, 3.0
 """At night the window is short and the gain quick, up as well as down, so that nothing stays far from the target."""
 NIGHT_HUSH_DB, NIGHT_MEMORY_STEPS = 25.0, 600
@@ -76,7 +80,8 @@ _STEPS, _GOAL, _GAIN, _HURRY, _HURRY_UP, _LONG_ENERGY, _LONG_COUNT, _HOLDING, _L
 )
 _PROGRAMME, _PROGRAMME_COUNT, _BLOCK, _BLOCKS = (_HIGHEST + k for k in (1, 2, 3, 3 + BLOCK_STEPS))
 _QUIET = _BLOCKS + _RING_STEPS
-_FADING = _QUIET + 1
+_LANDED = _QUIET + 1
+_FADING = _LANDED + 1
 STATE_SIZE = _FADING + fading.STATE_SIZE
 
 SETTINGS_SIZE = 4
@@ -120,6 +125,16 @@ def resume(state: NDArray[np.float64], gain_db: float, target_lufs: float, settl
     state[_GAIN] = gain_db
     state[_LONG_ENERGY] = energy_from_lufs(target_lufs)
     state[_LONG_COUNT] = LONG_STEPS
+
+
+def came_out_lufs(state: NDArray[np.float64]) -> float | None:
+    """Gated loudness of what came out over the last 40 s, in LUFS; None before there are ten seconds of it.
+
+    Thread: any, as its figures are ready-made. Allocates: no.
+    """
+    if state[_LONG_COUNT] < 2 * LONG_AFTER_STEPS:
+        return None
+    return LUFS_OFFSET_DB + 10.0 * math.log10(state[_LONG_ENERGY] + 1e-20)
 
 
 @kernel("float64(float64[::1], int64, int64, float64)")
@@ -183,6 +198,14 @@ def _falls_further(state):
     return _level_db(state, 0, FURTHER_STEPS) < _level_db(state, since, LANDED_STEPS) - FURTHER_DB
 
 
+@kernel("boolean(float64[::1])")
+def _sinks(state):
+    """Whether the level is lower than just before."""
+    if state[_STEPS] < SINKS_STEPS + SINKS_FROM_STEPS:
+        return False
+    return _level_db(state, 0, SINKS_STEPS) < _level_db(state, SINKS_STEPS, SINKS_FROM_STEPS) - SINKS_DB
+
+
 @kernel("float64(float64)")
 def _lufs(energy):
     return LUFS_OFFSET_DB + 10.0 * math.log10(energy + 1e-20)
@@ -204,11 +227,11 @@ def _jumped(state, steps, window):
 @kernel("void(float64[::1], float64)")
 def _cap(state, window):
     """Say how high the gain may go: up to where it is in a hush and while the level falls, little higher in a fade."""
-    trend = state[_FADING : _FADING + fading.STATE_SIZE]
+    trend, steps = state[_FADING : _FADING + fading.STATE_SIZE], int(state[_STEPS])
     if _falls_further(state):
         state[_HURRY_UP] = 0.0
         fading.begin(trend)
-    fades, steps = fading.fades(trend) and state[_HURRY_UP] == 0.0, int(state[_STEPS])
+    fades = fading.fades(trend) and state[_HURRY_UP] == 0.0
     if fades:
         if state[_FADES] == 0.0:
             state[_HIGHEST] = state[_GAIN] + FADE_RISE_DB
@@ -216,7 +239,8 @@ def _cap(state, window):
     else:
         hush = steps > LEAP_STEPS and _mean_above(state, LEAP_STEPS, 0.0) < window * 10.0 ** (-0.1 * HUSH_DB)
         state[_HIGHEST] = state[_GAIN]
-        state[_IS_CAPPED] = 1.0 if hush or (fading.falls(trend) and state[_HURRY_UP] == 0.0) else 0.0
+        falls = fading.falls(trend) or _sinks(state)
+        state[_IS_CAPPED] = 1.0 if hush or (falls and state[_HURRY_UP] == 0.0) else 0.0
     state[_FADES] = 1.0 if fades else 0.0
 
 
@@ -240,6 +264,7 @@ def _window(state, bare, is_night):
     jumped = _jumped(state, steps, window)
     state[_HURRY] = max(state[_HURRY] - 1.0, 0.0)
     state[_HURRY_UP] = max(state[_HURRY_UP] - 1.0, 0.0)
+    state[_LANDED] = max(state[_LANDED] - 1.0, 0.0)
     state[_STEPS] = steps
     if jumped > 0:
         state[_STEPS] = jumped
@@ -247,6 +272,7 @@ def _window(state, bare, is_night):
         state[_HURRY] = HURRY_STEPS
         is_down = jumped == JUMP_DOWN_STEPS
         state[_HURRY_UP] = HURRY_STEPS if is_down else max(state[_HURRY_UP], HURRY_UP_STEPS)
+        state[_LANDED] = state[_HURRY_UP] if is_down else 0.0
     elif steps > 2 * BLOCK_STEPS:
         window = _gated_blocks(state, steps - BLOCK_STEPS + 1)
     _cap(state, window)
@@ -361,7 +387,8 @@ def move(state, settings, low_db, high_db, elapsed_s):
     calm, rise = (NIGHT_RATE, 1.0) if settings[NIGHT] > 0.0 else (1.0, RISE_RATE)
     rate_hz = (HURRY_RATE if hurries else calm) * (1.0 if error < 0.0 else rise) / settings[RESPONSE_S]
     step = error * (1.0 - math.exp(-rate_hz * elapsed_s))
-    limit = settings[MAX_DB_PER_S] * elapsed_s
+    most = settings[MAX_DB_PER_S]
+    limit = elapsed_s * (min(most, LANDING_DB_PER_S) if error > 0.0 and state[_LANDED] > 0.0 else most)
     state[_GAIN] += min(max(step, -limit), limit)
 
 

@@ -291,6 +291,7 @@ class Session:
     def status(self) -> dict[str, Any]:
         """Everything that a performer, a page or a log wants to know, ready for JSON."""
         engine, stream = self.engine, self._stream
+        now = engine.meters()
         rate_hz = engine.sample_rate_hz
         time_spent = timing(self._board.stats, rate_hz)
         device_samples = stream.device_latency_samples if stream else None
@@ -308,7 +309,8 @@ class Session:
             "links": sorted(stream.joined) if stream else [],
             "timing": asdict(time_spent),
             "bridge": stream.bridging if stream else None,
-            "meters": asdict(engine.meters()),
+            "meters": asdict(now),
+            "missed": engine.missed(now),
             "suggester": self._suggester.name,
             "suggested": engine.suggestion,
             "input_short_term_lufs": engine.input_short_term_lufs,

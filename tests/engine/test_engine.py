@@ -352,6 +352,26 @@ def test_what_comes_in_far_too_quiet_meets_a_low_target(song):
     assert abs(meter.result().integrated_lufs + 40.0) < 0.7
 
 
+@pytest.mark.parametrize(
+    ("controls", "said"),
+    [
+        ({"target_lufs": -14.0}, ""),
+        ({"target_lufs": -5.0}, "under the target: the limiter takes"),
+        ({"target_lufs": -20.0, "max_trim_db": 0.0, "trims": {"input_gain_db": 6.0}}, "over the target: the gain is at"),
+        ({"target_lufs": -5.0, "amount": 0.5}, ""),
+    ],
+)
+def test_a_target_that_is_missed_is_said_and_why(song, controls, said):
+    engine = Engine(Config(), analysis="inline")
+    engine.prepare(RATE_HZ, 8192, 2)
+    engine.set(**controls)
+    assert engine.missed(engine.meters()) == ""
+    run(engine, np.concatenate([song[:, 18 * RATE_HZ : 24 * RATE_HZ]] * 3, axis=1))
+    words = engine.missed(engine.meters())
+    print(words)
+    assert said in words and bool(said) == bool(words)
+
+
 def test_extreme_parameters_and_controls_in_any_order_stay_under_the_ceiling(song):
     rng = np.random.default_rng(11)
     audio = song[:, 14 * RATE_HZ : 22 * RATE_HZ] * 6

@@ -10,8 +10,9 @@ export function mountHeader(store, connection) {
 
   store.onDraw(({ state, text, session, takes }) => {
     showBadge(store, state);
-    setText(byId("session-text"), text || "One moment: no sound yet.");
-    setAttribute(byId("session-text"), "title", text);
+    const words = (state === "playing" && session?.missed) || text;
+    setText(byId("session-text"), words || "One moment: no sound yet.");
+    setAttribute(byId("session-text"), "title", words);
     document.body.classList.toggle("silent", state !== "playing");
     if (session?.meters) setText(byId("latency"), `${fixed(session.latency_ms, 2)} ms`);
     const running = take();
