@@ -116,10 +116,10 @@ def test_every_mistake_in_every_mapping_at_once(tmp_path):
     expected = [
         'midi.api = "jak" is unknown. Did you mean "jack"? Known: "auto", "alsa", "jack", "coremidi", "windows".',
         'midi.map[1].control = "amout" is unknown. Did you mean "amount"? Known: "amount", "fine_tone", "boldness", '
-        '"style_strength", "profile", "target_lufs", "output_trim_db", "bypass", "compare", "freeze", "night", "panic", '
-        '"phones", "record", "preset", "trim.input_gain_db", "trim.low_shelf_db", "trim.low_mid_db", "trim.mid_db", '
-        '"trim.presence_db", "trim.air_db", "trim.compression", "trim.stereo_width", "trim.limiter_drive_db", '
-        '"trim.output_level".',
+        '"style_strength", "profile", "target_lufs", "output_trim_db", "bypass", "compare", "freeze", "night", '
+        '"panic", "phones", "record", "preset", "trim.input_gain_db", "trim.low_shelf_db", "trim.low_mid_db", '
+        '"trim.mid_db", "trim.presence_db", "trim.air_db", "trim.compression", "trim.stereo_width", '
+        '"trim.limiter_drive_db", "trim.output_level".',
         "midi.map[1].number = 20000 is outside [0, 16383]. Use 16383 or less.",
         f'midi.map[2].kind = "7bit" does not suit bypass from CC 53 on any channel. Use {switch_words}.',
         "midi.map[3].low = -3 is outside [0.0, 1.0], the range of amount. Use 0 or more.",

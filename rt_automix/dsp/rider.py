@@ -21,7 +21,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.dsp import fading
+from rt_automix.dsp import fading, jumps
 from rt_automix.dsp.jit import kernel
 from rt_automix.units import LUFS_OFFSET_DB, energy_from_lufs
 
@@ -32,25 +32,12 @@ HURRY_WINDOW_STEPS = 12
 HURRY_RATE = 12.0
 HURRY_UP_STEPS = 40
 """After a jump up it is quick to come up again for so long only."""
-JUMP_UP_DB, JUMP_UP_STEPS = 2.6, 13
-JUMP_DOWN_DB, JUMP_DOWN_STEPS = 4.6, 28
-"""A jump up shows less than it is: the limiter takes some of it until the gain follows."""
-FALL_STEPS, ABRUPT_DB, FADING_ABRUPT_DB = 11, 5.3, 14.5
-EVEN_SHARE, FADING_EVEN_SHARE = 0.22, 0.24
-"""A jump down is abrupt: what falls by less at once, or by this share of it before or after, is a fade; the more so
-where one has been heard."""
-FURTHER_DB, FURTHER_STEPS, LANDED_STEPS = 2.8, 6, 10
-"""What falls so much further after a jump down was a fade all the same."""
 LANDING_DB_PER_S = 20.0
 """The gain comes up no faster after a jump down, so that there is time to see that."""
-SINKS_DB, SINKS_STEPS, SINKS_FROM_STEPS = 2.0, 15, 18
-"""While the newest steps are so far under those before them, nothing is raised."""
 HUSH_DB = 5.2
 """So far under the window nothing is raised: a pause, until it is a jump or the window has come down."""
 FADE_RISE_DB = 0.3
 """A fade is followed so far: it may be a song that goes on quieter."""
-LEAP_DB, HURRY_LEAP_DB, LEAP_STEPS = 5.0, 3.5, 3
-"""What leaps up so far is followed at once: nobody could say so soon whether it is applause."""
 TOO_LOUD_DB = 7.0
 """Applause that is louder than the music by this is turned down all the same."""
 UNDO_STEPS = 10
@@ -73,15 +60,13 @@ REST_STEPS = 15
 """What is shorter than this and silent is a rest between two words."""
 
 
-_RING_STEPS = HURRY_STEPS + LANDED_STEPS + UNDO_STEPS
-_RING, _GAINS, _AT = 0, _RING_STEPS, 2 * _RING_STEPS
+_RING_STEPS, _RING, _GAINS, _AT = jumps.RING_STEPS, jumps.RING, jumps.GAINS, jumps.AT
 _STEPS, _GOAL, _GAIN, _HURRY, _HURRY_UP, _LONG_ENERGY, _LONG_COUNT, _HOLDING, _LOUD, _FADES, _IS_CAPPED, _HIGHEST = (
     _AT + 1 + k for k in range(12)
 )
-_PROGRAMME, _PROGRAMME_COUNT, _BLOCK, _BLOCKS = (_HIGHEST + k for k in (1, 2, 3, 3 + BLOCK_STEPS))
-_QUIET = _BLOCKS + _RING_STEPS
-_LANDED = _QUIET + 1
-_FADING = _LANDED + 1
+_PROGRAMME, _PROGRAMME_COUNT, _QUIET, _LANDED, _BLOCK = (_HIGHEST + k for k in range(1, 6))
+_BLOCKS = _BLOCK + BLOCK_STEPS
+_FADING = _BLOCKS + _RING_STEPS
 STATE_SIZE = _FADING + fading.STATE_SIZE
 
 SETTINGS_SIZE = 4
@@ -118,7 +103,7 @@ def resume(state: NDArray[np.float64], gain_db: float, target_lufs: float, settl
         state[_GOAL] = state[_GAIN] = gain_db
         return
     state[:] = 0.0
-    state[_RING:_GAINS] = state[_BLOCKS:_QUIET] = energy_from_lufs(target_lufs - gain_db)
+    state[_RING:_GAINS] = state[_BLOCKS:_FADING] = energy_from_lufs(target_lufs - gain_db)
     state[_GAINS:_AT] = gain_db
     state[_STEPS] = WINDOW_STEPS
     state[_GOAL] = gain_db
@@ -130,80 +115,17 @@ def resume(state: NDArray[np.float64], gain_db: float, target_lufs: float, settl
 def came_out_lufs(state: NDArray[np.float64]) -> float | None:
     """Gated loudness of what came out over the last 40 s, in LUFS; None before there are ten seconds of it.
 
-    Thread: any, as its figures are ready-made. Allocates: no.
+    Thread: worker. Allocates: no.
     """
     if state[_LONG_COUNT] < 2 * LONG_AFTER_STEPS:
         return None
     return LUFS_OFFSET_DB + 10.0 * math.log10(state[_LONG_ENERGY] + 1e-20)
 
 
-@kernel("float64(float64[::1], int64, int64, float64)")
-def _mean_of(state, ring, steps, gate):
-    total, count = 0.0, 0
-    at = int(state[_AT])
-    for _ in range(steps):
-        at = at - 1 if at > 0 else _RING_STEPS - 1
-        if state[ring + at] > gate:
-            total += state[ring + at]
-            count += 1
-    return total / count if count > 0 else 0.0
-
-
-@kernel("float64(float64[::1], int64, float64)")
-def _mean_above(state, steps, gate):
-    """Mean energy of the newest `steps` that lie above `gate`; 0 if there are none."""
-    return _mean_of(state, _RING, steps, gate)
-
-
-@kernel("float64(float64[::1], int64)")
-def _gated_mean(state, steps):
-    """Mean energy of the newest `steps` after the relative gate of BS.1770 (-10 LU)."""
-    return _mean_above(state, steps, 0.1 * _mean_above(state, steps, 0.0))
-
-
 @kernel("float64(float64[::1], int64)")
 def _gated_blocks(state, steps):
     """The same of blocks of 400 ms, as a meter has them: rests between words count there."""
-    return _mean_of(state, _BLOCKS, steps, 0.1 * _mean_of(state, _BLOCKS, steps, 0.0))
-
-
-@kernel("float64(float64[::1], int64, int64)")
-def _level_db(state, newest, steps):
-    """Level of `steps` steps that are followed by `newest` newer ones, in dB."""
-    total = 0.0
-    for k in range(newest, newest + steps):
-        total += state[_RING + (int(state[_AT]) - 1 - k + 2 * _RING_STEPS) % _RING_STEPS]
-    return 10.0 * math.log10(total / steps + 1e-20)
-
-
-@kernel("boolean(float64[::1], boolean)")
-def _has_dropped(state, fades):
-    """Whether the level fell at once about as long ago as a jump down takes, and has stayed where it fell to."""
-    half = JUMP_DOWN_STEPS // 2
-    now, landed = _level_db(state, 0, half), _level_db(state, half, half)
-    before = _level_db(state, JUMP_DOWN_STEPS, FALL_STEPS)
-    earlier = _level_db(state, JUMP_DOWN_STEPS + FALL_STEPS, 2 * FALL_STEPS)
-    fell_db = before - landed
-    if fell_db < (FADING_ABRUPT_DB if fades else ABRUPT_DB):
-        return False
-    return max(landed - now, earlier - before) < (FADING_EVEN_SHARE if fades else EVEN_SHARE) * fell_db
-
-
-@kernel("boolean(float64[::1])")
-def _falls_further(state):
-    """Whether the level goes on falling from where a jump down had led."""
-    since = HURRY_STEPS - int(state[_HURRY_UP])
-    if state[_HURRY_UP] == 0.0 or since <= 3:
-        return False
-    return _level_db(state, 0, FURTHER_STEPS) < _level_db(state, since, LANDED_STEPS) - FURTHER_DB
-
-
-@kernel("boolean(float64[::1])")
-def _sinks(state):
-    """Whether the level is lower than just before."""
-    if state[_STEPS] < SINKS_STEPS + SINKS_FROM_STEPS:
-        return False
-    return _level_db(state, 0, SINKS_STEPS) < _level_db(state, SINKS_STEPS, SINKS_FROM_STEPS) - SINKS_DB
+    return jumps.mean_of(state, _BLOCKS, steps, 0.1 * jumps.mean_of(state, _BLOCKS, steps, 0.0))
 
 
 @kernel("float64(float64)")
@@ -211,24 +133,11 @@ def _lufs(energy):
     return LUFS_OFFSET_DB + 10.0 * math.log10(energy + 1e-20)
 
 
-@kernel("int64(float64[::1], int64, float64)")
-def _jumped(state, steps, window):
-    """How many of the newest steps are since a jump away from the window, up or down; 0 if there was none."""
-    leap_db = HURRY_LEAP_DB if state[_HURRY] > 0.0 else LEAP_DB
-    if steps > LEAP_STEPS and _mean_above(state, LEAP_STEPS, 0.0) > window * 10.0 ** (0.1 * leap_db):
-        return LEAP_STEPS
-    if steps > JUMP_UP_STEPS and _mean_above(state, JUMP_UP_STEPS, 0.0) > window * 10.0 ** (0.1 * JUMP_UP_DB):
-        return JUMP_UP_STEPS
-    if steps > JUMP_DOWN_STEPS and _mean_above(state, JUMP_DOWN_STEPS, 0.0) < window * 10.0 ** (-0.1 * JUMP_DOWN_DB):
-        return JUMP_DOWN_STEPS if _has_dropped(state, state[_FADES] > 0.0) else 0
-    return 0
-
-
 @kernel("void(float64[::1], float64)")
 def _cap(state, window):
     """Say how high the gain may go: up to where it is in a hush and while the level falls, little higher in a fade."""
     trend, steps = state[_FADING : _FADING + fading.STATE_SIZE], int(state[_STEPS])
-    if _falls_further(state):
+    if state[_HURRY_UP] > 0.0 and jumps.falls_further(state, HURRY_STEPS - int(state[_HURRY_UP])):
         state[_HURRY_UP] = 0.0
         fading.begin(trend)
     fades = fading.fades(trend) and state[_HURRY_UP] == 0.0
@@ -237,9 +146,11 @@ def _cap(state, window):
             state[_HIGHEST] = state[_GAIN] + FADE_RISE_DB
         state[_IS_CAPPED] = 1.0
     else:
-        hush = steps > LEAP_STEPS and _mean_above(state, LEAP_STEPS, 0.0) < window * 10.0 ** (-0.1 * HUSH_DB)
+        hush = steps > jumps.LEAP_STEPS and jumps.mean_above(state, jumps.LEAP_STEPS, 0.0) < window * 10.0 ** (
+            -0.1 * HUSH_DB
+        )
         state[_HIGHEST] = state[_GAIN]
-        falls = fading.falls(trend) or _sinks(state)
+        falls = fading.falls(trend) or jumps.sinks(state, steps)
         state[_IS_CAPPED] = 1.0 if hush or (falls and state[_HURRY_UP] == 0.0) else 0.0
     state[_FADES] = 1.0 if fades else 0.0
 
@@ -251,7 +162,7 @@ def _cap_at_night(state, bare):
         state[_PROGRAMME_COUNT] = min(state[_PROGRAMME_COUNT] + 1.0, NIGHT_MEMORY_STEPS)
         state[_PROGRAMME] += (bare - state[_PROGRAMME]) / state[_PROGRAMME_COUNT]
     state[_FADES], state[_HIGHEST] = 0.0, state[_GAIN]
-    loudest = _mean_above(state, min(LEAP_STEPS, int(state[_STEPS])), 0.0)
+    loudest = jumps.mean_above(state, min(jumps.LEAP_STEPS, int(state[_STEPS])), 0.0)
     state[_IS_CAPPED] = 1.0 if loudest < state[_PROGRAMME] * 10.0 ** (-0.1 * NIGHT_HUSH_DB) else 0.0
 
 
@@ -260,17 +171,17 @@ def _window(state, bare, is_night):
     """Loudness energy to go by: of the window, or of its newest part where the level has jumped."""
     calm_steps = NIGHT_WINDOW_STEPS if is_night else WINDOW_STEPS
     steps = min(int(state[_STEPS]) + 1, HURRY_WINDOW_STEPS if state[_HURRY] > 0.0 else calm_steps)
-    window = _gated_mean(state, steps)
-    jumped = _jumped(state, steps, window)
+    window = jumps.gated_mean(state, steps)
+    jumped = jumps.jumped(state, steps, window, state[_HURRY] > 0.0, state[_FADES] > 0.0)
     state[_HURRY] = max(state[_HURRY] - 1.0, 0.0)
     state[_HURRY_UP] = max(state[_HURRY_UP] - 1.0, 0.0)
     state[_LANDED] = max(state[_LANDED] - 1.0, 0.0)
     state[_STEPS] = steps
     if jumped > 0:
         state[_STEPS] = jumped
-        window = _mean_above(state, jumped, 0.0)
+        window = jumps.mean_above(state, jumped, 0.0)
         state[_HURRY] = HURRY_STEPS
-        is_down = jumped == JUMP_DOWN_STEPS
+        is_down = jumped == jumps.JUMP_DOWN_STEPS
         state[_HURRY_UP] = HURRY_STEPS if is_down else max(state[_HURRY_UP], HURRY_UP_STEPS)
         state[_LANDED] = state[_HURRY_UP] if is_down else 0.0
     elif steps > 2 * BLOCK_STEPS:
@@ -291,9 +202,9 @@ def _hold(state, bare):
         state[_AT] = at
         state[_STEPS] -= undone
         state[_GOAL] = state[_GAINS + at] if undone > 0 else state[_GAIN]
-    loud = bare > _gated_mean(state, int(state[_STEPS])) * 10.0 ** (0.1 * TOO_LOUD_DB)
-    state[_LOUD] = state[_LOUD] + 1.0 if loud or state[_LOUD] >= LEAP_STEPS else 0.0
-    return state[_LOUD] < LEAP_STEPS
+    loud = bare > jumps.gated_mean(state, int(state[_STEPS])) * 10.0 ** (0.1 * TOO_LOUD_DB)
+    state[_LOUD] = state[_LOUD] + 1.0 if loud or state[_LOUD] >= jumps.LEAP_STEPS else 0.0
+    return state[_LOUD] < jumps.LEAP_STEPS
 
 
 @kernel("void(float64[::1], float64)")
@@ -319,7 +230,7 @@ def _aim_off(state, target_lufs):
     return min(max(error, -LONG_LIMIT_LU), LONG_LIMIT_LU)
 
 
-@kernel("void(float64[::1], float64[::1], float64, float64, float64, boolean)")
+@kernel("void(float64[::1], float64[::1], float64, float64, float64, boolean)", door=True)
 def hear(state, settings, energy, gain_db, target_lufs, applause):
     """Take up one step of 100 ms of output.
 

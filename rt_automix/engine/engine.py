@@ -287,14 +287,6 @@ class Engine:
         """Gains in dB last suggested for the fine bands, before `fine_tone` and the amount: float64, shape (31,)."""
         return self.analyst.fine_gains_db.copy()
 
-    def missed(self, now: meters.Meters) -> str:
-        """How far the loudness is from its target, and why, in a sentence; "" where it is met: see `meters.missed`.
-
-        Thread: any. Allocates: yes.
-        """
-        aimed = {**self._controls, "target_lufs": self._controls["target_lufs"] - self._lowered_lu}
-        return meters.missed(self._f64, aimed, now)
-
     @property
     def suggestion_age_s(self) -> float:
         """How long ago the newest sample came in that the suggestion has heard."""

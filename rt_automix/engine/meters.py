@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,21 +71,22 @@ MISSED_LU, SILENCE_LU, AT_ITS_LIMIT_DB, HARD_DB = 0.5, 20.0, 0.1, 4.0
 gain is there, and from where on a limiter is what keeps the loudness down."""
 
 
-def missed(f64: NDArray[np.float64], controls: dict[str, Any], now: Meters) -> str:
+def missed(f64: NDArray[np.float64], i64: NDArray[np.int64], now: Meters) -> str:
     """How far the loudness is from its target, and why, in a sentence; "" where it is met or nobody goes there.
 
     Parameters
     ----------
-    f64 : the array of `layout`
-    controls : dict
-        As `controls` has them, the target as it is aimed at.
+    f64, i64 : the arrays of `layout`
     now : Meters
+        What they say now.
 
     Thread: any. Allocates: yes.
     """
     state = f64[at.RIDER_STATE : at.RIDER_STATE + rider.STATE_SIZE]
-    came_out_lufs, target_lufs = rider.came_out_lufs(state), controls["target_lufs"]
-    if came_out_lufs is None or controls["amount"] < 1.0 or not controls["ride"] or controls["freeze"]:
+    slot = at.CONTROL_SLOTS + at.CONTROL_SIZE * int(i64[at.CONTROL_INDEX + 2])
+    controls = f64[slot : slot + at.CONTROL_SIZE]
+    came_out_lufs, target_lufs = rider.came_out_lufs(state), controls[at.TARGET_LUFS]
+    if came_out_lufs is None or controls[at.AMOUNT] < 1.0 or not controls[at.RIDE] or controls[at.FREEZE]:
         return ""
     off_lu, recent_lu = came_out_lufs - target_lufs, now.short_term_lufs - target_lufs
     if min(abs(off_lu), abs(recent_lu)) <= MISSED_LU or off_lu * recent_lu < 0.0 or abs(recent_lu) > SILENCE_LU:
@@ -94,9 +94,11 @@ def missed(f64: NDArray[np.float64], controls: dict[str, Any], now: Meters) -> s
     what = f"{abs(off_lu):.1f} LU {'over' if off_lu > 0.0 else 'under'} the target: "
     wanted = f64[at.NOW + params.INDEX["input_gain_db"]] + f64[at.NOW + params.INDEX["limiter_drive_db"]]
     middle_db = wanted + f64[at.BEYOND_NOW] + f64[at.NOW + at.S_LOUDER_LU]
-    left_db = controls["max_trim_db"] + np.sign(off_lu) * (rider.gain_db(state) - middle_db)
+    left_db = controls[at.MAX_TRIM_DB] + np.sign(off_lu) * (rider.gain_db(state) - middle_db)
     if off_lu < 0.0 and now.limiting_db > HARD_DB:
-        return f"{what}the limiter takes {now.limiting_db:.0f} dB of the peaks. A lower target or a higher ceiling helps."
+        return (
+            f"{what}the limiter takes {now.limiting_db:.0f} dB of the peaks. A lower target or a higher ceiling helps."
+        )
     if left_db < AT_ITS_LIMIT_DB or abs(rider.gain_db(state)) > rider.GAIN_LIMIT_DB - AT_ITS_LIMIT_DB:
         return f"{what}the gain is at its limit. Raise rider.max_trim_db, or mend the level of the input."
     return f"{what}what comes in changes faster than the gain may follow."

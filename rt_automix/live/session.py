@@ -15,6 +15,7 @@ from typing import Any
 from rt_automix.analysis.suggester import choose
 from rt_automix.engine import memory
 from rt_automix.engine.engine import Engine
+from rt_automix.engine.meters import missed
 from rt_automix.errors import AutomixError, DeviceError, UserError
 from rt_automix.io.devices.board import Board, clear, timing
 from rt_automix.io.devices.stream import Stream
@@ -310,7 +311,7 @@ class Session:
             "timing": asdict(time_spent),
             "bridge": stream.bridging if stream else None,
             "meters": asdict(now),
-            "missed": engine.missed(now),
+            "missed": missed(engine.arrays[0], engine.arrays[2], now),
             "suggester": self._suggester.name,
             "suggested": engine.suggestion,
             "input_short_term_lufs": engine.input_short_term_lufs,
