@@ -10,10 +10,10 @@ import math
 from rt_automix.dsp.jit import kernel
 
 JUMP_UP_DB, JUMP_UP_STEPS = 2.6, 13
-JUMP_DOWN_DB, JUMP_DOWN_STEPS = 4.6, 25
+JUMP_DOWN_DB, JUMP_DOWN_STEPS = 4.6, 28
 """A jump up shows less than it is: the limiter takes some of it until the gain follows."""
 FALL_STEPS, ABRUPT_DB, FADING_ABRUPT_DB = 11, 5.3, 14.5
-EVEN_SHARE, FADING_EVEN_SHARE = 0.25, 0.24
+EVEN_SHARE, FADING_EVEN_SHARE = 0.22, 0.24
 """A jump down is abrupt: what falls by less at once, or by this share of it before or after, is a fade; the more so
 where one has been heard."""
 FURTHER_DB, FURTHER_STEPS, LANDED_STEPS = 2.8, 6, 10
