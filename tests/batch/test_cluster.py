@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -175,3 +178,42 @@ def test_a_scheduler_that_goes_for_good_ends_it_with_a_sentence(tmp_path, monkey
             pool.answer(60.0)
     finally:
         pool.close()
+
+
+def _start(place, *words):
+    """A part of a cluster, as a process of its own."""
+    command = [sys.executable, "-m", f"distributed.cli.dask_{words[0]}", *words[1:]]
+    return subprocess.Popen(command, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def test_a_scheduler_that_is_killed_and_comes_back_costs_nothing(songs, tmp_path):
+    """Its workers end without it, and come back with it, as a service starts them again."""
+    folder, expected = songs
+    port, started = _free_port(), []
+
+    def start():
+        started.append(_start(tmp_path, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"))
+        more = "--nthreads", "1", "--no-dashboard", "--death-timeout", "60", "--local-directory", tmp_path / "workers"
+        started.append(_start(tmp_path, "worker", f"tcp://127.0.0.1:{port}", *map(str, more)))
+
+    try:
+        start()
+        with Session(tmp_path / "out", dask=f"tcp://127.0.0.1:{port}") as session:
+            rows = masters(iter([Item(path, path.name) for path in sorted(folder.iterdir())]), session)
+            found = [next(rows)]
+            started[0].kill()
+            start()
+            found += rows
+        assert sorted((row.target, row.status) for row in found) == [(name, "done") for name in sorted(expected)]
+        assert {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.wav")} == expected
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(30.0)
