@@ -84,7 +84,7 @@ function mountLoudness(store) {
     trace(ctx, [[GUTTER, y(target_lufs)], [width, y(target_lufs)]]);
     ctx.stroke();
     ctx.setLineDash([]);
-    times(ctx, [600, 450, 300, 150], LOUDNESS_S, (seconds) => `${fixed(-seconds / 60, seconds % 60 ? 1 : 0)} min`, width, height, quiet);
+    times(ctx, [600, 420, 240], LOUDNESS_S, (seconds) => `${fixed(-seconds / 60, 0)} min`, width, height, quiet);
   });
 }
 
