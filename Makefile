@@ -41,7 +41,7 @@ test: $(CAN_TRAIN)
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -m "not live and not alone"
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_THREE) -m live $(AGAIN) $(REAL_TIME)
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest -m alone $(AGAIN) --durations 8 $(REAL_TIME)
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(IN_TWO) tests/dsp tests/analysis/test_hearing.py
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(IN_TWO) tests/dsp tests/analysis/hearing/test_hearing.py
 
 # What keeps real time, once more with PipeWire in the place of jackd. No part of CI, whose time is full.
 test-pipewire: $(CAN_TRAIN)
@@ -60,7 +60,7 @@ bench: $(READY)
 	$(BIN)/python -m bench all --quick
 
 pictures: $(CAN_TRAIN)
-	PYTHONPATH=.:tests:tests/panel $(BIN)/python docs/pictures.py "$(MUSIC)"
+	PYTHONPATH=.:tests/helpers:tests/panel $(BIN)/python docs/pictures.py "$(MUSIC)"
 
 plugin: $(READY)
 	$(BIN)/rt-automix plugin build -o plugins

@@ -25,7 +25,7 @@ from liverun import LiveRun, Probe
 from playwright.sync_api import sync_playwright
 from rich.console import Console
 
-from rt_automix.cli import frame
+from rt_automix.cli.views import frame
 
 DOCS = Path(__file__).parent
 PANEL_S, SCREEN_S = 150.0, 20.0

@@ -8,7 +8,7 @@
 # Seen, 100 frames of 1152 samples = 115200:
 #   Xing header alone: 114671
 #   and a silent frame, delay 623, padding 529: 115200
-# What follows for us: io/files/mpeg.py writes such a header and such a frame.
+# What follows for us: io/files/containers/mpeg.py writes such a header and such a frame.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -8,7 +8,7 @@
 #   QDQ: left_out reads 8-bit values, its answer is no longer the first graph's; Exp likewise
 #   QOperator: left_out reads full precision, its answer is the first graph's to the bit; Exp likewise
 #   quantize_dynamic: left_out reads 8-bit values as weights, its answer is no longer the first graph's
-# What follows for us: Add and Sigmoid of our 8-bit graphs (training/graphs.py), never asked for, read 8-bit values too;
+# What follows for us: Add and Sigmoid of our 8-bit graphs (training/networks/graphs.py), never asked for, read 8-bit values too;
 # what is to stay in full precision must share no tensor with a quantised product.
 set -euo pipefail
 folder=$(mktemp -d)

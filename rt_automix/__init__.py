@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-_CLASSES = {"Config": "config", "Engine": "engine.engine", "Profile": "analysis.profile"}
-_MODULES = {"config": "config", "params": "params", "profile": "analysis.profile", "render": "render"}
+_CLASSES = {"Config": "config", "Engine": "engine.engine", "Profile": "analysis.aim.profile"}
+_MODULES = {"config": "config", "params": "params", "profile": "analysis.aim.profile", "render": "render"}
 
 
 def __getattr__(name: str) -> object:

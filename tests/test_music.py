@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from oversampled import true_peak_dbtp
 
-from rt_automix.analysis import profile
+from rt_automix.analysis.aim import profile
 from rt_automix.config import Config
 from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.engine.engine import Engine

@@ -10,18 +10,24 @@ import click
 from rt_automix.errors import AutomixError
 
 COMMANDS = {
-    "fetch": ("training.fetch", "Get freely licensed music to learn from (Debian; 7 GB to download, 2 GB to keep)."),
-    "styles": ("training.styles", "Group masters by what they measure like into the shipped profiles."),
-    "rows": ("training.rows", "Hear every master once and keep what a listener sees of it."),
-    "examples": ("training.examples", "Damage every master, and keep what a listener knows of it."),
-    "masters": ("training.masters", "Measure what masters are like, into the table behind the correction."),
-    "speech": ("training.speech", "Teach what tells talk from music, and measure what talk is like."),
-    "label": ("training.label", "Make training, validation and test examples; what is there is kept."),
-    "train": ("training.train", "Train the networks, or one of them."),
-    "export": ("training.export", "Write trained networks as bundles that the program runs."),
-    "correct": ("training.correct", "Train the networks behind the correction."),
-    "evaluate": ("training.evaluate", "Judge the correction on packages that it has not learned from."),
-    "judge": ("training.judge_bundles", "Judge the bundles, a reference given, on packages that none has seen."),
+    "fetch": (
+        "training.music.fetch",
+        "Get freely licensed music to learn from (Debian; 7 GB to download, 2 GB to keep).",
+    ),
+    "styles": ("training.correction.styles", "Group masters by what they measure like into the shipped profiles."),
+    "rows": ("training.correction.rows", "Hear every master once and keep what a listener sees of it."),
+    "examples": ("training.correction.examples", "Damage every master, and keep what a listener knows of it."),
+    "masters": ("training.correction.masters", "Measure what masters are like, into the table behind the correction."),
+    "speech": ("training.correction.speech", "Teach what tells talk from music, and measure what talk is like."),
+    "label": ("training.labels.label", "Make training, validation and test examples; what is there is kept."),
+    "train": ("training.networks.train", "Train the networks, or one of them."),
+    "export": ("training.networks.export", "Write trained networks as bundles that the program runs."),
+    "correct": ("training.correction.correct", "Train the networks behind the correction."),
+    "evaluate": ("training.correction.evaluate", "Judge the correction on packages that it has not learned from."),
+    "judge": (
+        "training.judging.judge_bundles",
+        "Judge the bundles, a reference given, on packages that none has seen.",
+    ),
     "all": ("training.everything", "All of it; --quick in a quarter of an hour."),
 }
 """The module of each command, where it is called `command`, and what it does."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rt_automix.analysis import bundle
+from rt_automix.analysis.bundles import bundle
 
 
 def find(models: Path | None) -> dict[str, str | Path]:

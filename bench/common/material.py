@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.analysis.measure import Meter
+from rt_automix.analysis.recordings.measure import Meter
 from rt_automix.demo.song import render_song, section_starts_s
 from rt_automix.errors import AudioFileError
 from rt_automix.io.files.audio import AudioReader

@@ -89,9 +89,9 @@ def _most_memory_mb() -> float:
 
 def _read_all(pipe: Connection) -> None:
     """The reading process: a path comes in, what became of it goes out."""
-    from rt_automix.analysis.listener import Listener
-    from rt_automix.analysis.measure import Meter
-    from rt_automix.dsp import mix
+    from rt_automix.analysis.hearing.listener import Listener
+    from rt_automix.analysis.recordings.measure import Meter
+    from rt_automix.dsp.samples import mix
     from rt_automix.errors import AutomixError
     from rt_automix.io.files.audio import AudioReader
 

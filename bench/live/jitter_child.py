@@ -19,10 +19,10 @@ from bench.common import host
 from bench.live.shim import Intercepted
 from rt_automix.config import Audio
 from rt_automix.engine.engine import Engine
-from rt_automix.io.devices.board import Board
-from rt_automix.io.devices.jack import JackStream
-from rt_automix.io.devices.portaudio import PortAudioStream
-from rt_automix.io.devices.wiring import Wiring
+from rt_automix.io.devices.edge.board import Board
+from rt_automix.io.devices.edge.wiring import Wiring
+from rt_automix.io.devices.jack.jack import JackStream
+from rt_automix.io.devices.streams.portaudio import PortAudioStream
 
 NOTHING, BUSY, COLLECTING, ANALYSIS, EVERYTHING = "nothing", "busy thread", "busy + gc", "analysis", "everything"
 LOADS = (NOTHING, BUSY, COLLECTING, ANALYSIS, EVERYTHING)

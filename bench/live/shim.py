@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix.dsp.clocks.monotonic import now_ns
 from rt_automix.dsp.jit import COMPILES, address_of, kernel
-from rt_automix.dsp.monotonic import now_ns
-from rt_automix.io.devices.callbacks import JACK, PORTAUDIO
+from rt_automix.io.devices.edge.callbacks import JACK, PORTAUDIO
 
 # int64: the callback inside and its user data, how many were timed and how many fit, the clock's scratch;
 # from LOG on entry and exit of each, in ns.
@@ -116,7 +116,7 @@ class Intercepted:
 
     def _time_ours(self) -> None:
         """Our JACK client hands its compiled callback over by itself."""
-        from rt_automix.io.devices.server import Server
+        from rt_automix.io.devices.jack.server import Server
 
         hand_over = Server._set
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bench.common import peers, report
 from bench.common.lv2host import Plugin
-from bench.speed.chain import STILL, TARGET_LUFS
+from bench.speed.chain.chain import STILL, TARGET_LUFS
 from rt_automix import params
 from rt_automix.config import Config
 from rt_automix.dsp.jit import address_of

@@ -32,7 +32,7 @@ def limiter(music: Path | None, seconds: float, out: Path) -> None:
 )  # fmt: skip
 @click.option("--songs", type=click.IntRange(1, 1000), default=12, show_default=True, help="How many, of 90 s or more.")
 @click.option("--voices", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="Folder with the packages of training/talks.toml: talk, and talk over the songs, too.")  # fmt: skip
+              help="Folder with the packages of training/correction/talks.toml: talk, over songs, too.")  # fmt: skip
 @options.out
 def loudness(music: Path, songs: int, voices: Path | None, out: Path) -> None:
     """How soon songs streamed live reach -14 LUFS and how well they stay there, beside ffmpeg's loudnorm.

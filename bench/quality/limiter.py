@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from bench.common import material, peers, report
-from rt_automix.dsp import limiter
+from rt_automix.dsp.dynamics import limiter
 from rt_automix.units import lin_from_db
-from tests.oversampled import band_limited, true_peak_dbtp
+from tests.helpers.oversampled import band_limited, true_peak_dbtp
 
 Audio = NDArray[np.float32]
 Limiter = Callable[[Audio, int, float], Audio]

@@ -28,8 +28,8 @@ from rich.progress import track
 from bench.common import material, report
 from bench.quality import systems
 from bench.versus.trees import CannotRun, Tree, pair
-from rt_automix.analysis import profile
-from rt_automix.analysis.measure import Meter
+from rt_automix.analysis.aim import profile
+from rt_automix.analysis.recordings.measure import Meter
 from rt_automix.config import Config
 from rt_automix.io.files.audio import AudioReader, AudioWriter
 from rt_automix.render import render

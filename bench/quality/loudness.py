@@ -20,12 +20,12 @@ from rich.table import Table
 
 from bench.common import material, peers, report
 from bench.quality import loudness_picture, loudness_talk
-from rt_automix.analysis.measure import Meter
+from rt_automix.analysis.recordings.measure import Meter
 from rt_automix.config import Config, Master
 from rt_automix.engine.engine import Engine
 from rt_automix.units import lin_from_db
-from tests.crowd import applause
-from tests.oversampled import true_peak_dbtp
+from tests.helpers.crowd import applause
+from tests.helpers.oversampled import true_peak_dbtp
 
 Audio = NDArray[np.float32]
 Values = NDArray[np.float64]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from bench.common import report
-from training import talks as made
+from training.correction import talks as made
 
 Audio = NDArray[np.float32]
 Songs = Mapping[str, tuple[Audio, int]]

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from bench.common import material
 from bench.quality import limiter, loudness
-from rt_automix.analysis import profile
-from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.aim import profile
+from rt_automix.analysis.aim.profile import Profile
 from rt_automix.units import db_from_power, lin_from_db
-from tests.oversampled import band_limited, true_peak_dbtp
+from tests.helpers.oversampled import band_limited, true_peak_dbtp
 
 Audio = NDArray[np.float32]
 Values = NDArray[np.float64]

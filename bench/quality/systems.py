@@ -20,12 +20,12 @@ from bench.common.bundles import find as find_bundles
 from bench.quality import limiter, sonare
 from bench.quality.measures import CEILING_DBTP, Limiter
 from rt_automix import params
-from rt_automix.analysis.bundle import load as load_bundle
-from rt_automix.analysis.listener import Listener
-from rt_automix.analysis.matcher import Matcher
-from rt_automix.analysis.network import Network
-from rt_automix.analysis.profile import Profile
-from rt_automix.analysis.suggester import Suggester
+from rt_automix.analysis.aim.profile import Profile
+from rt_automix.analysis.bundles.bundle import load as load_bundle
+from rt_automix.analysis.deciding.matcher import Matcher
+from rt_automix.analysis.deciding.network import Network
+from rt_automix.analysis.deciding.suggester import Suggester
+from rt_automix.analysis.hearing.listener import Listener
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import ModelError
@@ -193,7 +193,7 @@ def _networks(models: Path | None, quick: bool) -> dict[str, System]:
 
 def _teacher() -> dict[str, System]:
     try:
-        from training.teacher import Teacher
+        from training.labels.teacher import Teacher
     except ImportError as error:
         report.console.print(f"The teacher is skipped: {error}. It needs: pip install .[training]")
         return {}

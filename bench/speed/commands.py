@@ -22,7 +22,7 @@ def chain(blocks: list[int], seconds: float, out: Path) -> None:
     Example:
       python -m bench chain --blocks 32,64,128,256,512,1024 --seconds 20
     """
-    from bench.speed import chain as command
+    from bench.speed.chain import chain as command
 
     command.run(blocks, seconds, out)
 
@@ -42,7 +42,7 @@ def latency(rates: list[int], blocks: list[int], seconds: float, processes: int,
     Example:
       python -m bench latency --rates 48000 --seconds 60
     """
-    from bench.speed import latency as command
+    from bench.speed.chain import latency as command
 
     command.run(rates, blocks, seconds, processes, out)
 
@@ -61,7 +61,7 @@ def render(file: Path | None, repeats: int, out: Path) -> None:
       python -m bench render
       python -m bench render song.flac --repeats 9
     """
-    from bench.speed import render as command
+    from bench.speed.songs import render as command
 
     command.run(file, repeats, out)
 
@@ -79,7 +79,7 @@ def scale(seconds: float, minutes: list[float], out: Path) -> None:
     Example:
       python -m bench scale --minutes 1,5
     """
-    from bench.speed import scale as command
+    from bench.speed.chain import scale as command
 
     command.run(seconds, minutes, out)
 
@@ -95,7 +95,7 @@ def batch(songs: int, rounds: int, out: Path) -> None:
     Example:
       python -m bench batch --songs 12 --rounds 2
     """
-    from bench.speed import batch as command
+    from bench.speed.songs import batch as command
 
     command.run(songs, rounds, out)
 
@@ -110,7 +110,7 @@ def watched(files: int, out: Path) -> None:
     Example:
       python -m bench watched --files 9
     """
-    from bench.speed import watched as command
+    from bench.speed.songs import watched as command
 
     command.run(files, out)
 
@@ -126,7 +126,7 @@ def cluster(songs: int, units: int, out: Path) -> None:
     Example:
       python -m bench cluster --songs 6 --units 5000
     """
-    from bench.speed import cluster as command
+    from bench.speed.songs import cluster as command
 
     command.run(songs, units, out)
 
@@ -144,7 +144,7 @@ def many(files: int, bad: int, kills: int, seconds: float, out: Path) -> None:
     Example:
       python -m bench many --files 500 --kills 3
     """
-    from bench.speed import many as command
+    from bench.speed.songs import many as command
 
     command.run(files, bad, kills, seconds, out)
 
@@ -177,7 +177,7 @@ def model(seconds: float, repeats: int, models: Path | None, out: Path) -> None:
     Example:
       python -m bench model --models models
     """
-    from bench.speed import model as command
+    from bench.speed.model import model as command
 
     command.run(models, seconds, repeats, out)
 
@@ -192,7 +192,7 @@ def count(is_to_write: bool) -> None:
       python -m bench count
       python -m bench count --write
     """
-    from bench.speed import count as command
+    from bench.speed.chain import count as command
 
     command.run(is_to_write)
 

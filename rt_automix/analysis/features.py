@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.dsp import subsonic
+from rt_automix.dsp.tone import subsonic
 
 HOP_S = 0.093
 """Step between frames. A frame is two hops long, under a Hann window."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 from rt_automix import params
 from rt_automix.analysis.features import MEL_BANDS, ROWS, hop_samples
 from rt_automix.analysis.tone import LEVELS_LUFS, TONE_BANDS
-from rt_automix.dsp import fft, fine
+from rt_automix.dsp.tone import fine
+from rt_automix.dsp.vectors import fft
 
 FINE_POINTS = fine.POINT_COUNT
-"""Points of the fine spectrum: `dsp.fine.POINTS_HZ`."""
+"""Points of the fine spectrum: `dsp.tone.fine.POINTS_HZ`."""
 
 FINE_BANDS = fine.BAND_COUNT
-"""Bands of the fine layer: `dsp.fine.CENTRES_HZ`."""
+"""Bands of the fine layer: `dsp.tone.fine.CENTRES_HZ`."""
 
 BLOCK_FRAMES = 4
 """Four hops are nearly the 400 ms of BS.1770's gating blocks."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from rt_automix.analysis import profile
-from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.aim import profile
+from rt_automix.analysis.aim.profile import Profile
 from rt_automix.batch.pool import Pool, cores
 from rt_automix.batch.remote import brought, why_elsewhere
 from rt_automix.batch.url import Place, place

@@ -16,7 +16,7 @@ from rt_automix.config import Config
 from rt_automix.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
-    from rt_automix.analysis.profile import Profile
+    from rt_automix.analysis.aim.profile import Profile
 
 Status = Literal["started", "done", "failed"]
 
@@ -87,7 +87,7 @@ class How:
 
 @functools.lru_cache
 def _key(how: How) -> str:
-    from rt_automix.analysis import profile
+    from rt_automix.analysis.aim import profile
 
     style = how.style or profile.load(how.config.master.profile)
     sections = {name: table for name, table in dataclasses.asdict(how.config).items() if name not in _SILENT}

@@ -184,7 +184,7 @@ def state_of(path: Path) -> tuple[int, int] | None:
 
 
 def _check_whole(source: Path) -> None:
-    from rt_automix.io.files import containers
+    from rt_automix.io.files.containers import containers
 
     try:
         container = containers.inspect(source)

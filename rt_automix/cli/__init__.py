@@ -52,7 +52,7 @@ class _Group(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
-        found: click.Command = getattr(importlib.import_module(f"rt_automix.cli.{_COMMANDS[name]}"), name)
+        found: click.Command = getattr(importlib.import_module(f"rt_automix.cli.commands.{_COMMANDS[name]}"), name)
         return found
 
     def invoke(self, ctx: click.Context) -> Any:

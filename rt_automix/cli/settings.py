@@ -11,7 +11,7 @@ import click
 from rt_automix import platforms
 
 if TYPE_CHECKING:
-    from rt_automix.analysis.profile import Profile
+    from rt_automix.analysis.aim.profile import Profile
     from rt_automix.config import Config
     from rt_automix.io.lossy.codecs import Format
 
@@ -121,7 +121,7 @@ pairs = click.option("--pairs", type=click.Choice(["no", "own", "linked"]),
 def config_from(path: Path | None, **overrides: object) -> Config:
     """The settings of a file, or the defaults, under what the command line says (None says nothing)."""
     from rt_automix import config
-    from rt_automix.analysis.suggester import check
+    from rt_automix.analysis.deciding.suggester import check
 
     dotted: dict[str, Any] = {name.replace("__", "."): value for name, value in overrides.items()}
     settings = config.load(path).with_overrides(**dotted)
@@ -131,7 +131,7 @@ def config_from(path: Path | None, **overrides: object) -> Config:
 
 def style_of(config: Config, reference: Path | None, progress: Progress) -> Profile:
     """The profile that the settings name, or that of a reference song."""
-    from rt_automix.analysis import profile
+    from rt_automix.analysis.aim import profile
 
     return profile.load(config.master.profile) if reference is None else measured(reference, progress)
 

@@ -18,21 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import surround
-from rt_automix.analysis.bed import lay
-from rt_automix.dsp import (
-    atomics,
-    bed,
-    cascade,
-    compressor,
-    equalizer,
-    fine,
-    kweighting,
-    limiter,
-    loudness,
-    mix,
-    subsonic,
-)
+from rt_automix.analysis.recordings.bed import lay
+from rt_automix.dsp import atomics
+from rt_automix.dsp.dynamics import bed, compressor, limiter
 from rt_automix.dsp.jit import kernel
+from rt_automix.dsp.loudness import kweighting, loudness
+from rt_automix.dsp.samples import mix
+from rt_automix.dsp.tone import cascade, equalizer, fine, subsonic
 from rt_automix.engine import bed_listening as listening
 from rt_automix.engine import layout as at
 from rt_automix.engine.chain import filter_pair, measure

@@ -9,8 +9,10 @@ import math
 
 import numpy as np
 
-from rt_automix.dsp import bed, kweighting, limiter, loudness, mix
+from rt_automix.dsp.dynamics import bed, limiter
 from rt_automix.dsp.jit import kernel
+from rt_automix.dsp.loudness import kweighting, loudness
+from rt_automix.dsp.samples import mix
 from rt_automix.engine import layout as at
 
 _RING = 1 << (at.DELAY_SAMPLES + at.TICK_SAMPLES - 1).bit_length()

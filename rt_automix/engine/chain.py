@@ -17,21 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.dsp import (
-    atomics,
-    cascade,
-    compressor,
-    direct,
-    equalizer,
-    fine,
-    limiter,
-    loudness,
-    mix,
-    rider,
-    subsonic,
-)
+from rt_automix.dsp import atomics, direct
+from rt_automix.dsp.dynamics import compressor, limiter, rider
 from rt_automix.dsp.foreign import float32_at, float64_at, int64_at
 from rt_automix.dsp.jit import JIT_ENABLED, bound, kernel
+from rt_automix.dsp.loudness import loudness
+from rt_automix.dsp.samples import mix
+from rt_automix.dsp.tone import cascade, equalizer, fine, subsonic
 from rt_automix.engine import layout as at
 from rt_automix.engine.steering import tick
 

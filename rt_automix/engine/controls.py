@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import owncurve, params
-from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.aim.profile import Profile
 from rt_automix.config import Config
-from rt_automix.dsp import fine
+from rt_automix.dsp.tone import fine
 from rt_automix.engine import layout as at
 from rt_automix.errors import ConfigError, nearest
 from rt_automix.units import lin_from_db

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params, surround
-from rt_automix.analysis import profile
-from rt_automix.analysis.analyst import Analyst
-from rt_automix.analysis.matcher import Matcher
-from rt_automix.analysis.suggester import Suggester
+from rt_automix.analysis.aim import profile
+from rt_automix.analysis.deciding.analyst import Analyst
+from rt_automix.analysis.deciding.matcher import Matcher
+from rt_automix.analysis.deciding.suggester import Suggester
 from rt_automix.config import Config
-from rt_automix.dsp import atomics, fine
-from rt_automix.engine import bed, chain, controls, exchange, fresh, meters, steering
+from rt_automix.dsp import atomics
+from rt_automix.dsp.tone import fine
+from rt_automix.engine import bed, chain, controls, exchange, fresh, meters, steering, worker
 from rt_automix.engine import layout as at
-from rt_automix.engine.worker import Worker
 from rt_automix.errors import UserError
 
 SAMPLE_RATES_HZ = (44_100, 192_000)
@@ -58,7 +58,7 @@ class Engine:
         self._suggester = suggester or Matcher()
         self._analysis, self._leader = analysis if leader is None else "off", leader
         self._lock = threading.Lock()
-        self._worker: Worker | None = None
+        self._worker: worker.Worker | None = None
         self._controls, self._lowered_lu = controls.initial(self.config, self.style), 0.0
 
     def prepare(self, sample_rate_hz: int, max_block_samples: int = 4096, channels: int = 2) -> None:
@@ -158,7 +158,7 @@ class Engine:
 
     def _start_worker(self) -> None:
         if self._analysis == "thread":
-            self._worker = Worker(lambda: self.analyst.follow(), self._analysis_due_s)
+            self._worker = worker.Worker(lambda: self.analyst.follow(), self._analysis_due_s)
 
     def _analysis_due_s(self) -> float:
         return (self.analyst.next_at - int(self._i64[at.SAMPLE_COUNT])) / self.sample_rate_hz

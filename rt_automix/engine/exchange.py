@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.analysis.analyst import Ring, Suggestion
+from rt_automix.analysis.deciding.analyst import Ring, Suggestion
 from rt_automix.dsp import atomics
 from rt_automix.engine import layout as at
 

@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from rt_automix import params
 from rt_automix.config import Config
-from rt_automix.dsp import atomics, compressor, equalizer, fine, limiter, loudness, rider, subsonic
+from rt_automix.dsp import atomics
+from rt_automix.dsp.dynamics import compressor, limiter, rider
+from rt_automix.dsp.loudness import loudness
+from rt_automix.dsp.tone import equalizer, fine, subsonic
 from rt_automix.engine import layout as at
 from rt_automix.units import lin_from_db
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.analysis.bed import lay
+from rt_automix.analysis.recordings.bed import lay
 from rt_automix.engine import bed, exchange, record
 from rt_automix.engine import layout as at
 from rt_automix.engine.engine import Engine

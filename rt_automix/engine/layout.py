@@ -6,7 +6,9 @@ Offsets are plain integers fixed at import: compiled code sees them as literals.
 from __future__ import annotations
 
 from rt_automix import params
-from rt_automix.dsp import cascade, compressor, equalizer, fine, limiter, loudness, rider, subsonic
+from rt_automix.dsp.dynamics import compressor, limiter, rider
+from rt_automix.dsp.loudness import loudness
+from rt_automix.dsp.tone import cascade, equalizer, fine, subsonic
 
 DELAY_SAMPLES = limiter.LATENCY_SAMPLES
 TICK_SAMPLES = limiter.WIDTH

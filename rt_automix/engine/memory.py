@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from rt_automix import params
-from rt_automix.analysis.statistics import Statistics
-from rt_automix.dsp import fine, rider
+from rt_automix.analysis.hearing.statistics import Statistics
+from rt_automix.dsp.dynamics import rider
+from rt_automix.dsp.tone import fine
 from rt_automix.engine import controls
 from rt_automix.engine import layout as at
 from rt_automix.engine.engine import Engine

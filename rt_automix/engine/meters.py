@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.dsp import atomics, loudness, rider
+from rt_automix.dsp import atomics
+from rt_automix.dsp.dynamics import rider
+from rt_automix.dsp.loudness import loudness
 from rt_automix.engine import layout as at
 from rt_automix.units import db_from_lin
 

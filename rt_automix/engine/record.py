@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from rt_automix import params
-from rt_automix.dsp import atomics, fine
+from rt_automix.dsp import atomics
 from rt_automix.dsp.jit import kernel
+from rt_automix.dsp.tone import fine
 from rt_automix.engine import layout as at
 from rt_automix.engine.chain import process_pair
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.analysis.bed import lay
-from rt_automix.dsp import atomics, kweighting, limiter, truepeak
+from rt_automix.analysis.recordings.bed import lay
+from rt_automix.dsp import atomics
+from rt_automix.dsp.dynamics import limiter
 from rt_automix.dsp.jit import kernel
+from rt_automix.dsp.loudness import kweighting, truepeak
 from rt_automix.engine import bed
 from rt_automix.engine import layout as at
 from rt_automix.engine.chain import shape

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 from rt_automix import params
-from rt_automix.dsp import atomics, cascade, compressor, equalizer, fine, rider, subsonic
+from rt_automix.dsp import atomics
+from rt_automix.dsp.dynamics import compressor, rider
 from rt_automix.dsp.jit import kernel
+from rt_automix.dsp.tone import cascade, equalizer, fine, subsonic
 from rt_automix.engine import layout as at
 
 _NEUTRAL, _LOW, _HIGH = params.NEUTRAL.copy(), params.LOW.copy(), params.HIGH.copy()

@@ -10,8 +10,8 @@ from rt_automix.config import Config
 from rt_automix.outputs import Output
 
 if TYPE_CHECKING:
-    from rt_automix.analysis.profile import Profile
-    from rt_automix.io.devices.ports import Link
+    from rt_automix.analysis.aim.profile import Profile
+    from rt_automix.io.devices.jack.ports import Link
 
 LOST = 75
 """Exit code of a process that plays, if its device went away (EX_TEMPFAIL)."""

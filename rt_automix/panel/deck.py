@@ -9,8 +9,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from rt_automix.analysis import profile
-from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.aim import profile
+from rt_automix.analysis.aim.profile import Profile
 from rt_automix.errors import ConfigError
 from rt_automix.panel.api import Command
 

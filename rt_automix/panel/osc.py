@@ -21,9 +21,9 @@ from rt_automix.panel.deck import BUSY, Deck
 from rt_automix.panel.presets import Presets, default_path
 
 if TYPE_CHECKING:
+    from rt_automix.live.parent.supervisor import Supervisor
     from rt_automix.live.setup import Setup
-    from rt_automix.live.supervisor import Supervisor
-    from rt_automix.live.takes import Takes
+    from rt_automix.live.takes.takes import Takes
 
 ROOT = "/rt_automix"
 

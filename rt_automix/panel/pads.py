@@ -11,8 +11,8 @@ from rt_automix.errors import ConfigError
 from rt_automix.panel.presets import Presets, default_path
 
 if TYPE_CHECKING:
-    from rt_automix.live.supervisor import Supervisor
-    from rt_automix.live.takes import Takes
+    from rt_automix.live.parent.supervisor import Supervisor
+    from rt_automix.live.takes.takes import Takes
 
 _MOST_WAITING = 64
 

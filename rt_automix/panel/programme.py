@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from rt_automix.live.heard import MAIN, Heard
+from rt_automix.live.watching.heard import MAIN, Heard
 
 if TYPE_CHECKING:
-    from rt_automix.analysis.measure import Meter
-    from rt_automix.live.supervisor import Supervisor
+    from rt_automix.analysis.recordings.measure import Meter
+    from rt_automix.live.parent.supervisor import Supervisor
 
 SHOW_EVERY = 4
 """Figures are worked out for every so many looks: five times a second."""
@@ -45,7 +45,7 @@ class Programme:
             return
         names = [output.name for output in supervisor.setup.config.output] or ["main"]
         if is_anew or not self._meters or self._is_over.is_set():
-            from rt_automix.analysis.measure import Meter  # which brings the kernels
+            from rt_automix.analysis.recordings.measure import Meter  # which brings the kernels
 
             self._is_over.clear()
             self._meters, self._looks = {name: Meter(rate_hz, 2) for name in names}, 0

@@ -20,7 +20,7 @@ from urllib.parse import unquote
 from rt_automix.errors import AudioFileError, AutomixError
 
 if TYPE_CHECKING:
-    from rt_automix.analysis.profile import Profile
+    from rt_automix.analysis.aim.profile import Profile
 
 SUFFIXES = (".wav", ".flac", ".aif", ".aiff", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".wv", ".wma")
 TYPES = ("audio/", "application/ogg", "application/octet-stream", "video/ogg", "video/mp4")
@@ -68,7 +68,7 @@ async def measured(folder: Path, song: Path, name: str, limit_s: float = LIMIT_S
 
     Thread: the server's. Allocates: yes.
     """
-    from rt_automix.analysis import profile
+    from rt_automix.analysis.aim import profile
 
     process = multiprocessing.get_context("spawn").Process(target=_measure, args=(folder, song, name), daemon=True)
     process.start()
@@ -91,7 +91,7 @@ async def measured(folder: Path, song: Path, name: str, limit_s: float = LIMIT_S
 def _measure(folder: Path, song: Path, name: str) -> None:
     """In the other process: leave the profile, or the reason why there is none."""
     _confine()
-    from rt_automix.analysis import profile
+    from rt_automix.analysis.aim import profile
     from rt_automix.io.files.audio import AudioReader
 
     try:

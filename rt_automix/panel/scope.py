@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.aim.profile import Profile
 from rt_automix.analysis.tone import tone_edges_hz
-from rt_automix.dsp import thirds
-from rt_automix.io.devices.board import TAKE_SAMPLES, WRITTEN, Board
+from rt_automix.dsp.tone import thirds
+from rt_automix.io.devices.edge.board import TAKE_SAMPLES, WRITTEN, Board
 from rt_automix.units import db_from_lin, db_from_power, lin_from_db
 
 LOW = 30

@@ -13,7 +13,7 @@ from collections import deque
 from aiohttp import web
 
 from rt_automix.errors import ConfigError
-from rt_automix.io.devices.board import Board
+from rt_automix.io.devices.edge.board import Board
 from rt_automix.panel import api
 from rt_automix.panel.deck import Deck
 from rt_automix.panel.hub import Hub

@@ -13,9 +13,9 @@ from rt_automix.panel.security import Limits, origin_of, reachable
 from rt_automix.panel.server import Server
 
 if TYPE_CHECKING:
+    from rt_automix.live.parent.supervisor import Supervisor
     from rt_automix.live.setup import Setup
-    from rt_automix.live.supervisor import Supervisor
-    from rt_automix.live.takes import Takes
+    from rt_automix.live.takes.takes import Takes
 
 _CALM = ("starting", "playing", "compiling")
 

@@ -148,7 +148,7 @@ static void put(rtm *c, const struct run *runs, int count) {
   }
 }
 
-/* Roots of unity for the ears' transform, as dsp.fft.new_table has them. */
+/* Roots of unity for the ears' transform, as dsp.vectors.fft.new_table has them. */
 static void roots(float *real, float *imaginary, int64_t count, int64_t length, int64_t step) {
   const double turn = -2.0 * M_PI / (double)length;
   for (int64_t k = 0; k < count; k++) {
@@ -325,7 +325,7 @@ static void begin_learning(rtm *c) {
   c->is_learning = 1, c->learns_side = c->question.is_side;
 }
 
-/* The same as analysis.profile.measure has it, unless there was too little. */
+/* The same as analysis.aim.profile.measure has it, unless there was too little. */
 static void end_learning(rtm *c) {
   const double *statistics = c->reference.f64 + A_STATISTICS, *power = statistics + A_FINE_POWER;
   double *profile = c->profile, mean = 0.0;
@@ -385,7 +385,7 @@ static void keep(rtm *c) {
   pthread_mutex_unlock(&c->kept);
 }
 
-/* The same as analysis.analyst.Analyst.follow, of what was asked. */
+/* The same as analysis.deciding.analyst.Analyst.follow, of what was asked. */
 static void answer(rtm *c) {
   const struct question *q = &c->question;
   const float *left = c->f32 + E_RING_LEFT, *right = c->channels == 2 ? c->f32 + E_RING_RIGHT : left;
@@ -488,7 +488,7 @@ static void want_answer(rtm *c) {
 
 static double energy_from_lufs(double level) { return pow(10.0, (level - LUFS_OFFSET_DB) / 10.0); }
 
-/* The same as dsp.rider.resume, settled. */
+/* The same as dsp.dynamics.rider.resume, settled. */
 static void resume_rider(double *state, double gain_db, double target) {
   gain_db = fmin(fmax(gain_db, -RIDER_GAIN_LIMIT_DB), RIDER_GAIN_LIMIT_DB);
   const double energy = energy_from_lufs(target - gain_db);
@@ -546,7 +546,7 @@ static void be_direct(rtm *c, int is_direct) {
     put(c, c->rate->ahead, c->rate->ahead_count);
 }
 
-/* What cuts is the inverse of what boosts as much: see rt_automix.dsp.fine.design_table. */
+/* What cuts is the inverse of what boosts as much: see rt_automix.dsp.tone.fine.design_table. */
 static void make_cuts(rtm *c) {
   double *const table = c->f64 + E_FINE_TABLE;
   for (int k = 0; k < FINE_CUTS; k++) {

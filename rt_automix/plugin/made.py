@@ -14,11 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.analysis import analyst, deciding, ears, features, hearing, masters, means, profile, spoken, tone
+from rt_automix.analysis import features, tone
 from rt_automix.analysis import layout as analysis_at
-from rt_automix.analysis.statistics import MEMORY_S
+from rt_automix.analysis.aim import masters, profile
+from rt_automix.analysis.deciding import analyst, deciding
+from rt_automix.analysis.hearing import ears, hearing, means, spoken
+from rt_automix.analysis.hearing.statistics import MEMORY_S
 from rt_automix.config import Config
-from rt_automix.dsp import atomics, cascade, fft, fine, limiter, loudness, rider, truepeak
+from rt_automix.dsp import atomics
+from rt_automix.dsp.dynamics import limiter, rider
+from rt_automix.dsp.loudness import loudness, truepeak
+from rt_automix.dsp.tone import cascade, fine
+from rt_automix.dsp.vectors import fft
 from rt_automix.engine import chain, fresh, steering
 from rt_automix.engine import layout as engine_at
 from rt_automix.native import abi

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from rt_automix import surround
-from rt_automix.analysis.measure import LoudnessCurve
-from rt_automix.analysis.profile import Profile
-from rt_automix.analysis.suggester import Suggester, choose
+from rt_automix.analysis.aim.profile import Profile
+from rt_automix.analysis.deciding.suggester import Suggester, choose
+from rt_automix.analysis.recordings.measure import LoudnessCurve
 from rt_automix.config import Config
-from rt_automix.dsp import loudness
+from rt_automix.dsp.loudness import loudness
 from rt_automix.engine.history import STEP_S, History, Recorder
 from rt_automix.errors import ConfigError
 from rt_automix.io.files.audio import AudioReader, AudioWriter

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.analysis import decision
-from rt_automix.analysis.matcher import Matcher
-from rt_automix.analysis.measure import Measurement
-from rt_automix.analysis.profile import Profile, load
-from rt_automix.analysis.suggester import choose
+from rt_automix.analysis.aim.profile import Profile, load
+from rt_automix.analysis.deciding import decision
+from rt_automix.analysis.deciding.matcher import Matcher
+from rt_automix.analysis.deciding.suggester import choose
+from rt_automix.analysis.recordings.measure import Measurement
 from rt_automix.analysis.tone import tone_edges_hz
 from rt_automix.config import Config
-from rt_automix.dsp import equalizer, fine
+from rt_automix.dsp.tone import equalizer, fine
 from rt_automix.engine.history import Recorder
 from rt_automix.io.files.audio import AudioReader, AudioWriter, Block
 from rt_automix.render.ahead import Ahead

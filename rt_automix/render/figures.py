@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from rt_automix import surround
-from rt_automix.analysis import findings, r128s1
-from rt_automix.analysis.bed import folded
-from rt_automix.analysis.flaws import Flaws, SurroundFlaws
-from rt_automix.analysis.listener import Listener
-from rt_automix.analysis.masters import NAME, Aim
-from rt_automix.analysis.measure import Meter
-from rt_automix.analysis.profile import MIN_MUSIC_S, Profile, load, measure
-from rt_automix.dsp import mix
+from rt_automix.analysis.aim.masters import NAME, Aim
+from rt_automix.analysis.aim.profile import MIN_MUSIC_S, Profile, load, measure
+from rt_automix.analysis.hearing.listener import Listener
+from rt_automix.analysis.recordings import findings, r128s1
+from rt_automix.analysis.recordings.bed import folded
+from rt_automix.analysis.recordings.flaws import Flaws, SurroundFlaws
+from rt_automix.analysis.recordings.measure import Meter
+from rt_automix.dsp.samples import mix
 from rt_automix.io.files.audio import AudioReader, Block
 from rt_automix.io.lossy.codecs import Format
 from rt_automix.io.lossy.delivery import deliver

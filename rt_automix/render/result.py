@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rt_automix.analysis import findings
-from rt_automix.analysis.masters import Found
-from rt_automix.analysis.measure import LoudnessCurve, Measurement
-from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.aim.masters import Found
+from rt_automix.analysis.aim.profile import Profile
+from rt_automix.analysis.recordings import findings
+from rt_automix.analysis.recordings.measure import LoudnessCurve, Measurement
 from rt_automix.engine.history import History
 from rt_automix.io.lossy.delivery import Delivered
 

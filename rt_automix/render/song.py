@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.analysis import decision
-from rt_automix.analysis.bed import folded
-from rt_automix.analysis.listener import Listener
-from rt_automix.analysis.masters import Found
-from rt_automix.analysis.profile import load
-from rt_automix.dsp.trial import Trial
+from rt_automix.analysis.aim.masters import Found
+from rt_automix.analysis.aim.profile import load
+from rt_automix.analysis.deciding import decision
+from rt_automix.analysis.hearing.listener import Listener
+from rt_automix.analysis.recordings.bed import folded
+from rt_automix.dsp.dynamics.trial import Trial
 from rt_automix.engine import exchange
 from rt_automix.engine import layout as at
 from rt_automix.engine.engine import Engine

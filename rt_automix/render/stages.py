@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.analysis.analyst import Analyst
-from rt_automix.analysis.bed import folded
-from rt_automix.analysis.listener import Listener
-from rt_automix.analysis.measure import Meter
-from rt_automix.analysis.profile import MIN_MUSIC_S, Profile
-from rt_automix.analysis.suggester import Suggester
+from rt_automix.analysis.aim.profile import MIN_MUSIC_S, Profile
+from rt_automix.analysis.deciding.analyst import Analyst
+from rt_automix.analysis.deciding.suggester import Suggester
+from rt_automix.analysis.hearing.listener import Listener
+from rt_automix.analysis.recordings.bed import folded
+from rt_automix.analysis.recordings.measure import Meter
 from rt_automix.config import Config
-from rt_automix.dsp import mix
+from rt_automix.dsp.samples import mix
 from rt_automix.engine import exchange
 from rt_automix.engine import layout as at
 from rt_automix.engine.engine import Engine

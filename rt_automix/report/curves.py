@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
-from rt_automix.analysis.measure import LoudnessCurve
+from rt_automix.analysis.recordings.measure import LoudnessCurve
 from rt_automix.analysis.tone import tone_edges_hz
-from rt_automix.dsp import equalizer, thirds
+from rt_automix.dsp.tone import equalizer, thirds
 from rt_automix.render import SETTLING_S, History
 
 Array = NDArray[np.float64]

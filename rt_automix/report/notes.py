@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from rt_automix import params, surround
-from rt_automix.analysis import findings
-from rt_automix.analysis.measure import OTHER_MONO
-from rt_automix.dsp import thirds
+from rt_automix.analysis.recordings import findings
+from rt_automix.analysis.recordings.measure import OTHER_MONO
+from rt_automix.dsp.tone import thirds
 from rt_automix.io.lossy.delivery import Delivered
 from rt_automix.render import RenderResult
 from rt_automix.report import curves

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rt_automix import params
-from rt_automix.dsp import equalizer
+from rt_automix.dsp.tone import equalizer
 from rt_automix.render import RenderResult
 from rt_automix.report import curves
 from rt_automix.report.words import no_loudness, setting

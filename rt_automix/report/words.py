@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rt_automix import params
-from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.aim.profile import Profile
 from rt_automix.render import RenderResult
 from rt_automix.report import curves
 from rt_automix.units import db_from_lin

@@ -8,8 +8,8 @@ import pytest
 
 from rt_automix.analysis import features
 from rt_automix.analysis.features import LOUDNESS_ROW, MEL_BANDS, MID_ROW, PEAK_ROW, ROW_FLOOR_DB, ROWS, SIDE_ROW
-from rt_automix.analysis.listener import FeatureStream
-from rt_automix.dsp import kweighting
+from rt_automix.analysis.hearing.listener import FeatureStream
+from rt_automix.dsp.loudness import kweighting
 
 RATES_HZ = (44100, 48000, 88200, 96000)
 

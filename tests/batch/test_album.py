@@ -17,14 +17,15 @@ import soundfile
 from oversampled import band_limited
 
 from rt_automix import params
-from rt_automix.analysis.measure import Measurement, Meter
-from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.aim.profile import Profile
+from rt_automix.analysis.recordings.measure import Measurement, Meter
 from rt_automix.batch import How, Item, Session
 from rt_automix.batch.album import album, order, states
 from rt_automix.batch.album.kept import Kept
 from rt_automix.cli import main
 from rt_automix.config import Config
-from rt_automix.dsp import fine, loudness
+from rt_automix.dsp.loudness import loudness
+from rt_automix.dsp.tone import fine
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import UserError
 from rt_automix.io.files import gains

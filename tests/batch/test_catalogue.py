@@ -7,7 +7,7 @@ import json
 import mixes
 import pytest
 
-from rt_automix.analysis import profile
+from rt_automix.analysis.aim import profile
 from rt_automix.batch import catalogue
 from rt_automix.cli import main
 from rt_automix.errors import UserError

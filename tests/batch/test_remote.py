@@ -11,7 +11,7 @@ import fsspec
 import mixes
 import pytest
 
-from rt_automix.analysis import profile
+from rt_automix.analysis.aim import profile
 from rt_automix.batch import Item, Session, batch, catalogue, masters
 from rt_automix.batch.url import Url
 from rt_automix.cli import main

@@ -94,7 +94,7 @@ def test_loudness_settling_is_found_where_it_begins():
 
 def test_render_reports_speed_and_shares(tmp_path):
     samples = np.random.default_rng(0).uniform(-0.1, 0.1, (2, 48_000)).astype(np.float32)
-    from bench.speed import render as render_bench
+    from bench.speed.songs import render as render_bench
     from rt_automix.io.files.audio import AudioWriter
 
     with AudioWriter(tmp_path / "noise.wav", 48_000, 2, 24) as writer:
@@ -141,7 +141,7 @@ def test_latency_reports_tails_stages_and_a_proof(tmp_path):
 
 def test_scale_reports_channels_rates_the_end_of_real_time_and_files(tmp_path, monkeypatch):
     from bench.common import report
-    from bench.speed import scale
+    from bench.speed.chain import scale
 
     monkeypatch.setattr(report, "pin_to_one_core", lambda: None)
     monkeypatch.setattr(scale, "LIMITS", ((48_000, 64),))
@@ -161,7 +161,7 @@ def test_scale_reports_channels_rates_the_end_of_real_time_and_files(tmp_path, m
 
 @pytest.mark.parametrize(("truth", "most"), [(1, 100), (13, 100), (64, 100), (100, 100), (1000, 100), (0, 100)])
 def test_the_end_of_real_time_is_found(truth, most, monkeypatch):
-    from bench.speed import scale
+    from bench.speed.chain import scale
 
     def verdict(audio, rate_hz, block_samples, count, seconds):
         return {"engines": count, "is_real_time": count <= truth}

@@ -8,9 +8,9 @@ import click
 import numpy as np
 import pytest
 
-from bench.speed import count, count_instructions, instructions
-from rt_automix.dsp import mix
+from bench.speed.chain import count, count_instructions, instructions
 from rt_automix.dsp.jit import JIT_ENABLED
+from rt_automix.dsp.samples import mix
 
 pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="renders with compiled kernels")
 

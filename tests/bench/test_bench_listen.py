@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from bench.__main__ import main
 from bench.quality import listen
-from rt_automix.analysis.measure import Meter
+from rt_automix.analysis.recordings.measure import Meter
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 RATE_HZ = 48_000

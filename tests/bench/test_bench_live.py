@@ -16,7 +16,7 @@ from bench.common import jackd
 from bench.live import jitter, roundtrip, soak
 from bench.live.soak_material import Programme
 from bench.speed import first_sound, startup
-from rt_automix.dsp import limiter
+from rt_automix.dsp.dynamics import limiter
 from rt_automix.dsp.jit import JIT_ENABLED
 
 ROOT = Path(__file__).parents[2]

@@ -14,10 +14,10 @@ from demosong import demo_song
 from bench import headlines
 from bench.__main__ import main
 from bench.common import bundles as bench_bundles
-from bench.speed import model as bench_model
-from bench.speed import model_turns
-from rt_automix.analysis.bundle import NAMES
-from rt_automix.analysis.matcher import Matcher
+from bench.speed.model import model as bench_model
+from bench.speed.model import model_turns
+from rt_automix.analysis.bundles.bundle import NAMES
+from rt_automix.analysis.deciding.matcher import Matcher
 from rt_automix.dsp.jit import JIT_ENABLED
 
 pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="times compiled kernels")

@@ -192,7 +192,7 @@ def test_who_is_not_installed_is_skipped_with_a_word(monkeypatch, tmp_path, caps
     monkeypatch.setattr(systems, "find_spec", lambda name: None)
     monkeypatch.setattr(systems.sonare, "find_spec", lambda name: None)
     monkeypatch.setattr(systems.peers, "has_ffmpeg", lambda: False)
-    monkeypatch.setitem(sys.modules, "training.teacher", None)
+    monkeypatch.setitem(sys.modules, "training.labels.teacher", None)
     found = systems.systems(tmp_path, quick=False)
     assert list(found) == ["untouched", "static preset", "matcher", "pedalboard, offline"]
     assert list(systems.limiters(quick=False)) == ["ours", "pedalboard.Limiter"]

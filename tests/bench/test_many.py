@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.speed import many
+from bench.speed.songs import many
 
 
 def test_good_ones_are_done_bad_ones_have_reasons_and_nothing_is_done_twice(tmp_path):

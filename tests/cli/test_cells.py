@@ -12,8 +12,8 @@ from rich.text import Text
 from shown_cells import ShownCells
 from test_screen import scene, status
 
-from rt_automix.cli import frame
-from rt_automix.cli.cells import Cells
+from rt_automix.cli.views import frame
+from rt_automix.cli.views.cells import Cells
 
 WIDTH, HEIGHT = 100, 40
 FRAMES_PER_S = 10

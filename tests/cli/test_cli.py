@@ -20,7 +20,7 @@ import soundfile as sf
 from demosong import demo_song
 
 from rt_automix import cli, config
-from rt_automix.analysis import profile
+from rt_automix.analysis.aim import profile
 from rt_automix.cli import kernels
 from rt_automix.native import build
 

@@ -24,9 +24,9 @@ from rich.console import Console
 from shown_cells import ShownCells
 
 from rt_automix import params
-from rt_automix.cli import frame, gauges
-from rt_automix.cli.keys import decode
-from rt_automix.cli.screen import ACTIONS, HOLD_S, QUIT_S, Screen
+from rt_automix.cli.views import frame, gauges
+from rt_automix.cli.views.keys import decode
+from rt_automix.cli.views.screen import ACTIONS, HOLD_S, QUIT_S, Screen
 
 pytestmark = pytest.mark.live
 
@@ -211,7 +211,7 @@ def test_an_arrow_cut_anywhere_is_no_other_key():
 
 
 def test_every_key_does_what_the_desk_can():
-    from rt_automix.live import desk
+    from rt_automix.live.desk import desk
 
     steps, switches = {*desk.NUDGES, "profile"}, {*desk.LISTEN_SWITCHES, "freeze", "panic"}
     assert {name for verb, name, _ in ACTIONS.values() if verb == "nudge"} <= steps
@@ -303,7 +303,7 @@ def test_peaks_and_their_marks_stay_for_a_while(monkeypatch):
 
 
 def test_the_screen_is_light():
-    code = "import sys, rt_automix.cli.screen, rt_automix.live.supervisor; print(*sys.modules)"
+    code = "import sys, rt_automix.cli.views.screen, rt_automix.live.parent.supervisor; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     loaded = set(run.stdout.split())
     assert "rich.live" in loaded and not loaded & {"numba", "llvmlite", "rt_automix.engine", "sounddevice"}

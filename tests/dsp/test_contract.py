@@ -10,24 +10,12 @@ import numpy as np
 import pytest
 from watched import Checked, checked
 
-from rt_automix.dsp import (
-    bridge,
-    cascade,
-    compressor,
-    delaylock,
-    dither,
-    equalizer,
-    fine,
-    limiter,
-    loudness,
-    mix,
-    resampler,
-    rider,
-    ring,
-    subsonic,
-    truepeak,
-)
+from rt_automix.dsp.clocks import bridge, delaylock, ring
+from rt_automix.dsp.dynamics import compressor, limiter, rider
 from rt_automix.dsp.jit import JIT_ENABLED
+from rt_automix.dsp.loudness import loudness, truepeak
+from rt_automix.dsp.samples import dither, mix, resampler
+from rt_automix.dsp.tone import cascade, equalizer, fine, subsonic
 
 COUNT = 30_000 if JIT_ENABLED else 150
 BLOCKS = (1, 7, 64, 65, 512, 4096) if JIT_ENABLED else (7, 64, 65)

@@ -205,7 +205,7 @@ def test_bypass_is_the_delayed_input_and_enters_without_a_click(song):
 
 
 def test_compare_is_as_loud_as_the_master_and_keeps_the_ceiling(song):
-    from rt_automix.analysis.measure import Meter
+    from rt_automix.analysis.recordings.measure import Meter
 
     audio = 2.0 * song[:, 14 * RATE_HZ : 27 * RATE_HZ]  # the chorus; the match is limited to 12 dB
     loudness = {}
@@ -328,7 +328,7 @@ def test_target_loudness_is_met_whatever_the_suggester_says(song):
         def suggest(self, listener, style):
             return params.from_dict({"input_gain_db": -6.0})
 
-    from rt_automix.analysis.measure import Meter
+    from rt_automix.analysis.recordings.measure import Meter
 
     audio = np.concatenate([song[:, 14 * RATE_HZ : 24 * RATE_HZ]] * 2, axis=1)
     engine = Engine(
@@ -343,7 +343,7 @@ def test_target_loudness_is_met_whatever_the_suggester_says(song):
 
 def test_what_comes_in_far_too_quiet_meets_a_low_target(song):
     """More gain than parameters reach is taken for the style's own loudness, and less of it for the target."""
-    from rt_automix.analysis.measure import Meter
+    from rt_automix.analysis.recordings.measure import Meter
 
     quiet = np.concatenate([song[:, 14 * RATE_HZ : 24 * RATE_HZ]] * 2, axis=1) * np.float32(10.0 ** (-24.0 / 20.0))
     engine = Engine(Config().with_overrides(**{"master.target_lufs": -40.0}), analysis="inline")

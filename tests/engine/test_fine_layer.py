@@ -11,8 +11,8 @@ from scipy.signal import csd, welch
 
 from rt_automix import owncurve, params
 from rt_automix.config import Config
-from rt_automix.dsp import fine
 from rt_automix.dsp.jit import JIT_ENABLED
+from rt_automix.dsp.tone import fine
 from rt_automix.engine import layout as at
 from rt_automix.engine import memory
 from rt_automix.engine.engine import Engine
@@ -171,7 +171,7 @@ def test_insane_audio_and_insane_gains_are_contained(bad):
 
 def test_what_the_equalisers_add_is_taken_off_at_once():
     """A rider that is told of it holds the loudness while the tone moves; one that is not has to hear it first."""
-    from rt_automix.analysis.analyst import Suggestion
+    from rt_automix.analysis.deciding.analyst import Suggestion
     from rt_automix.engine import exchange
     from rt_automix.units import db_from_power
 
@@ -191,7 +191,7 @@ def test_what_the_equalisers_add_is_taken_off_at_once():
 
 def test_insane_messages_are_contained():
     """Past the engine's own clamp: straight into the message that the chain reads."""
-    from rt_automix.analysis.analyst import Suggestion
+    from rt_automix.analysis.deciding.analyst import Suggestion
     from rt_automix.engine import exchange
 
     engine = make()

@@ -10,14 +10,15 @@ import pytest
 from demosong import demo_song
 
 from rt_automix import params
-from rt_automix.analysis import features, profile
-from rt_automix.analysis.bundle import Bundle
-from rt_automix.analysis.bundle import load as load_bundle
-from rt_automix.analysis.clipping import CLIPPED_SHARE, LONGEST_S
-from rt_automix.analysis.deciding import DEAD_BAND_NORM, HURRY, SLOWEST
+from rt_automix.analysis import features
+from rt_automix.analysis.aim import profile
+from rt_automix.analysis.bundles.bundle import Bundle
+from rt_automix.analysis.bundles.bundle import load as load_bundle
+from rt_automix.analysis.deciding.deciding import DEAD_BAND_NORM, HURRY, SLOWEST
+from rt_automix.analysis.deciding.network import Network
+from rt_automix.analysis.hearing.clipping import CLIPPED_SHARE, LONGEST_S
+from rt_automix.analysis.hearing.listener import Listener
 from rt_automix.analysis.layout import CLIPPING_FRAMES
-from rt_automix.analysis.listener import Listener
-from rt_automix.analysis.network import Network
 from rt_automix.config import Config
 from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.engine.engine import Engine

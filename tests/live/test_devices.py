@@ -12,7 +12,7 @@ from jackserver import jack_server, needs_jack
 from pipewirejack import only_jackd
 from pipewireserver import needs_pipewire, pipewire_server
 
-from rt_automix.cli.devices import survey_within
+from rt_automix.cli.commands.devices import survey_within
 from rt_automix.errors import DeviceError
 
 pytestmark = pytest.mark.live
@@ -60,7 +60,7 @@ def test_pipewire_is_named_and_how_to_reach_it():
 @needs_jack
 def test_a_server_that_comes_later_is_seen_in_the_same_process():
     code = (
-        "import sys; from rt_automix.io.devices.survey import shut_down, survey\n"
+        "import sys; from rt_automix.io.devices.streams.survey import shut_down, survey\n"
         "for _ in range(2):\n"
         "    print(*(api.name for api in survey().host_apis), sep=', ', flush=True)\n"
         "    sys.stdin.readline()\n"

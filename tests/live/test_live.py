@@ -12,10 +12,10 @@ import soundfile
 from jackserver import jack_server, needs_jack
 from liverun import LiveRun, Probe
 
-from rt_automix.analysis.suggester import choose
-from rt_automix.dsp import limiter
+from rt_automix.analysis.deciding.suggester import choose
+from rt_automix.dsp.dynamics import limiter
 from rt_automix.engine.engine import Engine
-from rt_automix.io.devices.wiring import FADE_S
+from rt_automix.io.devices.edge.wiring import FADE_S
 
 pytestmark = [needs_jack, pytest.mark.alone]
 

@@ -9,7 +9,7 @@ import pytest
 from jackserver import jack_server, needs_jack
 from liverun import LiveRun
 
-from rt_automix.live import keeper
+from rt_automix.live.playing import keeper
 
 pytestmark = [needs_jack, pytest.mark.live]
 

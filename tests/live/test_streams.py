@@ -19,7 +19,7 @@ import pytest
 import soundfile
 from liverun import LiveRun
 
-from rt_automix.cli import orders
+from rt_automix.cli.views import orders
 
 pytestmark = pytest.mark.live
 

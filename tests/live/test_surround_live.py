@@ -10,8 +10,8 @@ from liverun import LiveRun, Probe
 
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
-from rt_automix.io.devices.wiring import FADE_S
-from rt_automix.io.files import containers
+from rt_automix.io.devices.edge.wiring import FADE_S
+from rt_automix.io.files.containers import containers
 
 pytestmark = pytest.mark.alone
 

@@ -38,7 +38,7 @@ PLAYS = """
 import numpy as np
 from rt_automix.dsp.jit import address_of
 from rt_automix.engine.engine import Engine
-from rt_automix.io.devices import callbacks
+from rt_automix.io.devices.edge import callbacks
 for analysis in ("inline", "thread"):
     engine = Engine(analysis=analysis)
     engine.prepare(48000)
@@ -127,7 +127,7 @@ def test_a_command_calls_nothing_but_what_it_has_compiled_beforehand(line, all_c
     sf.write(tmp_path / "in.wav", 0.1 * np.random.default_rng(1).standard_normal((96000, 2)), 48000)
     said = _run(tmp_path, sys.executable, "-c", LOADS, *line.split(), PYTHONPATH=str(sources.ROOT))
     loaded = set(said.rpartition("loaded ")[2].split())
-    user = "rt_automix.render" if line.startswith("render") else "rt_automix.cli.measuring"
+    user = "rt_automix.render" if line.startswith("render") else "rt_automix.cli.commands.measuring"
     assert loaded and loaded <= {f"{unit.file_name}.o" for unit in sources.with_doors(user)}
 
 
@@ -151,7 +151,7 @@ def test_an_object_of_another_source_or_llvm_is_not_used(installed, tmp_path):
     with (tmp_path / "rt_automix" / "engine" / "chain.py").open("a", encoding="utf-8") as file:
         file.write("# edited\n")
     missing = _run(tmp_path, installed / "python", "-c", asks, **cache).split()
-    assert "rt_automix.engine.chain" in missing and "rt_automix.dsp.mix" not in missing
+    assert "rt_automix.engine.chain" in missing and "rt_automix.dsp.samples.mix" not in missing
 
 
 def test_an_installation_without_a_compiler_says_so_and_ends_well(tmp_path):

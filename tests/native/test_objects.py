@@ -14,8 +14,8 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
-from rt_automix.dsp import mix
 from rt_automix.dsp.jit import JIT_ENABLED, bound, source_of
+from rt_automix.dsp.samples import mix
 from rt_automix.native import abi, build, levels, loader, sources, store, symbols
 from rt_automix.native.levels import SHIPPED, host
 
@@ -49,7 +49,7 @@ def test_an_object_needs_nothing_but_mathematics_memory_the_clock_and_doors(unit
 
 
 @pytest.mark.parametrize("level", SHIPPED, ids=lambda level: level.name)
-@pytest.mark.parametrize("name", ["rt_automix.dsp.atomics", "rt_automix.io.devices.callbacks"])
+@pytest.mark.parametrize("name", ["rt_automix.dsp.atomics", "rt_automix.io.devices.edge.callbacks"])
 def test_objects_are_made_for_every_level(name, level):
     """The denormal switch differs from one architecture to the next; the rest is the same IR."""
     unit = sources.Unit(sources.find(name))
@@ -244,15 +244,23 @@ def test_an_edit_is_noticed_wherever_it_matters_and_nowhere_else(tmp_path):
 def test_imports_are_found_in_every_way_of_writing_them():
     chain = sources.find("rt_automix.engine.chain")
     names = {source.name.removeprefix("rt_automix.") for source in chain.closure}
-    assert {"engine.chain", "engine.layout", "engine.steering", "params", "dsp.mix", "dsp.jit", "units"} <= names
+    assert {
+        "engine.chain",
+        "engine.layout",
+        "engine.steering",
+        "params",
+        "dsp.jit",
+        "dsp.samples.mix",
+        "units",
+    } <= names
     assert not any(name.startswith(("numpy", "io.", "analysis.")) for name in names)
-    assert {source.name for source in sources.find("rt_automix.dsp.logexp").closure} < {
+    assert {source.name for source in sources.find("rt_automix.dsp.vectors.logexp").closure} < {
         source.name for source in chain.closure
     }
 
 
 def test_a_kernel_knows_its_module():
-    assert source_of(mix.gain) == sources.find("rt_automix.dsp.mix")
+    assert source_of(mix.gain) == sources.find("rt_automix.dsp.samples.mix")
 
 
 # Where objects lie -----------------------------------------------------------------------------------
@@ -295,7 +303,7 @@ def test_the_level_of_this_machine_is_one_that_is_shipped_or_its_own():
 
 def test_running_imports_no_compiler():
     code = (
-        "import sys, numpy as np; from rt_automix.io.devices import callbacks;"
+        "import sys, numpy as np; from rt_automix.io.devices.edge import callbacks;"
         "from rt_automix.dsp.jit import address_of; from rt_automix.engine.engine import Engine;"
         "e = Engine(analysis='off'); e.prepare(48000); e.process(np.zeros((2, 480), np.float32));"
         "address_of(callbacks.jack_callback); print('numba' in sys.modules)"

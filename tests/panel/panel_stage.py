@@ -19,7 +19,7 @@ import aiohttp
 
 from rt_automix import params
 from rt_automix.config import Config
-from rt_automix.io.devices.board import Board
+from rt_automix.io.devices.edge.board import Board
 from rt_automix.live.setup import Setup
 from rt_automix.panel.security import Limits
 from rt_automix.panel.view import Panel

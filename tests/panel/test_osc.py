@@ -15,7 +15,7 @@ from liverun import LiveRun
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.osc_packet import OscPacket
 
-from rt_automix.analysis import profile
+from rt_automix.analysis.aim import profile
 from rt_automix.config import Config
 from rt_automix.errors import ConfigError
 from rt_automix.live.setup import Setup

@@ -12,7 +12,7 @@ from panel_messages import FUZZED, PROFILES
 
 from rt_automix import midimap
 from rt_automix.engine import controls
-from rt_automix.live import desk
+from rt_automix.live.desk import desk
 from rt_automix.panel import api
 from rt_automix.panel.api import Command, Refused
 from rt_automix.panel.deck import MOST_COMMANDS, Deck

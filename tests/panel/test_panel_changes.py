@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from panel_stage import Stage, next_of, page, status
 
-from rt_automix.analysis.measure import Meter
+from rt_automix.analysis.recordings.measure import Meter
 from rt_automix.errors import ConfigError
-from rt_automix.io.devices.board import WRITTEN
+from rt_automix.io.devices.edge.board import WRITTEN
 from rt_automix.panel.changes import MOST, Changes
 from rt_automix.panel.past import EVERY_S, SPAN_S, Past
 from rt_automix.panel.programme import Programme

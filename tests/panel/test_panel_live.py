@@ -21,7 +21,7 @@ from panel_messages import FUZZED
 from panel_stage import next_of
 
 from rt_automix.errors import ConfigError
-from rt_automix.io.devices.wiring import FADE_S
+from rt_automix.io.devices.edge.wiring import FADE_S
 from rt_automix.panel import api
 
 pytestmark = pytest.mark.alone

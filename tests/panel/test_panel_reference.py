@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from panel_stage import Stage
 
-from rt_automix.analysis import profile
+from rt_automix.analysis.aim import profile
 from rt_automix.errors import AudioFileError
 from rt_automix.panel import reference
 

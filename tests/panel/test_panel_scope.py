@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from rt_automix import params
-from rt_automix.analysis import profile
-from rt_automix.dsp import equalizer, fine
-from rt_automix.io.devices.board import TAKE_SAMPLES, WRITTEN, Board
+from rt_automix.analysis.aim import profile
+from rt_automix.dsp.tone import equalizer, fine
+from rt_automix.io.devices.edge.board import TAKE_SAMPLES, WRITTEN, Board
 from rt_automix.panel import scope
 from rt_automix.panel.scope import BANDS_HZ, EDGES_HZ, WINDOW_SAMPLES, Scope
 

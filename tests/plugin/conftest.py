@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rt_automix.analysis import profile
-from rt_automix.analysis.suggester import choose
+from rt_automix.analysis.aim import profile
+from rt_automix.analysis.deciding.suggester import choose
 from rt_automix.cli import main
 from rt_automix.config import Config, Limiter
 from rt_automix.demo.song import render_song

@@ -8,7 +8,7 @@ from conftest import ID, LATENCY, master, new_engine, parts_of, play, read
 from crowd import applause
 
 from rt_automix import params
-from rt_automix.analysis import masters, profile
+from rt_automix.analysis.aim import masters, profile
 from rt_automix.engine import memory
 from rt_automix.plugin import made, table
 

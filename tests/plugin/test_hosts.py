@@ -126,7 +126,7 @@ def test_places_in_vst3_are_for_ever():
 
 
 def test_every_shipped_style_has_a_number():
-    from rt_automix.analysis import profile
+    from rt_automix.analysis.aim import profile
 
     assert sorted(filter(None, table.STYLES)) == sorted(profile.shipped())
     assert len(table.STYLES) <= table.MOST_STYLES

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import ID, lilv, parts_of, read
 
-from rt_automix.analysis import masters, profile
+from rt_automix.analysis.aim import masters, profile
 
 INTERVAL = 4 * round(0.093 * 48_000)
 TOLD = {True: {"learn": 1.0, "learn_from": 1.0}, False: {"learn": 0.0, "style": 1.0}}

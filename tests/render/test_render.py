@@ -18,9 +18,9 @@ from oversampled import band_limited, true_peak_dbtp
 
 import rt_automix
 from rt_automix import params
-from rt_automix.analysis import profile
-from rt_automix.analysis.measure import Meter
-from rt_automix.analysis.suggester import choose
+from rt_automix.analysis.aim import profile
+from rt_automix.analysis.deciding.suggester import choose
+from rt_automix.analysis.recordings.measure import Meter
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import AudioFileError, ConfigError

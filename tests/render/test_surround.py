@@ -12,9 +12,9 @@ from demosong import demo_song
 from oversampled import true_peak_dbtp
 
 from rt_automix import params, surround
-from rt_automix.analysis.matcher import Matcher
-from rt_automix.analysis.measure import Meter
-from rt_automix.analysis.profile import load
+from rt_automix.analysis.aim.profile import load
+from rt_automix.analysis.deciding.matcher import Matcher
+from rt_automix.analysis.recordings.measure import Meter
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import AutomixError

@@ -10,7 +10,7 @@ from demosong import demo_song
 from rendered import RATE_HZ, rendered
 
 from rt_automix import params
-from rt_automix.analysis.measure import LoudnessCurve
+from rt_automix.analysis.recordings.measure import LoudnessCurve
 from rt_automix.render import History, RenderResult
 
 

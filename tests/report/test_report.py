@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from rendered import RATE_HZ, rendered
 
 from rt_automix import params, report
-from rt_automix.analysis.measure import LoudnessCurve
-from rt_automix.dsp import thirds
+from rt_automix.analysis.recordings.measure import LoudnessCurve
+from rt_automix.dsp.tone import thirds
 from rt_automix.errors import UserError
 from rt_automix.io.lossy.delivery import Delivered
 from rt_automix.render import RenderResult

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from rt_automix import params
-from rt_automix.analysis import context
+from rt_automix.analysis.bundles import context
 
 USES = ("train", "validation")
 

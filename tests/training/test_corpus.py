@@ -13,8 +13,8 @@ import soundfile
 from click.testing import CliRunner
 
 from rt_automix.errors import AudioFileError, ConfigError
-from training import corpus, fetch
 from training.__main__ import COMMANDS, main
+from training.music import corpus, fetch
 
 RATE_HZ = 44_100
 LONG_S = 46.0

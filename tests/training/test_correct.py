@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from rt_automix.analysis import layout as at
-from rt_automix.analysis import masters as known
-from rt_automix.analysis import profile
-from rt_automix.analysis.listener import FeatureStream
-from rt_automix.analysis.masters import Aim
-from rt_automix.analysis.statistics import Statistics
+from rt_automix.analysis.aim import masters as known
+from rt_automix.analysis.aim import profile
+from rt_automix.analysis.aim.masters import Aim
+from rt_automix.analysis.hearing.listener import FeatureStream
+from rt_automix.analysis.hearing.statistics import Statistics
 from rt_automix.analysis.tone import TONE_BANDS
-from training import correct
+from training.correction import correct
 
 COUNT = 600
 

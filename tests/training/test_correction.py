@@ -11,14 +11,15 @@ import soundfile
 from demosong import demo_song
 
 from rt_automix.analysis import layout as at
-from rt_automix.analysis import masters as known
-from rt_automix.analysis import profile
-from rt_automix.analysis.listener import FeatureStream
-from rt_automix.analysis.masters import Aim
-from rt_automix.analysis.statistics import Statistics
+from rt_automix.analysis.aim import masters as known
+from rt_automix.analysis.aim import profile
+from rt_automix.analysis.aim.masters import Aim
+from rt_automix.analysis.hearing.listener import FeatureStream
+from rt_automix.analysis.hearing.statistics import Statistics
 from rt_automix.analysis.tone import TONE_BANDS
-from rt_automix.dsp import equalizer
-from training import baselines, corpus, damage, evaluate, examples, masters, rowdamage, rows
+from rt_automix.dsp.tone import equalizer
+from training.correction import baselines, evaluate, examples, masters, rowdamage, rows
+from training.music import corpus, damage
 
 RATE_HZ = 44_100
 SECONDS = 50

@@ -9,10 +9,10 @@ import pytest
 from demosong import demo_song
 from scipy.signal import freqz, welch
 
-from rt_automix.dsp import equalizer
 from rt_automix.dsp.jit import JIT_ENABLED
-from training import damage
-from training.damage import HARD
+from rt_automix.dsp.tone import equalizer
+from training.music import damage
+from training.music.damage import HARD
 
 if not JIT_ENABLED:
     pytest.skip("the equaliser takes minutes in plain Python", allow_module_level=True)

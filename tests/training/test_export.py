@@ -16,14 +16,15 @@ import shards  # noqa: E402
 from click.testing import CliRunner  # noqa: E402
 
 from rt_automix import params  # noqa: E402
-from rt_automix.analysis import context  # noqa: E402
-from rt_automix.analysis.bundle import HEARD_ROW, TOLERANCES, Precision  # noqa: E402
-from rt_automix.analysis.bundle import load as load_bundle  # noqa: E402
+from rt_automix.analysis.bundles import context  # noqa: E402
+from rt_automix.analysis.bundles.bundle import HEARD_ROW, TOLERANCES, Precision  # noqa: E402
+from rt_automix.analysis.bundles.bundle import load as load_bundle  # noqa: E402
 from rt_automix.errors import ConfigError, ModelError  # noqa: E402
-from training import export, nets, runs  # noqa: E402
-from training.dataset import load, measure_scale  # noqa: E402
-from training.graphs import Examples, answers, quantise, write_graph  # noqa: E402
+from training import nets  # noqa: E402
 from training.nets.weighted_ensemble import Ensemble  # noqa: E402
+from training.networks import export, runs  # noqa: E402
+from training.networks.dataset import load, measure_scale  # noqa: E402
+from training.networks.graphs import Examples, answers, quantise, write_graph  # noqa: E402
 
 torch.set_num_threads(1)
 PACKAGE = "wesnoth-1.16-music"

@@ -8,10 +8,11 @@ import soundfile
 from demosong import demo_song
 
 from rt_automix import params
-from rt_automix.analysis import context
-from rt_automix.analysis.listener import Listener
-from training import corpus, label
-from training import shards as examples
+from rt_automix.analysis.bundles import context
+from rt_automix.analysis.hearing.listener import Listener
+from training.labels import label
+from training.labels import shards as examples
+from training.music import corpus
 
 PLAN = examples.Plan(variants=1, profiles=2, starts=2, sampled=3, hard=1.0)
 PLANS = dict.fromkeys(corpus.USES, PLAN)

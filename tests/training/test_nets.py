@@ -12,16 +12,24 @@ from hypothesis import strategies as st  # noqa: E402
 from shards import vectors  # noqa: E402
 
 from rt_automix import params  # noqa: E402
-from rt_automix.analysis import context  # noqa: E402
+from rt_automix.analysis.bundles import context  # noqa: E402
 from rt_automix.analysis.tone import tone_edges_hz  # noqa: E402
-from rt_automix.dsp import equalizer  # noqa: E402
+from rt_automix.dsp.tone import equalizer  # noqa: E402
 from rt_automix.errors import ConfigError  # noqa: E402
 from training import nets  # noqa: E402
-from training.dataset import FAR_FROM_REST_LU, TOTAL_RANGE_DB, Augmentation, Batch, Scale, augment, augment_windows  # noqa: E402
-from training.loss import Loss, Weights, band_shapes, spread_likelihood  # noqa: E402
 from training.nets.common import COMPRESSION, TOTAL, Answer, nine_from_ten, ten_from_nine  # noqa: E402
 from training.nets.weighted_ensemble import Ensemble  # noqa: E402
-from training.rehearsal import GAIN_AT, REDUCED_AT, SIZE, WANTED_AT, Rehearsal  # noqa: E402
+from training.networks.dataset import (  # noqa: E402
+    FAR_FROM_REST_LU,
+    TOTAL_RANGE_DB,
+    Augmentation,
+    Batch,
+    Scale,
+    augment,
+    augment_windows,
+)
+from training.networks.loss import Loss, Weights, band_shapes, spread_likelihood  # noqa: E402
+from training.networks.rehearsal import GAIN_AT, REDUCED_AT, SIZE, WANTED_AT, Rehearsal  # noqa: E402
 
 torch.set_num_threads(1)
 MATCHED = context.PARTS["matched_norm"]

@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="needs the training packages: pip install .[
 from dataclasses import replace
 
 from rt_automix import params
-from training import judge_bundles, outcome
+from training.judging import judge_bundles, outcome
 
 RATE_HZ = outcome.RATE_HZ
 

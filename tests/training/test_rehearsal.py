@@ -14,14 +14,15 @@ from demosong import demo_song  # noqa: E402
 from shards import vectors  # noqa: E402
 
 from rt_automix import params  # noqa: E402
-from rt_automix.analysis import context, profile  # noqa: E402
-from rt_automix.analysis.listener import Listener  # noqa: E402
-from rt_automix.analysis.matcher import COMPRESSIONS, Matcher, choose_compression  # noqa: E402
-from rt_automix.dsp import compressor  # noqa: E402
-from training import rehearsal  # noqa: E402
-from training.rehearsal import GAIN_AT, REDUCED_AT, SIZE, WANTED_AT, Rehearsal  # noqa: E402
-from training.rehearsal_tables import LOG_PER_DB  # noqa: E402
-from training.teacher import MOST_EXTRA_DB, TRIALS, Teacher  # noqa: E402
+from rt_automix.analysis.aim import profile  # noqa: E402
+from rt_automix.analysis.bundles import context  # noqa: E402
+from rt_automix.analysis.deciding.matcher import COMPRESSIONS, Matcher, choose_compression  # noqa: E402
+from rt_automix.analysis.hearing.listener import Listener  # noqa: E402
+from rt_automix.dsp.dynamics import compressor  # noqa: E402
+from training.labels.teacher import MOST_EXTRA_DB, TRIALS, Teacher  # noqa: E402
+from training.networks import rehearsal  # noqa: E402
+from training.networks.rehearsal import GAIN_AT, REDUCED_AT, SIZE, WANTED_AT, Rehearsal  # noqa: E402
+from training.networks.rehearsal_tables import LOG_PER_DB  # noqa: E402
 
 RATE_HZ = 44_100
 MATCHED = context.PARTS["matched_norm"]

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from rt_automix.analysis import profile
+from rt_automix.analysis.aim import profile
 from rt_automix.analysis.tone import TONE_BANDS
 from rt_automix.errors import ConfigError
-from training import corpus, styles
 from training.__main__ import main
+from training.correction import styles
+from training.music import corpus
 
 # Warm, soft and dynamic; bright, loud and dense; neither, and narrow.
 KINDS = {

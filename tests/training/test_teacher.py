@@ -9,14 +9,14 @@ import pytest
 from demosong import demo_song
 
 from rt_automix import params
-from rt_automix.analysis import profile
-from rt_automix.analysis.listener import Listener
-from rt_automix.analysis.matcher import Matcher
+from rt_automix.analysis.aim import profile
+from rt_automix.analysis.deciding.matcher import Matcher
+from rt_automix.analysis.hearing.listener import Listener
 from rt_automix.config import Config
-from rt_automix.dsp import compressor
+from rt_automix.dsp.dynamics import compressor
 from rt_automix.engine.engine import Engine
-from training import blocks
-from training.teacher import Teacher
+from training.labels import blocks
+from training.labels.teacher import Teacher
 
 RATE_HZ = 44_100
 LEVEL = params.INDEX["output_level"]

@@ -17,10 +17,11 @@ from click.testing import CliRunner  # noqa: E402
 
 from rt_automix import params  # noqa: E402
 from rt_automix.errors import ConfigError  # noqa: E402
-from training import nets, runs, validate  # noqa: E402
-from training.dataset import Data, batch_count, batches, load, measure_scale  # noqa: E402
-from training.recipes import RECIPES  # noqa: E402
-from training.train import Run, command, prepare, train_ensemble, train_member  # noqa: E402
+from training import nets  # noqa: E402
+from training.networks import runs, validate  # noqa: E402
+from training.networks.dataset import Data, batch_count, batches, load, measure_scale  # noqa: E402
+from training.networks.recipes import RECIPES  # noqa: E402
+from training.networks.train import Run, command, prepare, train_ensemble, train_member  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 NAME = "baseline_cnn"

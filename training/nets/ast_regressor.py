@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rt_automix.analysis import context
+from rt_automix.analysis.bundles import context
 from training.nets.common import Member
 
 PATCH_ROWS, PATCH_FRAMES = 12, 12

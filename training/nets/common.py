@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from rt_automix import params
-from rt_automix.analysis import context
+from rt_automix.analysis.bundles import context
 from rt_automix.analysis.features import HOP_S, MEL_BANDS
-from training.dataset import TOTAL_RANGE_DB, Scale, split_total, total_norm
-from training.rehearsal import GAIN_AT, REDUCED_AT, SIZE, WANTED_AT, Rehearsal
-from training.rehearsal_tables import LEAST_LOG2_S, MOST_LOG2_S
+from training.networks.dataset import TOTAL_RANGE_DB, Scale, split_total, total_norm
+from training.networks.rehearsal import GAIN_AT, REDUCED_AT, SIZE, WANTED_AT, Rehearsal
+from training.networks.rehearsal_tables import LEAST_LOG2_S, MOST_LOG2_S
 
 NINE = params.COUNT - 1
 """Five gains of the equaliser, compression, width, total gain, level: what a network predicts."""

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from rt_automix.analysis import context
+from rt_automix.analysis.bundles import context
 from training.nets.common import FARTHEST_DEVIATIONS, EnteredBody, Entry, Member
 from training.nets.stacked_answer import Answer, Corrections
 from training.nets.stacking import KNOWN, alike, as_image, grouped, joined, members_of, split
 from training.nets.weighted_ensemble import Ensemble
-from training.rehearsal import SIZE, Rehearsal
+from training.networks.rehearsal import SIZE, Rehearsal
 
 
 class Stack(nn.Module):

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from rt_automix import params
-from rt_automix.analysis import context
-from training.dataset import DRIVE, DRIVE_RANGE_DB, GAIN, GAIN_RANGE_DB, LOWEST_TOTAL_DB, TOTAL_RANGE_DB
+from rt_automix.analysis.bundles import context
 from training.nets.common import (
     COMPRESSION,
     FIRST_LOG_SPREAD,
@@ -27,7 +26,8 @@ from training.nets.common import (
 )
 from training.nets.stacking import KNOWN, alike, grouped, members_of
 from training.nets.weighted_ensemble import Ensemble
-from training.rehearsal import SIZE, Rehearsal, Rehearsed
+from training.networks.dataset import DRIVE, DRIVE_RANGE_DB, GAIN, GAIN_RANGE_DB, LOWEST_TOTAL_DB, TOTAL_RANGE_DB
+from training.networks.rehearsal import SIZE, Rehearsal, Rehearsed
 
 _NEVER_BENT = 1e4
 """A reach so far that bending moves nothing by more than rounding does."""

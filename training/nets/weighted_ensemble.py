@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from rt_automix import params
-from training.loss import absolute_error, spread_likelihood
 from training.nets.common import LEAST_LOG_SPREAD, MOST_LOG_SPREAD, NINE, Member, ten_from_nine
-from training.rehearsal import Rehearsal
+from training.networks.loss import absolute_error, spread_likelihood
+from training.networks.rehearsal import Rehearsal
 
 FIT_STEPS, FIT_RATE = 400, 0.03
 DIVERSITY = 0.002

@@ -18,9 +18,12 @@ import numpy as np
 from rt_automix import Config, Engine
 
 try:
-    from rt_automix.analysis.suggester import choose
-except ImportError:  # before the analysis had a room
-    from rt_automix.suggester import choose  # type: ignore[no-redef]
+    from rt_automix.analysis.deciding.suggester import choose
+except ImportError:
+    try:
+        from rt_automix.analysis.suggester import choose  # type: ignore[no-redef]  # before that room had rooms
+    except ImportError:  # before the analysis had one
+        from rt_automix.suggester import choose  # type: ignore[no-redef]
 
 RATE_HZ, BLOCK = 48_000, 480
 WARM_UP_S, WARM_UP_PACE = 15.0, 5.0

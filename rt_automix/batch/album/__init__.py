@@ -211,7 +211,7 @@ def states(items: Sequence[Item], folder: Path, keep: float = 1.0, force: bool =
 
 def _planned(songs: Sequence[_Found], keep: float) -> list[tuple[together.Run, tuple[Song, ...]]]:
     """What the songs that were heard get, by runs."""
-    from rt_automix.analysis import profile
+    from rt_automix.analysis.aim import profile
 
     numbers = [number for number, song in enumerate(songs) if song.heard is not None]
     if not numbers:

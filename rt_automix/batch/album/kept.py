@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from rt_automix.analysis.measure import Measurement
-from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.aim.profile import Profile
+from rt_automix.analysis.recordings.measure import Measurement
 from rt_automix.batch.album.work import Heard, Mastered
 from rt_automix.batch.journal import write_shared
-from rt_automix.dsp import loudness
+from rt_automix.dsp.loudness import loudness
 from rt_automix.errors import UserError
 
 NAME = "album.jsonl"

@@ -10,12 +10,12 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.analysis.profile import Profile
+from rt_automix.analysis.aim.profile import Profile
 from rt_automix.batch.album import drawing
 from rt_automix.batch.album.work import Heard, Mastered
 from rt_automix.batch.item import Row
 from rt_automix.batch.journal import write_shared
-from rt_automix.dsp import loudness
+from rt_automix.dsp.loudness import loudness
 from rt_automix.errors import UserError
 from rt_automix.report.look import CSS
 from rt_automix.report.words import NONE, SILENCE_DB, clock, level, number, printable, tone_changes_db

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.analysis.measure import Measurement
+from rt_automix.analysis.recordings.measure import Measurement
 from rt_automix.batch.item import How, Item, Row, hash_of
 from rt_automix.batch.worker import CHANGED, state_of, why
 from rt_automix.errors import AudioFileError

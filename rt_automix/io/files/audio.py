@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rt_automix.dsp import dither
+from rt_automix.dsp.samples import dither
 from rt_automix.errors import AudioFileError
-from rt_automix.io.files import codec, containers, foreign, resampled, riff, speakers
+from rt_automix.io.files import codec, foreign, resampled, speakers
 from rt_automix.io.files.codec import Block, Decoder, DecodingError, SoundFile
-from rt_automix.io.files.foreign import NotAudioError
-from rt_automix.io.files.pieces import Container
+from rt_automix.io.files.containers import containers, riff
+from rt_automix.io.files.containers.pieces import Container
 from rt_automix.io.files.resampled import Resampled
 from rt_automix.surround import LAYOUTS
 
 if TYPE_CHECKING:
-    from rt_automix.analysis.measure import Measurement
+    from rt_automix.analysis.recordings.measure import Measurement
 
 BLOCK_SAMPLES = 16384
 """A good block to read and write: longer ones are no faster, 512 samples take up to four times as long."""
@@ -191,7 +191,7 @@ def _open_decoder(path: Path, container: Container) -> Decoder:
         return foreign.Foreign(path)
     except DecodingError as error:
         raise _damaged(path, str(error)) from error
-    except NotAudioError as error:
+    except foreign.NotAudioError as error:
         raise _not_audio(path) from error
 
 
@@ -213,7 +213,7 @@ class AudioWriter:
         ``.wav`` (16 or 24 bit integers, 32 bit float) or ``.flac`` (16 or 24).
     sample_rate_hz, channels : int
     bits : int
-        16, 24 or 32. 16 and 24 are dithered (`rt_automix.dsp.dither`) and clip at full scale.
+        16, 24 or 32. 16 and 24 are dithered (`rt_automix.dsp.samples.dither`) and clip at full scale.
     force : bool
         Replace an existing file.
     not_over : Path, optional

@@ -13,8 +13,8 @@ from typing import IO, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.io.files import flac
-from rt_automix.io.files.pieces import Container
+from rt_automix.io.files.containers import flac
+from rt_automix.io.files.containers.pieces import Container
 
 Block = NDArray[np.float32]
 """Audio of shape (channels, samples), C-contiguous, full scale 1."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.analysis.measure import Measurement
-from rt_automix.dsp import loudness
+from rt_automix.analysis.recordings.measure import Measurement
+from rt_automix.dsp.loudness import loudness
 from rt_automix.units import lin_from_db
 
 REPLAYGAIN_LUFS, R128_LUFS = -18.0, -23.0

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from rt_automix.errors import AudioFileError
-from rt_automix.io.files import containers
 from rt_automix.io.files.codec import Block, Decoder, SoundFile
-from rt_automix.io.files.pieces import Container
+from rt_automix.io.files.containers import containers
+from rt_automix.io.files.containers.pieces import Container
 from rt_automix.surround import LAYOUTS
 
 _AS_VORBIS = ("OGG", "Opus")

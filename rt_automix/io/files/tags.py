@@ -16,9 +16,10 @@ from mutagen.id3 import APIC, ID3, TXXX, Encoding, Frames
 from mutagen.mp4 import MP4Cover, MP4Tags
 from mutagen.wave import WAVE
 
-from rt_automix.analysis.measure import Measurement
-from rt_automix.dsp import loudness
-from rt_automix.io.files import chunks, gains
+from rt_automix.analysis.recordings.measure import Measurement
+from rt_automix.dsp.loudness import loudness
+from rt_automix.io.files import gains
+from rt_automix.io.files.containers import chunks
 from rt_automix.units import lin_from_db
 
 # Vorbis comment, ID3v2.4 frame, RIFF INFO chunks.

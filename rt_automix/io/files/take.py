@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.errors import AudioFileError
-from rt_automix.io.files import codec, riff
+from rt_automix.io.files import codec
+from rt_automix.io.files.containers import riff
 from rt_automix.surround import LAYOUTS
 
 BITS = {".wav": (24, 32), ".flac": (24,)}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.analysis.measure import Meter
+from rt_automix.analysis.recordings.measure import Meter
 from rt_automix.io.lossy import ffmpeg
 from rt_automix.io.lossy.codecs import Format
 

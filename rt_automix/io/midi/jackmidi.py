@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from rt_automix.dsp.jit import address_of
-from rt_automix.io.devices.jacklib import load
+from rt_automix.io.devices.jack.jacklib import load
 from rt_automix.io.midi import exchange as at
 
 _FUNCTIONS = {

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rt_automix.io.devices.jacklib import has_jack
+from rt_automix.io.devices.jack.jacklib import has_jack
 from rt_automix.io.devices.system import no_server, pipewire_runs, reaches_pipewire
 from rt_automix.io.midi import host
 from rt_automix.io.midi.jackmidi import JackMidi

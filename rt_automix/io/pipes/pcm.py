@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import surround
-from rt_automix.dsp import dither
+from rt_automix.dsp.samples import dither
 from rt_automix.errors import AudioFileError
-from rt_automix.io.files import riff
+from rt_automix.io.files.containers import riff
 
 Block = NDArray[np.float32]
 
@@ -198,7 +198,7 @@ def _decode(data: bytearray, format: Format) -> Block:
 class PcmWriter:
     """Writes blocks into a stream, whole or not at all.
 
-    16 and 24 bits are dithered as in a file (`rt_automix.dsp.dither`); 32 bit integers carry the
+    16 and 24 bits are dithered as in a file (`rt_automix.dsp.samples.dither`); 32 bit integers carry the
     24 bits that are in a float. Beyond full scale integers clip.
 
     Parameters

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rt_automix.engine.engine import Engine
-from rt_automix.io.devices import board, piece
-from rt_automix.io.devices.wiring import FADE_S, Wiring
+from rt_automix.io.devices.edge import board, piece
+from rt_automix.io.devices.edge.wiring import FADE_S, Wiring
 
 RATE_HZ = 48_000
 

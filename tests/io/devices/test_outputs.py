@@ -5,8 +5,8 @@ import pytest
 
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
-from rt_automix.io.devices.board import Board
-from rt_automix.io.devices.wiring import TURN_S, Wiring
+from rt_automix.io.devices.edge.board import Board
+from rt_automix.io.devices.edge.wiring import TURN_S, Wiring
 from rt_automix.outputs import Output
 
 RATE_HZ, BLOCK, FADED = 48_000, 64, 4800

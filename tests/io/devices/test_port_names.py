@@ -6,8 +6,8 @@ import pytest
 
 from rt_automix.config import Audio
 from rt_automix.errors import DeviceChoiceError
-from rt_automix.io.devices.patching import GRACE_S, Patching
-from rt_automix.io.devices.ports import Port, choose_ports, joined_in_pairs, makes_circle
+from rt_automix.io.devices.jack.patching import GRACE_S, Patching
+from rt_automix.io.devices.jack.ports import Port, choose_ports, joined_in_pairs, makes_circle
 
 
 def ports(client, *names, physical=()):

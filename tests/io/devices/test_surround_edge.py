@@ -6,8 +6,8 @@ import pytest
 from rt_automix import surround
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
-from rt_automix.io.devices.board import Board
-from rt_automix.io.devices.wiring import Wiring
+from rt_automix.io.devices.edge.board import Board
+from rt_automix.io.devices.edge.wiring import Wiring
 from rt_automix.outputs import Output
 
 RATE_HZ, FADED = 48_000, 4800

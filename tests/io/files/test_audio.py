@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from rt_automix.dsp import dither
+from rt_automix.dsp.samples import dither
 from rt_automix.errors import AudioFileError
 from rt_automix.io.files.audio import AudioReader, AudioWriter
 

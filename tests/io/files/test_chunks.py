@@ -13,8 +13,8 @@ import soundfile
 from mutagen.flac import FLAC
 from mutagen.wave import WAVE
 
-from rt_automix.io.files import riff
 from rt_automix.io.files.audio import AudioReader
+from rt_automix.io.files.containers import riff
 from rt_automix.render import render
 
 RATE_HZ = 48000

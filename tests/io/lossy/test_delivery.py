@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from demosong import demo_song
 
-from rt_automix.analysis.measure import Meter
+from rt_automix.analysis.recordings.measure import Meter
 from rt_automix.dsp.jit import JIT_ENABLED
 from rt_automix.errors import AudioFileError, UserError
 from rt_automix.io.lossy import ffmpeg

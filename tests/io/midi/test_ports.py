@@ -18,7 +18,7 @@ from midi_controller import Controller
 
 from rt_automix.io.midi import exchange, host
 from rt_automix.io.midi.ports import MidiPorts, survey
-from rt_automix.live.mapping import Router
+from rt_automix.live.midi.mapping import Router
 from rt_automix.midimap import MidiMapping
 
 pytestmark = pytest.mark.live

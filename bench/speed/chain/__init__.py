@@ -1,0 +1,1 @@
+"""What the compiled chain costs: per block, per call, in instructions."""

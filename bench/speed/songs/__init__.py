@@ -1,0 +1,1 @@
+"""What files cost: one, many, in a cluster, in a watched folder."""

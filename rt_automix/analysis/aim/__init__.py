@@ -1,0 +1,1 @@
+"""What is aimed at, and what brings it there: profiles, corrections, and their solves."""

@@ -1,0 +1,1 @@
+"""Networks in folders, checked before they are used, and what they are told."""

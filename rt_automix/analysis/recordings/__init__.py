@@ -1,0 +1,1 @@
+"""What is found about a recording as a whole: measures, flaws, remarks."""

@@ -1,0 +1,1 @@
+"""How a live session shows itself in a terminal, and hears of it."""

@@ -1,0 +1,1 @@
+"""Gains that follow the sound: compressor, limiter, loudness rider."""

@@ -1,0 +1,312 @@
+"""Loudness rider: a measured gain that brings the output to the target loudness, and holds it there.
+
+It looks at what came out, after the limiter, in steps of 100 ms, and at the gain that was on then.
+Their ratio is how loud the music would be without any gain, including what the limiter takes, so
+one division closes the loop. The mean over a gated window (BS.1770's gates) gives the gain to go to:
+
+- a start or a jump in level makes it hurry: for eight seconds the window is short and the gain quick,
+  after a jump up it is quick to come up again for half of that;
+- then the window grows to six seconds and the gain is calm, so that a song keeps its own dynamics;
+- up it goes half as fast as down, and not at all in a fade-out, which stays one (`fading`);
+- silence changes nothing, and applause nothing either: once somebody says that it is some, the rider
+  takes back what it has heard of it and holds still. Until then it waits with jumps that may be it.
+
+The times were searched on music against settling time, error and movement of the gain.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rt_automix.dsp.dynamics import fading, jumps
+from rt_automix.dsp.jit import kernel
+from rt_automix.units import LUFS_OFFSET_DB, energy_from_lufs
+
+STEP_S = 0.1
+WINDOW_STEPS = 60
+HURRY_STEPS = 80
+HURRY_WINDOW_STEPS = 12
+HURRY_RATE = 12.0
+HURRY_UP_STEPS = 40
+"""After a jump up it is quick to come up again for so long only."""
+LANDING_DB_PER_S = 20.0
+"""The gain comes up no faster after a jump down, so that there is time to see that."""
+HUSH_DB = 5.2
+"""So far under the window nothing is raised: a pause, until it is a jump or the window has come down."""
+FADE_RISE_DB = 0.3
+"""A fade is followed so far: it may be a song that goes on quieter."""
+TOO_LOUD_DB = 7.0
+"""Applause that is louder than the music by this is turned down all the same."""
+UNDO_STEPS = 10
+"""So much of the applause has been heard before anybody says so."""
+
+RISE_RATE = 0.55
+NIGHT_WINDOW_STEPS, NIGHT_RATE = 15, 3.0
+"""At night the window is short and the gain quick, up as well as down, so that nothing stays far from the target."""
+NIGHT_HUSH_DB, NIGHT_MEMORY_STEPS = 25.0, 600
+"""Only what lies so far under the programme is not raised then, however long it lasts."""
+GAIN_LIMIT_DB = 48.0
+LONG_STEPS = 400
+LONG_AFTER_STEPS = 50
+LONG_SHARE = 0.7
+LONG_LIMIT_LU = 1.2
+BLOCK_STEPS = 4
+"""What came out over the last 40 s, in blocks of 400 ms and gated as a meter does, against the target: this share of
+the error is aimed off. Of talk a meter counts the rests between words that the window, in steps, leaves out."""
+REST_STEPS = 15
+"""What is shorter than this and silent is a rest between two words."""
+
+
+_RING_STEPS, _RING, _GAINS, _AT = jumps.RING_STEPS, jumps.RING, jumps.GAINS, jumps.AT
+_STEPS, _GOAL, _GAIN, _HURRY, _HURRY_UP, _LONG_ENERGY, _LONG_COUNT, _HOLDING, _LOUD, _FADES, _IS_CAPPED, _HIGHEST = (
+    _AT + 1 + k for k in range(12)
+)
+_PROGRAMME, _PROGRAMME_COUNT, _QUIET, _LANDED, _BLOCK = (_HIGHEST + k for k in range(1, 6))
+_BLOCKS = _BLOCK + BLOCK_STEPS
+_FADING = _BLOCKS + _RING_STEPS
+STATE_SIZE = _FADING + fading.STATE_SIZE
+
+SETTINGS_SIZE = 4
+RESPONSE_S, MAX_DB_PER_S, GATE_LUFS, NIGHT = range(SETTINGS_SIZE)
+
+
+def new_state() -> NDArray[np.float64]:
+    """Nothing heard, gain 0 dB: float64, shape (STATE_SIZE,).
+
+    Thread: main. Allocates: yes.
+    """
+    state = np.zeros(STATE_SIZE)
+    state[_HURRY] = state[_HURRY_UP] = HURRY_STEPS
+    return state
+
+
+def resume(state: NDArray[np.float64], gain_db: float, target_lufs: float, settled: bool = True) -> None:
+    """Start as if `gain_db` had long brought the music to the target: no hurry, nothing to make good for.
+
+    Parameters
+    ----------
+    state : float64, shape (STATE_SIZE,), overwritten
+    gain_db : float
+        Limited to +-GAIN_LIMIT_DB.
+    target_lufs : float
+    settled : bool
+        False: it is only where to begin, for music that may be another: hurry as at any start.
+
+    Thread: main, while no audio runs. Allocates: yes.
+    """
+    gain_db = min(max(gain_db, -GAIN_LIMIT_DB), GAIN_LIMIT_DB)
+    if not settled:
+        state[:] = new_state()
+        state[_GOAL] = state[_GAIN] = gain_db
+        return
+    state[:] = 0.0
+    state[_RING:_GAINS] = state[_BLOCKS:_FADING] = energy_from_lufs(target_lufs - gain_db)
+    state[_GAINS:_AT] = gain_db
+    state[_STEPS] = WINDOW_STEPS
+    state[_GOAL] = gain_db
+    state[_GAIN] = gain_db
+    state[_LONG_ENERGY] = energy_from_lufs(target_lufs)
+    state[_LONG_COUNT] = LONG_STEPS
+
+
+def came_out_lufs(state: NDArray[np.float64]) -> float | None:
+    """Gated loudness of what came out over the last 40 s, in LUFS; None before there are ten seconds of it.
+
+    Thread: worker. Allocates: no.
+    """
+    if state[_LONG_COUNT] < 2 * LONG_AFTER_STEPS:
+        return None
+    return LUFS_OFFSET_DB + 10.0 * math.log10(state[_LONG_ENERGY] + 1e-20)
+
+
+@kernel("float64(float64[::1], int64)")
+def _gated_blocks(state, steps):
+    """The same of blocks of 400 ms, as a meter has them: rests between words count there."""
+    return jumps.mean_of(state, _BLOCKS, steps, 0.1 * jumps.mean_of(state, _BLOCKS, steps, 0.0))
+
+
+@kernel("float64(float64)")
+def _lufs(energy):
+    return LUFS_OFFSET_DB + 10.0 * math.log10(energy + 1e-20)
+
+
+@kernel("void(float64[::1], float64)")
+def _cap(state, window):
+    """Say how high the gain may go: up to where it is in a hush and while the level falls, little higher in a fade."""
+    trend, steps = state[_FADING : _FADING + fading.STATE_SIZE], int(state[_STEPS])
+    if state[_HURRY_UP] > 0.0 and jumps.falls_further(state, HURRY_STEPS - int(state[_HURRY_UP])):
+        state[_HURRY_UP] = 0.0
+        fading.begin(trend)
+    fades = fading.fades(trend) and state[_HURRY_UP] == 0.0
+    if fades:
+        if state[_FADES] == 0.0:
+            state[_HIGHEST] = state[_GAIN] + FADE_RISE_DB
+        state[_IS_CAPPED] = 1.0
+    else:
+        hush = steps > jumps.LEAP_STEPS and jumps.mean_above(state, jumps.LEAP_STEPS, 0.0) < window * 10.0 ** (
+            -0.1 * HUSH_DB
+        )
+        state[_HIGHEST] = state[_GAIN]
+        falls = fading.falls(trend) or jumps.sinks(state, steps)
+        state[_IS_CAPPED] = 1.0 if hush or (falls and state[_HURRY_UP] == 0.0) else 0.0
+    state[_FADES] = 1.0 if fades else 0.0
+
+
+@kernel("void(float64[::1], float64)")
+def _cap_at_night(state, bare):
+    """At night a fade and a quiet passage come up; what is next to nothing beside the programme does not."""
+    if bare > state[_PROGRAMME] * 10.0 ** (-0.1 * NIGHT_HUSH_DB):
+        state[_PROGRAMME_COUNT] = min(state[_PROGRAMME_COUNT] + 1.0, NIGHT_MEMORY_STEPS)
+        state[_PROGRAMME] += (bare - state[_PROGRAMME]) / state[_PROGRAMME_COUNT]
+    state[_FADES], state[_HIGHEST] = 0.0, state[_GAIN]
+    loudest = jumps.mean_above(state, min(jumps.LEAP_STEPS, int(state[_STEPS])), 0.0)
+    state[_IS_CAPPED] = 1.0 if loudest < state[_PROGRAMME] * 10.0 ** (-0.1 * NIGHT_HUSH_DB) else 0.0
+
+
+@kernel("float64(float64[::1], float64, boolean)")
+def _window(state, bare, is_night):
+    """Loudness energy to go by: of the window, or of its newest part where the level has jumped."""
+    calm_steps = NIGHT_WINDOW_STEPS if is_night else WINDOW_STEPS
+    steps = min(int(state[_STEPS]) + 1, HURRY_WINDOW_STEPS if state[_HURRY] > 0.0 else calm_steps)
+    window = jumps.gated_mean(state, steps)
+    jumped = jumps.jumped(state, steps, window, state[_HURRY] > 0.0, state[_FADES] > 0.0)
+    state[_HURRY] = max(state[_HURRY] - 1.0, 0.0)
+    state[_HURRY_UP] = max(state[_HURRY_UP] - 1.0, 0.0)
+    state[_LANDED] = max(state[_LANDED] - 1.0, 0.0)
+    state[_STEPS] = steps
+    if jumped > 0:
+        state[_STEPS] = jumped
+        window = jumps.mean_above(state, jumped, 0.0)
+        state[_HURRY] = HURRY_STEPS
+        is_down = jumped == jumps.JUMP_DOWN_STEPS
+        state[_HURRY_UP] = HURRY_STEPS if is_down else max(state[_HURRY_UP], HURRY_UP_STEPS)
+        state[_LANDED] = state[_HURRY_UP] if is_down else 0.0
+    elif steps > 2 * BLOCK_STEPS:
+        window = _gated_blocks(state, steps - BLOCK_STEPS + 1)
+    _cap(state, window)
+    if is_night:
+        _cap_at_night(state, bare)
+    return window
+
+
+@kernel("boolean(float64[::1], float64)")
+def _hold(state, bare):
+    """Hold still in applause, the gain back where it began; unless it is far louder than the music was."""
+    if state[_HOLDING] == 0.0:
+        state[_HOLDING], state[_LOUD] = 1.0, 0.0
+        undone = max(min(UNDO_STEPS, int(state[_STEPS]) - 1), 0)
+        at = (int(state[_AT]) - undone + _RING_STEPS) % _RING_STEPS
+        state[_AT] = at
+        state[_STEPS] -= undone
+        state[_GOAL] = state[_GAINS + at] if undone > 0 else state[_GAIN]
+    loud = bare > jumps.gated_mean(state, int(state[_STEPS])) * 10.0 ** (0.1 * TOO_LOUD_DB)
+    state[_LOUD] = state[_LOUD] + 1.0 if loud or state[_LOUD] >= jumps.LEAP_STEPS else 0.0
+    return state[_LOUD] < jumps.LEAP_STEPS
+
+
+@kernel("void(float64[::1], float64)")
+def _count(state, energy):
+    """Take a step of what came out into the long run, by blocks of 400 ms."""
+    block = energy / BLOCK_STEPS
+    for k in range(BLOCK_STEPS - 1, 0, -1):
+        state[_BLOCK + k] = state[_BLOCK + k - 1]
+        block += state[_BLOCK + k] / BLOCK_STEPS
+    state[_BLOCK] = energy
+    if block > 0.1 * state[_LONG_ENERGY]:
+        state[_LONG_COUNT] = min(state[_LONG_COUNT] + 1.0, LONG_STEPS)
+        if state[_LONG_COUNT] > LONG_AFTER_STEPS:
+            state[_LONG_ENERGY] += (block - state[_LONG_ENERGY]) / (state[_LONG_COUNT] - LONG_AFTER_STEPS)
+
+
+@kernel("float64(float64[::1], float64)")
+def _aim_off(state, target_lufs):
+    """How much above the target to aim, for what came out over the long run to meet it."""
+    if state[_LONG_COUNT] < 2 * LONG_AFTER_STEPS:
+        return 0.0
+    error = LONG_SHARE * (target_lufs - _lufs(state[_LONG_ENERGY]))
+    return min(max(error, -LONG_LIMIT_LU), LONG_LIMIT_LU)
+
+
+@kernel("void(float64[::1], float64[::1], float64, float64, float64, boolean)", door=True)
+def hear(state, settings, energy, gain_db, target_lufs, applause):
+    """Take up one step of 100 ms of output.
+
+    Parameters
+    ----------
+    state : float64, shape (STATE_SIZE,), updated
+    settings : float64, shape (SETTINGS_SIZE,)
+    energy : float64
+        K-weighted mean square of the output, summed over channels.
+    gain_db : float64
+        Mean gain that was applied to it.
+    target_lufs : float64
+    applause : bool
+        Whether this is applause, or another noise that breaks into the music.
+
+    Thread: audio. Allocates: no.
+    """
+    bare = energy * 10.0 ** (-0.1 * gain_db)
+    if _lufs(bare) < settings[GATE_LUFS]:
+        state[_GOAL] = state[_GAIN]
+        state[_QUIET] += 1.0
+        return
+    if state[_QUIET] <= REST_STEPS:
+        for _ in range(min(int(state[_QUIET]), BLOCK_STEPS - 1)):
+            _count(state, 0.0)
+    state[_QUIET] = 0.0
+    if applause and _hold(state, bare):
+        return
+    if not applause:
+        state[_HOLDING] = 0.0
+    at = int(state[_AT])
+    state[_RING + at] = bare
+    state[_BLOCKS + at] = 0.25 * bare
+    for k in range(1, BLOCK_STEPS):
+        state[_BLOCKS + at] += 0.25 * state[_RING + (at - k + _RING_STEPS) % _RING_STEPS]
+    state[_GAINS + at] = gain_db
+    state[_AT] = (at + 1) % _RING_STEPS
+    fading.hear(state[_FADING : _FADING + fading.STATE_SIZE], bare)
+    window = _window(state, bare, settings[NIGHT] > 0.0)
+    _count(state, energy)
+    goal = target_lufs + _aim_off(state, target_lufs) - _lufs(window)
+    state[_GOAL] = min(max(goal, -GAIN_LIMIT_DB), GAIN_LIMIT_DB)
+
+
+@kernel("void(float64[::1], float64[::1], float64, float64, float64)")
+def move(state, settings, low_db, high_db, elapsed_s):
+    """Move the gain towards its goal.
+
+    Parameters
+    ----------
+    state : float64, shape (STATE_SIZE,), updated
+    settings : float64, shape (SETTINGS_SIZE,)
+    low_db, high_db : float64
+        Where the gain has to stay.
+    elapsed_s : float64
+        Time since the last call.
+
+    Thread: audio. Allocates: no.
+    """
+    goal = min(max(state[_GOAL], low_db), high_db)
+    error = goal - state[_GAIN]
+    if state[_IS_CAPPED] > 0.0:
+        error = min(error, max(state[_HIGHEST] - state[_GAIN], 0.0))
+    hurries = state[_HURRY if error < 0.0 else _HURRY_UP] > 0.0
+    calm, rise = (NIGHT_RATE, 1.0) if settings[NIGHT] > 0.0 else (1.0, RISE_RATE)
+    rate_hz = (HURRY_RATE if hurries else calm) * (1.0 if error < 0.0 else rise) / settings[RESPONSE_S]
+    step = error * (1.0 - math.exp(-rate_hz * elapsed_s))
+    most = settings[MAX_DB_PER_S]
+    limit = elapsed_s * (min(most, LANDING_DB_PER_S) if error > 0.0 and state[_LANDED] > 0.0 else most)
+    state[_GAIN] += min(max(step, -limit), limit)
+
+
+@kernel("float64(float64[::1])", door=True)
+def gain_db(state):
+    """The gain now, in dB.
+
+    Thread: audio. Allocates: no.
+    """
+    return state[_GAIN]

@@ -1,0 +1,1 @@
+"""What is measured of sound: loudness, true peak, sound level."""

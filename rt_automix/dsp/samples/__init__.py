@@ -1,0 +1,1 @@
+"""Single steps on samples: mixed, resampled, rounded."""

@@ -1,0 +1,1 @@
+"""Filters that shape tone, at no delay."""

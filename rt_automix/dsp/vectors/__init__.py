@@ -1,0 +1,1 @@
+"""Arithmetic side by side: registers that hold several numbers, and what is computed in them."""

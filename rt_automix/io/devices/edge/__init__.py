@@ -1,0 +1,1 @@
+"""What a callback runs: compiled, on memory that both processes share."""

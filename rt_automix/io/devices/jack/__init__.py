@@ -1,0 +1,1 @@
+"""JACK, jackd's or PipeWire's."""

@@ -1,0 +1,90 @@
+"""Keeps JACK ports joined as they were: whoever comes back is joined again, what was taken away by hand stays so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+
+from rt_automix.io.devices.jack.patching import Patching
+from rt_automix.io.devices.jack.ports import Link
+from rt_automix.io.devices.jack.server import Server
+
+LOOK_S = 0.1
+"""How often it is looked at."""
+
+
+class Patchbay:
+    """The ports of a client, and what they are joined to.
+
+    Parameters
+    ----------
+    server : Server
+        Active.
+    client : str
+        Whose ports.
+    own : names of these ports, inputs first
+    links : collection of Link
+        What is to be joined.
+    connects : bool
+        Or leave all of it to the user.
+    """
+
+    def __init__(
+        self, server: Server, client: str, own: tuple[str, ...], links: Collection[Link], connects: bool
+    ) -> None:
+        self._server, self._client, self._own, self._connects = server, client, own, connects
+        self._patching = Patching(links if connects else ())
+        self._look_at = 0.0
+
+    def tend(self, now: float) -> None:
+        """Look whether something came or went, and join what is to be joined. Thread: main. Allocates: yes."""
+        if now < self._look_at:
+            return
+        self._look_at = now + LOOK_S
+        server = self._server
+        came, joined, there = server.came(), self._joined(), server.names()
+        for link in self._patching.look(now, joined, there, came):
+            if self._connects and server.join(self._client, link):
+                self._patching.note_joined(link)
+
+    def take_over(self, limit_s: float = 1.0) -> None:
+        """Undo what PortAudio has joined, each port of its own, and join what is to be joined instead."""
+        until = time.monotonic() + limit_s
+        while len({name for name, _ in self._joined()}) < len(self._own) and time.monotonic() < until:
+            time.sleep(0.01)  # PipeWire tells each client in its own time
+        for link in self._joined() - self._patching.links:
+            self._server.part(self._client, link)
+        while self._joined() - self._patching.links and time.monotonic() < until:
+            time.sleep(0.01)
+        self.tend(time.monotonic())
+
+    def _joined(self) -> set[Link]:
+        return self._server.joined(self._client, self._own)
+
+    @property
+    def links(self) -> frozenset[Link]:
+        """What is joined, or will be as soon as it is there."""
+        return frozenset(self._patching.links)
+
+    @property
+    def joined(self) -> frozenset[Link]:
+        """What is joined now."""
+        return frozenset(self._patching.joined)
+
+    @property
+    def latency_samples(self) -> int:
+        """What lies outside, from in to out."""
+        return self._server.latency_samples(self._client, self._own)
+
+    @property
+    def note(self) -> str:
+        """Which sides nothing is joined to, and what is waited for; empty if all is well."""
+        joined = {name for name, _ in self._patching.joined}
+        sides = {"input": "in", "output": "out"}
+        open_sides = [word for word, start in sides.items() if not any(name.startswith(start) for name in joined)]
+        if not open_sides:
+            return ""
+        awaited = ", ".join(self._patching.awaited) if self._connects else ""
+        cure = f"waiting for {awaited} to come back" if awaited else "patch its ports"
+        which = f"{' and the '.join(open_sides)} {'is' if len(open_sides) == 1 else 'are'}"
+        return f"The {which} connected to nothing: {cure}."

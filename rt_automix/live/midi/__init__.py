@@ -1,0 +1,1 @@
+"""MIDI controllers at work: from their messages to the desk, and back to their lights."""

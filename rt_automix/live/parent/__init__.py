@@ -1,0 +1,1 @@
+"""The process that starts the one that plays, watches it, and replaces it."""

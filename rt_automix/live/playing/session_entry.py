@@ -1,0 +1,23 @@
+"""Where the processes that play begin: light, so that their parent can name it without a compiler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rt_automix.io.devices.edge.board import Board
+
+
+def main(board: Board, pipe: Any) -> None:
+    """Be the process that plays, once the pipe says so."""
+    from rt_automix.live.playing import playing
+
+    playing.main(board, pipe)
+
+
+def be_copied(board: int, pipe: int) -> None:
+    """Be the mould of those that play; by handles that this process was started with."""
+    from multiprocessing.connection import Connection
+
+    from rt_automix.live.playing import playing
+
+    playing.be_copied(Board(board), Connection(pipe))

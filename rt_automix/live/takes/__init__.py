@@ -1,0 +1,1 @@
+"""Where sound goes beside the outputs: files, and programs of others."""

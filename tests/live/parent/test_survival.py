@@ -1,0 +1,214 @@
+"""What goes wrong on a stage, done to the real program: the sound comes back as it was.
+
+RT_AUTOMIX_REPEATS=10 does each ten times; `pytest -s` shows the table.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import soundfile
+from jackserver import jack_server, needs_jack
+from liverun import LiveRun, Probe, kill
+from midi_controller import Controller
+
+pytestmark = [needs_jack, pytest.mark.alone]
+
+REPEATS = int(os.environ.get("RT_AUTOMIX_REPEATS", "1"))
+FEWEST = 3
+"""So many are made where the first was slow: the median decides, and no busy moment of the machine."""
+BACK_LIMIT_S = 3.0
+CONTROLLER_LIMIT_S = 2.0
+RATE_HZ = 48_000
+
+
+def music(seconds):
+    """Quiet noise with a beat, for the rider to work on: float32, shape (2, n)."""
+    rng = np.random.default_rng(5)
+    count = round(seconds * RATE_HZ)
+    beat = 0.03 * (0.3 + np.exp(-6.0 * (np.arange(count) / RATE_HZ % 0.5)))
+    return (beat * rng.standard_normal((2, count))).astype(np.float32)
+
+
+@contextmanager
+def sounding(limit_s=15.0):
+    """A probe that plays through the program as soon as its ports are there; it waits until something is heard."""
+    probe = Probe(music(120.0), name="probe")
+    try:
+        probe._go = True
+        deadline = time.monotonic() + limit_s
+        while True:
+            assert time.monotonic() < deadline, "no sound came back"
+            if not probe.try_to_connect():
+                time.sleep(0.005)
+                continue
+            seen = probe.position
+            while time.monotonic() < deadline and probe.is_connected():
+                if np.any(probe.heard[:, seen : probe.position]):
+                    yield probe
+                    return
+                time.sleep(0.002)
+    finally:
+        probe.close()
+
+
+def kept(status):
+    """What must survive."""
+    return status["controls"], status["profile"], status["meters"]["ride_db"]
+
+
+def settle(run, path):
+    """Set everything to something of its own and let the rider settle on music."""
+    run.command(set={"profile": str(path)})
+    run.command(set={"amount": 0.62, "target_lufs": -17.5, "output_trim_db": -2.0})
+    with sounding():
+        time.sleep(3.0)
+        run.command(set={"freeze": True})
+        run.wait_for(lambda run: run.status["controls"]["freeze"], 5.0)
+        time.sleep(2.0)
+    return kept(run.status), run.status["meters"]["applied"]
+
+
+def assert_kept(before, applied, run):
+    """The same controls, profile, frozen parameters and loudness."""
+    run.wait_for(lambda run: run.status["state"] == "playing" and run.status["meters"]["seconds"] > 0.3, 10.0)
+    controls, profile, ride_db = kept(run.status)
+    assert controls == before[0] and profile == before[1]
+    assert abs(ride_db - before[2]) < 0.1
+    for name, value in run.status["meters"]["applied"].items():
+        assert value == pytest.approx(applied[name], abs=1e-3), name
+
+
+@pytest.fixture
+def profile_file(tmp_path):
+    """A profile of one's own."""
+    from rt_automix.analysis.aim import profile
+
+    path = tmp_path / "mine.toml"
+    profile.load("balanced").save(path)
+    return path
+
+
+def tries(times, limit_s):
+    """Numbers of the tries, as many as asked for; more where those that `times` has are slow."""
+    while len(times) < REPEATS or (len(times) < FEWEST and np.median(times) >= limit_s):
+        yield len(times)
+
+
+def report(what, times):
+    """A row of the table."""
+    print(f"{what:45s} {len(times):3d} times  median {np.median(times):.2f} s  worst {max(times):.2f} s")
+
+
+@pytest.mark.parametrize("backend", ["portaudio", "jack"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_server_dies_and_comes_back(number, backend, tmp_path, profile_file):
+    times = []
+    with jack_server(64) as server:
+        with LiveRun(server, tmp_path / "state.json", "--backend", backend) as run:
+            run.wait_until_playing()
+            before, applied = settle(run, profile_file)
+            for _ in tries(times, BACK_LIMIT_S):
+                server.stop(number)
+                run.wait_for(lambda run: run.texts("state")[-1].startswith("Waiting"), 15.0)
+                server.start()
+                with sounding():
+                    times.append(time.monotonic() - server.answered_at)
+                    assert_kept(before, applied, run)
+        assert run.process.returncode == 0
+    report(f"jackd ended by {signal.Signals(number).name}, {backend}", times)
+    assert np.median(times) < BACK_LIMIT_S
+
+
+def test_the_process_that_plays_is_killed(tmp_path, profile_file):
+    times = []
+    with jack_server(64) as server:
+        with LiveRun(server, tmp_path / "state.json") as run:
+            run.wait_until_playing()
+            before, applied = settle(run, profile_file)
+            for number in tries(times, BACK_LIMIT_S):
+                kill(run.status["pid"])
+                began = time.monotonic()
+                run.wait_for(lambda run, number=number: run.status["starts"] > number + 1, 15.0)
+                with sounding():
+                    times.append(time.monotonic() - began)
+                    assert_kept(before, applied, run)
+        assert run.process.returncode == 0
+    report("audio process killed", times)
+    assert np.median(times) < BACK_LIMIT_S
+
+
+def test_a_server_that_hangs_is_waited_for(tmp_path, profile_file):
+    with jack_server(64) as server:
+        with LiveRun(server, tmp_path / "state.json") as run:
+            run.wait_until_playing()
+            before, applied = settle(run, profile_file)
+            server.signal(signal.SIGSTOP)
+            run.wait_for(lambda run: "playing" not in (run.texts("state")[-1:] or [""])[0].lower(), 15.0)
+            time.sleep(2.0)
+            server.signal(signal.SIGCONT)
+            with sounding(60.0):
+                assert_kept(before, applied, run)
+        assert run.process.returncode == 0
+
+
+def test_the_controller_is_pulled_out_and_returned(tmp_path):
+    times = []
+    state = tmp_path / "state.json"
+    with jack_server(64) as server, LiveRun(server, state) as run:
+        run.wait_until_playing()
+        for number in tries(times, CONTROLLER_LIMIT_S):
+            with Controller() as knob:
+                began = time.monotonic()
+                run.wait_for(lambda run: run.status["midi"]["ports"], 10.0)
+                times.append(time.monotonic() - began)
+                amount = 100 - number
+                # From either end towards the other: soft take-over lets go of nothing before it is met.
+                knob.send(*([0xB0, 16, value] for value in range(127, amount - 1, -1)), every_s=0.002)
+                run.wait_for(lambda run, amount=amount: run.status["controls"]["amount"] == amount / 127.0, 5.0)
+            run.wait_for(lambda run: not run.status["midi"]["ports"], 5.0)
+            run.command(set={"amount": 1.0})
+            run.wait_for(lambda run: run.status["controls"]["amount"] == 1.0, 5.0)
+    report("controller returned until it is listened to", times)
+    assert np.median(times) < CONTROLLER_LIMIT_S
+
+
+@contextmanager
+def small_disk(folder, size):
+    """A real file system of its own that is soon full."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small disk is not permitted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True, timeout=20)
+
+
+def test_a_full_disk_costs_the_take_and_nothing_else(tmp_path):
+    for number in range(REPEATS):
+        with jack_server(64) as server, small_disk(tmp_path / f"disk-{number}", "600k") as disk:
+            take = disk / "take.flac"
+            with LiveRun(server, tmp_path / "state.json", "--record", str(take), "--amount", "0") as run:
+                run.wait_until_playing()
+                with sounding() as probe:
+                    run.wait_for(lambda run: run.status["takes"] and run.status["takes"][0]["state"] == "failed", 40.0)
+                    failed_at = probe.position
+                    time.sleep(1.0)
+                    heard = probe.heard[:, failed_at : probe.position].copy()
+                late = server.period + run.status["engine_latency_samples"]  # round in a circle is a period more
+            assert run.process.returncode == 0
+            assert heard.shape[1] > RATE_HZ // 4
+            expected = probe.played[:, failed_at - late : failed_at - late + heard.shape[1]]
+            assert np.allclose(heard, expected, atol=1e-6)
+            assert sum("recording stopped" in text for text in run.texts()) == 1
+            samples, rate_hz = soundfile.read(take)
+            assert rate_hz == RATE_HZ and len(samples) > RATE_HZ
+    print(f"{'full disk':45s} {REPEATS:3d} times  not one sample differs")

@@ -1,0 +1,1 @@
+"""The teacher, and windows of music with its answers."""

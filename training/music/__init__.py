@@ -1,0 +1,1 @@
+"""The music that is learned from, and what live inputs suffer."""
