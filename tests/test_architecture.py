@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tomllib
 import wave
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,6 +41,18 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("batch",),
     ("cli",),
 )
+# The rooms inside of a room, from the ground up, as above; OWN are the files that lie beside them.
+OWN = "."
+INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
+    "dsp": ((OWN,), ("vectors",), ("samples",), ("clocks", "tone", "loudness"), ("dynamics",)),
+    "analysis": ((OWN,), ("hearing",), ("aim",), ("bundles", "recordings"), ("deciding",)),
+    "io": (("files",), ("devices", "lossy", "pipes"), ("midi",)),
+    "io.devices": ((OWN,), ("edge",), ("jack",), ("streams",)),
+    "io.files": (("containers",), (OWN,)),
+    "live": ((OWN,), ("desk", "takes"), ("midi",), ("playing",), ("parent",), ("watching",)),
+    "batch": ((OWN,), ("album",)),
+    "cli": ((OWN,), ("views",), ("commands",)),
+}
 NEVER = {"torch", "scipy"}
 ONE_FILE_EACH = (
     "onnxruntime", "sounddevice", "jack", "rtmidi", "pedalboard", "soundfile", "soxr", "av", "mutagen", "matplotlib",
@@ -51,6 +64,7 @@ MAY_PRINT = ("cli", "report")
 # Where a library is imported by another name than it is installed.
 DISTRIBUTION = {"_cffi_backend": "cffi", "pythonosc": "python-osc", "rtmidi": "python-rtmidi", "jack": "JACK-Client"}
 MOST_LINES = 360
+MOST_FILES = 15
 
 
 @dataclass(frozen=True)
@@ -145,6 +159,36 @@ def imports_only_downwards(module: Module) -> Iterator[str]:
             )
 
 
+def _inside(name: str, room: str) -> str:
+    """Which of the rooms inside of a room a module is in; OWN for a file that lies beside them."""
+    first, *more = name.removeprefix(f"{room}.").split(".")
+    return first if more or any(known.startswith(f"{room}.{first}.") for known in KNOWN) else OWN
+
+
+def rooms_import_only_downwards_inside(module: Module) -> Iterator[str]:
+    for room, floors in INSIDE.items():
+        if not module.name.startswith(f"{room}."):
+            continue
+        floor_of = {inner: number for number, rooms in enumerate(floors, 1) for inner in rooms}
+        mine = _inside(module.name, room)
+        if mine not in floor_of:
+            yield f"{module.path} has no floor. Add {mine!r} to INSIDE[{room!r}] in tests/test_architecture.py."
+            continue
+        for line, target in module.imports_inside(KNOWN):
+            other = _inside(target, room) if target.startswith(f"{room}.") else mine
+            if other != mine and floor_of.get(other, 0) >= floor_of[mine]:
+                yield (
+                    f"{module.path}:{line} (floor {floor_of[mine]} of {room}) imports {PACKAGE}.{target} "
+                    f"(floor {floor_of[other]}). Move what it needs down, or pass it in as an argument."
+                )
+
+
+def rooms_inside_have_an_order(module: Module) -> Iterator[str]:
+    outer = module.name.rpartition(".")[0]
+    if module.is_package and outer and outer not in INSIDE:
+        yield f"{module.path} is a room inside of {outer}. Say in INSIDE (tests/test_architecture.py) on which floor."
+
+
 def root_is_for_users(module: Module) -> Iterator[str]:
     """What the root hands out by name comes from a floor that the import does not show."""
     for line, name in module.imports:
@@ -221,6 +265,8 @@ def not_too_long(module: Module) -> Iterator[str]:
 RULES = (
     has_a_floor,
     imports_only_downwards,
+    rooms_import_only_downwards_inside,
+    rooms_inside_have_an_order,
     root_is_for_users,
     package_root_imports_nothing,
     dsp_stays_pure,
@@ -237,6 +283,23 @@ RULES = (
 def test_every_module_keeps_the_rule(rule):
     broken = [message for module in MODULES for message in rule(module)]
     assert not broken, "\n" + "\n".join(broken)
+
+
+def crowded(paths: list[Path]) -> list[str]:
+    """What is wrong with folders of so many modules that nobody finds one; what only opens a folder does not count."""
+    counts = Counter(path.parent.as_posix() for path in paths if path.stem not in ("__init__", "__main__", "conftest"))
+    full = ((folder, count) for folder, count in counts.items() if count > MOST_FILES)
+    return [
+        f"{folder} has {count} modules, more than {MOST_FILES}. Give those of one subject a room."
+        for folder, count in full
+    ]
+
+
+def test_no_folder_is_crowded():
+    listed = _listed("*.py")
+    assert len(listed) > 400 and crowded(listed) == []
+    assert crowded([Path("dsp/__init__.py"), *(Path(f"dsp/{name}.py") for name in range(MOST_FILES))]) == []
+    assert len(crowded([Path(f"dsp/{name}.py") for name in range(MOST_FILES + 1)])) == 1
 
 
 def test_no_import_circles():
@@ -290,17 +353,20 @@ def test_a_render_of_a_short_file_waits_for_nothing_that_it_does_not_need(tmp_pa
 MACHINE_PATH = re.compile(r"(?<![\w./~-])(?:/(?:home|root|work|tmp|Users)/\w|[A-Z]:\\Users\\)")
 
 
+def _listed(*patterns: str) -> list[Path]:
+    """What git knows and what it would be told of, from the root; not what is deleted but not yet committed."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns]
+    listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [Path(name) for name in listing.split("\0") if name and (ROOT / name).exists()]
+
+
 def test_no_path_of_a_machine_in_any_file():
-    listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
     broken = []
-    for name in filter(None, listing.stdout.split("\0")):
+    for name in _listed():
         try:
             text = (ROOT / name).read_text(encoding="utf-8")
-        except (UnicodeDecodeError, FileNotFoundError, IsADirectoryError):
-            continue  # pictures, models; deleted but not yet committed; a nested checkout
+        except (UnicodeDecodeError, IsADirectoryError):
+            continue  # pictures, models; a nested checkout
         lines = enumerate(text.splitlines(), 1)
         broken += [f"{name}:{number} {line.strip()}" for number, line in lines if MACHINE_PATH.search(line)]
     assert not broken, "paths of one machine; make them relative:\n" + "\n".join(broken)
@@ -343,12 +409,32 @@ def _module(name: str, text: str) -> Module:
         (
             imports_only_downwards,
             _module("analysis.x", "from rt_automix.engine import layout"),
-            _module("engine.x", "from rt_automix.analysis import analyst\nfrom . import layout"),
+            _module("engine.x", "from rt_automix.analysis.deciding import analyst\nfrom . import layout"),
         ),
         (  # not the neighbour on the same floor, either
             imports_only_downwards,
             _module("report.x", "from rt_automix.panel import api"),
             _module("report.x", "from rt_automix import render, report"),
+        ),
+        (
+            rooms_import_only_downwards_inside,
+            _module("dsp.tone.fine", "from rt_automix.dsp.dynamics import limiter"),
+            _module("dsp.dynamics.bed", "from rt_automix.dsp.loudness import truepeak\nfrom rt_automix.dsp import jit"),
+        ),
+        (  # nor the files beside the rooms
+            rooms_import_only_downwards_inside,
+            _module("dsp.jit", "from rt_automix.dsp.tone import fine"),
+            _module("io.files.audio", "from rt_automix.io.files.containers import riff\nfrom rt_automix import errors"),
+        ),
+        (
+            rooms_inside_have_an_order,
+            Module("engine.cellar", "", "", is_package=True),
+            Module("dsp.tone", "", "", is_package=True),
+        ),
+        (
+            rooms_import_only_downwards_inside,
+            _module("dsp.cellar.x", ""),
+            _module("engine.layout", "from rt_automix.dsp.tone import fine"),
         ),
         (
             root_is_for_users,
