@@ -66,7 +66,7 @@ struct rtm {
   /* audio's */
   int is_asked;
   int64_t ask_at, act_at, interval, delay;
-  int64_t read_at, paced_at;
+  int64_t read_at, summed, paced_at;
   double asked_s, paced_s, lead_s;
   const float *side[2];
 
@@ -263,6 +263,7 @@ void rtm_set_from_afar(rtm *c, int place, double value) {
 }
 
 static void take_over_shown(rtm *c) {
+  if (!atomic_load_explicit(&c->is_shown_newer, memory_order_relaxed)) return; /* an exchange costs, in every block */
   if (!atomic_exchange_explicit(&c->is_shown_newer, 0, memory_order_acquire)) return;
   for (int k = 0; k < CONTROL_COUNT; k++) rtm_set(c, k, atomic_load_explicit(&c->shown[k], memory_order_relaxed));
 }
@@ -581,7 +582,7 @@ static void begin(rtm *c) {
     atomic_store(&c->is_loaded, 1); /* somebody is just saving: with the next block */
   }
   for (int k = 0; k < METER_COUNT; k++) atomic_store_explicit(&c->readings[k], METERS[k].normal, memory_order_relaxed);
-  c->read_at = c->paced_at = 0;
+  c->read_at = c->paced_at = 0, c->summed = -1;
   c->lead_s = 0.0, c->paced_s = now_s();
 }
 
@@ -674,7 +675,20 @@ static void resume_if_loaded(rtm *c) {
 
 static void read_meters(rtm *c);
 
-/* Outputs may lie where the other side's input does. */
+/* Whether an output lies where something is read that is not its own side's input. */
+static int is_crossed(const rtm *c, const float *in, const float *out) {
+  return out == in || out == c->side[0] || out == c->side[1];
+}
+
+/* Where none does. */
+static void run_in_place(rtm *c, const float *in_left, const float *in_right, float *left, float *right, uint32_t n) {
+  if (!in_right) in_right = in_left;
+  if (in_right != right) memcpy(right, in_right, 4 * (size_t)n);
+  if (in_left != left) memcpy(left, in_left, 4 * (size_t)n);
+  for (int64_t at = 0; c->rate && at < n;) at += piece(c, left + at, right + at, n - at);
+}
+
+/* Where one does, or there is but one output. */
 static void run_aside(rtm *c, const float *in_left, const float *in_right, float *out_left, float *out_right,
                       uint32_t n) {
   for (uint32_t done = 0; done < n;) {
@@ -694,9 +708,9 @@ void rtm_run(rtm *c, const float *in_left, const float *in_right, float *out_lef
     take_over_shown(c);
     resume_if_loaded(c);
   }
-  const int is_in_place = in_left == out_left && in_right == out_right && out_right && out_right != out_left;
-  if (c->rate && is_in_place)
-    for (int64_t at = 0; at < n;) at += piece(c, out_left + at, out_right + at, n - at);
+  const int is_crossing = is_crossed(c, in_right, out_left) || is_crossed(c, in_left, out_right);
+  if (out_right && out_right != out_left && !is_crossing)
+    run_in_place(c, in_left, in_right, out_left, out_right, n);
   else
     run_aside(c, in_left, in_right, out_left, out_right, n);
   c->side[0] = c->side[1] = NULL;
@@ -718,15 +732,19 @@ static double reading(rtm *c, const double *read, int place) {
   }
 }
 
-/* Twenty times a second: the integrated loudness is a sum over a histogram. */
+/* Twenty times a second; the integrated loudness, a sum over a histogram, where it has got another block. */
 static void read_meters(rtm *c) {
   const int64_t now = c->i64[E_SAMPLE_COUNT];
   if (now < c->read_at) return;
   c->read_at = now + c->rate->hz / 20;
   const double *read = c->f64 + E_METER_SLOTS + E_METER_SIZE * k_atomics_triple_fetch(c->i64 + E_METER_INDEX, 3);
   if (read[E_M_SAMPLES] == 0.0) return; /* nothing has been measured yet */
+  const int64_t blocks = 10 * now / c->rate->hz;
+  const int sums = blocks != c->summed;
+  c->summed = blocks;
   for (int k = 0; k < METER_COUNT; k++)
-    atomic_store_explicit(&c->readings[k], reading(c, read, k), memory_order_relaxed);
+    if (sums || k != M_INTEGRATED_LUFS)
+      atomic_store_explicit(&c->readings[k], reading(c, read, k), memory_order_relaxed);
 }
 
 double rtm_meter(rtm *c, int place) { return atomic_load_explicit(&c->readings[place], memory_order_relaxed); }

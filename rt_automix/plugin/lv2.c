@@ -50,7 +50,10 @@ static LV2_Handle instantiate(const LV2_Descriptor *descriptor, double rate_hz, 
   }
   p->core = rtm_new();
   p->rate_hz = rate_hz;
-  for (int k = 0; k < CONTROL_COUNT; k++) p->taken[k] = (float)CONTROLS[k].normal;
+  for (int k = 0; k < CONTROL_COUNT; k++) {
+    p->taken[k] = (float)CONTROLS[k].normal;
+    p->controls[k] = &p->taken[k];
+  }
   if (!p->core || !rtm_prepare(p->core, rate_hz, p->channels_in)) {
     rtm_free(p->core);
     free(p);
@@ -70,7 +73,7 @@ static void connect(LV2_Handle handle, uint32_t port, void *to) {
   } else if ((port -= side) < out) {
     p->out[port] = to;
   } else if ((port -= out) < CONTROL_COUNT) {
-    p->controls[port] = to;
+    p->controls[port] = to ? to : &p->taken[port];
   } else if ((port -= CONTROL_COUNT) < METER_COUNT) {
     p->meters[port] = to;
   } else if ((port -= METER_COUNT) < MORE) {
@@ -80,12 +83,12 @@ static void connect(LV2_Handle handle, uint32_t port, void *to) {
 
 static void take_controls(struct plugin *p) {
   for (int k = 0; k < CONTROL_COUNT; k++)
-    if (p->controls[k] && k != P_BYPASS && *p->controls[k] != p->taken[k]) {
+    if (*p->controls[k] != p->taken[k]) {
       p->taken[k] = *p->controls[k];
       rtm_set(p->core, k, p->taken[k]);
     }
   const int is_off = p->more[P_ENABLED] && *p->more[P_ENABLED] <= 0.0f;
-  rtm_set(p->core, P_BYPASS, is_off || (p->controls[P_BYPASS] && *p->controls[P_BYPASS] > 0.0f));
+  rtm_set(p->core, P_BYPASS, is_off || *p->controls[P_BYPASS] > 0.0f);
 }
 
 static void activate(LV2_Handle handle) {
