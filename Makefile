@@ -29,6 +29,7 @@ test: $(CAN_TRAIN)
 	@for each in flac lame sox; do command -v $$each >/dev/null || { echo "$$each is missing: it makes test files, or reads them beside us. Install it: sudo apt install flac lame sox"; exit 1; }; done
 	@command -v jackd >/dev/null || echo "jackd is missing: the tests of live audio are skipped. Install it: sudo apt install jackd2 libportaudio2"
 	@command -v pipewire >/dev/null && command -v pw-jack >/dev/null && command -v wireplumber >/dev/null || echo "PipeWire is missing: the tests beside it are skipped. Install it: sudo apt install pipewire pipewire-bin pipewire-jack pipewire-alsa wireplumber dbus-daemon"
+	@command -v gst-launch-1.0 >/dev/null || echo "GStreamer is missing: the test of a pipe in it is skipped. Install it: sudo apt install gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good"
 	@command -v liquidsoap >/dev/null || echo "Liquidsoap is missing: the test of a pipe in it is skipped. Install it: sudo apt install liquidsoap"
 	@command -v icecast2 >/dev/null || echo "Icecast is missing: the test of a stream through it is skipped. Install it: sudo apt install icecast2"
 	@command -v oscsend >/dev/null || echo "liblo's tools are missing: the test of OSC with them is skipped. Install it: sudo apt install liblo-tools"

@@ -245,7 +245,7 @@ tee "$HANDED" | {sys.executable} -m rt_automix "$@"
 
 
 def test_no_recipe_is_left_out():
-    assert len(RECIPES) == 5
+    assert len(RECIPES) == 6
 
 
 @pytest.mark.parametrize("beginning", ["ffmpeg", "sox"])
@@ -254,6 +254,19 @@ def test_between_two_ffmpegs_and_two_soxes_as_it_is_written(beginning, house):
     subprocess.run(recipe(beginning), shell=True, cwd=folder, env=surroundings, check=True)
     assert np.array_equal(sound(folder / "master.flac"), sound(folder / "stereo-render.wav"))
     (folder / "master.flac").unlink()
+
+
+@pytest.mark.skipif(shutil.which("gst-launch-1.0") is None, reason="needs GStreamer: see the Makefile")
+def test_between_two_gstreamers_as_it_is_written(house):
+    folder, surroundings = house
+    subprocess.run(recipe("gst-launch"), shell=True, cwd=folder, env=surroundings, check=True)
+    assert np.array_equal(sound(folder / "master.wav"), sound(folder / "stereo-render.wav"))
+
+
+def test_a_full_disk_behind_it_is_said(songs):
+    with (songs / "stereo.wav").open("rb") as source, Path("/dev/full").open("wb") as full:
+        done = subprocess.run(PIPE, stdin=source, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and "cannot be written: No space left" in done.stderr
 
 
 def test_bare_samples_between_two_ffmpegs(songs, tmp_path):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rt_automix import surround
 from rt_automix.dsp.samples import dither
-from rt_automix.errors import AudioFileError
+from rt_automix.errors import AudioFileError, AutomixError
 from rt_automix.io.files.containers import riff
 
 Block = NDArray[np.float32]
@@ -222,6 +222,8 @@ class PcmWriter:
         ------
         BrokenPipeError
             Nobody reads any more.
+        AutomixError
+            It cannot be written there, as on a full disk.
         """
         self._all(self._encoded(block))
 
@@ -237,8 +239,15 @@ class PcmWriter:
 
     def _all(self, data: bytes) -> None:
         view = memoryview(data)
-        while view:
-            view = view[self._stream.write(view) or 0 :]
+        try:
+            while view:
+                view = view[self._stream.write(view) or 0 :]
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise AutomixError(
+                f"The output cannot be written: {error.strerror}. Make room, or write elsewhere."
+            ) from error
 
 
 def _header(format: Format) -> bytes:
