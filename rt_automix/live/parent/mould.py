@@ -61,7 +61,9 @@ class Mould:
         environment = {**_FOR_ONE_THREAD, **os.environ, "PYTHONPATH": os.pathsep.join(folders)}
         handles = board.handle, theirs.fileno()
         command = [sys.executable, "-P", "-c", _COMMAND.format(board=handles[0], pipe=handles[1])]
-        self._process = subprocess.Popen(command, env=environment, pass_fds=handles, stdin=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            command, env=environment, pass_fds=handles, stdin=subprocess.DEVNULL, start_new_session=True
+        )
         theirs.close()
         self._said: list[tuple[Any, ...]] = []
         self._newest: Copy | None = None

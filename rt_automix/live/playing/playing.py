@@ -67,7 +67,7 @@ def be_copied(board: Board, control: Any) -> None:
 
 
 def _be_alone() -> None:
-    if hasattr(os, "setsid"):
+    if hasattr(os, "setsid") and os.getsid(0) != os.getpid():
         os.setsid()  # what is typed in the terminal is the parent's affair
     if os.environ.get("RT_AUTOMIX_DEBUG") != "1":
         nothing = os.open(os.devnull, os.O_WRONLY)

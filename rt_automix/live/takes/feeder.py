@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -21,8 +22,8 @@ from numpy.typing import NDArray
 TURN_S = 0.04
 """How often what is new is handed over."""
 
-PAUSES_S = (0.25, 0.5, 1.0, 2.0, 3.0)
-"""Before the next start after so many that came to nothing."""
+PAUSES_S = (0.25, 0.5, 1.0, 2.0)
+"""Before the next start after so many that came to nothing; with what an encoder takes to be heard it is under 5 s."""
 
 LIVED_S = 8.0
 """A program that has run for so long has come to something."""
@@ -38,6 +39,8 @@ IDLE_S = 0.5
 
 CLOSE_S = 3.0
 _LAST_WORDS_BYTES = 400
+_FLOOD_BYTES, _FLOOD_S = 32_768, 0.01
+"""A program that has so many complaints at once is not listened to for a while: it would take a whole processor."""
 _SECRET = re.compile(r"://[^/@\s]*@")
 """User and password in an address: programs complain with it, and screens are seen by many."""
 
@@ -114,7 +117,11 @@ class Feeder:
         since, process = self._writing_since, self._process
         if since is not None and process is not None and time.monotonic() - since > STALL_S:
             self._last_words = b"it took nothing any more"
-            process.kill()
+            _kill(process)
+
+    def end(self) -> None:
+        """Have its input closed soon; waits for nothing."""
+        self._ending.set()
 
     def close(self, limit_s: float = CLOSE_S, until_sample: int | None = None) -> None:
         """Close its input and let it end; a program that does not is killed."""
@@ -124,7 +131,7 @@ class Feeder:
         self._thread.join(limit_s)
         process = self._process
         if self._thread.is_alive() and process is not None:
-            process.kill()
+            _kill(process)
             self._thread.join(1.0)
 
     def _count(self) -> int:
@@ -161,11 +168,13 @@ class Feeder:
         return process
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
-        """Remember the last that it complained of; whatever it says, it never waits for us."""
+        """Remember the last that it complained of; it never waits for us, unless it complains without end."""
         assert process.stderr is not None
         with contextlib.suppress(OSError, ValueError), process.stderr as stream:
-            while said := os.read(stream.fileno(), 4096):
+            while said := os.read(stream.fileno(), _FLOOD_BYTES):
                 self._last_words = (self._last_words + said)[-_LAST_WORDS_BYTES:]
+                if len(said) == _FLOOD_BYTES:
+                    time.sleep(_FLOOD_S)
 
     def _feed(self, process: subprocess.Popen[bytes]) -> None:
         """Until the program dies or the end comes."""
@@ -212,7 +221,7 @@ class Feeder:
         try:
             process.wait(CLOSE_S if self._ending.is_set() else 0.2)
         except subprocess.TimeoutExpired:
-            process.kill()
+            _kill(process)
             process.wait()
         self._process = None
         if not self._ending.is_set():
@@ -228,3 +237,12 @@ class Feeder:
         if not self._is_told:
             self._is_told = True
             self._tell(f"{self._name}: {self._command[0]} {reason}. It is started again; the sound goes on.")
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a program with all that it has started itself: whoever of them holds its input would go on for ever."""
+    if not hasattr(os, "killpg"):
+        process.kill()
+        return
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)

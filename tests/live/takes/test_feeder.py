@@ -180,7 +180,8 @@ def test_one_that_dies_is_started_again_with_growing_pauses_and_one_that_hangs_i
     dying.close()
 
     monkeypatch.setattr("rt_automix.live.takes.feeder.STALL_S", 0.3)
-    hanging = ring.feeder(sys.executable, "-c", "import time; time.sleep(60)")
+    # Whoever holds the input hangs, not the shell before it.
+    hanging = ring.feeder("sh", "-c", "sleep 60; true")
     hanging.start()
     until(lambda: hanging.status()["state"] == "feeding")
     ring.fill(2.0)
@@ -190,6 +191,7 @@ def test_one_that_dies_is_started_again_with_growing_pauses_and_one_that_hangs_i
         return "took nothing" in hanging.status()["reason"]
 
     until(is_found)
+    until(lambda: hanging.status()["starts"] > 1)
     hanging.close()
 
     missing = ring.feeder("no-such-program-here")
@@ -209,3 +211,19 @@ def test_a_stream_goes_on_with_silence_while_nothing_plays(tmp_path):
     frames = np.frombuffer(got.read_bytes(), "<f4").reshape(-1, 2)
     assert 0.8 < len(frames) / RATE_HZ < 1.7
     assert not frames[RATE_HZ // 10 :].any()
+
+
+def test_one_that_complains_without_end_is_fed_and_takes_no_processor_of_ours():
+    ring = Ring()
+    noisy = ring.feeder("sh", "-c", "yes >&2 & cat > /dev/null; kill $!")
+    noisy.start()
+    until(lambda: noisy.status()["state"] == "feeding")
+    began_s, seconds = time.process_time(), 0.0
+    while seconds < 1.0:
+        ring.fill(0.1)
+        seconds += 0.1
+        time.sleep(0.1)
+    assert time.process_time() - began_s < 0.5
+    until(lambda: noisy.status()["seconds"] > 0.9)
+    noisy.close()
+    assert noisy.status()["starts"] == 1
