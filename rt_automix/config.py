@@ -72,7 +72,7 @@ class Audio(Checked):
     in_device: str = ""
     out_device: str = ""
     host_api: str = ""
-    layout: Literal["auto", "stereo", "5.0", "5.1", "7.1"] = "auto"
+    layout: Literal["auto", "stereo", "5.0", "5.1", "7.1", "pairs"] = "auto"
     in_channels: str = ""
     out_channels: str = ""
     sample_rate_hz: Annotated[int, between(44_100, 96_000)] | None = None
@@ -86,9 +86,21 @@ class Audio(Checked):
     def channels(self) -> int:
         """How many the programme has: as the layout says, or as many input channels as a layout has; else two."""
         count = len(surround.numbered(self.in_channels))
+        if self.is_paired:
+            return max(count, 2)
         if self.layout == "auto":
             return count if count in surround.LAYOUTS else 2
         return surround.channels_of(self.layout)
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether the channels are stereo pairs side by side, as many as there are input channels."""
+        return self.layout == "pairs"
+
+    @property
+    def programme(self) -> str:
+        """What comes in, in words."""
+        return surround.name_of(self.channels, self.is_paired)
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,25 @@ def collisions(outputs: Sequence[Output | None]) -> list[tuple[int, str]]:
     return found
 
 
+def with_pairs(tables: dict[str, dict[str, Any]], count: int) -> dict[str, dict[str, Any]]:
+    """Outputs that are pairs of channels, by name: those that are said, in their order, then as many as are missing.
+
+    Raises
+    ------
+    ConfigError
+        More are said than there are, or one says where it goes.
+
+    Thread: main. Allocates: yes.
+    """
+    if len(tables) > count:
+        raise ConfigError(f"{len(tables)} outputs, {count} pairs: with --pairs own each output is one. Leave some out.")
+    for name, table in tables.items():
+        if table.get("channels"):
+            raise ConfigError(f'output "{name}": with --pairs own it has the channels of its pair. Say --out-channels.')
+    missing = (f"pair{number}" for number in range(len(tables) + 1, count + 1))
+    return {**tables, **{name: {"name": name} for name in missing}}
+
+
 def understood(text: str) -> dict[str, Any]:
     """An output as the command line has it: NAME: SETTING=VALUE ..., quoted as in a shell.
 

@@ -163,9 +163,11 @@ def numbered(text: str) -> tuple[int, ...]:
     return tuple(found)
 
 
-def name_of(channels: int) -> str:
+def name_of(channels: int, paired: bool = False) -> str:
     """What so many channels are called.
 
-    Thread: any. Allocates: no.
+    Thread: any. Allocates: yes.
     """
+    if paired:
+        return f"{channels // 2} pairs"
     return {1: "mono", 2: STEREO}.get(channels) or layout_of(channels).name

@@ -51,8 +51,13 @@ class Setup:
 
     @property
     def channels(self) -> int:
-        """Of the programme: 2, or those of a surround layout."""
+        """Of the programme: 2, or those of a surround layout, or of pairs."""
         return self.config.audio.channels
+
+    @property
+    def has_own_pairs(self) -> bool:
+        """Whether every two channels are a programme of their own, and the others are no outputs of the first."""
+        return self.config.engine.pairs == "own" and self.channels > 2
 
     @property
     def others(self) -> tuple[Output, ...]:
@@ -67,8 +72,9 @@ class Setup:
     @property
     def ways_out(self) -> list[tuple[str, str]]:
         """Beside the main one's, of each output and then of the phones: what its ports are called, its channels."""
+        others = () if self.has_own_pairs else self.others
         phones = [("phones", self.config.phones.channels)] if self.config.phones.are_there else []
-        return [(f"out_{output.name}", output.channels) for output in self.others] + phones
+        return [(f"out_{output.name}", output.channels) for output in others] + phones
 
     @property
     def main(self) -> Setup:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import importlib.util
 import os
 import re
 import signal
@@ -15,24 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rt_automix.cli import settings, terminal
-from rt_automix.errors import AutomixError, ConfigError, DeviceError, nearest
+from rt_automix.cli import live_settings, settings, terminal
+from rt_automix.errors import AutomixError, ConfigError
 
 if TYPE_CHECKING:
     from rt_automix.config import Config
     from rt_automix.live.setup import Setup
 
 DEFAULT_NAME = "rt_automix"
-MOST_NAME = 40
 
 STEP_S = 0.05
 """How often the parent looks after its child, and the view is renewed."""
-
-_AUDIO = (
-    "backend", "name", "connect", "device", "in_device", "out_device", "host_api", "layout", "in_channels",
-    "out_channels", "sample_rate_hz", "block_samples", "exclusive", "allow_feedback", "callback",
-)  # fmt: skip
-"""Options that stand for settings of [audio]."""
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
@@ -50,6 +41,7 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
                  help="JACK, PipeWire: leave all patching to you."),
     click.option("--layout", type=click.Choice(["auto", "stereo", "5.0", "5.1", "7.1"]),
                  help="What comes in; auto: stereo, unless --in-channels or --play have as many channels."),
+    settings.pairs,
     click.option("--in-channels", metavar="A[,B]", help="Input channels from 1, such as 3,4 or 1-6; one: both sides."),
     click.option("--out-channels", metavar="A[,B]", help="Output channels from 1."),
     click.option("--rate", "sample_rate_hz", type=int, metavar="HZ", help="Sample rate; otherwise the device's."),
@@ -111,7 +103,7 @@ def live(**options: Any) -> None:
     """
     from rt_automix.live.lock import alone_with
 
-    config = _config(options)
+    config = live_settings.config_of(options)
     state = _state_path(options, config.audio.name)
     with alone_with(state, options["replace"]) if state is not None else contextlib.nullcontext():
         _play(options, config, state)
@@ -131,8 +123,8 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
     paths = {side: Path(output.file) for side, output in several if output.file}
     paths |= {side: options[name] for side, name in ((INPUT, "record_input"), (OUTPUT, "record")) if options[name]}
     programs = {side: output.command for side, output in several if output.program}
-    for path in paths.values():
-        check(path, int(options["record_bits"]))
+    for side, path in paths.items():
+        check(path, int(options["record_bits"]), config.audio.channels if side in (INPUT, OUTPUT) else 2)
     setup = _setup(options, config, state)
     service = Service()
     view = Together(_view(options, setup), service)
@@ -154,8 +146,8 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
             view.remark(_written(options["config_path"], document["mappings"][-1]))
 
     supervisor = Supervisor(setup, hear)
-    names = [output.name for output in setup.others]
-    takes = Takes(supervisor.board, paths, int(options["record_bits"]), view.remark, programs, names, setup.channels)
+    bits, wide = int(options["record_bits"]), (setup.channels, config.audio.is_paired)
+    takes = Takes(supervisor.board, paths, bits, view.remark, programs, setup.names, *wide)
     ending: list[int] = []
     before = {
         name: signal.signal(getattr(signal, name), lambda number, frame: ending.append(number))
@@ -177,76 +169,6 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
         takes.close()
         for name, handler in before.items():
             signal.signal(getattr(signal, name), handler)
-
-
-def _config(options: dict[str, Any]) -> Config:
-    """The settings, with what the command line says."""
-    config = settings.config_from(
-        options["config_path"],
-        master__profile=options["profile"],
-        master__amount=options["amount"],
-        master__fine_tone=options["fine_tone"],
-        master__boldness=options["boldness"],
-        master__style_strength=options["style_strength"],
-        master__target_lufs=options["target_lufs"],
-        master__suggester=options["suggester"],
-        limiter__ceiling_dbtp=options["ceiling_dbtp"],
-        rider__night=options["night"],
-        **{f"audio__{name}": options[name] for name in _AUDIO},
-    )
-    if options["play"] is not None and config.audio.layout == "auto":
-        config = _with_layout_of(config, options["play"])
-    config = _with_phones(_with_outputs(config, options["outputs"]), options["phones"])
-    if config.venue.max_laeq_db is not None and config.venue.spl_calibration_db is None:
-        raise ConfigError("venue.max_laeq_db: without venue.spl_calibration_db no sound level is known. Set that, too.")
-    name = config.audio.name
-    if len(name) > MOST_NAME or not re.fullmatch(r"[\w.+-]+( [\w.+-]+)*", name):
-        raise ConfigError(f'audio.name = "{name}" cannot be used. Use up to {MOST_NAME} letters, digits, ., + and -.')
-    if config.audio.backend == "jack" and importlib.util.find_spec("jack") is None:
-        from rt_automix.io.devices.system import NO_MODULE
-
-        raise DeviceError(NO_MODULE)
-    return config
-
-
-def _with_layout_of(config: Config, path: Path) -> Config:
-    """The settings for a file's channels; what is wrong with the file is said where it is played."""
-    from rt_automix.io.files.audio import AudioReader
-    from rt_automix.surround import LAYOUTS
-
-    with contextlib.suppress(AutomixError), AudioReader(path, surround=True) as reader:
-        if reader.channels in LAYOUTS:
-            return config.with_overrides(**{"audio.layout": LAYOUTS[reader.channels].name})
-    return config
-
-
-def _with_outputs(config: Config, said: tuple[str, ...]) -> Config:
-    """The settings with what the command line says of outputs; the main one's channels are the device's."""
-    from rt_automix.outputs import understood
-
-    tables = {output.name: dataclasses.asdict(output) for output in config.output}
-    for table in map(understood, said):
-        tables[table["name"]] = {**tables.get(table["name"], {}), **table}
-    for place, mapping in enumerate(config.midi.map, 1):
-        if mapping.output and mapping.output not in tables:
-            there = f"{nearest(mapping.output, tables)} There are: {', '.join(tables) or 'none'}."
-            raise ConfigError(f'midi.map[{place}].output = "{mapping.output}": there is no such output.{there}')
-    if not tables:
-        return config
-    config = config.with_overrides(output=list(tables.values()))
-    channels: Any = {"audio.out_channels": config.output[0].channels or None}
-    return config.with_overrides(**channels)
-
-
-def _with_phones(config: Config, said: str | None) -> Config:
-    """The settings with what the command line says of phones."""
-    from rt_automix.outputs import phones_understood
-
-    if said is not None:
-        config = config.with_overrides(**{f"phones.{name}": value for name, value in phones_understood(said).items()})
-    if found := config.phones.problems(config.output):
-        raise ConfigError("\n".join(f"phones.{problem}" for problem in found))
-    return config
 
 
 def _setup(options: dict[str, Any], config: Config, state: Path | None) -> Setup:

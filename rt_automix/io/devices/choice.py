@@ -301,13 +301,11 @@ def channel_indices(wanted: str | None, name: str, there: int, side: str, count:
     numbers = tuple(range(1, min(there, count) + 1)) if wanted is None else surround.numbered(wanted)
     if count > 2 and wanted is None and there < count:
         raise DeviceChoiceError(
-            f'"{name}" has {there} {side}put channels, {surround.name_of(count)} has {count}. Choose another with '
+            f'"{name}" has {there} {side}put channels, where {count} are needed. Choose another with '
             f"--{side}-device; or, on JACK, say --no-connect and patch by hand."
         )
     if count > 2 and len(numbers) != count:
-        raise DeviceChoiceError(
-            f'{where}: not the {count} channels of {surround.name_of(count)}, counted from 1. Write "1-{count}".'
-        )
+        raise DeviceChoiceError(f'{where}: not {count} channels, counted from 1. Write "1-{count}".')
     if not 1 <= len(numbers) <= count:
         raise DeviceChoiceError(f'{where}: neither one channel nor two, counted from 1. Write it like "1" or "3,4".')
     if not all(1 <= number <= there for number in numbers):

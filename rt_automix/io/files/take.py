@@ -26,6 +26,7 @@ BITS = {".wav": (24, 32), ".flac": (24,)}
 """Depths by ending; 32 is float."""
 
 _FLAC_BLOCK_SAMPLES_AT, _FLAC_SAMPLES_AT = 8, 21
+_MOST_IN_FLAC = 8
 _FLAC_FRAME = b"\xff\xf8"
 
 
@@ -37,6 +38,8 @@ class Take:
     path : Path
         ``.wav`` or ``.flac``. Where the name is taken, ``-2``, ``-3`` ... is added.
     sample_rate_hz, channels : int
+    is_paired : bool
+        More than two channels are pairs, and no speakers.
     bits : int
         24, or 32 (float) for WAV; see `BITS`. 24 bits are rounded and not dithered: a take may be
         worked on again, the error is 144 dB below full scale, and silence stays silence.
@@ -59,12 +62,18 @@ class Take:
     Thread: main, or one worker. Allocates: yes.
     """
 
-    def __init__(self, path: Path, sample_rate_hz: int, channels: int = 2, bits: int = 24) -> None:
+    def __init__(
+        self, path: Path, sample_rate_hz: int, channels: int = 2, bits: int = 24, is_paired: bool = False
+    ) -> None:
         self.sample_rate_hz, self.channels, self.bits = sample_rate_hz, channels, bits
-        check(path, bits)
+        check(path, bits, channels)
         self._sink, self.path = _create(path)
-        kind = _Flac if path.suffix.lower() == ".flac" else _Wav
-        self._file: _Wav | _Flac = kind(self._sink, sample_rate_hz, channels, bits)
+        self._file: _Wav | _Flac
+        if path.suffix.lower() == ".flac":
+            self._file = _Flac(self._sink, sample_rate_hz, channels, bits)
+        else:
+            mask = LAYOUTS[channels].masks[0] if channels in LAYOUTS and not is_paired else 0
+            self._file = _Wav(self._sink, sample_rate_hz, channels, bits, mask)
         if self._sink.error is not None:
             self._file.forget()
             self._sink.close()
@@ -74,6 +83,11 @@ class Take:
     @property
     def bytes_written(self) -> int:
         return self._sink.whole_bytes
+
+    @property
+    def is_there(self) -> bool:
+        """Whether anybody finds the file; one that was removed is written on, and gone with the end."""
+        return os.fstat(self._sink.fileno()).st_nlink > 0
 
     @property
     def seconds_kept(self) -> float:
@@ -131,13 +145,13 @@ class _TakeSink(codec.Sink):
 
 
 class _Wav:
-    def __init__(self, sink: _TakeSink, sample_rate_hz: int, channels: int, bits: int) -> None:
-        self._sink, self._format = sink, (sample_rate_hz, channels, bits)
+    def __init__(self, sink: _TakeSink, sample_rate_hz: int, channels: int, bits: int, mask: int) -> None:
+        self._sink, self._format = sink, (sample_rate_hz, channels, bits, mask)
         self._sink.write(wav_header(0, *self._format))
 
     @property
     def samples_kept(self) -> int:
-        _, channels, bits = self._format
+        _, channels, bits, _ = self._format
         return (self._sink.whole_bytes - len(wav_header(0, *self._format))) // (channels * bits // 8)
 
     def write(self, block: NDArray[np.float32]) -> None:
@@ -185,14 +199,14 @@ class _Flac:
             self._encoder.close()
 
 
-def wav_header(samples: int, sample_rate_hz: int, channels: int, bits: int) -> bytes:
+def wav_header(samples: int, sample_rate_hz: int, channels: int, bits: int, mask: int = 0) -> bytes:
     """What a WAV file begins with; beyond 4 GB it becomes RF64 (EBU Tech 3306), in the same space.
 
-    80 bytes; 104 with more than two channels, which says for which speakers they are.
+    80 bytes; 104 with a mask, which says for which speakers the channels are.
 
     Thread: main, or one worker. Allocates: yes.
     """
-    elsewhere, mask = riff.ELSEWHERE, LAYOUTS[channels].masks[0] if channels in LAYOUTS else 0
+    elsewhere = riff.ELSEWHERE
     sound = riff.written(channels, sample_rate_hz, bits // 8, bits == 32, mask)
     data_bytes = samples * channels * bits // 8
     riff_bytes = 56 + len(sound) + data_bytes
@@ -212,7 +226,7 @@ def _integers(samples: NDArray[np.float32]) -> NDArray[np.int32]:
     return scaled.clip(-(2.0**23), 2.0**23 - 1).astype("<i4") << 8
 
 
-def check(path: Path, bits: int) -> None:
+def check(path: Path, bits: int, channels: int = 2) -> None:
     """Raise AudioFileError unless such a take can be made there. Thread: main. Allocates: yes."""
     allowed = BITS.get(path.suffix.lower())
     if allowed is None:
@@ -220,6 +234,8 @@ def check(path: Path, bits: int) -> None:
     if bits not in allowed:
         depths = " and ".join(map(str, allowed))
         raise AudioFileError(f"{path}: a {path.suffix} take has no {bits} bits, but {depths}; .wav takes 32 (float).")
+    if path.suffix.lower() == ".flac" and channels > _MOST_IN_FLAC:
+        raise AudioFileError(f"{path}: {channels} channels, a .flac file has {_MOST_IN_FLAC} at most. Use .wav.")
     if not path.parent.is_dir():
         raise AudioFileError(f"{path}: the folder {path.parent} does not exist. Make it, or choose another.")
 

@@ -1,4 +1,8 @@
-"""The outputs beside the main one: each an engine and a desk of its own, listening through the main engine."""
+"""The outputs beside the main one: each an engine and a desk of its own, listening through the main engine.
+
+Where every pair of channels is a programme of its own they are those behind the first. Each listens for itself then,
+all in one thread, which is the main one's, too.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,15 @@ from typing import Any
 from rt_automix.analysis.deciding.suggester import Suggester
 from rt_automix.engine import memory
 from rt_automix.engine.engine import Engine
+from rt_automix.engine.worker import Worker
 from rt_automix.io.devices.edge.wiring import EngineArrays
 from rt_automix.live.desk import remembering
 from rt_automix.live.desk.desk import Desk, Remark
 from rt_automix.live.desk.phones import Phones
 from rt_automix.live.setup import Setup
+
+LOOK_S = 0.01
+"""How often the thread of pairs looks whether there is something to hear: a fifth of the time that it has to decide."""
 
 
 class Others:
@@ -31,12 +39,13 @@ class Others:
     """
 
     def __init__(self, setup: Setup, main: Desk, max_block_samples: int, suggester: Suggester, remark: Remark) -> None:
-        self._main = main
+        self._main, self._have_own_input = main, setup.has_own_pairs
+        leader = None if self._have_own_input else main.engine
         self._desks: dict[str, Desk] = {}
         self._asked: dict[str, dict[str, Any]] = {}
         for output in setup.others:
             own = setup.of(output)
-            engine = Engine(own.config, own.reference, suggester, leader=main.engine)
+            engine = Engine(own.config, own.reference, suggester, "off", leader)
             engine.prepare(main.engine.sample_rate_hz, max_block_samples)
             engine.set(output_trim_db=output.output_trim_db)
             self._desks[output.name] = Desk(engine, own, partial(_say_of, output.name, remark))
@@ -45,11 +54,22 @@ class Others:
             first = setup.config.output[0]
             main.engine.set(output_trim_db=first.output_trim_db)
             main.outputs = {first.name: main, **self._desks}
+        self._worker = self._listening()
 
     def prepare(self, sample_rate_hz: int, max_block_samples: int) -> None:
         """As `Engine.prepare`, behind the main one."""
-        for desk in self._desks.values():
-            desk.engine.prepare(sample_rate_hz, max_block_samples)
+        if self._worker is not None:
+            self._worker.stop()
+        for engine in self.engines:
+            engine.prepare(sample_rate_hz, max_block_samples)
+        self._worker = self._listening()
+
+    def _listening(self) -> Worker | None:
+        """The thread that lets every pair's analysis follow what comes in; None where the main one has its own."""
+        if not self._have_own_input:
+            return None
+        engines = self._main.engine, *self.engines
+        return Worker(lambda: sum(engine.analyst.follow() for engine in engines) > 0, lambda: LOOK_S)
 
     def recall(self, kept: dict[str, Any], resumed: bool, remark: Remark) -> None:
         """Go on from what was kept of the session."""
@@ -57,7 +77,7 @@ class Others:
             self._phones.heard = kept["phones"]
         for name, desk in self._desks.items():
             own = kept.get("outputs", {}).get(name, {})
-            if "learned" in own and "learned" in kept:  # one listening taught them all
+            if not self._have_own_input and "learned" in own and "learned" in kept:  # one listening taught them all
                 own = {**own, "learned": {**own["learned"], "statistics": kept["learned"].get("statistics")}}
             self._asked[name] = remembering.recall(desk, own, {"listen": "master"}, resumed, remark)
 
@@ -73,7 +93,7 @@ class Others:
     def to_keep(self) -> dict[str, Any]:
         """What `recall` needs."""
         kept = {name: remembering.to_keep(desk, self._asked[name]) for name, desk in self._desks.items()}
-        for own in kept.values():
+        for own in () if self._have_own_input else kept.values():
             del own["learned"]["statistics"]
         return {**({"outputs": kept} if kept else {}), **self._heard}
 
@@ -87,8 +107,14 @@ class Others:
             memory.resume(desk.engine, own, settled)
 
     def wired(self, channels: Sequence[Sequence[int]]) -> list[tuple[EngineArrays, Sequence[int]]]:
-        """Each engine's arrays and its channels, as a wiring wants them."""
-        return [(desk.engine.arrays, own) for desk, own in zip(self._desks.values(), channels, strict=True)]
+        """Each engine's arrays and its channels, as a wiring wants them: the first of these; pairs have none."""
+        ways = [()] * len(self._desks) if self._have_own_input else channels
+        return [(desk.engine.arrays, own) for desk, own in zip(self._desks.values(), ways, strict=False)]
+
+    @property
+    def engines(self) -> list[Engine]:
+        """Of each."""
+        return [desk.engine for desk in self._desks.values()]
 
     def status(self) -> list[dict[str, Any]]:
         """How each output is, the main one first; nothing where there is only that."""

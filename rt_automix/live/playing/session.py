@@ -14,7 +14,7 @@ from typing import Any
 
 from rt_automix.analysis.deciding.suggester import choose
 from rt_automix.engine import memory
-from rt_automix.engine.engine import Engine
+from rt_automix.engine.engine import Analysis, Engine
 from rt_automix.engine.meters import missed
 from rt_automix.errors import AutomixError, DeviceError, UserError
 from rt_automix.io.devices.edge.board import Board, clear, timing
@@ -26,7 +26,6 @@ from rt_automix.live.desk.others import Others
 from rt_automix.live.midi.hands import Hands, Mappings
 from rt_automix.live.playing import keeper, opening
 from rt_automix.live.setup import LOST, Setup
-from rt_automix.surround import name_of
 
 LOOP_S = 0.001
 """How often knobs are looked at."""
@@ -74,8 +73,12 @@ class Session:
         self._kept: object = None
         self._keep_at = self._learn_at = self._serve_at = 0.0
         self._suggester = choose(setup.config.master.suggester, self._remark)
-        self.engine = Engine(setup.main.config, setup.main.reference, self._suggester, analysis="thread")
-        self.engine.prepare(FIRST_RATE_HZ, MAX_BLOCK_SAMPLES, setup.channels)
+        listening: Analysis = (
+            "off" if setup.has_own_pairs else "thread"
+        )  # then all are listened to by the others' thread
+        self.engine = Engine(setup.main.config, setup.main.reference, self._suggester, analysis=listening)
+        self._channels = 2 if setup.has_own_pairs else setup.channels
+        self.engine.prepare(FIRST_RATE_HZ, MAX_BLOCK_SAMPLES, self._channels)
         self.desk = Desk(self.engine, setup.main, self._remark)
         self._others = Others(setup, self.desk, MAX_BLOCK_SAMPLES, self._suggester, self._remark)
         self._recall(resumed)
@@ -178,14 +181,14 @@ class Session:
                     "starts anew at it, a take goes on in another file."
                 )
             learned, others_learned = memory.learned(self.engine), self._others.learned()
-            self.engine.prepare(stream.sample_rate_hz, MAX_BLOCK_SAMPLES, self._setup.channels)
+            self.engine.prepare(stream.sample_rate_hz, MAX_BLOCK_SAMPLES, self._channels)
             self._others.prepare(stream.sample_rate_hz, MAX_BLOCK_SAMPLES)
             self._others.resume(others_learned, self._is_settled)
             memory.resume(self.engine, learned, self._is_settled)
         clear(self._board.stats)
         channels = stream.in_width, stream.out_width, stream.in_channels, stream.out_channels
         ways, phones = stream.other_channels, self.desk.phones
-        others = self._others.wired(ways[: len(self._setup.others)])
+        others = self._others.wired(ways)
         phoned: dict[str, Any] = {"phones": ways[-1], "heard": phones.number} if phones is not None else {}
         self._wiring = Wiring(
             self.engine.arrays, self._board, stream.sample_rate_hz, *channels, others, bed=self.engine.bed, **phoned
@@ -232,7 +235,7 @@ class Session:
     @property
     def _layout(self) -> str:
         """What is played, where that is not stereo."""
-        return f"{name_of(self._setup.channels)} " if self._setup.channels > 2 else ""
+        return f"{self._setup.config.audio.programme} " if self._setup.channels > 2 else ""
 
     def _fade_out(self) -> None:
         assert self._wiring is not None
@@ -304,7 +307,7 @@ class Session:
             "text": self._said,
             "device": stream.description if stream else "",
             "sample_rate_hz": rate_hz,
-            "layout": name_of(self._setup.channels),
+            "layout": self._setup.config.audio.programme,
             "latency_samples": latency_samples,
             "latency_ms": 1e3 * latency_samples / rate_hz,
             "engine_latency_samples": engine.latency_samples,
@@ -318,8 +321,8 @@ class Session:
             "input_short_term_lufs": engine.input_short_term_lufs,
             "speech": engine.is_speech,
             "suggestion_age_s": engine.suggestion_age_s,
-            "analysis_gaps": engine.analysis_gaps,
-            "analysis_late": engine.analysis_late,
+            "analysis_gaps": sum(one.analysis_gaps for one in (engine, *self._others.engines)),
+            "analysis_late": sum(one.analysis_late for one in (engine, *self._others.engines)),
             "controls": engine.controls,
             "panic": self.desk.is_panicking,
             "profile": self.desk.profile,

@@ -66,14 +66,15 @@ class Recorder:
         channels: int = 2,
         bits: int = 24,
         on_event: Callable[[str], None] = lambda text: None,
+        is_paired: bool = False,
     ) -> None:
         self._path, self._ring, self._written, self._index = Path(path), ring, written, written_index
         self._rate_hz, self._channels, self._bits = sample_rate_hz, channels, bits
-        self._tell = on_event
+        self._tell, self._is_paired = on_event, is_paired
         self._pads: deque[tuple[int, int]] = deque()
         self._done, self._last = 0, sys.maxsize
         self._gap_samples = self._dropped_samples = 0
-        self._state, self._reason = "stopped", ""
+        self._state, self._reason, self._is_gone = "stopped", "", False
         self._take: Take | None = None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -86,7 +87,7 @@ class Recorder:
         AudioFileError
             The file cannot be made.
         """
-        self._take = Take(self._path, self._rate_hz, self._channels, self._bits)
+        self._take = Take(self._path, self._rate_hz, self._channels, self._bits, self._is_paired)
         if self._take.path != self._path:
             self._tell(f"{self._path} exists already: recording to {self._take.path}.")
         self._check_room()
@@ -137,6 +138,7 @@ class Recorder:
                 until = min(self._count(), self._last)
                 ended = self._ending.wait(TURN_S)
                 self._follow(take, until)
+                self._check_that_it_is_there(take)
             until = min(self._count(), self._last)
             time.sleep(TURN_S / 10)  # so that what was counted is visible
             self._follow(take, until)
@@ -183,6 +185,11 @@ class Recorder:
             gap_s = self._gap_samples / self._rate_hz
             self._tell(f"{self._take.path}: the disk was too slow; {gap_s:.1f} s are silent in the take.")
             self._gap_samples = 0
+
+    def _check_that_it_is_there(self, take: Take) -> None:
+        if not self._is_gone and not take.is_there:
+            self._is_gone = True
+            self._tell(f"{take.path} has been removed: this take is lost. Begin another; the sound goes on.")
 
     def _check_room(self) -> None:
         assert self._take is not None

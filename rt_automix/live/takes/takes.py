@@ -34,10 +34,12 @@ class Takes:
         Hears what a user should know.
     programs : mapping of int to sequence of str
         Commands by the ring that they are fed from.
-    others : sequence of str
-        Names of the outputs beside the main one.
+    outputs : sequence of str
+        Names of the outputs, the main one first.
     channels : int
         Of the programme: those of a surround are all in the takes of what comes in and of the main output.
+    is_paired : bool
+        They are pairs, and no speakers.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class Takes:
         bits: int,
         tell: Callable[[str], None],
         programs: Mapping[int, Sequence[str]] | None = None,
-        others: Sequence[str] = (),
+        outputs: Sequence[str] = ("out",),
         channels: int = 2,
+        is_paired: bool = False,
     ) -> None:
         self._board, self._paths, self._bits, self._tell = board, paths, bits, tell
-        self._channels = channels
-        self._programs, self._names = dict(programs or {}), ("in", "out", *others)
+        self._channels, self._is_paired = channels, is_paired
+        self._programs, self._outputs = dict(programs or {}), tuple(outputs)
+        self._names = "in", "out", *self._outputs[1:]
         self._recorders: dict[int, Recorder] = {}
         self._feeders: dict[int, Feeder] = {}
         self._ended: list[dict[str, Any]] = []
@@ -102,7 +106,7 @@ class Takes:
             self._open(side, path, since_sample)
         for side, command in self._programs.items():
             self._feeders[side] = feeder = Feeder(
-                self._names[side],
+                self._outputs[side - OUTPUT],
                 command,
                 self._board.rings[side],
                 self._board.stats,
@@ -116,7 +120,9 @@ class Takes:
         is_whole = self._channels > 2 and side in (INPUT, OUTPUT)
         ring = self._board.whole(self._channels)[side] if is_whole else self._board.rings[side]
         bits = self._bits if path.suffix == ".wav" else 24
-        recorder = Recorder(path, ring, self._board.stats, WRITTEN, self._rate_hz, len(ring), bits, self._tell)
+        recorder = Recorder(
+            path, ring, self._board.stats, WRITTEN, self._rate_hz, len(ring), bits, self._tell, self._is_paired
+        )
         try:
             recorder.start(since_sample)
             self._recorders[side] = recorder
@@ -136,10 +142,12 @@ class Takes:
 
     def programs(self) -> list[dict[str, Any]]:
         """How each program is doing that an output goes to."""
-        return [{"side": self._names[side], **feeder.status()} for side, feeder in self._feeders.items()]
+        return [{"side": self._outputs[side - OUTPUT], **one.status()} for side, one in self._feeders.items()]
 
     def close(self, until_sample: int | None = None) -> None:
         """End the recordings, at a sample if it is said; each within its own limit."""
+        for feeder in self._feeders.values():
+            feeder.end()  # all at once: each may take its time
         for recorder in self._recorders.values():
             recorder.close(until_sample=until_sample)
         for feeder in self._feeders.values():

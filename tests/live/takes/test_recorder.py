@@ -300,6 +300,19 @@ def test_a_name_that_is_taken_is_said(tmp_path, feed):
     assert (tmp_path / "take.flac").read_bytes() == b"kept"
 
 
+def test_a_take_that_is_removed_meanwhile_is_said_once(tmp_path, feed):
+    said = []
+    recorder = feed.recorder(tmp_path / "take.wav", said.append)
+    recorder.start()
+    feed.put(4096)
+    (tmp_path / "take.wav").unlink()
+    wait_for(lambda: bool(said))
+    feed.put(4096)
+    recorder.close()
+    (words,) = said
+    assert "take.wav has been removed" in words and recorder.status()["state"] == "stopped"
+
+
 def test_a_take_that_cannot_begin_says_so_before_the_sound(tmp_path, feed):
     recorder = feed.recorder(tmp_path / "take.ogg")
     with pytest.raises(AudioFileError, match=r"\.flac and \.wav"):

@@ -4,26 +4,30 @@
           -> fold to stereo -> the other outputs, each with a chain of its own
 
 What looks at two channels, such as the other outputs, the phones and whoever draws spectra, gets the fold.
+
+Pairs that are programmes of their own lie in the same rows, each with an engine: the first is the main output, the
+others are outputs whose scratch is their rows.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from rt_automix import surround
 from rt_automix.dsp import atomics
 from rt_automix.dsp.dynamics import bed as fold_of
 from rt_automix.dsp.foreign import call_for_pointer, float32_at, float32_rows_at, float64_at, float64_rows_at
 from rt_automix.dsp.jit import kernel
-from rt_automix.engine import bed
+from rt_automix.engine import bed, chain
 from rt_automix.engine import bed_listening as listening
 from rt_automix.io.devices.edge.board import TAKE_SAMPLES, WRITTEN
 from rt_automix.io.devices.edge.piece import FADE_NOW, PIECE_SAMPLES, fade_pair, hear, keep, keep_one, master_others
 
-MOST_CHANNELS = 8
+MOST_CHANNELS = surround.MOST_CHANNELS
 
 # int64: how many channels there are (0: two, of which this file knows nothing), the rows of their bed, where its
-# arrays lie, a piece of each row, and the rings of what came in and went out; then for each channel its row, its place
-# among the device's channels on both sides, and its ports on JACK.
+# arrays lie (0: there is no bed, each pair has an engine), a piece of each row, and the rings of what came in and went
+# out; then for each channel its row, its place among the device's channels on both sides, and its ports on JACK.
 (B_CHANNELS, B_ROWS, B_OWN64, B_OWN32, B_WORK, B_WEIGHTS, B_SHARES, B_SCRATCH, B_WHOLE) = range(9)
 B_ROW, B_IN, B_OUT, B_PORT_IN, B_PORT_OUT = range(9, 9 + 5 * MOST_CHANNELS, MOST_CHANNELS)
 BEDPIECE_SIZE = 9 + 5 * MOST_CHANNELS
@@ -36,6 +40,25 @@ def _keep_all(side, written, rows, count, wires):
     rings = float32_rows_at(wires[B_WHOLE], 2 * channels, TAKE_SAMPLES)
     for channel in range(channels):
         keep_one(rings[side * channels + channel], written, rows[wires[B_ROW + channel], :count])
+
+
+@kernel(
+    "void(int64, float64[::1], float32[::1], int64[::1], int64[::1], float64[::1], float32[::1], int64[::1],"
+    " int64[::1])"
+)
+def _master_pairs(count, f64, f32, i64, stats, fade, takes, others, wires):
+    """Master a piece of pairs, each by its own engine; who looks at two channels sees the first."""
+    written, rows = stats[WRITTEN], float32_rows_at(wires[B_SCRATCH], wires[B_ROWS], PIECE_SAMPLES)
+    left, right = rows[0, :count], rows[1, :count]
+    _keep_all(0, written, rows, count, wires)
+    keep(takes, 0, written, left, right)
+    master_others(left, right, fade, written, others)
+    chain.process_pair(left, right, f64, f32, i64)
+    fade_pair(fade, left, right)
+    _keep_all(1, written, rows, count, wires)
+    keep(takes, 2 * TAKE_SAMPLES, written, left, right)
+    hear(left, right, others)
+    atomics.store_release(stats, WRITTEN, written + count)
 
 
 @kernel(
@@ -55,6 +78,9 @@ def master_bed(count, f64, f32, i64, stats, fade, scratch, takes, others, wires)
 
     Thread: audio. Allocates: no.
     """
+    if wires[B_OWN64] == 0:
+        _master_pairs(count, f64, f32, i64, stats, fade, takes, others, wires)
+        return
     size, written, before = wires[B_ROWS], stats[WRITTEN], fade[FADE_NOW]
     rows = float32_rows_at(wires[B_SCRATCH], size, PIECE_SAMPLES)
     own64 = float64_rows_at(wires[B_OWN64], size // 2 - 1, bed.OWN64_SIZE)

@@ -30,9 +30,10 @@ FADE_SIZE = 4
 SCRATCH_SIZE = 2 * PIECE_SAMPLES
 
 # int64: how many outputs there are beside the main one, then a row for each: where its arrays, scratch and take ring
-# lie, its channels among the device's (-1: none, of the right one: mono), and its ports on JACK (0: none).
-(O_F64, O_F32, O_I64, O_SCRATCH, O_TAKE, O_LEFT, O_RIGHT, O_PORT_LEFT, O_PORT_RIGHT) = range(9)
-OTHER_SIZE = 9
+# lie, its channels among the device's (-1: none, of the right one: mono), its ports on JACK (0: none), and whether its
+# scratch already holds an input of its own.
+(O_F64, O_F32, O_I64, O_SCRATCH, O_TAKE, O_LEFT, O_RIGHT, O_PORT_LEFT, O_PORT_RIGHT, O_HAS_INPUT) = range(10)
+OTHER_SIZE = 10
 
 # int64, behind those: a row of that kind for the phones, which have no arrays; whether there are phones, the output
 # that they are to have (0: the main one), that of before and the one they turn to, how many samples of the turn are
@@ -87,8 +88,9 @@ def master_others(left, right, fade, written, others):
         row = others[1 + number * OTHER_SIZE : 1 + (number + 1) * OTHER_SIZE]
         scratch = float32_at(row[O_SCRATCH], SCRATCH_SIZE)
         own_left, own_right = scratch[:count], scratch[PIECE_SAMPLES : PIECE_SAMPLES + count]
-        for i in range(count):
-            own_left[i], own_right[i] = left[i], right[i]
+        if row[O_HAS_INPUT] == 0:
+            for i in range(count):
+                own_left[i], own_right[i] = left[i], right[i]
         f64, f32 = float64_at(row[O_F64], at.F64_SIZE), float32_at(row[O_F32], at.F32_SIZE)
         chain.process_pair(own_left, own_right, f64, f32, int64_at(row[O_I64], at.I64_SIZE))
         fade_pair(fade, own_left, own_right)
@@ -188,6 +190,8 @@ def give_others(interleaved, start, count, width, others):
 @kernel("void(int64, int64, int64, int64, int64[::1])")
 def _play(get_buffer, start, count, samples, row):
     """Put the last piece of a row into its ports' buffers of so many samples, from `start` on."""
+    if row[O_PORT_LEFT] == 0:
+        return
     scratch = float32_at(row[O_SCRATCH], SCRATCH_SIZE)
     left, right = scratch[:count], scratch[PIECE_SAMPLES : PIECE_SAMPLES + count]
     to_left = float32_at(call_for_pointer(get_buffer, row[O_PORT_LEFT], samples), samples)

@@ -42,7 +42,7 @@ class Wiring:
         The output that they begin with, 0 for the main one.
     bed : Bed, optional
         Of an engine for more than two channels; there are as many `in_channels` and `out_channels` then, and a board
-        for them.
+        for them. More than two without one are pairs, each with an engine: those behind the first are `others`.
     """
 
     def __init__(
@@ -78,20 +78,26 @@ class Wiring:
         self._board = board
         self._kept = [self._join(number, *other) for number, other in enumerate(others)]
         self._others[0] = len(others)
-        self._bed = self._lay(bed, in_channels, out_channels) if bed is not None else None
+        is_wide = bed is not None or len(in_channels) > 2
+        self._bed = self._lay(bed, in_channels, out_channels) if is_wide else None
         if phones is not None:
             self._phones = self._wear(phones, heard, round(TURN_S * sample_rate_hz))
 
-    def _lay(self, bed: Bed, in_channels: Sequence[int], out_channels: Sequence[int]) -> Any:
-        """Fill in what a surround programme has beside the rest; what must be kept for it."""
+    def _lay(self, bed: Bed | None, in_channels: Sequence[int], out_channels: Sequence[int]) -> Any:
+        """Fill in what more than two channels have beside the rest; what must be kept for it."""
         channels, wires = len(in_channels), self._wiring[edge.W_BED :]
-        rows = len(bed.weights)
+        rows = channels if bed is None else len(bed.weights)
         scratch = np.zeros((rows, piece.PIECE_SAMPLES), np.float32)
-        lent = (*bed, scratch, self._board.whole(channels))
+        lent = (*(bed or ()), scratch, self._board.whole(channels))
         wires[bedpiece.B_CHANNELS], wires[bedpiece.B_ROWS] = channels, rows
-        wires[bedpiece.B_OWN64 : bedpiece.B_WHOLE + 1] = [array.ctypes.data for array in lent]
+        wires[bedpiece.B_WHOLE + 1 - len(lent) : bedpiece.B_WHOLE + 1] = [array.ctypes.data for array in lent]
+        if bed is None:
+            for number in range(channels // 2 - 1):
+                row = self._row(number)
+                row[piece.O_SCRATCH] = scratch[2 * number + 2 :].ctypes.data
+                row[piece.O_HAS_INPUT] = 1
         for start, places in (
-            (bedpiece.B_ROW, surround.layout_of(channels).rows),
+            (bedpiece.B_ROW, range(channels) if rows == channels else surround.layout_of(channels).rows),
             (bedpiece.B_IN, in_channels),
             (bedpiece.B_OUT, out_channels),
         ):
@@ -123,9 +129,24 @@ class Wiring:
         return self._others[start : start + piece.OTHER_SIZE]
 
     @property
+    def has_pairs(self) -> bool:
+        """Whether the others are pairs of the device's channels, and go where those go."""
+        return self._bed is not None and self._wiring[edge.W_BED + bedpiece.B_OWN64] == 0
+
+    @property
     def address(self) -> int:
         """What the callback gets as user data."""
         return int(self._wiring.ctypes.data)
+
+    @property
+    def lent(self) -> tuple[Any, Any, Any, Any]:
+        """The last four arrays of `edge.duplex`: fade, scratch, takes, wiring."""
+        return self._arrays[-4:]
+
+    @property
+    def others(self) -> NDArray[np.int64]:
+        """The rows of `piece` that the wiring points to."""
+        return self._others
 
     def plug(self, get_buffer: int, ports: Sequence[int]) -> None:
         """Note where `jack_port_get_buffer` is, and a client's ports: all in, all of each output, two for phones."""
@@ -137,7 +158,7 @@ class Wiring:
         else:
             wires[bedpiece.B_PORT_IN : bedpiece.B_PORT_IN + channels] = ports[:channels]
             wires[bedpiece.B_PORT_OUT : bedpiece.B_PORT_OUT + channels] = ports[channels : 2 * channels]
-        for number in range(int(self._others[0])):
+        for number in range(0 if self.has_pairs else int(self._others[0])):
             first = 2 * channels + 2 * number
             self._row(number)[piece.O_PORT_LEFT : piece.O_PORT_RIGHT + 1] = ports[first : first + 2]
         if self._others[piece.P_ON]:

@@ -13,7 +13,6 @@ from rt_automix.config import Audio
 from rt_automix.errors import AudioFileError, AutomixError
 from rt_automix.io.devices.edge.wiring import Wiring
 from rt_automix.io.files.audio import AudioReader, Block
-from rt_automix.surround import name_of
 
 BLOCK_SAMPLES = 512
 _MOST_BEHIND_S = 0.5
@@ -37,11 +36,12 @@ class FileStream:
         self.other_channels: tuple[tuple[int, ...], ...] = ((),) * others
         self.in_width = self.out_width = selection.channels
         self.in_channels = self.out_channels = tuple(range(selection.channels))
-        with AudioReader(path, surround=True) as reader:
+        self._kind = {"surround": True, "pairs": selection.is_paired}
+        with AudioReader(path, **self._kind) as reader:
             self.sample_rate_hz = reader.sample_rate_hz
             if reader.channels not in (1, selection.channels):
                 raise AudioFileError(
-                    f"{path}: {name_of(reader.channels)}, where {name_of(selection.channels)} is to be played. "
+                    f"{path}: {reader.channels} channels, where {selection.programme} is to be played. "
                     "Leave out --layout and --in-channels."
                 )
         self.description = f"{path.name}, played without a device"
@@ -59,7 +59,7 @@ class FileStream:
 
     def _blocks(self) -> Iterator[Block]:
         while True:
-            with AudioReader(self._path, surround=True) as reader:
+            with AudioReader(self._path, **self._kind) as reader:
                 yield from reader.blocks(BLOCK_SAMPLES)
 
     def _play(self, wiring: Wiring) -> None:

@@ -19,7 +19,6 @@ from rt_automix.io.devices.jack.patchbay import Patchbay
 from rt_automix.io.devices.jack.ports import Link, beside, choose_ports, joined_in_pairs
 from rt_automix.io.devices.jack.server import Server, name_taken
 from rt_automix.io.devices.streams.survey import jack_client_name, rates_of, shut_down, sound_library, survey
-from rt_automix.surround import name_of
 
 _INPUT_STALL_S = 0.7
 
@@ -62,7 +61,7 @@ class PortAudioStream:
             raise DeviceChoiceError("--callback python: two devices need the native one. Leave it out.")
         if self._is_bridged and selection.channels > 2:
             raise DeviceChoiceError(
-                f"{name_of(selection.channels)}: two devices, each with a clock of its own, carry stereo alone. "
+                f"{selection.programme}: two devices, each with a clock of its own, carry stereo alone. "
                 "Choose one that hears and plays with --device."
             )
         self._captured, self._captured_at = -1, 0.0
