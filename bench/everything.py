@@ -40,6 +40,7 @@ PARTS = (
     Part("latency", "--seconds 2 --processes 3", "", headlines.latency),
     Part("chain", "--blocks 64,256 --seconds 3", "--blocks 32,64,128,256,512,1024", headlines.chain),
     Part("scale", "--seconds 4 --minutes 1,3", "", headlines.scale),
+    Part("outputs", "--seconds 2", "", headlines.outputs),
     Part("limiter", "--seconds 2", "", headlines.limiter),
     Part("render", "--repeats 2", "", headlines.render),
     Part("startup", "--repeats 3 --no-cold", "", headlines.startup),

@@ -45,6 +45,16 @@ def limiter(results: Results) -> Rows:
         yield f"{name}: worst THD, worst true peak over the ceiling", f"{distortion:.4f} %, {over_db:+.2f} dB"
 
 
+def outputs(results: Results) -> Rows:
+    """What each further output costs, and the share of the period that the most take."""
+    for row in results["outputs"]:
+        if "further_to_first" in row:
+            count, further = row["outputs"], row["further_to_first"]
+            for part in ("callback", "together"):
+                yield f"{count} outputs: each further / first, {part}", report.spread(further[part], 2)
+    yield f"{count} outputs, share of the period", f"{100.0 * row['share_of_period']['median']:.2f} %"
+
+
 def render(results: Results) -> Rows:
     """Speed of each file."""
     for name, entry in results.items():

@@ -183,6 +183,21 @@ def model(seconds: float, repeats: int, models: Path | None, out: Path) -> None:
 
 
 @click.command()
+@click.option("--seconds", type=click.FloatRange(0.01, 600.0), default=30.0, show_default=True, help="All by turns.")
+@options.out
+def outputs(seconds: float, out: Path) -> None:
+    """What 2, 4 and 16 outputs of one input cost beside one, in the callback and in the worker.
+
+    \b
+    Example:
+      python -m bench outputs --seconds 60
+    """
+    from bench.speed.chain import outputs as command
+
+    command.run(seconds, out)
+
+
+@click.command()
 @click.option("--write", "is_to_write", is_flag=True, help="Let tests/work_counts.json say so from now on.")
 def count(is_to_write: bool) -> None:
     """Work counted, not timed, against what tests/work_counts.json says: fails where it has risen.
@@ -197,4 +212,4 @@ def count(is_to_write: bool) -> None:
     command.run(is_to_write)
 
 
-COMMANDS = (chain, latency, render, batch, many, watched, cluster, scale, startup, model, count)
+COMMANDS = (chain, latency, render, batch, many, watched, cluster, scale, startup, model, outputs, count)

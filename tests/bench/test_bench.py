@@ -50,6 +50,15 @@ def test_chain_reports_ratios_tails_and_stages(tmp_path):
     assert parts == pytest.approx(stages["whole chain"]["median"])
 
 
+def test_outputs_reports_what_each_further_one_costs(tmp_path):
+    rows = results_of("outputs", tmp_path, "--seconds", "0.1")["outputs"]
+    assert [row["outputs"] for row in rows] == [1, 2, 4, 16]
+    assert rows[0]["worker_to_one"]["median"] == 1.0 and rows[3]["callback_us"]["median"] > 0.0
+    for row in rows[1:]:
+        assert set(row["further_to_first"]) == {"callback", "worker", "together"}
+        assert 0.5 < row.get("further_to_first_instructions", 0.7) < 1.0
+
+
 def test_limiter_reports_each_limiter_on_each_signal(tmp_path):
     results = results_of("limiter", tmp_path, "--seconds", "1")
     assert {"ours", "pedalboard.Limiter"} <= set(results["limiters"])

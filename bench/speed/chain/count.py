@@ -142,6 +142,7 @@ def counted() -> Counts:
         console.print(f"Instructions are not counted: {lacking}", markup=False)
     else:
         found |= count_instructions.of_a_block() | count_instructions.of_a_suggestion()
+        found |= count_instructions.of_outputs()
     return found
 
 

@@ -24,6 +24,7 @@ INSTRUCTIONS, CALLS = PREFIXES = "instructions", "calls of C's library"
 BLOCKS, BLOCK = 15, 64
 """From one suggestion of `bench chain` to the next."""
 HEARD_S = 20
+WARM_TURNS = 12
 
 Counts = dict[str, float]
 
@@ -98,6 +99,21 @@ def of_a_suggestion() -> Counts:
         if given:
             found |= _counts(f"of a suggestion: {what}", instructions.count(kernel, *given))
     return found
+
+
+def of_outputs() -> Counts:
+    """Of a device's callback of 64 frames with one output, and of each further one of four."""
+    from bench.speed.chain.outputs import Outputs, turn_of
+
+    audio, counts = material.loud_song(chain_bench.SAMPLE_RATE_HZ), {}
+    for count in (1, 4):
+        session = Outputs(count)
+        for number in range(WARM_TURNS):
+            session.turn(turn_of(audio, number))
+        counts[count] = session.counted(turn_of(audio, WARM_TURNS)[:BLOCKS])
+    further = round((counts[4] - counts[1]) / 3)
+    what = f"{INSTRUCTIONS} of a callback of {BLOCK}"
+    return {f"{what}, one output": round(counts[1]), f"{what}, each further output": further}
 
 
 def compiled_with() -> dict[str, str]:

@@ -16,6 +16,7 @@ from rt_automix.dsp.samples import mix
 from rt_automix.dsp.tone import cascade, equalizer, fine, subsonic
 from rt_automix.engine import chain
 from rt_automix.engine import layout as at
+from rt_automix.io.devices.edge import board, edge, piece
 
 STAGES = (
     "guard",
@@ -190,3 +191,39 @@ def one_stage(stage, blocks, f64, f32, i64):
             loudness.process(loudness_state, left, right)
         elif stage == TICK:
             chain.tick(f64, i64)
+
+
+_WIRED = (
+    "float64[:, ::1], float32[:, ::1], int64[:, ::1], int64[::1], float64[::1], float32[::1], float32[::1],"
+    " int64[::1], int64[::1]"
+)
+
+
+@kernel(
+    "void(float32[:, ::1], float32[:, ::1], int64[::1], float64[::1], float32[::1], int64[::1], int64[::1],"
+    " float64[::1], float32[::1], float32[::1], int64[::1])"
+)
+def timed_callbacks(came_in, goes_out, spent_ns, f64, f32, i64, stats, fade, scratch, takes, wiring):
+    """A device's callback of two channels for each row of frames; `spent_ns` gets what each says that it took."""
+    for k in range(came_in.shape[0]):
+        samples = came_in.shape[1] // 2
+        edge.duplex(came_in[k], goes_out[k], samples, False, f64, f32, i64, stats, fade, scratch, takes, wiring)
+        spent_ns[k] = stats[board.BLOCK_NS]
+
+
+@kernel(f"void(float32[:, ::1], float32[:, ::1], {_WIRED})")
+def counted_callbacks(came_in, goes_out, f64, f32, i64, stats, fade, scratch, takes, wiring, others):
+    """The same where a copy of all lies somewhere else: a row of the engines' arrays for each output, the main one
+    first. Those beside it share scratch and take ring."""
+    wiring[edge.W_OTHERS] = np.int64(others.ctypes.data)
+    for number in range(f64.shape[0] - 1):
+        row = others[1 + number * piece.OTHER_SIZE : 1 + (number + 1) * piece.OTHER_SIZE]
+        row[piece.O_F64] = np.int64(f64.ctypes.data) + 8 * (number + 1) * f64.shape[1]
+        row[piece.O_F32] = np.int64(f32.ctypes.data) + 4 * (number + 1) * f32.shape[1]
+        row[piece.O_I64] = np.int64(i64.ctypes.data) + 8 * (number + 1) * i64.shape[1]
+        row[piece.O_SCRATCH] = np.int64(scratch.ctypes.data) + 4 * piece.SCRATCH_SIZE
+        row[piece.O_TAKE] = np.int64(takes.ctypes.data)
+    main = scratch[: piece.SCRATCH_SIZE]
+    for k in range(came_in.shape[0]):
+        samples = came_in.shape[1] // 2
+        edge.duplex(came_in[k], goes_out[k], samples, False, f64[0], f32[0], i64[0], stats, fade, main, takes, wiring)
