@@ -52,7 +52,7 @@ def through(wiring, engines, programme, places, width):
     return out
 
 
-def test_each_pair_is_a_stereo_engine_of_its_own_to_the_bit_and_a_bypass_is_its_own_affair():
+def test_each_pair_is_a_stereo_engine_of_its_own_to_the_bit():
     programme, channels = music(6), 6
     configs = [Config().of(output) for output in OUTPUTS]
     engines = [engine_of(config, analysis="off") for config in configs]
@@ -70,6 +70,21 @@ def test_each_pair_is_a_stereo_engine_of_its_own_to_the_bit_and_a_bypass_is_its_
         assert np.array_equal(ring, wanted[2 * number : 2 * number + 2, FADED:])
     assert np.array_equal(board.rings[0, :, : len(out)], programme[:2])
     assert np.array_equal(out[FADED:, 12], np.float32(0.5) * (wanted[2] + wanted[3])[FADED:])
+
+
+def test_the_bypass_of_a_pair_changes_no_sample_of_another():
+    programme, outs = music(4, 1), []
+    for bypassed in (None, 0, 1):
+        engines = [engine_of(Config().of(output), analysis="off") for output in OUTPUTS[:2]]
+        if bypassed is not None:
+            engines[bypassed].set(listen="bypass")
+        board, places = Board(others=1, channels=4), np.arange(4)
+        others = [(engines[1].arrays, ())]
+        wiring = Wiring(engines[0].arrays, board, RATE_HZ, 4, 4, places, places, others)
+        outs.append(through(wiring, engines, programme, places, 4))
+    plain, first, second = outs
+    assert np.array_equal(first[:, 2:], plain[:, 2:]) and np.array_equal(second[:, :2], plain[:, :2])
+    assert not np.array_equal(first[:, :2], plain[:, :2]) and not np.array_equal(second[:, 2:], plain[:, 2:])
 
 
 @pytest.mark.parametrize("channels", [4, 16])
