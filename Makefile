@@ -13,8 +13,6 @@ IN_TWO := -n 2 --dist loadfile --durations 8
 # away for a while.
 IN_THREE := -n 3 --dist loadfile --durations 8
 AGAIN := --reruns 2 -rfER
-# Where tests keep real time: to collect the others takes as long as to run some of these.
-REAL_TIME := tests/bench tests/cli tests/engine tests/io tests/live tests/panel tests/plugin
 
 # The tests start hundreds of interpreters: let those keep what they have compiled.
 unexport PYTHONDONTWRITEBYTECODE
@@ -40,8 +38,8 @@ test: $(CAN_TRAIN)
 	@command -v lv2apply >/dev/null && command -v g++ >/dev/null && pkg-config --exists lilv-0 2>/dev/null && test -d /usr/share/dpf && test -d /usr/include/lv2 || echo "What plug-ins are built with and run in is missing: their tests are skipped. Install it: sudo apt install g++ lv2-dev liblilv-dev lilv-utils pkg-config jalv dpf-source"
 	@command -v valgrind >/dev/null && command -v gcc >/dev/null || echo "valgrind or gcc is missing: instructions are not counted. Install them: sudo apt install valgrind gcc libc6-dev"
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -m "not live and not alone"
-	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_THREE) -m live $(AGAIN) $(REAL_TIME)
-	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest -m alone $(AGAIN) --durations 8 $(REAL_TIME)
+	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_THREE) -m live $(AGAIN)
+	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest -m alone $(AGAIN) --durations 8
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(IN_TWO) tests/dsp tests/analysis/hearing/test_hearing.py
 
 # What keeps real time, once more with PipeWire in the place of jackd. No part of CI, whose time is full.

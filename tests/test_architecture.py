@@ -21,6 +21,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pytest
+from realtime import MARKS, holds_none
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = "rt_automix"
@@ -388,9 +389,18 @@ def test_what_plays_in_real_time_is_marked():
     real = {name for name, text in texts.items() if helpers.search(text)}
     assert "test_survival.py" in real and "test_browser.py" in real
     assert not [name for name in real if not re.search(r"^pytestmark = .*mark\.(alone|live)", texts[name], re.M)]
-    (looked_at,) = re.findall(r"^REAL_TIME := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
-    marked = [path for path in paths if re.search(r"mark\.(alone|live)\b", texts[path.name]) and path != Path(__file__)]
-    assert {f"tests/{path.relative_to(ROOT / 'tests').parts[0]}" for path in marked} == set(looked_at.split())
+
+
+def test_what_is_not_asked_for_is_not_collected():
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
+    marked = {
+        mark: [text for text in texts if re.search(rf"^(pytestmark|@).*mark\.{mark}\b", text, re.M)] for mark in MARKS
+    }
+    assert all(10 < len(found) < len(texts) / 2 for found in marked.values())
+    for mark, found in marked.items():
+        assert [text for text in texts if not holds_none(text, mark)] == found
+        assert not any(holds_none(text, "live or alone") for text in found)
+    assert not any(holds_none(text, expression) for text in texts for expression in ("", "not live and not alone"))
 
 
 def _module(name: str, text: str) -> Module:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import ID, LATENCY, master, new_engine, parts_of, play, read
 from crowd import applause
+from hosting import ID, LATENCY, master, new_engine, parts_of, play, read
 
 from rt_automix import params
 from rt_automix.analysis.aim import masters, profile

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import ID, LATENCY, master, read
+from hosting import ID, LATENCY, master, read
 
 from rt_automix.plugin import table, ttl
 

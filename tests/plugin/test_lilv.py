@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import lilv, master, read, sixteen
+from hosting import lilv, master, read, sixteen
 
 
 @pytest.fixture(scope="module")

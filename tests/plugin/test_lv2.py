@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import LATENCY, master, read
+from hosting import LATENCY, master, read
 
 from bench.common.lv2host import Plugin
 

@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import ID, LATENCY, read
+from hosting import ID, LATENCY, read
 from jackserver import jack_server, needs_jack
 from liverun import Probe
 

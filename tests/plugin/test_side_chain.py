@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import ID, lilv, parts_of, read
+from hosting import ID, lilv, parts_of, read
 
 from rt_automix.analysis.aim import masters, profile
 

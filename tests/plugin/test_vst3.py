@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import LATENCY, master, new_vst3_host, read, sixteen
+from hosting import LATENCY, master, new_vst3_host, read, sixteen
 
 from rt_automix.plugin import table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import ID, read
+from hosting import ID, read
 
 
 @pytest.mark.parametrize("late_ms", [0, 3, 40])
