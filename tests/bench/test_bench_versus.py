@@ -122,7 +122,7 @@ def test_every_target_of_the_engine_has_a_row():
     assert len(asked) == 12 and len(set(asked)) == 12
 
 
-@pytest.mark.alone
+@pytest.mark.live
 def test_the_feeder_plays_its_music_into_the_program_without_numpy(tmp_path):
     if jackd.is_missing("versus, live"):
         pytest.skip("there is no JACK server: sudo apt install jackd2 libportaudio2")

@@ -13,7 +13,7 @@ from rt_automix.engine.engine import Engine
 from rt_automix.io.devices.edge.wiring import FADE_S
 from rt_automix.io.files.containers import containers
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.live
 
 RATE_HZ, PERIOD, CHANNELS, CEILING_DBTP = 48_000, 64, 6, -12.0
 FADED = round(FADE_S * RATE_HZ)

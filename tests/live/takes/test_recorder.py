@@ -1,10 +1,9 @@
-"""The recorder beside real disks: full ones, slow ones, and a writer that is killed."""
+"""The recorder beside real disks: full ones, slow ones, and ones that hang."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import random
 import resource
 import subprocess
 import sys
@@ -15,38 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from takes import RATE_HZ, position, read, signal
+from feeds import LIMIT_S, RING_SAMPLES, Feed, child
+from takes import RATE_HZ, read, signal
 
 from rt_automix.errors import AudioFileError
 from rt_automix.io.files import take
-from rt_automix.live.takes.recorder import Recorder
 
-pytestmark = pytest.mark.alone
-
-RING_SAMPLES = 1 << 16
-LIMIT_S = 20.0
-
-
-class Feed:
-    """What a callback does: samples into a ring, then the count. The ring lies in a file that processes share."""
-
-    def __init__(self, folder: Path, ring_samples: int = RING_SAMPLES) -> None:
-        self.ring = np.memmap(folder / "ring", np.float32, "w+", shape=(2, ring_samples))
-        self.counts = np.memmap(folder / "counts", np.int64, "w+", shape=(3,))
-
-    @property
-    def written(self) -> int:
-        return int(self.counts[1])
-
-    def put(self, samples: int, block_samples: int = 4096) -> None:
-        goal = self.written + samples
-        while self.written < goal:
-            start, stop = self.written, min(self.written + block_samples, goal)
-            self.ring[:, np.arange(start, stop) % self.ring.shape[1]] = signal(start, stop)
-            self.counts[1] = stop
-
-    def recorder(self, path: Path, on_event: Callable[[str], None] = print, **options: int) -> Recorder:
-        return Recorder(path, self.ring, self.counts, 1, RATE_HZ, on_event=on_event, **options)
+pytestmark = pytest.mark.live
 
 
 @pytest.fixture
@@ -222,30 +196,6 @@ def test_a_full_disk_keeps_what_was_recorded(tmp_path, feed, name):
         subprocess.run(["umount", tmp_path / "disk"], check=True, timeout=20)
 
 
-_CHILD = """
-import json, sys
-from pathlib import Path
-import numpy as np
-from rt_automix.live.takes.recorder import Recorder
-ring = np.memmap(sys.argv[1] + "/ring", np.float32, "r").reshape(2, -1)
-counts = np.memmap(sys.argv[1] + "/counts", np.int64, "r")
-told = []
-recorder = Recorder(Path(sys.argv[2]), ring, counts, 1, int(sys.argv[3]), on_event=told.append)
-recorder.start()
-print("started", flush=True)
-sys.stdin.readline()
-recorder.close()
-print(json.dumps([recorder.status(), told]), flush=True)
-"""
-
-
-def child(folder: Path, path: Path, **options: object) -> subprocess.Popen[str]:
-    """A process that records until it reads a line."""
-    command = [sys.executable, "-c", _CHILD, str(folder), str(path), str(RATE_HZ)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, **pipes, **options)  # type: ignore[call-overload,no-any-return]
-
-
 @pytest.mark.parametrize("name", ["take.wav", "take.flac"])
 def test_a_file_that_may_not_grow_any_further_keeps_what_was_recorded(tmp_path, name):
     feed = Feed(tmp_path, 1 << 18)
@@ -257,36 +207,6 @@ def test_a_file_that_may_not_grow_any_further_keeps_what_was_recorded(tmp_path, 
         out, _ = process.communicate("\n", timeout=LIMIT_S)
     status, told = json.loads(out)
     check_stopped(tmp_path / name, status, told, "File too large", 380_000)
-
-
-def test_a_killed_writer_leaves_everything_but_the_last_second(tmp_path):
-    """Ten writers beside one ring that fills as fast as music, each killed at a moment of its own."""
-    feed = Feed(tmp_path, 1 << 18)
-    paths = [tmp_path / f"take{number}{'.wav' if number % 2 else '.flac'}" for number in range(10)]
-    processes = [child(tmp_path, path) for path in paths]
-    try:
-        for process in processes:
-            assert process.stdout.readline() == "started\n"
-        chance = random.Random(5)
-        kill_at = sorted((chance.uniform(1.2, 4.0), number) for number in range(10))
-        fed: dict[int, int] = {}
-        begin = time.monotonic()
-        for at_s, number in kill_at:
-            while (now_s := time.monotonic() - begin) < at_s:
-                feed.put(int(now_s * RATE_HZ) - feed.written)
-                time.sleep(0.005)
-            processes[number].kill()
-            processes[number].wait(LIMIT_S)
-            fed[number] = feed.written
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate(timeout=LIMIT_S)
-    for number, path in enumerate(paths):
-        found = read(path)
-        start = position(found[0, 0])
-        assert start == 0 and fed[number] - found.shape[1] < RATE_HZ
-        assert np.array_equal(found, signal(0, found.shape[1]))
 
 
 def test_a_name_that_is_taken_is_said(tmp_path, feed):

@@ -1,14 +1,11 @@
-"""The panel of the real program while music plays: what strangers send changes nothing, what pages say does."""
+"""What strangers send to the panel while music plays: it changes nothing."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
-import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import aiohttp
 import numpy as np
@@ -16,8 +13,8 @@ import pytest
 import soundfile
 from frozen import keep, played
 from hypothesis import given, settings
-from liverun import LiveRun, kill
 from panel_messages import FUZZED
+from panel_playing import RATE_HZ, playing
 from panel_stage import next_of
 
 from rt_automix.errors import ConfigError
@@ -26,33 +23,13 @@ from rt_automix.panel import api
 
 pytestmark = pytest.mark.alone
 
-RATE_HZ = 48_000
+
 PAGES = 32
 MESSAGES = 10_000
 STORMS = 4
 MOST_GROWTH_MB = 4.0
 PAUSE_S = 0.02
 """After every tenth message of a page, so that the music is not played on what is left of two cores."""
-
-
-def music(seconds):
-    """Noise with a beat and a bass: float32, shape (n, 2)."""
-    t = np.arange(round(seconds * RATE_HZ))[:, None] / RATE_HZ
-    beat = np.exp(-8.0 * (t % 0.5))
-    noise = np.random.default_rng(7).standard_normal((len(t), 2))
-    return (0.2 * np.sin(2 * np.pi * 55.0 * t) + 0.1 * beat * noise).astype(np.float32)
-
-
-@contextlib.contextmanager
-def playing(folder, *arguments):
-    """The real program with a panel, playing a file: (run, the panel's address)."""
-    soundfile.write(folder / "song.wav", music(30.0), RATE_HZ, "FLOAT")
-    computer = SimpleNamespace(environment={**os.environ, "XDG_CONFIG_HOME": str(folder / "config")})
-    options = ["--play", str(folder / "song.wav"), "--panel", "--panel-port", "0", *arguments]
-    with LiveRun(computer, folder / "state.json", *options) as run:
-        run.wait_for(lambda run: run.status.get("state") == "playing" and run.status["timing"]["callbacks"])
-        (url,) = (found[1] for text in run.texts() if (found := re.match(r"Panel: (http\S+)/$", text)))
-        yield run, url
 
 
 def invalid_messages(count):
@@ -135,42 +112,3 @@ def test_ten_thousand_invalid_messages_leave_sound_memory_and_process_as_they_ar
     inside = slice(heard_from + 2 * round(FADE_S * RATE_HZ), -8 * round(FADE_S * RATE_HZ))
     assert np.abs(went_out[:, inside]).max() > 0.1
     assert np.array_equal(went_out[:, inside], expected[:, inside])
-
-
-def test_a_page_steers_the_sound_and_stays_over_a_restart(tmp_path):
-    async def steer(run, url):
-        async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}/api/v1/ws", max_msg_size=0) as socket:
-
-            async def wait(condition, limit_s=60.0):
-                return await next_of(socket, "state", lambda state: state["session"] and condition(state), limit_s)
-
-            moving = (await wait(lambda state: max(state["scope"]["out_db"]) > -60.0))["session"]["meters"]["seconds"]
-            await wait(lambda state: state["session"]["meters"]["seconds"] > moving + 0.5)
-            for control, value in (("amount", 0.25), ("trim.air_db", 2.0), ("profile", "warm"), ("freeze", True)):
-                await socket.send_json({"v": 1, "type": "set", "control": control, "value": value})
-            state = await wait(lambda state: state["session"]["controls"]["freeze"])
-            assert state["session"]["controls"]["amount"] == 0.25 and state["session"]["profile"] == "warm"
-            assert state["session"]["controls"]["trims"]["air_db"] == 2.0
-            song = (tmp_path / "song.wav").read_bytes()
-            headers = {"X-File-Name": "My%20song.wav", "Content-Type": "audio/wav"}
-
-            async def drop():
-                async with session.post(f"{url}/api/v1/reference", data=song, headers=headers) as answer:
-                    assert (answer.status, await answer.json()) == (200, {"v": 1, "profile": "My song"})
-
-            dropping = asyncio.create_task(drop())  # meanwhile pings are answered, however long it takes
-            await wait(lambda state: state["session"]["profile"] == "My song" and state["scope"]["profile_db"])
-            await dropping
-            await socket.send_json({"v": 1, "type": "preset", "do": "save", "name": "Mine"})
-            await wait(lambda state: state["presets"] == ["Mine"])
-            kill(run.status["pid"])
-            state = await wait(lambda state: state["starts"] == 2 and state["state"] == "playing")
-            state = await wait(lambda state: state["session"]["profile"] == "My song")
-            assert state["session"]["controls"]["amount"] == 0.25
-            await socket.send_json({"v": 1, "type": "set", "control": "panic", "value": True})
-            await wait(lambda state: state["session"]["controls"]["amount"] == 0.0)
-
-    with playing(tmp_path) as (run, url):
-        asyncio.run(steer(run, url))
-    assert run.process.returncode == 0
-    assert json.loads((tmp_path / "config/rt_automix/presets.json").read_text())["presets"][0]["name"] == "Mine"
