@@ -129,3 +129,18 @@ def spot(page: Any, frequency_hz: float, gain_db: float) -> tuple[float, float]:
     box = page.locator("#curve").bounding_box()
     across = math.log(frequency_hz / 25.0) / math.log(20_000.0 / 25.0)
     return box["x"] + across * box["width"], box["y"] + (0.5 - gain_db / 24.0) * box["height"]
+
+
+def shown_amount(page: Any) -> int:
+    return int(page.get_attribute("#amount", "aria-valuenow"))
+
+
+def pull_amount(page: Any, to: float) -> None:
+    """Take the thumb with the pointer and move it to a share of the fader's height."""
+    box = page.locator(".fader-thumb").bounding_box()
+    way = page.locator("#amount").bounding_box()["height"] * (to - shown_amount(page) / 100)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y - way, steps=12)
+    page.mouse.up()

@@ -1,11 +1,17 @@
-"""Fingers on the page: touch as a screen gives it to the browser, which makes pointers, clicks and scrolling of it."""
+"""Fingers on the page, as a screen gives them to the browser; and the curve of one's own, by finger, pointer and keys."""
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from typing import Any
 
+import numpy as np
 import pytest
-from browser_house import HANDHELD, PHONE, House, Visit, spot, until
+from browser_house import HANDHELD, LIMIT_S, PHONE, House, Visit, spot, until
+
+from rt_automix import owncurve
+from rt_automix.panel.scope import BANDS_HZ
 
 pytestmark = pytest.mark.live
 
@@ -98,3 +104,79 @@ def test_what_is_brought_into_sight_is_under_nothing_that_stays(visit: Visit, de
         }"""
     )
     assert hidden == []
+
+
+def drawn_db(house: House) -> dict[str, list[float]]:
+    """Curves of the spectrum as the server tells them."""
+    with urllib.request.urlopen(f"{house.url}api/v1/state", timeout=LIMIT_S) as answer:
+        return json.load(answer)["scope"]
+
+
+def test_a_point_that_is_drawn_changes_what_is_applied_and_a_preset_keeps_it(house: House, visit: Visit) -> None:
+    page = visit.open()
+    house.run.command(set={"fine_tone": 0.0})  # the own curve alone
+    page.mouse.move(*spot(page, 1000.0, 0.0))
+    page.mouse.down()
+    page.mouse.move(*spot(page, 1000.0, 4.0), steps=8)
+    page.mouse.up()
+    curve = house.wait(
+        lambda: house.controls["curve"] and house.controls["curve"][0][1] > 3.7 and house.controls["curve"]
+    )
+    assert len(curve) == 1 and curve[0] == pytest.approx([1000.0, 4.0], rel=0.05)
+    band = int(np.abs(BANDS_HZ - 1000.0).argmin())
+    house.wait(lambda: abs(drawn_db(house)["fine_db"][band] - 4.0) < 0.5)
+    assert max(np.abs(drawn_db(house)["fine_db"])) < 4.5 and abs(drawn_db(house)["fine_db"][0]) < 0.3
+    page.fill("#preset-name", "My curve")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[aria-label='Recall My curve']")
+    page.click("#curve-reset")
+    house.wait(lambda: house.controls["curve"] == [] and max(np.abs(drawn_db(house)["fine_db"])) < 0.05)
+    assert page.locator(".curve-point").count() == 0
+    page.click("[aria-label='Recall My curve']")
+    house.wait(lambda: house.controls["curve"] == curve and drawn_db(house)["fine_db"][band] > 3.5)
+    page.wait_for_selector(".curve-point")
+    assert visit.complaints == []
+
+
+def test_points_by_keys_and_how_they_go_again(house: House, visit: Visit) -> None:
+    page = visit.open()
+    page.focus("#curve-add")
+    page.keyboard.press("Enter")
+    ((hz, gain_db),) = house.wait(lambda: house.controls["curve"])
+    assert gain_db == 0.0
+    for key in ("ArrowUp", "ArrowUp", "PageDown", "ArrowRight"):
+        page.keyboard.press(key)
+    house.wait(lambda: house.controls["curve"] == [pytest.approx([hz * 2 ** (1 / 12), -1.0], abs=0.1)])
+    assert "−1.0 dB" in page.get_by_role("slider", name="Own curve, point 1").get_attribute("aria-valuetext")
+    page.keyboard.press("Delete")
+    house.wait(lambda: house.controls["curve"] == [])
+    page.mouse.click(*spot(page, 300.0, -3.0))
+    house.wait(lambda: len(house.controls["curve"]) == 1)
+    page.wait_for_timeout(500)
+    page.mouse.dblclick(*spot(page, 300.0, -3.0))
+    house.wait(lambda: house.controls["curve"] == [])
+    for octave in range(9):
+        page.mouse.click(*spot(page, 40.0 * 2.0**octave, 2.0))
+    page.wait_for_selector("#toasts:has-text('8 points are the most')")
+    house.wait(lambda: len(house.controls["curve"]) == 8)
+    page.focus("#fine-tone")
+    page.keyboard.press("ArrowDown")
+    house.wait(lambda: house.controls["fine_tone"] == pytest.approx(0.95))
+
+
+def test_the_line_that_is_drawn_is_the_one_that_is_heard(visit: Visit) -> None:
+    page = visit.open()
+    rng = np.random.default_rng(11)
+    for count in range(9):
+        octaves = np.cumsum(rng.uniform(0.1, 1.1, count))
+        points = [
+            [25.0 * 2.0**octave, gain_db] for octave, gain_db in zip(octaves, rng.uniform(-6, 6, count), strict=True)
+        ]
+        ours = page.evaluate(
+            """async ([points, frequencies_hz]) => {
+                const { curveDb } = await import(new URL("static/curve.js", document.baseURI));
+                return frequencies_hz.map((hz) => curveDb(points, hz));
+            }""",
+            [points, BANDS_HZ.tolist()],
+        )
+        assert np.abs(np.array(ours) - owncurve.gains_db(points, BANDS_HZ)).max() < 1e-9
