@@ -1,4 +1,4 @@
-"""Fingers on the page, as a screen gives them to the browser; and the curve of one's own, by finger, pointer and keys."""
+"""Fingers on the page, as a screen gives them to the browser; the curve of the user, by finger, pointer and keys."""
 
 from __future__ import annotations
 

@@ -1,0 +1,63 @@
+"""The program as a process: stopped, with a full disk, its reader gone; and what it does not wait for."""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from programs import ROOT, hash_of, process_of
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_render_leaves_nothing(tmp_path, long_mix, number):
+    before = hash_of(long_mix)
+    process = process_of("render", long_mix, tmp_path / "out.wav")
+    until = time.monotonic() + 60.0
+    while not any(path.stat().st_size > 1_000_000 for path in tmp_path.iterdir()):
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.02)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60.0)
+    assert (process.returncode, out, err) == (1, "", "Stopped; the file under way was not written.\n")
+    assert list(tmp_path.iterdir()) == [] and hash_of(long_mix) == before
+
+
+def test_a_full_disk_leaves_nothing(tmp_path, mix):
+    def small_files_only():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    process = process_of("render", mix, tmp_path / "out.wav", preexec_fn=small_files_only)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (2, "")
+    assert len(err.splitlines()) == 1 and "out.wav: cannot be written: File too large" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_stays_alone_on_stdout(tmp_path, mix):
+    process = process_of("render", mix, tmp_path / "out.wav", "--json")
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "") and json.loads(out)["target"] == str(tmp_path / "out.wav")
+
+
+def test_errors_leave_stdout_empty(tmp_path):
+    process = process_of("analyze", tmp_path / "none.wav")
+    out, err = process.communicate()
+    assert (process.returncode, out) == (2, "") and err.count("\n") == 1
+
+
+def test_a_reader_that_goes_away_is_no_error_to_report():
+    process = process_of("check", *[ROOT / "configs" / "gentle.toml"] * 20)
+    process.stdout.close()
+    assert process.stderr.read() == "" and process.wait() == 1
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["check", "configs/gentle.toml"]])
+def test_what_computes_nothing_waits_for_no_compiler(arguments):
+    code = f"import sys; from rt_automix.cli import main; main({arguments!r}); sys.exit('numba' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
