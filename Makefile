@@ -23,7 +23,7 @@ LAST := $(shell command -v chrt >/dev/null && echo chrt --idle 0 || echo nice -n
 # The tests start hundreds of interpreters: let those keep what they have compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-pipewire lint music bench pictures plugin plugin-windows plugin-aarch64 plugin-macos wheel clean
+.PHONY: demo test test-pipewire lint kernels music bench pictures plugin plugin-windows plugin-aarch64 plugin-macos wheel clean
 
 demo: $(READY)
 	$(BIN)/rt-automix demo
@@ -61,6 +61,9 @@ lint: $(CAN_TRAIN)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+kernels: $(READY)
+	$(BIN)/python -c "from rt_automix.native import build; list(build.compile_missing())"
 
 music:
 	tests/fetch_music "$(MUSIC)"
