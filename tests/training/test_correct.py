@@ -94,7 +94,7 @@ def test_the_kernel_says_what_the_networks_say(trained, tmp_path):
     others = np.array([[np.log2(statistics.seconds_heard), vector[TONE_BANDS + 1]]], "f4")
     told = statistics.told()[None].astype("f4")
     material = correct.Material(told, free, free, others, np.ones(1, "f4"), np.zeros(1, np.int64))
-    networks, mean, parts = trained
+    networks, mean, parts = correct.read_back(tmp_path / "corrector.npz")
     said = correct.answers(networks, material, mean, parts, 0.5**USE.boldness)[0]
     at_knot = np.log2(statistics.seconds_heard) - 1.0
     share, rest = (np.interp(at_knot, range(at.KNOTS), numbers) for numbers in (USE.blend, USE.rest))
@@ -108,6 +108,20 @@ def test_the_kernel_says_what_the_networks_say(trained, tmp_path):
     doubt *= USE.doubt[0] * np.sqrt(say @ doubt**2 / say.sum()) ** (USE.doubt[1] - 1.0)
     np.testing.assert_allclose(aim.found.correction_db, np.clip(say * done * both, -6, 6), atol=0.02)
     np.testing.assert_allclose(aim.found.doubt_db, doubt, rtol=0.02)
+
+
+def test_whole_numbers_say_nearly_what_the_networks_say_in_far_fewer_bytes(data, trained, tmp_path):
+    files = [tmp_path / name for name in ("int8.npz", "fp32.npz")]
+    for file, is_int8 in zip(files, (True, False), strict=True):
+        correct.write(*trained, file, is_int8=is_int8)
+    small, large = (file.stat().st_size for file in files)
+    assert small <= 0.4 * large
+    rounded, full = (correct.read_back(file) for file in files)
+    assert all(torch.equal(a, b) for a, b in zip(full[0][0].parameters(), trained[0][0].parameters(), strict=True))
+    heard, effect = damaged(data)
+    said, meant = (correct.answers(*one[:1], heard, *one[1:], 0.7)[:, :TONE_BANDS] for one in (rounded, full))
+    left, least = (np.sqrt(((one + effect) ** 2).mean(axis=1)).mean() for one in (said, meant))
+    assert left == pytest.approx(least, rel=0.02) and np.abs(said - meant).max() > 0.0
 
 
 def test_networks_that_are_none_leave_the_closed_form(trained, tmp_path):

@@ -25,7 +25,7 @@ from rt_automix.analysis.aim import masters as known
 from rt_automix.analysis.tone import TONE_BANDS, TONE_MATRIX
 from rt_automix.units import db_from_power, power_from_db
 from training.correction import masters, rowdamage
-from training.correction.examples import Examples, read
+from training.correction.examples import BOTH, IN_FULL, Examples, read
 from training.labels.shards import write_whole
 
 Array = NDArray[np.float64]
@@ -41,6 +41,9 @@ DROPOUT = 0.25
 EFFECTS = 6000
 SIDE_SD_DB = 3.5
 """Of the side gain that is drawn for 70 % of the examples."""
+KIND_SHARES = (0.6, 0.05, 0.07, 0.23, 0.05)
+"""Of `rowdamage.LEARNED_KINDS`: resonances oftener than the rest of training has them, since they are hard to hear;
+tilts and microphones, which are not, seldomer."""
 DOUBT_WEIGHT = 0.15
 _SIDE_MID, _PLR, _DYNAMICS = TONE_BANDS + 2, TONE_BANDS + 1, TONE_BANDS + 4
 
@@ -100,7 +103,7 @@ def effects(seed: int = 3) -> NDArray[np.float32]:
     power = TONE_MATRIX.T @ (power_from_db(mean_db) / TONE_MATRIX.sum(axis=1)) + 1e-9
     found = np.empty((EFFECTS, TONE_BANDS), np.float32)
     for k in range(EFFECTS):
-        kind = str(rng.choice(rowdamage.LEARNED_KINDS, p=rowdamage.LEARNED_SHARES))
+        kind = str(rng.choice(rowdamage.LEARNED_KINDS, p=KIND_SHARES))
         curve_db = rowdamage.CURVES[kind](rng, 1.0)
         effect = db_from_power((TONE_MATRIX @ (power * power_from_db(curve_db))) / (TONE_MATRIX @ power))
         found[k] = effect - effect.mean()
@@ -274,39 +277,76 @@ class Use:
     """
 
     blend: tuple[float, ...] = (0.0, 0.0, 0.3, 0.45, 0.65, 0.75, 0.8)
-    rest: tuple[float, ...] = (1.0, 0.95, 0.77, 0.63, 0.5, 0.35, 0.32)
-    boldness: float = 0.322
+    rest: tuple[float, ...] = (1.1, 1.05, 0.85, 0.69, 0.55, 0.39, 0.35)
+    boldness: float = 0.152
     doubt: tuple[float, float] = (1.2, 0.6)
 
 
-def write(networks: Sequence[Corrector], mean: Array, parts: Array, file: Path, use: Use | None = None) -> None:
-    """Write the networks, and how much of what they say is done, as `rt_automix.analysis.aim.masters` reads them."""
-    arrays: dict[str, Any] = {**asdict(use or Use()), "texture_mean": mean, "texture_parts": parts}
+def whole_numbers(matrix: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """A matrix in steps, int8, and the steps, float32: one for each row, or each column where `axis` is 0."""
+    step = np.maximum(np.abs(matrix).max(axis=axis, keepdims=True), 1e-12) / np.float32(127.0)
+    return np.rint(matrix / step).astype(np.int8), step
+
+
+def write(
+    networks: Sequence[Corrector], mean: Array, parts: Array, file: Path, use: Use | None = None, is_int8: bool = True
+) -> None:
+    """Write the networks, and how much of what they say is done, as `rt_automix.analysis.aim.masters` reads them.
+
+    Parameters
+    ----------
+    is_int8 : bool
+        Weights as whole numbers, a quarter of the bytes; else as they were trained.
+    """
+    arrays: dict[str, Any] = {**asdict(use or Use()), "texture_mean": mean}
+    matrices: dict[str, NDArray[Any]] = {"texture_parts": parts}
     for number, network in enumerate(networks):
         arrays[f"mean_{number}"] = network.mean.numpy()
         arrays[f"deviation_{number}"] = network.deviation.numpy()
         layers = [layer for layer in network.body if isinstance(layer, nn.Linear)]
         for depth, layer in enumerate(layers):
-            arrays[f"weight_{number}_{depth}"] = layer.weight.detach().numpy()
+            matrices[f"weight_{number}_{depth}"] = layer.weight.detach().numpy()
             arrays[f"bias_{number}_{depth}"] = layer.bias.detach().numpy()
-    halves = {name: np.asarray(value, np.float32) for name, value in arrays.items()}
-    write_whole(file, lambda opened: np.savez_compressed(opened, **halves))
+    written = {name: np.asarray(value, np.float32) for name, value in arrays.items()}
+    for name, matrix in matrices.items():
+        # Numbers of the texture differ in their size, and each has a column.
+        whole, step = whole_numbers(matrix.astype(np.float32), 0 if name == "texture_parts" else 1)
+        written |= {name: whole, f"{name}{known.STEP}": step} if is_int8 else {name: matrix.astype(np.float32)}
+    write_whole(file, lambda opened: np.savez_compressed(opened, **written))
+
+
+def read_back(file: Path) -> tuple[list[Corrector], Array, Array]:
+    """Networks, mean and parts of the texture, as `write` has written them."""
+    with np.load(file) as opened:
+        told = {name: known.in_full(opened, name).astype(np.float32) for name in opened.files}
+    networks = []
+    for number in range(MEMBERS):
+        mean, deviation = (torch.from_numpy(told[f"{name}_{number}"]) for name in ("mean", "deviation"))
+        network = Corrector(mean, deviation).eval()
+        layers = [layer for layer in network.body if isinstance(layer, nn.Linear)]
+        for depth, layer in enumerate(layers):
+            layer.weight.data = torch.from_numpy(told[f"weight_{number}_{depth}"])
+            layer.bias.data = torch.from_numpy(told[f"bias_{number}_{depth}"])
+        networks.append(network)
+    return networks, told["texture_mean"].astype(np.float64), told["texture_parts"].astype(np.float64)
 
 
 @click.command(name="correct", epilog="Example: python -m training correct --work training-out")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("training-out"), show_default=True)
 @masters.TABLES
 @click.option("--epochs", type=int, default=EPOCHS, show_default=True)
-def command(work: Path, tables: Path, epochs: int) -> None:
+@BOTH
+def command(work: Path, tables: Path, epochs: int, is_both: bool) -> None:
     """Train the networks behind the correction on all training songs whose examples are there."""
     masters.use(tables)
-    examples = read(work, "train")
+    examples = read(work, "train", is_both=is_both)
     data = material(examples)
     mean, parts = components(data.told, data.weight)
     networks = []
     with click.progressbar(range(MEMBERS), label="training") as bar:
         for seed in bar:
             networks.append(train(data, mean, parts, seed, epochs))
+    write(networks, mean, parts, work / IN_FULL, is_int8=False)
     write(networks, mean, parts, tables / "corrector.npz")
     packages, file = {song.package for song in examples.songs}, tables / "corrector.npz"
     click.echo(f"{file}: {len(data.own)} examples, {len(examples.songs)} songs of {len(packages)} packages")

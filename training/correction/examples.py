@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -32,6 +32,8 @@ LEARNED_S = (10.0, 20.0, 40.0, math.inf)
 """Moments that are learned from."""
 VERSIONS = 8
 """Damaged versions of a song that are learned from."""
+IN_FULL = "corrector.fp32.npz"
+"""Beside the examples: the networks as they were trained, to be judged beside those in whole numbers."""
 SHORTEST_S = 8.0
 SEED = 12
 
@@ -140,6 +142,12 @@ def make(song: corpus.Song, rows_folder: Path) -> dict[str, NDArray]:
     }
 
 
+def learned_from(songs: Sequence[corpus.Song], is_both: bool) -> list[corpus.Song]:
+    """The songs that are learned from: training ones, and with `is_both` those of validation packages, too."""
+    uses = ("train", "validation") if is_both else ("train",)
+    return [replace(song, use="train") for song in songs if song.use in uses]
+
+
 def file_of(song: corpus.Song, work: Path) -> Path:
     """Where the examples of a song are kept."""
     return work / "examples" / f"{song.use}-{song.id}.npz"
@@ -150,15 +158,16 @@ def _write(song: corpus.Song, work: Path) -> None:
     write_whole(file_of(song, work), lambda opened: np.savez(opened, **made))
 
 
-def read(work: Path, use: str, packages: Sequence[str] | None = None) -> Examples:
-    """All examples of one use that there are, by default of all its packages.
+def read(work: Path, use: str, packages: Sequence[str] | None = None, is_both: bool = False) -> Examples:
+    """All examples of one use that there are, by default of all its packages; see `learned_from` for `is_both`.
 
     Raises
     ------
     ConfigError
         There is no split.
     """
-    songs = [song for song in corpus.read_split(work / "split.json") if song.use == use]
+    songs = corpus.read_split(work / "split.json")
+    songs = learned_from(songs, is_both) if use == "train" else [song for song in songs if song.use == use]
     songs = [song for song in songs if file_of(song, work).is_file() and (not packages or song.package in packages)]
     parts: dict[str, list[NDArray]] = {name: [] for name in _FIELDS}
     numbers: list[NDArray] = []
@@ -171,12 +180,20 @@ def read(work: Path, use: str, packages: Sequence[str] | None = None) -> Example
     return Examples(**joined, song=np.concatenate(numbers), songs=songs)
 
 
+BOTH = click.option(
+    "--both", "is_both", is_flag=True,
+    help="Learn from validation packages, too: once all is chosen on them, and for what ships.",
+)  # fmt: skip
+
+
 @click.command(name="examples", epilog="Example: python -m training examples --work training-out")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("training-out"), show_default=True)
 @click.option("--workers", type=int, default=os.cpu_count() or 1, show_default="all cores")
-def command(work: Path, workers: int) -> None:
+@BOTH
+def command(work: Path, workers: int, is_both: bool) -> None:
     """Damage every song whose rows are there, and keep what a listener knows of it; what is there is kept."""
     songs = corpus.read_split(work / "split.json")
+    songs += learned_from([song for song in songs if song.use == "validation"], is_both)
     missing = [
         song
         for song in songs

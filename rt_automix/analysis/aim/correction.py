@@ -18,7 +18,7 @@ import math
 from rt_automix.analysis import layout as at
 from rt_automix.analysis.aim import corrector
 from rt_automix.analysis.features import HOP_S
-from rt_automix.analysis.hearing import means
+from rt_automix.analysis.hearing.hearing import means
 from rt_automix.analysis.tone import TONE_BANDS, VECTOR_SIZE
 from rt_automix.dsp.jit import kernel
 
@@ -241,4 +241,7 @@ def estimate(statistics, masters, boldness, work, correction, doubt):
     share = min(2.0 * bold, 1.0)
     for k in range(at.LEAN_SIZE):
         say = work[_SAY + k] if k < TONE_BANDS else 1.0
-        correction[k] = min(max(-share * say * correction[k], -MOST_DB), MOST_DB)
+        told = -share * say * correction[k]
+        # What is no number says nothing, and must not stay in what is slowly followed.
+        correction[k] = min(max(told, -MOST_DB), MOST_DB) if told == told else 0.0
+        doubt[k] = min(doubt[k], _FAR_DB) if doubt[k] >= 0.0 else _FAR_DB

@@ -6,6 +6,7 @@ The table is made of music by `python -m training masters`; the kernels are in `
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -84,6 +85,22 @@ class Found:
         )  # fmt: skip
 
 
+STEP = "_step"
+"""Behind the name of a matrix of whole numbers: what one of them stands for, by row or by column."""
+
+
+def in_full(parts: Mapping[str, Any], name: str) -> NDArray[Any]:
+    """A part by its name, whole numbers times their steps; NaN where it is missing.
+
+    Thread: main. Allocates: yes.
+    """
+    value = np.asarray(parts.get(name, math.nan))
+    if value.dtype != np.int8:
+        return value
+    steps = np.asarray(parts.get(name + STEP, math.nan), np.float32)
+    return value.astype(np.float32) * steps
+
+
 def with_networks(array: NDArray[np.float64], parts: Mapping[str, Any]) -> NDArray[np.float64]:
     """The same table with networks in it, as `training.correction.correct` has written them.
 
@@ -92,7 +109,8 @@ def with_networks(array: NDArray[np.float64], parts: Mapping[str, Any]) -> NDArr
     array : float64, shape (layout.MASTERS_SIZE,)
     parts : arrays by name
         blend and rest (KNOTS,), boldness (), doubt (2,), texture_mean, texture_parts, and of each network N:
-        mean_N, deviation_N, and weight_N_L and bias_N_L of its three layers.
+        mean_N, deviation_N, and weight_N_L and bias_N_L of its three layers. Matrices are float32, or int8
+        with what a step is in each row or column; see `in_full`.
 
     Raises
     ------
@@ -104,7 +122,7 @@ def with_networks(array: NDArray[np.float64], parts: Mapping[str, Any]) -> NDArr
     made = array.copy()
 
     def put(name: str, start: int, shape: tuple[int, ...]) -> None:
-        value = np.asarray(parts.get(name), np.float64)
+        value = in_full(parts, name).astype(np.float64)
         if value.shape != shape or not np.isfinite(value).all():
             raise ValueError(f"networks: {name} is not what it should be: shape {value.shape}, {shape} needed")
         made[start : start + value.size] = value.T.reshape(-1)  # by columns: sums of those side by side are quick

@@ -8,11 +8,13 @@ import math
 import numpy as np
 import pytest
 
+from rt_automix import params
 from rt_automix.analysis import features
 from rt_automix.analysis import layout as at
 from rt_automix.analysis.aim import correction, masters, profile
 from rt_automix.analysis.aim.masters import Aim
 from rt_automix.analysis.aim.profile import Profile
+from rt_automix.analysis.deciding import deciding
 from rt_automix.analysis.hearing.listener import FeatureStream
 from rt_automix.analysis.hearing.statistics import Statistics
 from rt_automix.analysis.tone import TONE_BANDS, tone_edges_hz
@@ -210,6 +212,27 @@ def test_whatever_the_statistics_are_the_correction_is_finite_and_within_its_ran
         correction.estimate(statistics, known, boldness, work, found, doubt)
         assert np.isfinite(found).all() and np.isfinite(doubt).all() and (doubt >= 0.0).all()
         assert (np.abs(found) <= correction.MOST_DB).all()
+
+
+@pytest.mark.parametrize("name", ["auto", "warm", "speech"])
+def test_statistics_that_are_none_leave_ten_sane_parameters_and_a_correction_that_goes_on(name):
+    """100,000 such were seen once; see docs/learning.md."""
+    rng, wanted = np.random.default_rng(7), masters.numbers(profile.load(name))
+    wild = np.array([math.nan, math.inf, -math.inf, 1e300, -1e300, 1e30, -1e30, 0.0, 1e-300, -1.0])
+    values, work = np.zeros(at.DECISION_SIZE), np.zeros(deciding.WORK_SIZE)
+    for trial in range(1000):
+        statistics = 10.0 ** rng.uniform(-10.0, 10.0) * rng.normal(size=at.STATISTICS_SIZE)
+        broken = rng.random(at.STATISTICS_SIZE) < rng.choice([0.0, 0.001, 0.05, 0.5])
+        statistics[broken] = rng.choice(wild, broken.sum())
+        statistics[at.HEARD_FRAMES] = 100.0 * (trial + 1)
+        statistics[at.TEXTURE + at.T_FRAMES] = 10.0 ** rng.uniform(0.0, 4.0)
+        passing = np.zeros(at.PASSING_SIZE)
+        passing[at.BOLDNESS] = (0.5, 1.0, 0.0, -1e9, 1e9, math.nan)[trial % 6]
+        deciding.match(statistics, wanted, masters.table(), values, passing, work)
+        ten = passing[at.MATCHED : at.MATCHED + params.COUNT]
+        assert ((ten >= params.LOW) & (ten <= params.HIGH)).all()
+        told = passing[at.CORRECTION : at.DOUBT + at.LEAN_SIZE]
+        assert np.isfinite(told).all() and np.isfinite(values[at.LEAN : at.LEAN + at.LEAN_SIZE]).all()
 
 
 def test_networks_answer_too_and_not_at_all_without_boldness():
