@@ -24,6 +24,10 @@ COMMANDS = {
     "export": ("training.networks.export", "Write trained networks as bundles that the program runs."),
     "correct": ("training.correction.correct", "Train the networks behind the correction."),
     "evaluate": ("training.correction.evaluate", "Judge the correction on packages that it has not learned from."),
+    "waveforms": (
+        "training.judging.waveforms",
+        "Judge it on damaged waveforms, through the engine as it plays.",
+    ),
     "judge": (
         "training.judging.judge_bundles",
         "Judge the bundles, a reference given, on packages that none has seen.",

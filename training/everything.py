@@ -13,25 +13,29 @@ import click
 QUICK_PACKAGES = ("singularity-music", "frozen-bubble-data", "fretsonfire-songs-sectoid")
 """One for each use."""
 EPOCHS, QUICK_EPOCHS = 10, 2
+QUICK_RENDERS = 8
 
 
 def steps(music: Path, work: Path, models: Path, quick: bool, is_own: bool) -> list[list[str]]:
     """The commands of the pipeline, as arguments to `python -m training`."""
     epochs = QUICK_EPOCHS if quick else EPOCHS
+    workers = str(os.cpu_count() or 1)
     brief = ["--quick"] * quick
     fetch = ["fetch", "--music", str(music), *(part for name in QUICK_PACKAGES * quick for part in ("--only", name))]
     label = ["label", "--music", str(music), "--work", str(work), *brief]
-    train = ["train", "all", "--work", str(work), "--epochs", str(epochs), "--threads", str(os.cpu_count() or 1)]
+    train = ["train", "all", "--work", str(work), "--epochs", str(epochs), "--threads", workers]
     if not quick:
         train += ["--widened", str(work / "data/widened")]
+    renders = ["--workers", workers, *(["--renders", str(QUICK_RENDERS)] * quick)]
     tables = ["--work", str(work), "--tables", str(models)]
     return [
         *([] if is_own else [fetch]),
         ["rows", "--music", str(music), "--work", str(work)],
         ["masters", *tables],
-        ["examples", "--work", str(work)],
-        ["correct", *tables],
+        ["examples", "--work", str(work), "--both"],
+        ["correct", *tables, "--both"],
         ["evaluate", *tables, "--use", "test", "--out", str(models / "results")],
+        ["waveforms", *tables, "--use", "test", "--out", str(models / "results"), *renders],
         label,
         *([] if quick else [[*label, "--widened"]]),
         train,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.analysis.aim import profile
+from rt_automix.analysis.aim.profile import Profile
 from rt_automix.analysis.tone import TONE_BANDS
 
 Array = NDArray[np.float64]
@@ -41,3 +44,9 @@ def auto_030(heard: Array) -> Array:
     shares = np.exp((distances_db.min(axis=1, keepdims=True) - distances_db) / 0.5)
     mix = shares @ known / shares.sum(axis=1, keepdims=True)
     return heard + _FARTHEST_DB * np.tanh(0.5 * (mix - heard) / _FARTHEST_DB)
+
+
+def with_level_free(of: Profile, numbers: Array) -> Profile:
+    """A profile with other tone bands, side/mid ratio and dynamics: float64, shape (26,)."""
+    *bands, side_mid, dynamics = numbers.tolist()
+    return replace(of, bands_db=tuple(bands), side_mid_db=side_mid, dynamics_db=max(dynamics, 0.0))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,15 @@ from rt_automix.analysis.aim import profile as profiles
 from rt_automix.analysis.aim.correction import EMPTY_DB
 from rt_automix.analysis.tone import TONE_BANDS
 from rt_automix.errors import ConfigError
-from training.correction import baselines
-from training.correction.examples import FAMILIES, Examples, read
+from training.correction import baselines, blind, comparison
+from training.correction.comparison import LINES, interval
+from training.correction.examples import FAMILIES, IN_FULL, Examples, read
 from training.correction.masters import TABLES
 from training.correction.masters import use as judge_by
 
 Array = NDArray[np.float64]
 
 WORSE_DB = 0.3
-DRAWS = 2000
 _COVERED = {"50 %": 0.6745, "90 %": 1.6449}
 
 
@@ -119,18 +119,6 @@ def errors_db(correction: Array, heard: Array, own: Array) -> Array:
     return np.sqrt((say * apart**2).sum(axis=1) / say.sum(axis=1))
 
 
-def interval(values: Array, groups: Sequence[int] | NDArray[np.int32], seed: int = 1) -> tuple[float, float]:
-    """95 % bootstrap interval of a mean, drawn by group."""
-    groups = np.asarray(groups)
-    names, rng = np.unique(groups), np.random.default_rng(seed)
-    sums = np.array([values[groups == name].sum() for name in names])
-    counts = np.array([(groups == name).sum() for name in names])
-    drawn = rng.integers(0, len(names), (DRAWS, len(names)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.percentile(means, (2.5, 97.5))
-    return float(low), float(high)
-
-
 def calibration(errors: Array, answers: Answers, say: Array) -> dict[str, Any]:
     """Whether the doubt says how wrong the correction is."""
     if answers.doubt is None:
@@ -162,9 +150,12 @@ def judge(examples: Examples, methods: dict[str, Method]) -> dict[str, Any]:
         "packages": packages,
         "methods": {},
     }
+    errors: dict[str, Array] = {}
+    corrections: dict[str, Array] = {}
     for name, method in methods.items():
         answers = method(examples)
         after = errors_db(answers.correction, heard, own)
+        errors[name], corrections[name] = after, answers.correction
         foreseen = errors_db(answers.correction, heard, whole)
         found: dict[str, Any] = {}
         for number, family in enumerate(FAMILIES):
@@ -193,7 +184,23 @@ def judge(examples: Examples, methods: dict[str, Method]) -> dict[str, Any]:
             found["calibration"] = calibration(after[late], cut, say[late])
             found["coverage"] = coverage(apart, answers.doubt[late, :TONE_BANDS], say[late])
         report["methods"][name] = found
+    groups = {"song": examples.song, "package": package_of}
+    report["against"] = _against(examples, errors, groups)
+    report["parameters"] = blind.errors(examples, heard, corrections)
     return report
+
+
+def _against(examples: Examples, errors: dict[str, Array], groups: dict[str, Array]) -> dict[str, Any]:
+    """What the program does against what it is made of, on each line; empty where that was not judged."""
+    if OURS not in errors:
+        return {}
+    late = np.isinf(examples.seconds)
+    chosen = {}
+    for line in LINES:
+        now = late if line.moment == "whole" else examples.seconds == float(line.moment.split()[0])
+        chosen[f"{line.family} {line.moment}"] = now & (examples.family == FAMILIES.index(line.family))
+    others = {name: found for name, found in errors.items() if name in (CLOSED, *ALONE)}
+    return comparison.against(errors[OURS], others, {line: some for line, some in chosen.items() if some.any()}, groups)
 
 
 def _mean_error(answers: Answers, heard: Array, own: Array, column: int, chosen: NDArray[np.bool_]) -> float:
@@ -204,10 +211,7 @@ def _mean_error(answers: Answers, heard: Array, own: Array, column: int, chosen:
 def table(report: dict[str, Any]) -> str:
     """The report as markdown."""
     methods = report["methods"]
-    columns = [
-        ("project", "10 s"), ("project", "30 s"), ("project", "whole"), ("twice", "whole"), ("tilt", "whole"),
-        ("microphone", "whole"), ("resonance", "whole"), ("masters", "whole"),
-    ]  # fmt: skip
+    columns = [(line.family, line.moment) for line in LINES]
     lines = [
         f"{report['songs']} songs of {len(report['packages'])} packages: {', '.join(report['packages'])}.",
         "",
@@ -234,18 +238,30 @@ def table(report: dict[str, Any]) -> str:
                 f"[{low:+.2f} {high:+.2f}] by song. Expected against found error: Spearman "
                 f"{found['calibration']['spearman']:.2f}; fifths {fifths} dB. Inside the doubt, {covered}.",
             ]
+    lines += ["", comparison.table(report["against"])] * bool(report["against"])
+    lines += ["The ten parameters, blind, project damage:", "", blind.table(report["parameters"])]
     return "\n".join(lines) + "\n"
 
 
-def methods() -> dict[str, Method]:
-    """All that are judged."""
+OURS, CLOSED = "networks and Wiener", "Wiener"
+ALONE = tuple(f"network {number + 1} alone" for number in range(at.NET_MEMBERS))
+
+
+def methods(work: Path | None = None) -> dict[str, Method]:
+    """All that are judged; of networks that were trained in `work` also those that are not quantised."""
+    full = {}
+    if work is not None and (work / IN_FULL).is_file():
+        with np.load(work / IN_FULL) as parts:
+            full[f"{OURS}, fp32"] = shipped(table=masters.with_networks(masters.table(False), dict(parts)))
     return {
         "untouched": untouched,
         "`balanced` as a place": place("balanced"),
         "nearest style as a place": nearest,
         "`auto` of 0.3.0": auto_030,
-        "Wiener": shipped(table=masters.table(False)),
-        "networks and Wiener": shipped(),
+        CLOSED: shipped(table=masters.table(False)),
+        **{name: shipped(table=comparison.alone(number)) for number, name in enumerate(ALONE)},
+        **full,
+        OURS: shipped(),
     }
 
 
@@ -261,7 +277,7 @@ def command(work: Path, use: str, tables: Path, out: Path | None) -> None:
     examples = read(work, use)
     if not len(examples.heard):
         raise ConfigError(f"{work}: no {use} examples. Make them with: python -m training examples --work {work}")
-    report = judge(examples, methods())
+    report = judge(examples, methods(work))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "correction.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

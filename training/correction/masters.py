@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -238,6 +239,7 @@ def write(parts: dict[str, Any], about: dict[str, Any], file: Path) -> None:
 
 
 SHIPPED = Path(known.__file__).parents[2] / "data"
+TALK = "spoken.json"
 TABLES = click.option(
     "--tables", type=click.Path(path_type=Path), default=SHIPPED, show_default="the package's",
     help="Folder with masters.json and corrector.npz.",
@@ -245,7 +247,12 @@ TABLES = click.option(
 
 
 def use(folder: Path) -> None:
-    """Correct by what is in a folder, from now on and in this process, and not by what is shipped."""
+    """Correct by what is in a folder, from now on and in this process, and not by what is shipped.
+
+    What talk is like goes by the shipped table, unless `training speech` has put one there.
+    """
+    if not (folder / TALK).is_file():
+        shutil.copyfile(SHIPPED / TALK, folder / TALK)
     known._DATA = folder
     known.table.cache_clear()
 
