@@ -13,7 +13,7 @@ from rt_automix.analysis.aim.masters import Aim
 from rt_automix.analysis.hearing.listener import FeatureStream
 from rt_automix.analysis.hearing.statistics import Statistics
 from rt_automix.analysis.tone import TONE_BANDS
-from training.correction import correct
+from training.correction import correct, rowdamage
 
 COUNT = 600
 
@@ -38,7 +38,7 @@ def trained(data) -> tuple[list[correct.Corrector], np.ndarray, np.ndarray]:
 
 
 def damaged(data: correct.Material) -> tuple[correct.Material, np.ndarray]:
-    effect = correct.effects(seed=9)[: len(data.own)] * 1.75
+    effect = correct.effects(9, rowdamage.LEARNED_SHARES)[: len(data.own)] * 1.75
     heard = data.own.copy()
     heard[:, :TONE_BANDS] += effect
     return correct.Material(data.told, data.own, heard, data.others, data.weight, data.group), effect

@@ -95,7 +95,7 @@ def material(examples: Examples) -> Material:
 
 
 @functools.cache
-def effects(seed: int = 3) -> NDArray[np.float32]:
+def effects(seed: int = 3, shares: tuple[float, ...] = KIND_SHARES) -> NDArray[np.float32]:
     """What damage of scale 1 does to tone bands, less its mean: float32, shape (EFFECTS, TONE_BANDS)."""
     rng = np.random.default_rng(seed)
     mean_db = known.table(False)[at.MEAN : at.MEAN + TONE_BANDS]
@@ -103,7 +103,7 @@ def effects(seed: int = 3) -> NDArray[np.float32]:
     power = TONE_MATRIX.T @ (power_from_db(mean_db) / TONE_MATRIX.sum(axis=1)) + 1e-9
     found = np.empty((EFFECTS, TONE_BANDS), np.float32)
     for k in range(EFFECTS):
-        kind = str(rng.choice(rowdamage.LEARNED_KINDS, p=KIND_SHARES))
+        kind = str(rng.choice(rowdamage.LEARNED_KINDS, p=shares))
         curve_db = rowdamage.CURVES[kind](rng, 1.0)
         effect = db_from_power((TONE_MATRIX @ (power * power_from_db(curve_db))) / (TONE_MATRIX @ power))
         found[k] = effect - effect.mean()
