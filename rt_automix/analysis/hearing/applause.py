@@ -43,6 +43,8 @@ LONGEST_S = 20.0
 
 QUIET_LU, STILL = 8.0, 0.86
 """A pause is this far under the programme, and its levels deviate by no more than this, where noise gives 1."""
+LONGEST_QUIET_S = 180.0
+"""Noise that is no louder than a pause becomes the programme after so long; what stands still never does."""
 _MOST_MOVEMENT = 8.0
 
 SILENCE_LUFS = -80.0
@@ -123,21 +125,39 @@ def is_noise(f64, f32, i64):
     return tonal / said < NOISE_DB[0] + part * (NOISE_DB[1] - NOISE_DB[0])
 
 
+_JUDGED = at.APPLAUSE_FRAMES * ROWS
+"""The rows of the last frames."""
+
+
+@kernel("int64(int64[::1])")
+def _judged(i64):
+    """Where they begin."""
+    newest = (i64[at.FRAMES] - 1) % at.WINDOW_FRAMES + at.WINDOW_FRAMES
+    return at.WINDOW + (newest + 1 - at.APPLAUSE_FRAMES) * ROWS
+
+
 @kernel("boolean(float64[::1], float32[::1], int64[::1])")
-def is_still(f64, f32, i64):
-    """Whether the last frames lie far under the programme and stand still: a pause, whatever hums in it.
+def is_quiet(f64, f32, i64):
+    """Whether the last frames lie as far under the programme as a pause.
 
     Thread: worker. Allocates: no.
     """
-    newest = (i64[at.FRAMES] - 1) % at.WINDOW_FRAMES + at.WINDOW_FRAMES
-    rows = f32[at.WINDOW + (newest + 1 - at.APPLAUSE_FRAMES) * ROWS : at.WINDOW + (newest + 1) * ROWS]
-    power = 0.0
+    start, power = _judged(i64), 0.0
+    rows = f32[start : start + _JUDGED]
     for k in range(at.APPLAUSE_FRAMES):
         power += power_of_db(float(rows[k * ROWS + LOUDNESS_ROW])) / at.APPLAUSE_FRAMES
     programme_lufs = means.loudness_lufs(f64[at.STATISTICS : at.STATISTICS + at.STATISTICS_SIZE])
-    if 10.0 * math.log10(max(power, 1e-20)) > programme_lufs - QUIET_LU:
-        return False
-    said, moved = 0.0, 0.0
+    return 10.0 * math.log10(max(power, 1e-20)) <= programme_lufs - QUIET_LU
+
+
+@kernel("boolean(float32[::1], int64[::1])")
+def is_still(f32, i64):
+    """Whether no level of the last frames moves: where it is quiet, a pause, whatever hums in it.
+
+    Thread: worker. Allocates: no.
+    """
+    start, said, moved = _judged(i64), 0.0, 0.0
+    rows = f32[start : start + _JUDGED]
     for m in range(MEL_BANDS):
         power, mean_db, square = 0.0, 0.0, 0.0
         for k in range(at.APPLAUSE_FRAMES):
@@ -152,12 +172,12 @@ def is_still(f64, f32, i64):
     return moved < STILL * said
 
 
-@kernel("void(float64[::1], int64[::1], boolean, boolean)")
-def _count(f64, i64, noise, still):
+@kernel("void(float64[::1], int64[::1], boolean, float64)")
+def _count(f64, i64, noise, lasts_s):
     """Begin, go on or end: by what comes before, how long it lasts, how long it has been over."""
     i64[at.TONAL_FRAMES] = 0 if noise else i64[at.TONAL_FRAMES] + 1
     if i64[at.IS_APPLAUSE]:
-        f64[at.APPLAUSE_S] += 0.0 if still else HOP_S
+        f64[at.APPLAUSE_S] += lasts_s
         if f64[at.APPLAUSE_S] >= LONGEST_S:
             f64[at.MUSIC_S] = 0.0
         goes_on = i64[at.TONAL_FRAMES] < ENOUGH_FRAMES and f64[at.MUSIC_S] > 0.0
@@ -187,5 +207,7 @@ def judge(f64, f32, i64, level_lufs):
         return
     _keep_spectrum(f64, f32, i64)
     if i64[at.SPECTRUM_COUNT] >= at.APPLAUSE_FRAMES:
-        still = is_still(f64, f32, i64)
-        _count(f64, i64, still or is_noise(f64, f32, i64), still)
+        quiet = is_quiet(f64, f32, i64)
+        still = quiet and is_still(f32, i64)
+        lasts_s = HOP_S * (0.0 if still else LONGEST_S / LONGEST_QUIET_S if quiet else 1.0)
+        _count(f64, i64, still or is_noise(f64, f32, i64), lasts_s)

@@ -92,7 +92,18 @@ def hum(seconds, hertz):
     return np.tile(wave / wave.std(), (2, 1)).astype(np.float32)
 
 
+def rain(seconds):
+    """Noise that does not stand still: drops in it."""
+    rng, count = np.random.default_rng(3), round(seconds * RATE_HZ)
+    sound = noise(RATE_HZ, seconds, 2, 0.0)
+    drops = rng.integers(0, count, (2, count // 60))
+    for channel, at in zip(sound, drops, strict=True):
+        channel[at] += rng.standard_cauchy(at.size).clip(-8.0, 8.0)
+    return sound
+
+
 PAUSES = {
+    "rain": rain,
     "hum at 50 Hz": lambda seconds: hum(seconds, 50.0),
     "hum at 60 Hz": lambda seconds: hum(seconds, 60.0),
     "a whine": lambda seconds: np.tile(np.sin(np.arange(round(seconds * RATE_HZ)) * 0.41), (2, 1)).astype(np.float32),
