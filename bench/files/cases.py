@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +118,8 @@ def _lossless() -> Iterator[Case]:
     for bits, words in ((16, ("-sample_fmt", "s16")), (24, ("-sample_fmt", "s32"))):
         yield Case("FLAC", f"int{bits}, into a pipe", "a.flac", 48000, _piped(bits, words))
         yield Case("FLAC", f"int{bits}, ID3 before it", "a.flac", 48000, _behind_id3(bits, words))
+    for channels in (1, 2):
+        yield Case("FLAC", f"ends in silence, {channels} ch", "a.flac", 48000, _silent_at_its_end(channels))
     aiff = (("pcm_s8", 8), ("pcm_s16le", 16), ("pcm_s32be", 32), ("pcm_f32be", 24), ("pcm_f64be", 24))
     for codec, bits in aiff:
         yield Case("AIFF", codec, "a.aiff", 48000, _from_wav(bits, 48000, 2, ("-c:a", codec)))
@@ -133,6 +135,19 @@ def _piped(bits: int, words: tuple[str, ...]) -> Callable[[Path], Samples]:
         truth = _from_wav(bits, 48000, 2, words)(path)
         command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(path), *words, "-f", "flac", "-"]
         path.write_bytes(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+        return truth
+
+    return make
+
+
+def _silent_at_its_end(channels: int) -> Callable[[Path], Samples]:
+    def make(path: Path) -> Samples:
+        made, truth = _wav(16, "int", 48000, channels)
+        silent = 2 * channels * 9000
+        source = path.with_name("source.wav")
+        source.write_bytes(replace(made, data=made.data[:-silent] + bytes(silent)).whole())
+        signal.ffmpeg("-i", source, path)
+        truth[:, -9000:] = 0.0
         return truth
 
     return make
@@ -188,6 +203,8 @@ def _lossy() -> Iterator[Case]:
             ):
                 make = _compared(("-c:a", "libmp3lame", *words), rate_hz, channels, "no header" not in name)
                 yield Case("MP3", f"{name}, {rate_hz} Hz, {channels} ch", "a.mp3", rate_hz, make, LOSSY)
+    for channels in (1, 2):
+        yield Case("MP3", f"counted, no delay said, {channels} ch", "a.mp3", 48000, _without_delay(channels), LOSSY)
     for rate_hz in (22050, 44100, 48000):
         make = _compared(("-c:a", "mp2", "-b:a", "96k"), rate_hz)
         yield Case("MP2", f"{rate_hz} Hz", "a.mp2", rate_hz, make, 1e-4)
@@ -199,6 +216,20 @@ def _lossy() -> Iterator[Case]:
         for channels in (1, 2):
             make = _compared(("-c:a", "libopus", "-b:a", "96k"), rate_hz, channels)
             yield Case("Opus", f"{rate_hz} Hz, {channels} ch", "a.opus", 48000, make, FOREIGN)
+
+
+def _without_delay(channels: int) -> Callable[[Path], Samples]:
+    """A Xing header that ends before what LAME adds to it."""
+
+    def make(path: Path) -> Samples:
+        _compared(("-c:a", "libmp3lame", "-q:a", "4"), 48000, channels)(path)
+        content = bytearray(path.read_bytes())
+        at = content.find(b"Lav", content.find(b"Xing"))
+        content[at : at + 36] = bytes(36)
+        path.write_bytes(content)
+        return signal.by_ffmpeg(path, channels)
+
+    return make
 
 
 def _chained() -> Iterator[Case]:

@@ -96,10 +96,13 @@ READ: dict[str, Callable[[Wav], bytes]] = {
     "INFO behind": lambda w: w.whole(after=_INFO),
     "JUNK before": lambda w: w.whole(before=chunk(b"JUNK", bytes(28))),
     "odd chunk before": lambda w: w.whole(before=chunk(b"bext", bytes(603))),
+    "odd chunk before, not filled up": lambda w: w.whole(before=b"LIST\7\0\0\0INFOabc"),
+    "ID3 before RIFF": lambda w: b"ID3\4\0\0\0\0\1\0" + bytes(128) + w.whole(),
     "cue behind": lambda w: w.whole(after=chunk(b"cue ", struct.pack("<7I", 1, 1, 9, 0x61746164, 0, 0, 9))),
     "fmt of 18 bytes": lambda w: w.whole(fmt=chunk(b"fmt ", w.fmt()[8:] + b"\0\0")),
     "RF64": lambda w: w.wide(b"RF64"),
     "BW64": lambda w: w.wide(b"BW64"),
+    "RF64 without ds64": lambda w: w.wide(b"RF64")[:12] + w.wide(b"RF64")[48:],
     "RF64, length unknown": lambda w: w.wide(b"RF64", (1 << 64) - 81),
     "BW64, length 0": lambda w: w.wide(b"BW64", 0),
 }

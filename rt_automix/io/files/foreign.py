@@ -23,8 +23,8 @@ from rt_automix.io.files.codec import Block, DecodingError
 
 _CHUNK_BYTES = 1 << 18
 _FORMATS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,webm,mov,mp4,mp3,mpc,mpc8,mpeg,mpegts,"
-    "ogg,tak,tta,w64,wav,wv"
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,eac3,flac,flv,matroska,webm,mov,mp4,mp3,mpc,mpc8,mpeg,mpegts,"
+    "ogg,tak,tta,voc,w64,wav,wv"
 )
 """What may be opened: containers of sound; no playlist, which could name other files and addresses."""
 _UNDECODED_S = 0.1

@@ -78,7 +78,26 @@ def test_a_variable_rate_without_header_is_read_to_its_end(tmp_path: Path) -> No
     assert np.abs(found - expected).max() < 1e-4
 
 
+def test_an_mp3_that_counts_its_frames_but_no_delay_is_read_as_one_without_header(tmp_path: Path, song: Path) -> None:
+    """As iTunes writes it: the decoder would take away 529 samples that nobody put there."""
+    subprocess.run(["lame", "--quiet", "-V", "4", song, tmp_path / "song.mp3"], check=True)
+    content = bytearray((tmp_path / "song.mp3").read_bytes())
+    at = content.find(b"LAME")
+    content[at : at + 36] = bytes(36)
+    (tmp_path / "song.mp3").write_bytes(content)
+    found, expected = read(tmp_path / "song.mp3")[0], theirs(tmp_path / "song.mp3")
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() < 1e-4
+
+
 # Headers of streams, and files that lack their end
+
+
+def test_an_mp3_in_a_wav_is_read_by_who_knows_it(tmp_path: Path, song: Path) -> None:
+    ffmpeg("-i", song, "-c:a", "libmp3lame", "-f", "wav", tmp_path / "a.wav")
+    found, expected = read(tmp_path / "a.wav")[0], theirs(tmp_path / "a.wav")
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() < 1e-4
 
 
 def test_what_sox_writes_into_a_pipe_is_read_to_its_end(tmp_path: Path, song: Path) -> None:

@@ -17,12 +17,13 @@ from __future__ import annotations
 import os
 import shlex
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from rt_automix.errors import AudioFileError
 from rt_automix.io.files.containers import flac, mpeg, ogg, riff
-from rt_automix.io.files.containers.pieces import Broken, Container
+from rt_automix.io.files.containers.pieces import Broken, Container, Stream
 
 
 def inspect(path: Path) -> Container:
@@ -64,11 +65,20 @@ def _inspect(handle: BinaryIO, file_bytes: int) -> Container:
     handle.seek(start)
     head = handle.read(4)
     handle.seek(start)
+    if start > 0 and head in riff.ORDERS:
+        return _behind_id3(handle, file_bytes, start)
     if head == b"fLaC":
         return flac.inspect(handle, file_bytes)
     is_like_mpeg = start > 0 or (head[:1] == b"\xff" and head[1:2] >= b"\xe0") or not head.strip(b"\0")
     found = mpeg.inspect(handle, file_bytes) if is_like_mpeg else None
     return found or Container("", is_foreign=True)
+
+
+def _behind_id3(handle: BinaryIO, file_bytes: int, start: int) -> Container:
+    """A WAV behind an ID3 tag, where the decoder does not look for one."""
+    rest = Stream(((start, file_bytes - start),))
+    with rest.put_together(handle) as bare:
+        return replace(_inspect(bare, file_bytes - start), streams=(rest,))
 
 
 def ffmpeg(path: Path, arguments: str) -> str:

@@ -32,13 +32,23 @@ def inspect(handle: BinaryIO, file_bytes: int) -> Container:
     sample_rate_hz, total = packed >> 44 or 1, packed & (1 << 36) - 1
     handle.seek(max(handle.tell(), file_bytes - (1 << 19)))  # far more than the longest usual frame
     spans = [span for span in _frames(handle.read(), block_samples) if span[1] <= total or not total]
-    if not spans or spans[-1][1] < total:
-        raise Broken((spans[-1][0] if spans else 0) / sample_rate_hz, total / sample_rate_hz)
+    first, end = _last(spans)
+    if end < total or not spans:
+        raise Broken(first / sample_rate_hz, total / sample_rate_hz)
     if total:
         return Container("FLAC")
     # Written into a pipe: the count could not be filled in afterwards.
     rest = (start + _HEAD_BYTES, file_bytes - start - _HEAD_BYTES)
-    return Container("FLAC", samples=spans[-1][1], streams=(Stream((with_total(head, spans[-1][1]), rest)),))
+    return Container("FLAC", samples=end, streams=(Stream((with_total(head, end), rest)),))
+
+
+def _last(spans: list[tuple[int, int]]) -> tuple[int, int]:
+    """The last frame of the longest chain: sound may hold bytes that look like a header, but not one after another."""
+    chains: dict[tuple[int, int], int] = {}
+    lengths: dict[int, int] = {}
+    for first, end in spans:
+        chains[first, end] = lengths[end] = lengths.get(first, 0) + 1
+    return max(chains, key=chains.__getitem__, default=(0, 0))
 
 
 def with_total(head: bytes, samples: int) -> bytes:
@@ -75,8 +85,8 @@ def end_of_id3(stream: IO[bytes]) -> int:
 def _frames(data: bytes, block_samples: int) -> Iterator[tuple[int, int]]:
     """First and past-the-end sample of each frame whose header is in `data` (RFC 9639, section 9.1)."""
     at = data.find(b"\xff")
-    while 0 <= at < len(data) - 16:
-        header = data[at : at + 16]
+    while at >= 0:
+        header = data[at : at + 16].ljust(16, b"\0")  # a frame of silence may be shorter
         size_code, leading = header[2] >> 4, header[4]
         extra = 0 if leading < 0x80 else 7 - (leading ^ 0xFF).bit_length()
         at = data.find(b"\xff", at + 1)

@@ -2,8 +2,8 @@
 
 A Xing or Info header counts the frames and, by LAME's extension, the samples that the encoder put before and
 behind; the decoder heeds both. Without that header it guesses the length from the first frame, which is wrong
-for a variable bit rate: then such a header, with the true count, is put before the stream. The decoder then takes
-away 529 samples, its own delay, and more if told to; so a silent frame comes before the first, to be taken away.
+for a variable bit rate, and without the extension (iTunes writes none) it takes away its own delay of 529 samples
+all the same. Then a header with the true count is put before the stream, and a silent frame to be taken away.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ _KBPS = {  # (is MPEG-1, layer): bit rates by index, ISO/IEC 11172-3 and 13818-3
     (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _DECODER_DELAY = 529
-_LEGEND_BYTES = 64
-"""Enough of a frame for its header, side information and the count behind."""
+_LEGEND_BYTES = 192
+"""Enough of a frame for its header, side information, the count behind and what LAME adds."""
+_ENCODERS = (b"LAME", b"Lavf", b"Lavc")
+"""Who says how many samples are put before and behind, be it none."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def _seek_frame(handle: BinaryIO) -> bool:
 
 def _promise(legend: bytes, frame: _Frame) -> tuple[bool, int]:
     """Whether the first frame carries a count in place of sound, and the count; 0 if it names none."""
-    name, flags, count = struct.unpack_from(">4sII", legend.ljust(_LEGEND_BYTES, b"\0"), frame.count_at)
+    name, flags, count = struct.unpack_from(">4sII", legend, frame.count_at)
     if name in (b"Xing", b"Info"):
         return True, count if flags & 1 else 0
     if legend[36:40] == b"VBRI":
@@ -86,12 +88,19 @@ def _promise(legend: bytes, frame: _Frame) -> tuple[bool, int]:
     return False, 0
 
 
+def _says_delay(legend: bytes, frame: _Frame) -> bool:
+    """Whether LAME's extension of a Xing or Info header says what the encoder put before and behind."""
+    flags = struct.unpack_from(">I", legend, frame.count_at + 4)[0]
+    at = frame.count_at + 8 + sum(size for bit, size in enumerate((4, 4, 100, 4)) if flags >> bit & 1)
+    return legend[at : at + 4] in _ENCODERS or any(legend[at + 21 : at + 24])
+
+
 def inspect(handle: BinaryIO, file_bytes: int) -> Container | None:
     """The container of a stream that begins near the handle's place; None if it is no MPEG audio."""
     if not _seek_frame(handle):
         return None
     start = handle.tell()
-    legend = handle.read(_LEGEND_BYTES)
+    legend = handle.read(_LEGEND_BYTES).ljust(_LEGEND_BYTES, b"\0")
     first = _frame(legend)
     assert first is not None
     is_count, promised = _promise(legend, first)
@@ -111,7 +120,7 @@ def inspect(handle: BinaryIO, file_bytes: int) -> Container | None:
     name = "MP3" if first.layer == 3 else f"MP{first.layer}"
     if first.layer != 3:
         return Container(name, is_foreign=True)  # its length would be guessed, and no header can be put before it
-    if promised:
+    if promised and _says_delay(legend, first):
         return Container(name)
     sound = Stream((*_silent_frames(first, frames), (sound_start, end - sound_start)))
     return Container(name, samples=frames * first.samples, streams=(sound,))

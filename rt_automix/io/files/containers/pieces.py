@@ -6,7 +6,7 @@ import errno
 import os
 import tempfile
 from dataclasses import dataclass
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 Piece = bytes | tuple[int, int]
 """Bytes that are put in, or (start, length) of bytes of the file."""
@@ -18,9 +18,9 @@ class Stream:
 
     pieces: tuple[Piece, ...]
 
-    def put_together(self, source: BinaryIO) -> IO[bytes]:
+    def put_together(self, source: BinaryIO) -> BinaryIO:
         """A temporary file without a name."""
-        whole: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  (the caller closes it)
+        whole: BinaryIO = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  (the caller closes it)
         for piece in self.pieces:
             if not isinstance(piece, bytes):
                 source.seek(piece[0])

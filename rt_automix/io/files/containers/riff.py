@@ -22,6 +22,8 @@ LACKING_S = 0.1
 
 _MASK_AT = 20
 _PCM, _FLOAT, _ALAW, _ULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
+_ADPCM = (2, 0x11)
+"""Of Microsoft, and IMA: all that is compressed and read by the decoder; MP3, GSM and others go elsewhere."""
 _KIND = bytes.fromhex("000000001000800000aa00389b71")
 """What follows the encoding where a format is extensible: with it, Microsoft's name of that encoding."""
 
@@ -45,11 +47,15 @@ def chunks(handle: BinaryIO, order: str = "<", start: int = 12) -> Iterator[tupl
             handle.seek(start + 8)
         yield name, length
         held = data_bytes if name == b"data" and length == ELSEWHERE else length
-        start += 8 + held + held % 2
+        start += 8 + held
+        if held % 2:
+            handle.seek(start)
+            start += 0 if handle.read(4) in _NAMES else 1  # some programs forget to fill up to an even length
 
 
 SOUND = (b"fmt ", b"fact", b"PEAK", b"data", b"JUNK", b"PAD ", b"FLLR", b"ds64")
 """Chunks of a WAV file that hold the sound, say how it is stored, or are empty."""
+_NAMES = (*SOUND, b"LIST", b"bext", b"cue ", b"smpl", b"id3 ", b"ID3 ", b"COMM", b"SSND")
 
 
 def may_have_tags(path: Path) -> bool:
@@ -142,13 +148,19 @@ def inspect_wav(handle: BinaryIO, file_bytes: int, magic: bytes) -> Container:
         promised, is_to_end = present, True
     else:
         is_to_end, notes = False, _lacking(present, promised, sound.bytes_per_s)
+    if not sound.subtype and sound.encoding not in (_PCM, _FLOAT, *_ADPCM):
+        return Container("WAV", is_foreign=True)
     if not sound.subtype:  # compressed in blocks, the last of them filled up
         is_said = samples_said not in (0, ELSEWHERE) and not is_to_end
         return Container("WAV", samples=samples_said if is_said else None, notes=notes, mask=sound.mask)
     samples = min(promised, present) // sound.frame_bytes
-    misleads = magic == b"BW64" or (is_to_end and length == 0)
-    raw = Raw(start, sound.rate_hz, sound.channels, sound.subtype) if misleads and order == "<" else None
+    misleads = magic == b"BW64" or (magic == b"RF64" and not wide_length) or (is_to_end and not length)
+    raw = _raw(start, sound) if (misleads or start % 2) and order == "<" else None
     return Container("WAV", samples=samples, raw=raw, notes=notes, mask=sound.mask)
+
+
+def _raw(start: int, sound: Format) -> Raw:
+    return Raw(start, sound.rate_hz, sound.channels, sound.subtype)
 
 
 def is_length(promised: int) -> bool:
@@ -192,8 +204,11 @@ def inspect_w64(handle: BinaryIO, file_bytes: int) -> Container:
         if name == b"fmt ":
             sound = read_format(handle.read(40), "<")
         elif name == b"data":
-            present, promised = file_bytes - handle.tell(), length - 24
-            return Container("W64", notes=_lacking(present, promised, sound.bytes_per_s), mask=sound.mask)
+            start = handle.tell()
+            present, promised = file_bytes - start, length - 24
+            if _can_be_true(promised, present):
+                return Container("W64", notes=_lacking(present, promised, sound.bytes_per_s), mask=sound.mask)
+            return Container("W64", samples=present // sound.frame_bytes, raw=_raw(start, sound), mask=sound.mask)
         start += max(length + 7 & ~7, 24)
 
 

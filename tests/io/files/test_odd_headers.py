@@ -1,0 +1,89 @@
+"""Files that are whole, though their headers or their last bytes look as if they were not."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from rt_automix.io.files.audio import AudioReader
+
+RATE_HZ = 44100
+NOISE = np.random.default_rng(1).normal(0, 0.2, (2, 2 * RATE_HZ)).astype(np.float32)
+
+
+def read(path: Path) -> np.ndarray:
+    with AudioReader(path) as reader:
+        return np.concatenate(list(reader.blocks()), axis=1)
+
+
+@pytest.fixture
+def song(tmp_path: Path) -> Path:
+    soundfile.write(tmp_path / "song.wav", NOISE.T, RATE_HZ, "PCM_16")
+    return tmp_path / "song.wav"
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("samples", [RATE_HZ, 8 * 4096, 8 * 4096 + 1])
+def test_a_flac_may_end_in_silence(tmp_path: Path, channels: int, samples: int) -> None:
+    """Its last frame has less than 16 bytes then."""
+    ends = NOISE[:channels, :samples].copy()
+    ends[:, -9000:] = 0.0
+    soundfile.write(tmp_path / "ends.wav", ends.T, RATE_HZ, "PCM_16")
+    subprocess.run(["flac", "--silent", "-o", tmp_path / "ends.flac", tmp_path / "ends.wav"], check=True)
+    np.testing.assert_array_equal(read(tmp_path / "ends.flac"), read(tmp_path / "ends.wav"))
+
+
+@pytest.mark.parametrize("total", ["said", "not said"])
+def test_what_sounds_like_the_header_of_a_flac_frame_is_sound(tmp_path: Path, total: str) -> None:
+    noise = np.random.default_rng(2).integers(-32768, 32768, 5 * 4096).astype(np.int16)  # stored as it is
+
+    def write() -> bytes:
+        soundfile.write(tmp_path / "noise.wav", noise, RATE_HZ, "PCM_16")
+        subprocess.run(["flac", "--silent", "-f", "-o", tmp_path / "a.flac", tmp_path / "noise.wav"], check=True)
+        return (tmp_path / "a.flac").read_bytes()
+
+    content = write()
+    at = content.index(b"\xff\xf8")
+    noise[-400:-397] = np.frombuffer(content[at : at + 6], ">i2")  # the first frame's header, within the last frame
+    content = write()
+    assert content.count(content[at : at + 6]) == 2
+    if total == "not said":
+        content = content[:21] + bytes([content[21] & 0xF0]) + bytes(4) + content[26:]
+    (tmp_path / "a.flac").write_bytes(content)
+    np.testing.assert_array_equal(read(tmp_path / "a.flac"), read(tmp_path / "noise.wav"))
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return name + len(data).to_bytes(4, "little") + data
+
+
+ODD_HEADERS = {
+    "an odd chunk that is not filled up": lambda fmt, data: chunk(
+        b"RIFF", b"WAVE" + chunk(b"LIST", b"INFOabc") + fmt + chunk(b"data", data)
+    ),
+    "RF64 without its lengths": lambda fmt, data: b"RF64" + b"\xff" * 4 + b"WAVE" + fmt + b"data" + b"\xff" * 4 + data,
+    "an ID3 tag before it": lambda fmt, data: (
+        b"ID3\4\0\0\0\0\1\0" + bytes(128) + chunk(b"RIFF", b"WAVE" + fmt + chunk(b"data", data))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD_HEADERS)
+def test_a_wav_with_an_odd_header_is_read(tmp_path: Path, song: Path, name: str) -> None:
+    content = song.read_bytes()
+    assert content[36:40] == b"data"
+    (tmp_path / "odd.wav").write_bytes(ODD_HEADERS[name](content[12:36], content[44:]))
+    np.testing.assert_array_equal(read(tmp_path / "odd.wav"), read(song))
+
+
+def test_a_w64_without_a_length_ends_with_its_file(tmp_path: Path, song: Path) -> None:
+    subprocess.run(["ffmpeg", "-v", "error", "-i", song, "-bitexact", tmp_path / "a.w64"], check=True)
+    content = bytearray((tmp_path / "a.w64").read_bytes())
+    at = content.find(b"data\xf3") + 16
+    content[at : at + 8] = b"\xff" * 7 + b"\x7f"
+    (tmp_path / "a.w64").write_bytes(content)
+    np.testing.assert_array_equal(read(tmp_path / "a.w64"), read(song))
