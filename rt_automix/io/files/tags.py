@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import mutagen
+from mutagen.apev2 import APEv2
+from mutagen.asf import ASFTags
 from mutagen.flac import FLAC, Picture
 from mutagen.id3 import APIC, ID3, TXXX, Encoding, Frames
+from mutagen.mp3 import MP3
 from mutagen.mp4 import MP4Cover, MP4Tags
 from mutagen.wave import WAVE
 
 from rt_automix.analysis.recordings.measure import Measurement
 from rt_automix.dsp.loudness import loudness
-from rt_automix.io.files import gains
+from rt_automix.io.files import gains, otherwise
 from rt_automix.io.files.containers import chunks
 from rt_automix.units import lin_from_db
 
@@ -68,16 +71,15 @@ def copy(source: Path, target: Path, measured: Measurement | None = None, is_ali
     Thread: main. Allocates: yes.
     """
     try:
-        file = None if _starts(source, b"RF64", b"BW64") else mutagen.File(source)  # it knows RIFF alone
-        found = file.tags if file is not None else None
+        file, found = _open(source)
         carried = chunks.read(source, keeps_chunks=is_aligned and not _starts(target, b"fLaC"))
-        texts, pictures = _from_info(carried.texts) | _read_texts(found), _read_pictures(file)
+        texts, pictures = _from_info(carried.texts) | _read_texts(found), _read_pictures(file, found)
         own = _gains(measured) if _has_gain(found) else {}
         if texts or pictures or own:
             _write(target, texts, pictures, own)
         if carried.kept:
             chunks.insert(target, carried.kept, measured)
-        lost = [*carried.lost, *_lost(found, carried.texts)]
+        lost = [*carried.lost, *_lost(found, carried.texts), *_lost_places(file)]
     except Exception as error:
         return f"{source}: the tags could not be copied ({error})."
     return f"{source}: not kept, as it may not be true of the master: {', '.join(sorted(set(lost)))}." if lost else ""
@@ -89,9 +91,8 @@ def texts(source: Path) -> dict[str, list[str]]:
     Thread: any but audio. Allocates: yes.
     """
     try:
-        file = None if _starts(source, b"RF64", b"BW64") else mutagen.File(source)
         carried = chunks.read(source, keeps_chunks=False)
-        return _from_info(carried.texts) | _read_texts(file.tags if file is not None else None)
+        return _from_info(carried.texts) | _read_texts(_open(source)[1])
     except Exception:
         return {}
 
@@ -99,6 +100,14 @@ def texts(source: Path) -> dict[str, list[str]]:
 def _starts(path: Path, *magic: bytes) -> bool:
     with path.open("rb") as handle:
         return handle.read(4) in magic
+
+
+def _open(path: Path) -> tuple[Any, Any]:
+    """The file as mutagen sees it, and its tags; both may be None."""
+    file = None if _starts(path, b"RF64", b"BW64") else mutagen.File(path)  # it knows RIFF alone
+    if file is None:
+        return None, otherwise.by_decoder(path)
+    return file, otherwise.ape(path) if isinstance(file, MP3) and not file.tags else file.tags
 
 
 def _read_texts(found: Any) -> dict[str, list[str]]:
@@ -113,6 +122,8 @@ def _read_texts(found: Any) -> dict[str, list[str]]:
             name: ["/".join(str(n) for n in found[atom][0] if n)] for name, atom in _MP4_NUMBERS if atom in found
         }
         return numbers | {name: list(map(str, found[atom])) for name, atom in _MP4 if atom in found}
+    if isinstance(found, ASFTags):
+        return otherwise.asf_texts(found)
     aliases = {"comment": "description", "date": "year", "tracknumber": "track"}
     values = {name: (found or {}).get(name) or (found or {}).get(aliases.get(name, name)) for name in _NAMES}
     return {name: [str(text) for text in texts] for name, texts in values.items() if texts}
@@ -124,14 +135,15 @@ def _from_info(texts: dict[bytes, str]) -> dict[str, list[str]]:
     return {name: value for name, value in values.items() if value}
 
 
-def _read_pictures(file: Any) -> list[Picture]:
-    found = file.tags if file is not None else None
+def _read_pictures(file: Any, found: Any) -> list[Picture]:
     if isinstance(found, ID3):
         return [_convert(frame, Picture()) for frame in found.getall("APIC")]
     if isinstance(found, MP4Tags):
         return [_cover(cover) for cover in found.get("covr", [])]
     if isinstance(file, FLAC):
         return list(file.pictures)
+    if isinstance(found, APEv2):
+        return otherwise.ape_cover(found)
     return [Picture(base64.b64decode(text)) for text in (found or {}).get("metadata_block_picture", [])]
 
 
@@ -175,7 +187,11 @@ def _lost(found: Any, info: dict[bytes, str]) -> list[str]:
     known = {*_NAMES, *_NO_LOSS, "track"}
     keys = [key.split(":")[0] if isinstance(found, ID3) else key for key in _keys(found)]
     if isinstance(found, MP4Tags):
-        known |= {atom for _, atom in (*_MP4, *_MP4_NUMBERS)} | {"\xa9too"}
+        known |= {atom for _, atom in (*_MP4, *_MP4_NUMBERS)} | {"\xa9too", "----:com.apple.iTunes:iTunSMPB"}
+    if isinstance(found, ASFTags):
+        known |= {name for _, name in otherwise.ASF} | otherwise.ASF_OF_THE_FILE
+    if isinstance(found, APEv2):
+        known |= {"Cover Art (Front)"}
     other = [key for key in keys if key not in _FRAMES and key.lower() not in known and key not in known]
     other = [key for key in other if key != "TXXX" and not _measured_name(key)]
     if isinstance(found, ID3):
@@ -183,6 +199,11 @@ def _lost(found: Any, info: dict[bytes, str]) -> list[str]:
     other += [chunk.decode("latin-1") for chunk in info if chunk not in _INFO_CHUNKS and chunk != b"ISFT"]
     albums = any("album" in key.lower() and _measured_name(key) for key in _keys(found))
     return other + (["the album's gain"] if albums else [])
+
+
+def _lost_places(file: Any) -> list[str]:
+    """Marks that lie beside the tags: chapters of an MP4, the cue sheet of a FLAC."""
+    return [what for what in ("chapters", "cuesheet") if getattr(file, what, None)]
 
 
 def _write(path: Path, texts: dict[str, list[str]], pictures: list[Picture], own: dict[str, str]) -> None:

@@ -80,7 +80,9 @@ def _info(data: bytes) -> dict[bytes, str]:
 
 
 def text(data: bytes) -> str:
-    """UTF-8, or the code page that Windows programs write. Thread: any. Allocates: yes."""
+    """UTF-8, UTF-16 with its mark, or the code page that Windows programs write. Thread: any. Allocates: yes."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", errors="replace").split("\0")[0].strip()
     data = data.split(b"\0")[0]
     try:
         return data.decode("utf-8").strip()
