@@ -162,3 +162,31 @@ def _piped(process: Any, words: Any, rate_hz: int, channels: int) -> Iterator[Bl
     if code or said:
         reason = said[0] if said else f"ffmpeg ended with {code}"
         raise DecodingError(f"cannot be decoded whole; {done / rate_hz:.2f} s of it can ({reason})")
+
+
+def texts(path: Path) -> dict[str, str]:
+    """What it says of itself, such as its title, and "chapters" where it has some; nothing without PyAV and ffmpeg.
+
+    Thread: any but audio. Allocates: yes.
+    """
+    decode = _decoder()
+    if decode is None:
+        return {}
+    found, has_chapters = _texts_by_pyav(path) if decode is _by_pyav else _texts_by_ffmpeg(path)
+    return found | ({"chapters": "some"} if has_chapters else {})
+
+
+def _texts_by_pyav(path: Path) -> tuple[dict[str, str], bool]:
+    import av
+
+    with path.open("rb") as handle, av.open(handle, metadata_errors="replace") as container:
+        return {**container.streams.audio[0].metadata, **container.metadata}, bool(container.chapters())
+
+
+def _texts_by_ffmpeg(path: Path) -> tuple[dict[str, str], bool]:
+    """From the text that ffmpeg writes: name=value, and a heading before each chapter."""
+    command = ["ffmpeg", "-v", "quiet", "-nostdin", "-i", str(path.absolute()), "-f", "ffmetadata", "-"]
+    text = subprocess.run(command, capture_output=True).stdout.decode(errors="replace")
+    whole, *parts = text.split("\n[")
+    lines = (line.partition("=") for line in whole.splitlines() if not line.startswith(";"))
+    return {name: value for name, equals, value in lines if equals}, any(part.startswith("CHAPTER") for part in parts)

@@ -7,11 +7,12 @@ a file has them they are written afresh. What is lost is named.
 from __future__ import annotations
 
 import base64
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import mutagen
-from mutagen.apev2 import APEv2
+from mutagen.apev2 import APENoHeaderError, APEv2
 from mutagen.asf import ASFTags
 from mutagen.flac import FLAC, Picture
 from mutagen.id3 import APIC, ID3, TXXX, Encoding, Frames
@@ -107,7 +108,10 @@ def _open(path: Path) -> tuple[Any, Any]:
     file = None if _starts(path, b"RF64", b"BW64") else mutagen.File(path)  # it knows RIFF alone
     if file is None:
         return None, otherwise.by_decoder(path)
-    return file, otherwise.ape(path) if isinstance(file, MP3) and not file.tags else file.tags
+    if isinstance(file, MP3) and not file.tags:
+        with contextlib.suppress(APENoHeaderError):
+            return file, APEv2(path)
+    return file, file.tags
 
 
 def _read_texts(found: Any) -> dict[str, list[str]]:
@@ -139,18 +143,19 @@ def _read_pictures(file: Any, found: Any) -> list[Picture]:
     if isinstance(found, ID3):
         return [_convert(frame, Picture()) for frame in found.getall("APIC")]
     if isinstance(found, MP4Tags):
-        return [_cover(cover) for cover in found.get("covr", [])]
+        return [_picture(bytes(c), c.imageformat == MP4Cover.FORMAT_PNG) for c in found.get("covr", [])]
     if isinstance(file, FLAC):
         return list(file.pictures)
     if isinstance(found, APEv2):
-        return otherwise.ape_cover(found)
+        data = otherwise.ape_cover(found)
+        return [_picture(data, data[:4] == b"\x89PNG")] if data else []
     return [Picture(base64.b64decode(text)) for text in (found or {}).get("metadata_block_picture", [])]
 
 
-def _cover(cover: Any) -> Picture:
+def _picture(data: bytes, is_png: bool) -> Picture:
+    """A front cover."""
     picture = Picture()
-    picture.data, picture.type = bytes(cover), 3
-    picture.mime = "image/png" if cover.imageformat == MP4Cover.FORMAT_PNG else "image/jpeg"
+    picture.data, picture.type, picture.mime = data, 3, "image/png" if is_png else "image/jpeg"
     return picture
 
 
@@ -191,7 +196,7 @@ def _lost(found: Any, info: dict[bytes, str]) -> list[str]:
     if isinstance(found, ASFTags):
         known |= {name for _, name in otherwise.ASF} | otherwise.ASF_OF_THE_FILE
     if isinstance(found, APEv2):
-        known |= {"Cover Art (Front)"}
+        known |= {otherwise.APE_COVER}
     other = [key for key in keys if key not in _FRAMES and key.lower() not in known and key not in known]
     other = [key for key in other if key != "TXXX" and not _measured_name(key)]
     if isinstance(found, ID3):

@@ -12,7 +12,7 @@ from mutagen.apev2 import APEBinaryValue, APEv2
 from mutagen.flac import FLAC
 from mutagen.wave import WAVE
 
-from rt_automix.io.files import otherwise, tags
+from rt_automix.io.files import foreign, otherwise, tags
 
 RATE_HZ = 44100
 TEXTS = {"title": "Jóga", "artist": "Björk", "album": "Homogenic", "date": "1997", "track": "2"}
@@ -61,10 +61,7 @@ def test_without_pyav_ffmpeg_reads_them(song: Path, tmp_path: Path, monkeypatch)
     source = tagged(song, tmp_path / "a.mka")
     expected = otherwise.by_decoder(source)
 
-    def missing(path: Path) -> dict[str, str]:
-        raise ImportError
-
-    monkeypatch.setattr(otherwise, "_by_pyav", missing)
+    monkeypatch.setattr(foreign, "_decoder", lambda: foreign._by_ffmpeg)
     assert otherwise.by_decoder(source) == expected != {}
 
 
