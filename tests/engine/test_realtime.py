@@ -1,6 +1,8 @@
 """The audio thread is sacred: no interpreter, no allocation, no lock. Proof, not prose."""
 
 import ctypes
+import subprocess
+import sys
 import threading
 import time
 
@@ -39,3 +41,31 @@ def test_blocks_go_on_while_another_thread_holds_the_interpreter():
     thread.join(timeout=10)
     assert not thread.is_alive()
     assert during > 1000  # real time would be 375
+
+
+FIRST_DECISION = """
+import numpy as np
+from rt_automix.analysis import masters
+from rt_automix.analysis.suggester import choose
+from rt_automix.dsp import jit
+from rt_automix.engine.engine import Engine
+
+engine = Engine(suggester=choose("auto", print), analysis="thread")
+engine.prepare(48_000)
+loaded, load = [], jit.Kernel._load
+jit.Kernel._load = lambda self, *arguments: loaded.append(self.py_func.__name__) or load(self, *arguments)
+read = masters.table.cache_info().misses
+analyst = engine.analyst
+engine.close()
+noise = np.random.default_rng(3).normal(0.0, 0.1, (2, 4096)).astype(np.float32)
+while not analyst.heard_samples:
+    engine.process(noise.copy())
+    analyst.follow()
+print(loaded, masters.table.cache_info().misses - read)
+"""
+
+
+def test_the_first_decision_of_a_process_finds_all_that_it_needs():
+    """Else it comes too late: what is played then is not what a render of the same would be."""
+    done = subprocess.run([sys.executable, "-c", FIRST_DECISION], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split("\n")[0] == "[] 0", done.stdout + done.stderr

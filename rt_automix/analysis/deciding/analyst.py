@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rt_automix import params
 from rt_automix.analysis import features
-from rt_automix.analysis.aim.profile import Profile
+from rt_automix.analysis.aim.profile import MIN_MUSIC_S, Profile
 from rt_automix.analysis.deciding.decision import Decision, Question, answered
 from rt_automix.analysis.deciding.suggester import Suggester
 from rt_automix.analysis.hearing.listener import Listener
@@ -25,6 +25,8 @@ DELAY_S = 0.05
 """From the newest sample a suggestion has heard to the first it acts on."""
 
 SHORT_TERM_S = 3.0
+_WARM_S = MIN_MUSIC_S + 2.0 * features.HOP_S
+"""Of noise, so that there is enough to ask a network about."""
 
 _SHORT_TERM_FRAMES = round(SHORT_TERM_S / features.HOP_S)
 
@@ -152,6 +154,17 @@ class Analyst:
     def next_at(self) -> int:
         """The sample count at which the next suggestion is due."""
         return self.heard_samples + self.interval_samples
+
+    def warm(self) -> None:
+        """Compile or load what decides, here rather than when the first decision is due: some noise is decided about.
+
+        Thread: main, before anybody follows. Allocates: yes.
+        """
+        noise = np.random.default_rng(0).normal(0.0, 0.1, (2, round(_WARM_S * self._sample_rate_hz)))
+        listener = Listener(self._sample_rate_hz, 2)
+        listener.push(noise.astype(np.float32))
+        step_s = self.interval_samples / self._sample_rate_hz
+        Decision(self._sample_rate_hz, step_s).move(listener, self.suggester, self.profile)
 
     def follow(self) -> bool:
         """Hear and suggest once if enough has come, for followers too; whether it did.
