@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from jackserver import BEFORE_THE_END, JackServer
 
+from bench.common.once import Once
+
 START_LIMIT_S = 90.0
 
 
@@ -104,7 +106,7 @@ def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-class Probe:
+class Probe(Once):
     """A JACK client, independent of ours, that plays a signal into the program and records what comes out.
 
     Parameters
@@ -116,38 +118,11 @@ class Probe:
     """
 
     def __init__(self, signal_in: np.ndarray, name: str = "probe", pairs: int = 1) -> None:
-        import jack
-
-        self._client = jack.Client(name, no_start_server=True)
-        self.rate_hz = self._client.samplerate
-        self.played = np.ascontiguousarray(signal_in, np.float32)
-        self.heard = np.zeros((2 * pairs, signal_in.shape[1]), np.float32)
-        self.position = 0
-        self._go = self._repeat = False
-        self._done = threading.Event()
-        self._outs = [self._client.outports.register(f"o{k}") for k in range(len(signal_in))]
-        self._ins = [self._client.inports.register(f"i{k}") for k in range(2 * pairs)]
-        self._is_closed = False
+        super().__init__(signal_in, name, 2 * pairs)
         BEFORE_THE_END.append(self.close)
-        self._client.set_process_callback(self._process)
-        self._client.activate()
-
-    def _process(self, frames: int) -> None:
-        stop = self.position + frames
-        if not self._go or stop > self.played.shape[1]:
-            for port in self._outs:
-                port.get_array()[:] = 0.0
-            if self._go:
-                self._done.set()
-            return
-        for k in range(len(self._outs)):
-            self._outs[k].get_array()[:] = self.played[k, self.position : stop]
-        for k in range(len(self._ins)):
-            self.heard[k, self.position : stop] = self._ins[k].get_array()
-        self.position = stop
 
     def _theirs(self) -> tuple[list[Any], list[Any]]:
-        get_ports = self._client.get_ports
+        get_ports = self.client.get_ports
         sinks = get_ports("rt_automix:in_.*", is_audio=True, is_input=True)
         return sinks, get_ports("rt_automix:(out|phones)_.*", is_audio=True, is_output=True)
 
@@ -165,43 +140,31 @@ class Probe:
 
     def connect(self) -> None:
         """Join our ports to the program's; its inputs from the physical ones are cut."""
-        client, (sinks, sources) = self._client, self._theirs()
-        for k in range(len(self._outs)):
-            for other in client.get_all_connections(sinks[k]):
-                if other.name != self._outs[k].name:
-                    client.disconnect(other, sinks[k])
-            self._join(self._outs[k], sinks[k])
-        for k in range(len(self._ins)):
-            self._join(sources[k], self._ins[k])
+        sinks, sources = self._theirs()
+        for k, out in enumerate(self.outs):
+            for other in self.client.get_all_connections(sinks[k]):
+                if other.name != out.name:
+                    self.client.disconnect(other, sinks[k])
+            self._join(out, sinks[k])
+        for k, own in enumerate(self.ins):
+            self._join(sources[k], own)
 
     def _join(self, source: Any, sink: Any) -> None:
         """Join two ports, unless the program that remembers this probe has done so."""
         import jack
 
         try:
-            self._client.connect(source, sink)
+            self.client.connect(source, sink)
         except jack.JackErrorCode as error:
             if error.code != errno.EEXIST:
                 raise
 
     def is_connected(self) -> bool:
         """Whether anything is joined to our ports."""
-        return all(port.connections for port in (*self._outs, *self._ins))
+        return all(port.connections for port in (*self.outs, *self.ins))
 
-    def run(self, limit_s: float, freewheel: bool = False) -> np.ndarray:
+    def run(self, limit_s: float) -> np.ndarray:
         """Play it all; what was heard, up to what was played."""
-        if freewheel:
-            self._client.set_freewheel(True)
-        self._go = True
-        self._done.wait(limit_s)
-        if freewheel:  # before any client goes away: the server hangs otherwise
-            self._client.set_freewheel(False)
-            time.sleep(0.1)
+        self.go()
+        self.wait(limit_s)
         return self.heard[:, : self.position]
-
-    def close(self) -> None:
-        """Leave the server, if that has not been done."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._client.deactivate()
-            self._client.close()

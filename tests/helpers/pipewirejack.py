@@ -14,7 +14,7 @@ import pytest
 from bench.common.pipewired import PipeWire
 
 IS_MEANT = os.environ.get("RT_AUTOMIX_SERVER") == "pipewire"
-LEAST_PERIOD = 1024
+LEAST_PERIOD = 32
 _SIDES = {"1": "FL", "2": "FR"}
 _NAMES = {
     f"system:{kind}_{number}": f"system:{kind}_{side}"

@@ -131,7 +131,7 @@ def test_it_begins_and_ends_with_a_fade(tmp_path):
         with LiveRun(server, tmp_path / "state.json", "--amount", "0", "--backend", "jack") as run:
             run.wait_until_playing()
             probe.connect()
-            probe._go = True  # plays from here on while the program ends
+            probe.go()  # plays from here on while the program ends
             time.sleep(1.0)
             assert run.stop(signal.SIGINT) == 0
         heard = probe.heard[0, : probe.position].copy()

@@ -36,7 +36,7 @@ def test_a_knob_turned_down_is_heard_without_a_jump(session):
     tone = (0.25 * np.sin(2 * np.pi * 500.0 * np.arange(4 * RATE_HZ) / RATE_HZ)).astype(np.float32)
     probe = Probe(np.stack([tone, tone]))
     probe.connect()
-    probe._go = True
+    probe.go()
     time.sleep(0.5)
     knob.send(*([CC, 20, 126] for _ in range(32)), every_s=0.01)  # two steps down each time: 12 dB
     heard = probe.run(30.0)[0].copy()

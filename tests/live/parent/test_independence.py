@@ -66,7 +66,7 @@ def played_through(tmp_path, what, *, frozen, after_s=1.0):
         run.wait_until_playing()
         probe = Probe(noise(after_s + 3.0))
         probe.connect()
-        probe._go = True
+        probe.go()
         time.sleep(after_s)
         (intruder / "now").touch()
         run.wait_for(lambda _: (intruder / "begun").exists(), 10.0)

@@ -126,7 +126,7 @@ def test_the_mould_is_killed_and_nobody_hears_it(tmp_path):
         first = parent_of(run.status["pid"])
         probe = Probe(np.tile(np.float32(0.1), (2, 20 * RATE_HZ)))
         probe.connect()
-        probe._go = True
+        probe.go()
         time.sleep(0.5)
         heard_from = probe.position
         kill(first)

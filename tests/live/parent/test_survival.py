@@ -43,7 +43,7 @@ def sounding(limit_s=15.0):
     """A probe that plays through the program as soon as its ports are there; it waits until something is heard."""
     probe = Probe(music(120.0), name="probe")
     try:
-        probe._go = True
+        probe.go()
         deadline = time.monotonic() + limit_s
         while True:
             assert time.monotonic() < deadline, "no sound came back"

@@ -76,7 +76,7 @@ def test_mixxx(server, tmp_path):
             radio.wait_for("live.opus", 15.0)
             probe = Probe(music(15.0), pairs=2)
             probe.connect()
-            probe._go = True
+            probe.go()
             loudness_lufs, peak_dbtp = listened(radio.url("live.opus"), 6.0)
             probe.close()
     assert run.process.returncode == 0
