@@ -18,9 +18,9 @@ from rt_automix.dsp.foreign import call_for_pointer, float32_at, int64_at
 from rt_automix.dsp.jit import address_of, kernel
 from rt_automix.io.devices.callbacks import JACK
 
-# int64: jack_port_get_buffer, how many ports play and hear, what is played and heard (float32, channel by channel), its
-# length, how far it is, whether it goes on, whether it has come to its end, xruns; from PORTS on the ports.
-GET_BUFFER, OUTS, INS, PLAYED, HEARD, LENGTH, POSITION, GOES, IS_DONE, XRUNS, PORTS = range(11)
+# int64: jack_port_get_buffer, how many ports play and how many hear, what is played and heard (float32, channel by
+# channel), its length, how far it is, whether it goes on, whether it has come to its end; from PORTS on the ports.
+GET_BUFFER, OUTS, INS, PLAYED, HEARD, LENGTH, POSITION, GOES, IS_DONE, PORTS = range(10)
 
 LOOK_S = 0.005
 
@@ -52,14 +52,6 @@ def play_and_hear(frames, user):  # type: ignore[no-untyped-def]
     return 0
 
 
-@kernel("int32(int64)")
-def count_xrun(user):  # type: ignore[no-untyped-def]
-    """JACK's xrun callback; `user` is the state."""
-    state = int64_at(user, PORTS)
-    atomics.store_release(state, XRUNS, state[XRUNS] + 1)
-    return 0
-
-
 class Once:
     """Begins at once, with silence; plays when told to go.
 
@@ -87,12 +79,11 @@ class Once:
         get_buffer = ctypes.cast(ctypes.CDLL(jack._libname).jack_port_get_buffer, ctypes.c_void_p).value
         places = self.played.ctypes.data, self.heard.ctypes.data
         ports = [int(jack._ffi.cast("intptr_t", port._ptr)) for port in (*self.outs, *self.ins)]
-        numbers = [get_buffer, len(played), ins, *places, played.shape[1], 0, 0, 0, 0, *ports]
+        numbers = [get_buffer, len(played), ins, *places, played.shape[1], 0, 0, 0, *ports]
         self._state = np.array(numbers, np.int64)
         state = jack._ffi.cast("void*", self._state.ctypes.data)
-        for kind, callback in (("Process", play_and_hear), ("XRun", count_xrun)):
-            hand_over = getattr(jack._lib, f"jack_set_{kind.lower()}_callback")
-            hand_over(self.client._ptr, jack._ffi.cast(f"Jack{kind}Callback", address_of(callback)), state)
+        process = jack._ffi.cast("JackProcessCallback", address_of(play_and_hear))
+        jack._lib.jack_set_process_callback(self.client._ptr, process, state)
         self._is_closed = False
         self.client.activate()
 
@@ -100,11 +91,6 @@ class Once:
     def position(self) -> int:
         """How many samples have been played and heard."""
         return int(atomics.load_acquire(self._state, POSITION))
-
-    @property
-    def xruns(self) -> int:
-        """How often the server said that a block was late."""
-        return int(atomics.load_acquire(self._state, XRUNS))
 
     def go(self) -> None:
         """Play from here on."""

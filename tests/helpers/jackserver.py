@@ -47,7 +47,17 @@ def _forget_dead_servers() -> None:
 
 
 class JackServer:
-    """A server that can be killed and started again under the same name."""
+    """A server that can be killed and started again under the same name.
+
+    Attributes
+    ----------
+    period : int
+        Samples of a block.
+    waits : bool
+        For a client that is late; else its block is lost.
+    playback_samples : int
+        By how much what is played to a device is later still, as its port tells.
+    """
 
     def __init__(
         self, period: int, rate_hz: int, synchronous: bool = True, captures: int = 2, playbacks: int = 2
@@ -55,6 +65,7 @@ class JackServer:
         self.name = f"automix-{uuid.uuid4().hex[:8]}"
         self.environment = {**os.environ, "JACK_DEFAULT_SERVER": self.name, "JACK_NO_START_SERVER": "1"}
         self.period, self.rate_hz, self.captures, self.playbacks = period, rate_hz, captures, playbacks
+        self.waits, self.playback_samples = synchronous, period
         self.answered_at = 0.0
         self._folder = tempfile.TemporaryDirectory()
         self._synchronous = ["-S"] if synchronous else []

@@ -116,7 +116,7 @@ class JsonLines(Quiet):
             numbers = {"pid": supervisor.pid, "starts": supervisor.starts, "takes": takes.status()}
             if programs := takes.programs():
                 numbers["programs"] = programs
-            self.hear({"type": "status", **numbers, **supervisor.status})
+            self.hear({"type": "status", **numbers, **supervisor.status, **supervisor.state})
 
     def _understand(self, line: str, takes: Takes) -> None:
         """Do what this process does itself; the rest waits."""

@@ -67,7 +67,7 @@ class Supervisor:
         self._player: Player | None = None
         self._ready: Ready | None = None
         self._ready_at = 0.0
-        self._state = "starting"
+        self._state, self._text = "starting", ""
         self._has_played = False
         self._failures = 0
         self._start_at = 0.0
@@ -93,6 +93,11 @@ class Supervisor:
             self._ready = None
         if self._ready is None and self.is_playing and now >= max(self._started_at + READY_S, self._ready_at):
             self._ready, self._ready_at = ready(self.board), now + _READY_AGAIN_S
+
+    @property
+    def state(self) -> dict[str, str]:
+        """What it does now, as the word of a state and a sentence: newer than the status of a process that has ended."""
+        return {"state": self._state, "text": self._text}
 
     @property
     def is_playing(self) -> bool:
@@ -141,7 +146,7 @@ class Supervisor:
                 self.status, self._asked = rest[0] | self.beside, False
             case "state":
                 self._compiles = False
-                self._state, self.sample_rate_hz = rest[0], rest[2]
+                self._state, self._text, self.sample_rate_hz = rest
                 self._moved_at = time.monotonic()  # a new state gets its time
                 self._plays_this_time |= self.is_playing
                 self._has_played |= self.is_playing
@@ -192,8 +197,9 @@ class Supervisor:
         self._failures = 0 if self._plays_this_time else min(self._failures + 1, len(BACK_OFF_S) - 1)
         self._start_at = now + BACK_OFF_S[self._failures]
         self._state = "starting"
-        text = "The device is gone." if code == LOST else f"The audio process ended ({code})."
-        self._tell({"type": "state", "state": "restarting", "text": f"{text} Starting another process."})
+        gone = "The device is gone." if code == LOST else f"The audio process ended ({code})."
+        self._text = f"{gone} Starting another process."
+        self._tell({"type": "state", "state": "restarting", "text": self._text})
         return True
 
     def _send(self, *message: Any) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from rt_automix.dsp import atomics
 from rt_automix.dsp.clocks import bridge
-from rt_automix.dsp.foreign import call_for_pointer, float32_at, float64_at, int64_at
+from rt_automix.dsp.foreign import call_for_count, call_for_pointer, float32_at, float64_at, int64_at
 from rt_automix.dsp.jit import kernel
 from rt_automix.engine import layout as at
 from rt_automix.io.devices.edge.bedpiece import B_CHANNELS, BEDPIECE_SIZE, master_bed, move_ports
@@ -24,13 +24,16 @@ from rt_automix.io.devices.edge.edge import (
     W_BRIDGE_F64,
     W_BRIDGE_I64,
     W_CAPTURE,
+    W_CLIENT,
     W_F32,
     W_F64,
     W_FADE,
+    W_FRAME_TIME,
     W_GET_BUFFER,
     W_I64,
     W_IN_CHANNELS,
     W_LATENCIES,
+    W_NEXT_FRAME,
     W_NUMBERS,
     W_OTHERS,
     W_OUT_CHANNELS,
@@ -59,6 +62,10 @@ from rt_automix.io.devices.edge.piece import (
 )
 
 _XRUN_FLAGS = 0b1111  # paInputUnderflow, paInputOverflow, paOutputUnderflow, paOutputOverflow
+
+_FRAME_MASK = 0xFFFFFFFF
+_MOST_MISSED = 1 << 16
+"""Samples: what is beyond is another clock than before, as when another device leads the graph."""
 
 _ULONG = "uint32" if sys.platform == "win32" else "int64"
 PORTAUDIO = f"int32(int64, int64, {_ULONG}, int64, {_ULONG}, int64)"
@@ -189,6 +196,16 @@ def _play_bed(samples, stats, fade, wiring):
         done += count
 
 
+@kernel("int64(int64, int64[::1])")
+def _missed(samples, wiring):
+    """Whether blocks are missing before this one, by the server's count of frames: PipeWire calls nobody for that."""
+    if wiring[W_FRAME_TIME] == 0:
+        return 0
+    now, wanted = call_for_count(wiring[W_FRAME_TIME], wiring[W_CLIENT]), wiring[W_NEXT_FRAME]
+    wiring[W_NEXT_FRAME] = (now + samples) & _FRAME_MASK
+    return 1 if wanted >= 0 and 0 < ((now - wanted) & _FRAME_MASK) < _MOST_MISSED else 0
+
+
 @kernel(JACK, door=True)
 def jack_callback(frames, user):
     """JACK's process callback; `user` is the wiring, with the client's ports plugged in."""
@@ -202,7 +219,7 @@ def jack_callback(frames, user):
     else:
         _play_pair(samples, stats, fade, wiring)
     xruns = atomics.load_acquire(wiring, W_XRUNS)
-    stats[XRUNS] += xruns - wiring[W_XRUNS_TOLD]
+    stats[XRUNS] += max(xruns - wiring[W_XRUNS_TOLD], _missed(samples, wiring))
     wiring[W_XRUNS_TOLD] = xruns
     end(stats, samples, fade, False)
     return 0

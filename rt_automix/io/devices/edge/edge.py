@@ -63,8 +63,11 @@ from rt_automix.io.devices.edge.piece import OTHERS_SIZE, PERIOD_NS, PIECE_SAMPL
     W_CAPTURE,
     W_CAPTURED,
     W_CAPTURE_CLOCK,
+    W_FRAME_TIME,
+    W_CLIENT,
+    W_NEXT_FRAME,
     W_PORTS,
-) = range(28)
+) = range(31)
 W_NUMBERS = W_PORTS + 4
 REGISTERED_KEPT = 256
 """So many numbers of ports that others registered are kept."""

@@ -165,6 +165,10 @@ class Wiring:
             first = piece.PHONES_ROW + piece.O_PORT_LEFT
             self._others[first : first + 2] = ports[-2:]
 
+    def count_frames(self, frame_time: int, client: int) -> None:
+        """Have it noticed when blocks are missing: where `jack_last_frame_time` is, and the client to ask of."""
+        self._wiring[[edge.W_FRAME_TIME, edge.W_CLIENT, edge.W_NEXT_FRAME]] = frame_time, client, -1
+
     @property
     def latencies(self) -> int:
         """How often JACK has said that latencies have changed."""

@@ -211,6 +211,8 @@ class Server:
             if outs:
                 places = [int(self._jack._ffi.cast("intptr_t", port._ptr)) for port in ports]
                 wiring.plug(self._function("jack_port_get_buffer"), places)
+                if self.is_pipewire:
+                    wiring.count_frames(self._function("jack_last_frame_time"), self._pointer.value or 0)
             for name, callback in wanted.items():
                 self._set(name, address_of(callback), wiring.address)
             self._client.activate()
