@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,31 @@ def check(name: str, value: Any) -> None:
             )
     else:
         raise ConfigError(f'control "{name}" is unknown.{nearest(name, NAMES)} Known: {", ".join(NAMES)}.')
+
+
+def held(name: str, value: Any) -> Any:
+    """A value that somebody wrote down, held within what the control `name` can take.
+
+    Raises
+    ------
+    ConfigError
+        It is none that could be held.
+
+    Thread: main. Allocates: yes.
+    """
+    if name in RANGES:
+        value = _held(value, *RANGES[name])
+    elif name == "trims" and isinstance(value, dict):
+        ranges = {one: TRIM_RANGES.get(one, math.inf) for one in value}
+        value = {one: _held(offset, -ranges[one], ranges[one]) for one, offset in value.items()}
+    check(name, value)
+    return value
+
+
+def _held(value: Any, low: float, high: float) -> Any:
+    """A number within its range; what is none as it is."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
+    return min(max(value, low), high) if is_number else value
 
 
 def _check_trims(trims: Any) -> None:

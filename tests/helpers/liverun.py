@@ -80,7 +80,8 @@ class LiveRun:
         while not (found := condition(self)):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 rest = self.process.stderr.read() if self.process.poll() is not None else ""
-                raise AssertionError(f"not within {limit_s} s; said {self.said[-3:]} {rest}")
+                said = self.texts("state")[-3:] + self.texts()[-5:]
+                raise AssertionError(f"not within {limit_s} s; said {said}, is {self.status} {rest}")
             time.sleep(0.01)
         return found
 

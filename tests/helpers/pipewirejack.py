@@ -21,6 +21,7 @@ _NAMES = {
     for kind in ("capture", "playback")
     for number, side in _SIDES.items()
 }
+_HOMES = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
 _BACK = {theirs: ours for ours, theirs in _NAMES.items()}
 
 only_jackd = pytest.mark.skipif(IS_MEANT, reason="is about jackd itself; PipeWire has a test of its own")
@@ -37,6 +38,9 @@ class PipeWireAsJack(PipeWire):
         self.period = max(period, LEAST_PERIOD)
         self.rate_hz, self.captures, self.playbacks = rate_hz, captures, playbacks
         self.waits, self.playback_samples = False, 0
+        for name in _HOMES:  # the programs' are the test's, as beside jackd
+            self.environment.pop(name, None)
+        self.environment |= {name: os.environ[name] for name in _HOMES if name in os.environ}
         self.environment |= {"JACK_NO_START_SERVER": "1"}
 
     def start(self) -> None:

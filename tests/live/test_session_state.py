@@ -56,7 +56,7 @@ def test_the_file_is_whole_whenever_it_is_looked_at(tmp_path):
             assert json.loads(path.read_text())["ballast"]
         time.sleep(0.001)
     kept.close()
-    assert keeper.load(path)["number"] == 199
+    assert keeper.load(path, pytest.fail)["number"] == 199
     assert [file.name for file in path.parent.iterdir()] == ["state.json"]
 
 
@@ -69,4 +69,35 @@ def test_a_place_that_cannot_be_written_is_complained_about_once(tmp_path):
         time.sleep(0.05)
     kept.close()
     assert len(complaints) == 1 and "state.json" in complaints[0]
-    assert keeper.load(tmp_path / "file" / "state.json") is None
+    assert keeper.load(tmp_path / "file" / "state.json", complaints.append) == {}
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b'{"learned": {', b"[1, 2]", b"\xff\xfe\x00", b"[" * 200_000, b"7" * 5000], ids=range(6)
+)
+def test_a_file_that_is_none_is_put_aside_and_named(content, tmp_path):
+    path = tmp_path / "state.json"
+    path.write_bytes(content)
+    complaints = []
+    assert keeper.load(path, complaints.append) == {}
+    (complaint,) = complaints
+    assert str(path) in complaint and "state.json.unreadable" in complaint
+    assert not path.exists() and (tmp_path / "state.json.unreadable").read_bytes() == content
+    assert keeper.load(path, pytest.fail) == {}
+
+
+def test_a_session_begins_with_what_makes_sense_of_a_damaged_state(server, tmp_path):
+    options = ("--output", "main: channels=1,2", "--output", f"stream: file={tmp_path / 'stream.flac'}")
+    before = controls_after(server, tmp_path, *options, then={"amount": 0.3, "target_lufs": -20.0})
+    assert before["amount"] == 1.0
+    path = tmp_path / "state.json"
+    kept = json.loads(path.read_text())
+    kept["learned"]["controls"]["amount"] = 2e77
+    kept["learned"]["statistics"]["_mel_power"] = "gone"
+    path.write_text(json.dumps({**kept, "asked": [], "profile": "nowhere", "outputs": 7, "phones": {}}))
+    with LiveRun(server, path, *options) as run:
+        run.wait_until_playing()
+        controls = run.status["controls"]
+        assert (controls["amount"], controls["target_lufs"], run.status["profile"]) == (1.0, -20.0, "auto")
+        for words in ("amount = 2e+77", "_mel_power", "nowhere"):
+            assert any(words in text for text in run.texts()), run.texts()

@@ -40,6 +40,10 @@ _ARRAYS = {
 _FINE, _RECENT, _TEXTURE, _SPEECH = "_fine_power", "_recent_energies", "_texture", "_speech"
 
 
+_MOST = 1e9
+"""No level, count or power that was heard comes near: what is larger is of a bit that fell over."""
+
+
 class Statistics:
     """What a programme measures like so far.
 
@@ -84,6 +88,8 @@ class Statistics:
     def restore_plain(self, plain: dict[str, Any]) -> None:
         """Go on from what `plain` gave; a fine spectrum that is missing is made of mel bands, a texture is new.
 
+        Numbers are held within what can be heard.
+
         Raises
         ------
         ValueError
@@ -91,17 +97,20 @@ class Statistics:
         """
         read = np.zeros(at.STATISTICS_SIZE)
         for name, start in _SCALARS.items():
-            read[start] = _numbers(plain, name, ())
+            read[start] = max(float(_numbers(plain, name, ())), 0.0)
+        read[at.MEMORY_FRAMES] = max(read[at.MEMORY_FRAMES], 1.0)
         for name, (start, shape) in _ARRAYS.items():
-            read[start : start + int(np.prod(shape))] = _numbers(plain, name, shape).reshape(-1)
+            read[start : start + int(np.prod(shape))] = np.maximum(_numbers(plain, name, shape), 0.0).reshape(-1)
         read[at.SPEECH] = float(_SPEECH in plain and _numbers(plain, _SPEECH, ()) != 0.0)
         recent = _numbers(plain, _RECENT, None)
         if recent.ndim != 1 or recent.size > at.BLOCK_FRAMES:
             raise ValueError(f"statistics: {_RECENT} is not what it should be")
         read[at.RECENT_COUNT] = recent.size
-        read[at.RECENT_ENERGIES + at.BLOCK_FRAMES - recent.size : at.RECENT_ENERGIES + at.BLOCK_FRAMES] = recent
+        read[at.RECENT_ENERGIES + at.BLOCK_FRAMES - recent.size : at.RECENT_ENERGIES + at.BLOCK_FRAMES] = np.maximum(
+            recent, 0.0
+        )
         if _FINE in plain:
-            fine = _numbers(plain, _FINE, (2, at.FINE_POINTS))
+            fine = np.maximum(_numbers(plain, _FINE, (2, at.FINE_POINTS)), 0.0)
         else:
             low, from_below, from_above = fine_of_mel()
             mel = read[at.MEL_POWER : at.MEL_POWER + 2 * MEL_BANDS].reshape(2, MEL_BANDS)
@@ -209,8 +218,11 @@ class Statistics:
 
 
 def _numbers(plain: dict[str, Any], name: str, shape: tuple[int, ...] | None) -> NDArray[np.float64]:
-    """A field of `plain`: finite, and of a shape if one is given. Raises ValueError."""
-    value = np.asarray(plain.get(name), np.float64)
+    """A field of `plain`: finite, within what can be, of a shape if one is given. Raises ValueError."""
+    try:
+        value = np.asarray(plain.get(name), np.float64)
+    except (TypeError, ValueError, OverflowError):
+        value = np.array(np.nan)
     if not np.isfinite(value).all() or (shape is not None and value.shape != shape):
         raise ValueError(f"statistics: {name} is not what it should be")
-    return value
+    return np.clip(value, -_MOST, _MOST)

@@ -76,9 +76,10 @@ class Others:
         if self._phones is not None and kept.get("phones") in self._phones.names:
             self._phones.heard = kept["phones"]
         for name, desk in self._desks.items():
-            own = kept.get("outputs", {}).get(name, {})
+            own = remembering.table(remembering.table(kept, "outputs"), name)
             if not self._have_own_input and "learned" in own and "learned" in kept:  # one listening taught them all
-                own = {**own, "learned": {**own["learned"], "statistics": kept["learned"].get("statistics")}}
+                statistics = remembering.table(kept, "learned").get("statistics")
+                own = {**own, "learned": {**remembering.table(own, "learned"), "statistics": statistics}}
             self._asked[name] = remembering.recall(desk, own, {"listen": "master"}, resumed, remark)
 
     @property

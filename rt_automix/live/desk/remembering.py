@@ -19,6 +19,12 @@ def to_keep(desk: Desk, asked: dict[str, Any]) -> dict[str, Any]:
     return {"profile": desk.profile, "learned": learned, "asked": asked, "panic": bool(before)}
 
 
+def table(kept: dict[str, Any], name: str) -> dict[str, Any]:
+    """A table of what was kept; empty where there is something else, as a damaged file may have."""
+    found = kept.get(name)
+    return found if isinstance(found, dict) else {}
+
+
 def recall(desk: Desk, kept: dict[str, Any], said: dict[str, Any], resumed: bool, remark: Remark) -> dict[str, Any]:
     """Go on from what was kept; a fresh start prefers what is said, or what the settings newly say.
 
@@ -30,18 +36,19 @@ def recall(desk: Desk, kept: dict[str, Any], said: dict[str, Any], resumed: bool
     Thread: main, while no audio runs. Allocates: yes.
     """
     asked = desk.values
-    try:
-        if isinstance(kept.get("profile"), str):
+    if isinstance(kept.get("profile"), str):
+        try:
             desk.use_profile(kept["profile"])
-        if "learned" in kept:
-            memory.resume(desk.engine, kept["learned"], resumed)
-    except UserError as error:
-        remark(str(error))
+        except UserError as error:
+            remark(f"saved state: {error}")
+    if "learned" in kept:
+        for fault in memory.resume(desk.engine, table(kept, "learned"), resumed):
+            remark(fault)
     if resumed and kept.get("panic"):
         desk.panic(True)
         desk.engine.settle()
     if not resumed:
-        asked_last = kept.get("asked", {})
+        asked_last = table(kept, "asked")
         wanted = {name: value for name, value in asked.items() if asked_last.get(name, value) != value} | said
         for name in sorted(wanted, key=lambda name: name != "profile"):  # which brings a target of its own
             desk.set(name, wanted[name])

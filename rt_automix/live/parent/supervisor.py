@@ -96,7 +96,7 @@ class Supervisor:
 
     @property
     def state(self) -> dict[str, str]:
-        """What it does now, as the word of a state and a sentence: newer than the status of a process that has ended."""
+        """What it does, as a word and a sentence: newer than the status of a process that has ended."""
         return {"state": self._state, "text": self._text}
 
     @property

@@ -13,16 +13,30 @@ from rt_automix.io.files import whole
 _CLOSE_LIMIT_S = 1.0
 
 
-def load(path: Path) -> dict[str, Any] | None:
-    """What was kept; None where there is nothing, or nothing that can be read.
+def load(path: Path, complain: Callable[[str], None]) -> dict[str, Any]:
+    """What was kept; nothing where there is nothing that can be read, which is put aside and named.
 
     Thread: main. Allocates: yes.
     """
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return kept if isinstance(kept, dict) else None
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        complain(f"{path}: cannot be read ({error.strerror}). This session starts anew.")
+        return {}
+    except (ValueError, RecursionError):
+        kept = None
+    if isinstance(kept, dict):
+        return kept
+    aside = path.with_name(f"{path.name}.unreadable")
+    try:
+        path.replace(aside)
+        where = f"It is {aside.name} now"
+    except OSError as error:
+        where = f"It cannot be put aside ({error.strerror})"
+    complain(f"{path}: is no saved state, or a damaged one. {where}; this session starts anew.")
+    return {}
 
 
 class Keeper:

@@ -123,7 +123,7 @@ class Session:
 
     def _recall(self, resumed: bool) -> None:
         """Go on from what was kept; a fresh start prefers what the command line says, or the settings newly say."""
-        kept = (keeper.load(self._setup.state_path) if self._setup.state_path else None) or {}
+        kept = keeper.load(self._setup.state_path, self._remark) if self._setup.state_path else {}
         self._others.recall(kept, resumed, self._remark)
         said = {"listen": "master", **self._setup.controls}
         self._asked = remembering.recall(self.desk, kept, said, resumed, self._remark)
