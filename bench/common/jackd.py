@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.common.here import console
+from bench.common.links import links_of
 
 SAMPLE_RATE_HZ = 48_000
 _NEEDED = {"JACK_NO_START_SERVER": "1"}
@@ -34,7 +35,7 @@ def is_missing(command: str) -> bool:
 
 
 class JackServer:
-    """A running server.
+    """A server that can be killed and started again under the same name.
 
     Parameters
     ----------
@@ -42,14 +43,24 @@ class JackServer:
     synchronous : bool
         It waits for clients that are late, so that no sample is lost; else it goes on without them, as
         servers in front of a sound card do.
+
+    Attributes
+    ----------
+    rate_hz : int
+        At which it is started the next time.
     """
 
     def __init__(self, period_samples: int, synchronous: bool) -> None:
         self.name = f"bench-{uuid.uuid4().hex[:8]}"
         self.environment = {**os.environ, **_NEEDED, "JACK_DEFAULT_SERVER": self.name}
-        self._command = ["jackd", "--no-mlock", "-n", self.name, "-R", "-P", "70", *(["-S"] if synchronous else [])]
-        self._command += ["-p", "256", "-d", "dummy", "-r", str(SAMPLE_RATE_HZ), "-p", str(period_samples)]
-        self._command += ["-C", "2", "-P", "2"]
+        self._before = ["jackd", "--no-mlock", "-n", self.name, "-R", "-P", "70", *(["-S"] if synchronous else [])]
+        self._before += ["-p", "256", "-d", "dummy"]
+        self._behind = ["-p", str(period_samples), "-C", "2", "-P", "2"]
+        self.rate_hz = SAMPLE_RATE_HZ
+
+    @property
+    def _command(self) -> list[str]:
+        return [*self._before, "-r", str(self.rate_hz), *self._behind]
 
     @property
     def command(self) -> str:
@@ -70,9 +81,18 @@ class JackServer:
                 )
             time.sleep(0.05)
 
-    def stop(self) -> None:
-        """End it; one that does not listen is killed. What it leaves behind is removed."""
-        self._process.send_signal(signal.SIGTERM)
+    def run(self, *command: str) -> str:
+        """Run a JACK tool against it; what it prints."""
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=30)
+        return done.stdout
+
+    def links(self) -> set[tuple[str, str]]:
+        """What is joined: pairs of names, from and to."""
+        return links_of(self.run("jack_lsp", "-c", "-p"))
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """End it, also as in a crash; one that does not listen is killed. What it leaves behind is removed."""
+        self._process.send_signal(number)
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:

@@ -13,6 +13,7 @@ from typing import Any
 
 from bench.common.here import ROOT
 from bench.common.jackd import JackServer
+from bench.common.pipewired import PipeWire
 
 START_LIMIT_S = 120.0
 
@@ -22,7 +23,7 @@ class Program:
 
     Parameters
     ----------
-    server : JackServer
+    server : JackServer or PipeWire
     folder : path
         Where its state is kept; empty at the start.
     arguments : str
@@ -34,7 +35,7 @@ class Program:
 
     def __init__(
         self,
-        server: JackServer,
+        server: JackServer | PipeWire,
         folder: Path,
         *arguments: str,
         environment: dict[str, str] | None = None,

@@ -69,12 +69,14 @@ def soak(hours: float, block: int, music: Path | None, out: Path) -> None:
 @click.command()
 @click.option("--times", type=click.IntRange(1, 1000), default=10, show_default=True, help="Each.")
 @click.option("--backend", type=click.Choice(["jack", "portaudio", "both"]), default="both", show_default=True)
+@click.option("--server", type=click.Choice(["pipewire", "jackd", "both"]), default="both", show_default=True)
 @click.option("--only", default="", metavar="WORD,...", help="Only what has one of these words in its name.")
 @options.out
-def recovery(times: int, backend: str, only: str, out: Path) -> None:
+def recovery(times: int, backend: str, server: str, only: str, out: Path) -> None:
     """A device, a server, a program is taken away and given back: until there is sound again, as it was.
 
-    Needs PipeWire (no sound card): sudo apt install pipewire pipewire-bin pipewire-jack wireplumber dbus-daemon jackd2
+    Needs PipeWire and jackd (no sound card):
+      sudo apt install pipewire pipewire-bin pipewire-jack wireplumber dbus-daemon jackd2 libportaudio2
 
     \b
     Example:
@@ -83,7 +85,8 @@ def recovery(times: int, backend: str, only: str, out: Path) -> None:
     from bench.live import recovery as command
 
     backends = command.BACKENDS if backend == "both" else (backend,)
-    command.run(times, backends, [word for word in only.split(",") if word], out)
+    servers = command.SERVERS if server == "both" else (server,)
+    command.run(times, backends, servers, [word for word in only.split(",") if word], out)
 
 
 COMMANDS = (jitter, roundtrip, soak, recovery)

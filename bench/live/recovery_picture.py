@@ -19,7 +19,7 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
         colour = report.OURS if row["backend"] == "jack" else report.PEER
         panel.plot(seconds, np.full(len(seconds), place), "o", color=colour, alpha=0.5, ms=5)
         panel.plot([row["median_s"]] * 2, [place - 0.3, place + 0.3], color=colour, lw=2.5)
-    panel.set_yticks(range(len(rows)), [f"{row['event']}, {row['backend']}" for row in rows])
+    panel.set_yticks(range(len(rows)), [f"{row['event']}, {row['server']}, {row['backend']}" for row in rows])
     panel.invert_yaxis()
     panel.set_xlim(0.0, None)
     panel.set_xlabel("seconds until there is sound again")

@@ -15,14 +15,8 @@ from bench.common.pipewired import PipeWire
 
 IS_MEANT = os.environ.get("RT_AUTOMIX_SERVER") == "pipewire"
 LEAST_PERIOD = 1024
-_SIDES = {"1": "FL", "2": "FR"}
-_NAMES = {
-    f"system:{kind}_{number}": f"system:{kind}_{side}"
-    for kind in ("capture", "playback")
-    for number, side in _SIDES.items()
-}
+_POSITIONS = {1: ["FL"], 2: ["FL", "FR"]}
 _HOMES = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
-_BACK = {theirs: ours for ours, theirs in _NAMES.items()}
 
 only_jackd = pytest.mark.skipif(IS_MEANT, reason="is about jackd itself; PipeWire has a test of its own")
 
@@ -38,6 +32,11 @@ class PipeWireAsJack(PipeWire):
         self.period = max(period, LEAST_PERIOD)
         self.rate_hz, self.captures, self.playbacks = rate_hz, captures, playbacks
         self.waits, self.playback_samples = False, 0
+        self._names = {
+            f"system:{kind}_{number}": f"system:{kind}_{position}"
+            for kind, count in (("capture", captures), ("playback", playbacks))
+            for number, position in enumerate(_positions(count), 1)
+        }
         for name in _HOMES:  # the programs' are the test's, as beside jackd
             self.environment.pop(name, None)
         self.environment |= {name: os.environ[name] for name in _HOMES if name in os.environ}
@@ -48,11 +47,11 @@ class PipeWireAsJack(PipeWire):
         super().start()
         self.rate(self.rate_hz)
         self.quantum(self.period)
-        positions = {1: "FL", 2: "FL FR"}
         if self.playbacks:
-            self.create("system-out", positions=positions[self.playbacks], description="system")
+            self.create("system-out", positions=" ".join(_positions(self.playbacks)), description="system")
         if self.captures:
-            self.create("system-in", "Audio/Source/Virtual", positions[self.captures], description="system")
+            positions = " ".join(_positions(self.captures))
+            self.create("system-in", "Audio/Source/Virtual", positions, description="system")
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """End it."""
@@ -64,8 +63,14 @@ class PipeWireAsJack(PipeWire):
 
     def links(self) -> set[tuple[str, str]]:
         """What is joined: pairs of names, from and to."""
-        return {(_BACK.get(one, one), _BACK.get(other, other)) for one, other in super().links()}
+        back = {theirs: ours for ours, theirs in self._names.items()}
+        return {(back.get(one, one), back.get(other, other)) for one, other in super().links()}
 
     def run(self, *command: str) -> str:
         """Run a JACK tool against this server; what it prints."""
-        return super().run(*(_NAMES.get(word, word) for word in command))
+        return super().run(*(self._names.get(word, word) for word in command))
+
+
+def _positions(count: int) -> list[str]:
+    """What PipeWire calls so many channels."""
+    return _POSITIONS.get(count) or [f"AUX{number}" for number in range(count)]

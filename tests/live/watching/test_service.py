@@ -166,8 +166,8 @@ for k in $(seq 100); do systemctl is-system-running >/dev/null 2>&1 && break; sl
 show() {{ systemctl show -P "$1" rt-automix; }}
 systemctl start rt-automix; echo started $?; show StatusText; first=$(show MainPID)
 kill -STOP "$first"
-for k in $(seq 400); do [ "$(show NRestarts)" = 1 ] && [ "$(show ActiveState)" = active ] && break; sleep 0.1; done
-echo restarts "$(show NRestarts)" "$(show ActiveState)"; [ "$(show MainPID)" != "$first" ] && echo another
+for k in $(seq 1500); do [ "$(show NRestarts)" -ge 1 ] && [ "$(show ActiveState)" = active ] && break; sleep 0.1; done
+[ "$(show NRestarts)" -ge 1 ] && echo restarted "$(show ActiveState)"; [ "$(show MainPID)" != "$first" ] && echo another
 systemctl stop rt-automix; show Result
 kill $manager; wait $manager
 """
@@ -188,8 +188,8 @@ def test_a_real_systemd_starts_it_waits_for_the_sound_and_replaces_one_that_hang
     )
     script = MANAGER.format(units=folder, systemd=SYSTEMD)
     done = subprocess.run(
-        ["unshare", "--mount", "--fork", "sh", "-c", script], capture_output=True, text=True, timeout=120
+        ["unshare", "--mount", "--fork", "sh", "-c", script], capture_output=True, text=True, timeout=280
     )
     said = done.stdout.splitlines()
     assert said[:1] == ["started 0"], (said, done.stderr)
-    assert said[1].startswith("Playing ") and said[2:] == ["restarts 1 active", "another", "success"]
+    assert said[1].startswith("Playing ") and said[2:] == ["restarted active", "another", "success"]
