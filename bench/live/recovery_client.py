@@ -127,10 +127,26 @@ class _Sound:
         return [residual_lin(heard[:rate_hz]) for heard in self._heard]
 
 
-def _run(name: str) -> None:
+def _client(name: str) -> Any:
+    """A client of a server that may have just begun, or miss another of that name who has been killed."""
     import jack
 
-    client = jack.Client(name, no_start_server=True)
+    deadline = time.monotonic() + LIMIT_S
+    while True:
+        try:
+            client = jack.Client(name, no_start_server=True)
+        except jack.JackError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            if client.name == name or time.monotonic() > deadline:
+                return client
+            client.close()
+        time.sleep(0.05)
+
+
+def _run(name: str) -> None:
+    client = _client(name)
     sound = _Sound(client)
     client.activate()
     print(json.dumps("ready"), flush=True)
@@ -142,6 +158,8 @@ def _run(name: str) -> None:
         elif "second" in asked:
             answer = sound.second(client.samplerate)
         elif "hear" in asked:
+            import jack
+
             try:
                 for source, own in zip(asked["hear"], sound.ins, strict=True):
                     if all(other.name != source for other in client.get_all_connections(own)):

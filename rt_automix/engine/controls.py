@@ -68,7 +68,7 @@ def check(name: str, value: Any) -> None:
     elif name == "curve":
         owncurve.check(value)
     elif name == "listen":
-        if value not in LISTEN:
+        if not isinstance(value, str) or value not in LISTEN:
             raise ConfigError(
                 f"control listen = {value!r} is unknown.{nearest(str(value), LISTEN)} Use {', '.join(LISTEN)}."
             )

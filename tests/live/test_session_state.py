@@ -72,6 +72,22 @@ def test_a_place_that_cannot_be_written_is_complained_about_once(tmp_path):
     assert keeper.load(tmp_path / "file" / "state.json", complaints.append) == {}
 
 
+def test_where_there_is_room_again_it_is_written_and_said(tmp_path):
+    (tmp_path / "place").write_text("")
+    complaints = []
+    kept = keeper.Keeper(tmp_path / "place" / "state.json", complaints.append)
+    for wanted, number in ((1, 1), (2, 2)):
+        until = time.monotonic() + 20.0
+        while len(complaints) < wanted and time.monotonic() < until:
+            kept.put({"number": number})
+            time.sleep(0.01)
+        if wanted == 1:
+            (tmp_path / "place").unlink()
+    kept.close()
+    assert len(complaints) == 2 and "is written again" in complaints[1]
+    assert keeper.load(tmp_path / "place" / "state.json", pytest.fail)["number"] == 2
+
+
 @pytest.mark.parametrize(
     "content", [b"", b'{"learned": {', b"[1, 2]", b"\xff\xfe\x00", b"[" * 200_000, b"7" * 5000], ids=range(6)
 )

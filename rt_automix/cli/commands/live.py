@@ -103,10 +103,13 @@ def live(**options: Any) -> None:
     """
     from rt_automix.live.lock import alone_with
 
-    config = live_settings.config_of(options)
-    state = _state_path(options, config.audio.name)
-    with alone_with(state, options["replace"]) if state is not None else contextlib.nullcontext():
-        _play(options, config, state)
+    try:
+        config = live_settings.config_of(options)
+        state = _state_path(options, config.audio.name)
+        with alone_with(state, options["replace"]) if state is not None else contextlib.nullcontext():
+            _play(options, config, state)
+    except KeyboardInterrupt:  # asked to end before it plays, which is no more of a failure than later
+        click.echo("Stopped before it played.", err=True)
 
 
 def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:

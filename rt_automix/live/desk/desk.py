@@ -220,6 +220,8 @@ class Desk:
         """Aim at a profile by name or path; one that does not load changes nothing."""
         if name == self.profile:
             return
+        if not isinstance(name, str):
+            raise ConfigError(f"control profile = {name!r} is none. Use one of {', '.join(self.profiles)}, or a file.")
         is_reference = self._reference is not None and name == self._reference.name
         try:
             style = self._reference if is_reference and self._reference else profile.load(name)

@@ -7,6 +7,7 @@ that whatever happens to a copy happens to it alone; a mould that dies takes no 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -81,13 +82,24 @@ class Mould:
         return self.exitcode is None and (self._newest is None or self._newest.pid != self.pid)
 
     def play(self, setup: Setup, resumed: bool) -> Player:
-        """Have a copy made, which begins a session once the mould is ready."""
+        """Have a copy made, which begins a session once the mould is ready.
+
+        Raises
+        ------
+        OSError
+            There are no more descriptors.
+        """
         ours, theirs = Pipe()
         self._newest = Copy(self)
-        with contextlib.suppress(OSError):
+        try:
             self._pipe.send(("play", setup, resumed))
             reduction.send_handle(self._pipe, theirs.fileno(), self.pid)
-        theirs.close()
+        except OSError as error:  # it has ended: whoever asks will see
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._process.kill()  # it would wait for the handle
+                raise
+        finally:
+            theirs.close()
         return Player(self._newest, ours)
 
     def listen(self) -> None:
@@ -142,15 +154,19 @@ class Copy:
 
     def __init__(self, mould: Mould) -> None:
         self._mould = mould
-        self._handle = -1
+        self._handle, self._is_gone = -1, False
         self.pid: int | None = None
         self.code: int | None = None
 
     def begin(self, pid: int) -> None:
         """Be told which process it is."""
         self.pid = pid
-        with contextlib.suppress(ProcessLookupError):  # gone already
+        try:
             self._handle = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self._is_gone = True
+        except OSError:  # out of descriptors: its mould tells of its end
+            pass
 
     @property
     def exitcode(self) -> int | None:
@@ -163,8 +179,10 @@ class Copy:
         return self.code
 
     def _has_ended(self, limit_s: float) -> bool:
-        if self._handle < 0 or self.code is not None:
+        if self._is_gone or self.code is not None:
             return True
+        if self._handle < 0:
+            return False
         waiting = select.poll()
         waiting.register(self._handle, select.POLLIN)
         return bool(waiting.poll(1e3 * limit_s))
@@ -173,6 +191,8 @@ class Copy:
         with contextlib.suppress(ProcessLookupError):
             if self._handle >= 0:
                 signal.pidfd_send_signal(self._handle, number)
+            elif self.pid is not None and not self._is_gone and self.code is None:
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         """Ask for its end."""

@@ -7,6 +7,7 @@ nothing is killed, whatever the interpreter over there is busy with.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -76,9 +77,13 @@ class Supervisor:
 
     def start(self) -> None:
         """Let a process play, at once if one is ready."""
-        if self._ready is None or not self._ready.is_there:
-            self._ready = ready(self.board)
-        self._player = self._ready.play(self.setup, self._has_played)
+        try:
+            if self._ready is None or not self._ready.is_there:
+                self._ready = ready(self.board)
+            self._player = self._ready.play(self.setup, self._has_played)
+        except OSError as error:  # out of descriptors, processes or memory: that may pass
+            self._put_off(f"No process can be started ({error.strerror}).")
+            return
         self.starts += 1
         self._started_at = self._heard_at = self._moved_at = time.monotonic()
         self._callbacks = -1
@@ -86,13 +91,25 @@ class Supervisor:
         self._state = "starting"
         self._known = {}
 
+    def _put_off(self, wrong: str) -> None:
+        """Try again after a while; say so once."""
+        if not self._has_played:
+            raise DeviceError(wrong)
+        self._start_at = time.monotonic() + BACK_OFF_S[-1]
+        text = f"{wrong} Trying again."
+        if text != self._text:
+            self._state, self._text = "starting", text
+            self._tell({"type": "state", "state": "restarting", "text": text})
+
     def _keep_one_ready(self, now: float) -> None:
         """Have a process ready once all is well; one that died is replaced after a while."""
         if self._ready is not None and not self._ready.is_there:
             self._ready.close()
             self._ready = None
         if self._ready is None and self.is_playing and now >= max(self._started_at + READY_S, self._ready_at):
-            self._ready, self._ready_at = ready(self.board), now + _READY_AGAIN_S
+            self._ready_at = now + _READY_AGAIN_S
+            with contextlib.suppress(OSError):  # as in `start`; meanwhile the sound goes on
+                self._ready = ready(self.board)
 
     @property
     def state(self) -> dict[str, str]:

@@ -78,9 +78,17 @@ class Keeper:
             closing = self._closing
             state, self._newest = self._newest, None
             if state is not None:
-                try:
-                    whole.write_text(self._path, json.dumps(state))
-                except OSError as error:
-                    if not self._has_complained:
-                        self._has_complained = True
-                        self._complain(f"{self._path}: cannot be written ({error.strerror}). A restart starts anew.")
+                self._write(state)
+
+    def _write(self, state: dict[str, Any]) -> None:
+        try:
+            whole.write_text(self._path, json.dumps(state))
+        except OSError as error:
+            if not self._has_complained:
+                self._has_complained = True
+                why = f"cannot be written ({error.strerror})"
+                self._complain(f"{self._path}: {why}. A restart goes on from what was last written, if anything.")
+        else:
+            if self._has_complained:
+                self._has_complained = False
+                self._complain(f"{self._path}: is written again.")

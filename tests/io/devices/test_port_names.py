@@ -98,7 +98,7 @@ def test_what_goes_with_its_port_is_joined_again():
     memory.note_joined(LEFT), memory.note_joined(RIGHT)
     assert memory.look(1.0, {LEFT, RIGHT}, BOTH, set()) == set()
     assert memory.look(2.0, set(), BOTH, set()) == set()  # links go before their ports
-    assert memory.look(2.1, set(), set(), set()) == set() and memory.awaited == sorted(BOTH)
+    assert memory.look(2.1, set(), set(), set()) == set() and memory.awaited("out") == sorted(BOTH)
     assert memory.look(60.0, set(), BOTH, BOTH) == {LEFT, RIGHT}
 
 

@@ -6,10 +6,13 @@ RT_AUTOMIX_REPEATS=10 does each ten times; `pytest -s` shows the table.
 from __future__ import annotations
 
 import os
+import resource
 import signal
+import socket
 import subprocess
 import time
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -197,6 +200,25 @@ def test_the_controller_is_pulled_out_and_returned(tmp_path):
             run.wait_for(lambda run: run.status["controls"]["amount"] == 1.0, 5.0)
     report("controller returned until it is listened to", times)
     assert np.median(times) < CONTROLLER_LIMIT_S
+
+
+def test_out_of_descriptors_another_process_starts_as_soon_as_one_can(tmp_path):
+    """A panel that too many hold open; the sound that goes on is left alone meanwhile."""
+    options = ["--panel", "--panel-port", "0"]
+    with jack_server(256) as server, LiveRun(server, tmp_path / "state.json", *options) as run:
+        run.wait_until_playing()
+        port = int(run.texts()[0].rsplit(":", 1)[1].strip("/"))
+        used = len(list(Path(f"/proc/{run.process.pid}/fd").iterdir()))
+        before = resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE, (used, before[1]))
+        held = [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
+        kill(run.status["pid"])
+        run.wait_for(lambda run: "Too many open files). Trying again" in run.texts("state")[-1], 30.0)
+        resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE, before)
+        run.wait_for(lambda run: run.status["state"] == "playing", 30.0)
+        for one in held:
+            one.close()
+    assert run.process.returncode == 0
 
 
 @contextmanager

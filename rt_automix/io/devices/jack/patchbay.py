@@ -80,11 +80,14 @@ class Patchbay:
     def note(self) -> str:
         """Which sides nothing is joined to, and what is waited for; empty if all is well."""
         joined = {name for name, _ in self._patching.joined}
-        sides = {"input": "in", "output": "out"}
-        open_sides = [word for word, start in sides.items() if not any(name.startswith(start) for name in joined)]
-        if not open_sides:
-            return ""
-        awaited = ", ".join(self._patching.awaited) if self._connects else ""
-        cure = f"waiting for {awaited} to come back" if awaited else "patch its ports"
-        which = f"{' and the '.join(open_sides)} {'is' if len(open_sides) == 1 else 'are'}"
-        return f"The {which} connected to nothing: {cure}."
+        sides: dict[str, list[str]] = {}
+        for word, start in (("input", "in"), ("output", "out")):
+            is_open = not any(name.startswith(start) for name in joined)
+            awaited = ", ".join(self._patching.awaited(start)) if self._connects else ""
+            if is_open:
+                cure = f"waiting for {awaited} to come back" if awaited else "patch its ports"
+                sides.setdefault(f"connected to nothing: {cure}.", []).append(word)
+            elif awaited:
+                sides.setdefault(f"waiting for {awaited} to come back.", []).append(word)
+        verbs = {1: "is", 2: "are"}
+        return " ".join(f"The {' and the '.join(words)} {verbs[len(words)]} {what}" for what, words in sides.items())

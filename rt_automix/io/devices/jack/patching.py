@@ -53,7 +53,6 @@ class Patching:
         self._away.discard(link)
         self.joined = self.joined | {link}
 
-    @property
-    def awaited(self) -> list[str]:
-        """Names of ports that are to come back."""
-        return sorted({name for _, name in self._away})
+    def awaited(self, own: str) -> list[str]:
+        """Names of ports that are to come back to those of ours that are called so, such as "in"."""
+        return sorted({name for port, name in self._away if port.startswith(own)})
