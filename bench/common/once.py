@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rt_automix.dsp import atomics
 from rt_automix.dsp.foreign import call_for_pointer, float32_at, int64_at
 from rt_automix.dsp.jit import address_of, kernel
-from rt_automix.io.devices.callbacks import JACK
+from rt_automix.io.devices.edge.callbacks import JACK
 
 # int64: jack_port_get_buffer, how many ports play and how many hear, what is played and heard (float32, channel by
 # channel), its length, how far it is, whether it goes on, whether it has come to its end; from PORTS on the ports.

@@ -158,8 +158,7 @@ class Engine:
 
     def _start_worker(self) -> None:
         if self._analysis == "thread":
-            self.analyst.warm()
-            self._worker = worker.Worker(lambda: self.analyst.follow(), self._analysis_due_s)
+            self._worker = worker.Worker(self.analyst.warm, lambda: self.analyst.follow(), self._analysis_due_s)
 
     def _analysis_due_s(self) -> float:
         return (self.analyst.next_at - int(self._i64[at.SAMPLE_COUNT])) / self.sample_rate_hz

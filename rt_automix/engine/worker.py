@@ -14,13 +14,16 @@ class Worker:
 
     Parameters
     ----------
+    warm : callable
+        Makes ready what follows; done before there is a thread.
     follow : callable
         Does what is due; whether there was something.
     due_s : callable
         In how many seconds there should be something to do.
     """
 
-    def __init__(self, follow: Callable[[], bool], due_s: Callable[[], float]) -> None:
+    def __init__(self, warm: Callable[[], None], follow: Callable[[], bool], due_s: Callable[[], float]) -> None:
+        warm()
         self._follow, self._due_s = follow, due_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="rt_automix analysis", daemon=True)

@@ -45,8 +45,8 @@ def test_blocks_go_on_while_another_thread_holds_the_interpreter():
 
 FIRST_DECISION = """
 import numpy as np
-from rt_automix.analysis import masters
-from rt_automix.analysis.suggester import choose
+from rt_automix.analysis.aim import masters
+from rt_automix.analysis.deciding.suggester import choose
 from rt_automix.dsp import jit
 from rt_automix.engine.engine import Engine
 
