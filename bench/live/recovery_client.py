@@ -44,14 +44,18 @@ def residual_lin(heard: NDArray[np.float32]) -> float:
 
 
 class Client:
-    """Started in the environment of a server; ports `out_1`, `in_1` and `in_2`."""
+    """Started in the environment of a server, which need not run yet; ports `out_1`, `in_1` and `in_2`."""
 
     def __init__(self, environment: dict[str, str], name: str) -> None:
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         command = [sys.executable, "-m", "bench.live.recovery_client", name]
         root = Path(__file__).parents[2]
         self._process = subprocess.Popen(command, cwd=root, env=environment, text=True, **pipes)
-        self._answer()
+
+    def wait(self) -> Client:
+        """Let it be a client of the server, which runs now; itself."""
+        self._ask("go")
+        return self
 
     def hear(self, *ports: str) -> None:
         """Join ports to the inputs, as soon as they are there."""
@@ -81,7 +85,7 @@ class Client:
         self._process.kill()
         self._process.communicate()
 
-    def _ask(self, what: dict[str, Any]) -> Any:
+    def _ask(self, what: dict[str, Any] | str) -> Any:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(what) + "\n")
         self._process.stdin.flush()
@@ -146,6 +150,9 @@ def _client(name: str) -> Any:
 
 
 def _run(name: str) -> None:
+    import jack
+
+    sys.stdin.readline()
     client = _client(name)
     sound = _Sound(client)
     client.activate()
@@ -158,8 +165,6 @@ def _run(name: str) -> None:
         elif "second" in asked:
             answer = sound.second(client.samplerate)
         elif "hear" in asked:
-            import jack
-
             try:
                 for source, own in zip(asked["hear"], sound.ins, strict=True):
                     if all(other.name != source for other in client.get_all_connections(own)):

@@ -82,8 +82,8 @@ class Stage(ABC):
         self.program.wait_until_playing()
         for name, value in SET.items():
             self.program.command(set={name: value})
-        self.player = Client(self.server.environment, "player")
-        self.ears = Client(self.server.environment, "ears")
+        self.player = Client(self.server.environment, "player").wait()
+        self.ears = Client(self.server.environment, "ears").wait()
         right = self.outs[1]
         wait_for(lambda: (right, self.sinks[1]) in self.server.links(), "our links")
         for pair in self.server.links() - self.links:
@@ -135,7 +135,7 @@ class Stage(ABC):
         """The program that plays into ours is killed and started again."""
         self.player.kill()
         self.program.wait_for(lambda status: "player:out_1" in status["text"])
-        self.player = Client(self.server.environment, "player")
+        self.player = Client(self.server.environment, "player").wait()
         return self._sound_from(time.monotonic())
 
     @abstractmethod
@@ -158,10 +158,12 @@ class Stage(ABC):
         self.player.kill()
         self.ears.kill()
         self.program.wait_for(lambda status: status["state"] != "playing")
+        # Interpreters that load here, so that their start does not count.
+        self.player, self.ears = (Client(self.server.environment, name) for name in ("player", "ears"))
         self.begin()
-        self.player = Client(self.server.environment, "player")
+        self.player.wait()
         began = time.monotonic()
-        self.ears = Client(self.server.environment, "ears")
+        self.ears.wait()
         return self._sound_from(began)
 
     def _sound_from(self, began: float) -> float:

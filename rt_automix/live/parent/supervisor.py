@@ -26,7 +26,8 @@ STALL_S = 1.5
 """A process that plays but whose callbacks have stopped for this long hangs."""
 
 MUTE_S = 15.0
-"""A process that does not play and has not answered for this long hangs."""
+"""A process that does not play and has not answered for this long hangs; the next one may take twice as long, and so
+on: a machine that is slow, or busy, must come to play at last."""
 
 COMPILING_S = 300.0
 """The same while it compiles, where one step takes long on a small or a busy machine."""
@@ -195,7 +196,8 @@ class Supervisor:
             self._tell({"type": "event", "text": "The controls do not answer; the sound goes on."})
         self._is_deaf = is_deaf
         stalled = self.is_playing and now - self._moved_at > STALL_S
-        mute = not self.is_playing and now - self._heard_at > (COMPILING_S if self._compiles else MUTE_S)
+        mute_s = COMPILING_S if self._compiles else MUTE_S * 2**self._failures
+        mute = not self.is_playing and now - self._heard_at > mute_s
         if stalled or mute:
             self._tell({"type": "event", "text": "The audio process hangs. Starting another."})
             player.kill()

@@ -15,11 +15,16 @@ import numpy as np
 import pytest
 from jackserver import jack_server, needs_jack
 from midi_controller import Controller
+from pipewirejack import IS_MEANT
 
 from rt_automix.io.midi import exchange, host
 from rt_automix.io.midi.ports import MidiPorts, survey
 from rt_automix.live.midi.mapping import Router
 from rt_automix.midimap import MidiMapping
+
+NO_SERVER = "no server is running. Start one, for example with: jackd -d alsa."
+if IS_MEANT:
+    NO_SERVER = "PipeWire does not answer. Start it: systemctl --user start pipewire wireplumber"
 
 pytestmark = pytest.mark.live
 
@@ -83,7 +88,7 @@ def test_no_midi_at_all_is_a_remark(monkeypatch):
     monkeypatch.delenv("PIPEWIRE_RUNTIME_DIR", raising=False)
     found = survey("jack")
     assert (found.inputs, found.outputs) == ([], [])
-    assert found.notes == ["jack: no server is running. Start one, for example with: jackd -d alsa."]
+    assert found.notes == [f"jack: {NO_SERVER}"]
     listening = MidiPorts(api="jack")
     assert listening.note == f"MIDI: {found.notes[0]}"
     assert listening.check() == [] and listening.poll() == [] and listening.inputs == listening.outputs == []
@@ -319,10 +324,12 @@ def test_a_port_that_went_and_came_back_is_taken_up(ports):
 def test_other_programs_join_ports_of_our_own(ports, server):
     with Controller("pads") as other:
         listening = ports("nobody", own=True)
-        assert listening.own == ["rt_automix_midi:in", "rt_automix_midi:out"] and not listening.is_listening
+        into, out = listening.own  # on PipeWire, where several may have one name, with a number in it
+        assert into.endswith(":in") and out.endswith(":out") and not listening.is_listening
+        assert IS_MEANT or {into, out} == {"rt_automix_midi:in", "rt_automix_midi:out"}
         (lights,) = (port for port in server.run("jack_lsp").split("\n") if "knobs in" in port)
-        server.run("jack_connect", "pads:knobs out", "rt_automix_midi:in")
-        server.run("jack_connect", "rt_automix_midi:out", lights)
+        server.run("jack_connect", "pads:knobs out", into)
+        server.run("jack_connect", out, lights)
         remarks = []
         until(lambda: remarks.extend(listening.check()) or remarks)
         assert "another program is joined" in remarks[0] and listening.is_listening and listening.inputs == []
@@ -330,7 +337,7 @@ def test_other_programs_join_ports_of_our_own(ports, server):
         other.send(*sent, every_s=0.002)
         came = []
         until(lambda: came.extend(listening.poll()) or len(came) >= len(sent))
-        assert came == [(message, "rt_automix_midi:in") for message in sent]
+        assert came == [(message, into) for message in sent]
         listening.send((0x90, 36, 127))
         until(lambda: (0x90, 36, 127) in other.heard())
         assert not [name for _, name in survey("jack").inputs if "rt_automix" in name]
@@ -377,7 +384,7 @@ def test_a_server_that_died_and_came_back_is_taken_up():
             listening.send((0xB0, 21, number % 128))
         faulthandler.cancel_dump_traceback_later()
         assert listening.check() == ["MIDI: knobdev:knobs out is gone; looking for it."]
-        assert "no server" in listening.note and listening.poll() == []
+        assert NO_SERVER[:20] in listening.note and listening.poll() == []
         knobs.unplug()
         server.start()
         with Controller() as knobs:

@@ -202,6 +202,22 @@ def test_the_controller_is_pulled_out_and_returned(tmp_path):
     assert np.median(times) < CONTROLLER_LIMIT_S
 
 
+IMPATIENT = """
+import sys
+sys.path.insert(0, {root!r})
+from rt_automix.live.parent import supervisor
+supervisor.MUTE_S = 0.8
+"""
+
+
+def test_a_machine_too_slow_for_the_first_start_comes_to_play(tmp_path):
+    """What takes longer to begin than a process may is killed, and the next may take twice as long."""
+    (tmp_path / "sitecustomize.py").write_text(IMPATIENT.format(root=str(Path.cwd())))
+    with jack_server(256) as server, LiveRun(server, tmp_path / "state.json", intruder=tmp_path) as run:
+        run.wait_until_playing()
+        assert "The audio process hangs. Starting another." in run.texts() and run.status["starts"] > 1
+
+
 def test_out_of_descriptors_another_process_starts_as_soon_as_one_can(tmp_path):
     """A panel that too many hold open; the sound that goes on is left alone meanwhile."""
     options = ["--panel", "--panel-port", "0"]
