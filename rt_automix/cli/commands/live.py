@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,9 @@ from rt_automix.errors import AutomixError, ConfigError
 
 if TYPE_CHECKING:
     from rt_automix.config import Config
+    from rt_automix.live.parent.supervisor import Supervisor
     from rt_automix.live.setup import Setup
+    from rt_automix.live.takes.takes import Takes
 
 DEFAULT_NAME = "rt_automix"
 
@@ -162,8 +166,8 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
             while not ending and not view.wants_end and supervisor.step():
                 if supervisor.is_playing:
                     takes.follow(supervisor.sample_rate_hz)
-                pads.show(supervisor, takes)
-                view.show(supervisor, takes)
+                _show(pads, supervisor, takes, view.remark)
+                _show(view, supervisor, takes, view.remark)
                 time.sleep(STEP_S)
             service.stopping()
             supervisor.stop()
@@ -172,6 +176,17 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
         takes.close()
         for name, handler in before.items():
             signal.signal(getattr(signal, name), handler)
+
+
+def _show(one: Any, supervisor: Supervisor, takes: Takes, remark: Callable[[str], None]) -> None:
+    """Have a view do what it does; one that lacks descriptors for it tries again, and the sound goes on."""
+    try:
+        one.show(supervisor, takes)
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        remark(f"{error.strerror}: what is shown waits; the sound goes on.")
+        time.sleep(1.0)  # no more of that than one can read
 
 
 def _setup(options: dict[str, Any], config: Config, state: Path | None) -> Setup:
