@@ -318,6 +318,20 @@ def test_a_rate_that_is_not_ours_is_named(server, backend, tmp_path):
         told(run, "Playing", "48000 Hz")
 
 
+def test_blocks_that_are_missing_are_counted_as_xruns(server, tmp_path):
+    """PipeWire tells nobody of them; its count of frames goes on."""
+    with LiveRun(server, tmp_path / "state.json", "--backend", "jack") as run:
+        run.wait_until_playing()
+        linked(server, zip(ours("jack")[2:], ("Main:playback_FL", "Main:playback_FR"), strict=True))
+        before, pid = run.status["timing"]["xruns"], run.status["pid"]
+        for _ in range(3):
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(0.2)
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.2)
+        run.wait_for(lambda run: run.status["timing"]["xruns"] >= before + 3, 20.0)
+
+
 @both_back_ends
 def test_a_second_start_is_noticed(server, backend, tmp_path):
     """Where PipeWire itself would let two clients have one name."""
