@@ -93,7 +93,9 @@ class Client:
 
     def _answer(self) -> Any:
         assert self._process.stdout is not None
-        return json.loads(self._process.stdout.readline())
+        if not (line := self._process.stdout.readline()):
+            raise RuntimeError("a program around ours has ended: the server did not let it in, or ended it")
+        return json.loads(line)
 
 
 class _Sound:
