@@ -69,7 +69,8 @@ class Others:
         if not self._have_own_input:
             return None
         engines = self._main.engine, *self.engines
-        return Worker(lambda: sum(engine.analyst.follow() for engine in engines) > 0, lambda: LOOK_S)
+        warm = self._main.engine.analyst.warm  # for all of them, as they are alike
+        return Worker(warm, lambda: sum(engine.analyst.follow() for engine in engines) > 0, lambda: LOOK_S)
 
     def recall(self, kept: dict[str, Any], resumed: bool, remark: Remark) -> None:
         """Go on from what was kept of the session."""
