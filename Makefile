@@ -13,12 +13,6 @@ IN_TWO := -n 2 --dist loadfile --durations 8
 # away for a while.
 IN_THREE := -n 3 --dist loadfile --durations 8
 AGAIN := --reruns 2 -rfER
-# What only computes: no time limit, no program of others to wait for. It runs beside what keeps real time and mostly
-# waits, on what that leaves of the processors; Linux never lets it go before the others.
-COMPUTING := tests/analysis tests/demo tests/dsp tests/engine tests/io/lossy tests/native tests/render tests/report \
-    tests/training tests/test_music.py
-WITHOUT_IT := $(COMPUTING:%=--ignore=%)
-LAST := $(shell command -v chrt >/dev/null && echo chrt --idle 0 || echo nice -n 19)
 
 # The tests start hundreds of interpreters: let those keep what they have compiled.
 unexport PYTHONDONTWRITEBYTECODE
@@ -43,14 +37,10 @@ test: $(CAN_TRAIN)
 	@test -d "$(MUSIC)" || echo "No music in $(MUSIC): tests on real songs are skipped. Fetch it (Debian, 200 MB): make music"
 	@command -v lv2apply >/dev/null && command -v g++ >/dev/null && pkg-config --exists lilv-0 2>/dev/null && test -d /usr/share/dpf && test -d /usr/include/lv2 || echo "What plug-ins are built with and run in is missing: their tests are skipped. Install it: sudo apt install g++ lv2-dev liblilv-dev lilv-utils pkg-config jalv dpf-source"
 	@command -v valgrind >/dev/null && command -v gcc >/dev/null || echo "valgrind or gcc is missing: instructions are not counted. Install them: sudo apt install valgrind gcc libc6-dev"
-	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -m "not live and not alone" $(WITHOUT_IT)
-	@export RT_AUTOMIX_MUSIC="$(MUSIC)"; said=$$(mktemp); \
-	{ $(LAST) $(BIN)/python -m pytest $(IN_TWO) -m "not live and not alone" $(COMPUTING); computed=$$?; \
-	  NUMBA_DISABLE_JIT=1 $(LAST) $(BIN)/python -m pytest $(IN_TWO) tests/dsp tests/analysis/hearing/test_hearing.py \
-	      && exit $$computed; } >"$$said" 2>&1 & \
-	$(BIN)/python -m pytest $(IN_THREE) -m live $(AGAIN); played=$$?; \
-	wait $$!; computed=$$?; cat "$$said"; rm "$$said"; exit $$((played + computed))
+	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_TWO) -m "not live and not alone"
+	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest $(IN_THREE) -m live $(AGAIN)
 	RT_AUTOMIX_MUSIC="$(MUSIC)" $(BIN)/python -m pytest -m alone $(AGAIN) --durations 8
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(IN_TWO) tests/dsp tests/analysis/hearing/test_hearing.py
 
 # What keeps real time, once more with PipeWire in the place of jackd. No part of CI, whose time is full.
 test-pipewire: $(CAN_TRAIN)
