@@ -14,7 +14,7 @@ PACE_S = 0.1
 MOST_TIMES = 10.0
 """A real device fills its buffers at first; ten times as many samples as there is time for are no buffer's."""
 
-CLOSE_LIMIT_S = 2.0
+CLOSE_LIMIT_S = 1.0
 
 
 def opened(setup: Setup) -> Stream:
