@@ -5,11 +5,16 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from rt_automix.analysis.recordings.measure import Meter
 from rt_automix.live.watching.heard import MAIN, Heard
 
 if TYPE_CHECKING:
-    from rt_automix.analysis.recordings.measure import Meter
     from rt_automix.live.parent.supervisor import Supervisor
+
+SAMPLE_RATE_HZ = 48_000
+"""Of the silence that is measured first of all."""
 
 SHOW_EVERY = 4
 """Figures are worked out for every so many looks: five times a second."""
@@ -27,6 +32,10 @@ class Programme:
     """
 
     def __init__(self) -> None:
+        # What measures is loaded now: later there may be no descriptor left to open it by.
+        meter = Meter(SAMPLE_RATE_HZ, 2)
+        meter.push(np.zeros((2, SAMPLE_RATE_HZ // 10), np.float32))
+        _told(meter)
         self.figures: Figures = {}
         self._heard = Heard()
         self._meters: dict[str, Meter] = {}
@@ -45,8 +54,6 @@ class Programme:
             return
         names = [output.name for output in supervisor.setup.config.output] or ["main"]
         if is_anew or not self._meters or self._is_over.is_set():
-            from rt_automix.analysis.recordings.measure import Meter  # which brings the kernels
-
             self._is_over.clear()
             self._meters, self._looks = {name: Meter(rate_hz, 2) for name in names}, 0
         for ring, meter in enumerate(self._meters.values(), MAIN):
