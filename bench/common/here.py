@@ -7,4 +7,4 @@ from pathlib import Path
 from rich.console import Console
 
 ROOT = Path(__file__).resolve().parents[2]
-console = Console()
+console = Console(markup=False)  # what stands in brackets is meant

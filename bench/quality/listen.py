@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-import math
+import secrets
 import string
 import tempfile
 from collections.abc import Callable
@@ -72,7 +72,8 @@ def run(folder: Path, music: Path, songs: int, seconds: float, excerpt_s: float,
     if not chosen:
         raise click.UsageError(f"{music}: no stereo song of {2 * seconds:.0f} s or more. Name another, or --seconds.")
     folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng()
+    (folder / "index.html").unlink(missing_ok=True)  # of an earlier page, whose letters stood for others
+    rng, name_of_page = np.random.default_rng(), secrets.token_hex(8)
     key: dict[str, dict[str, str]] = {}
     with ExitStack() as opened:
         work = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="rt_automix-bench-")))
@@ -86,9 +87,11 @@ def run(folder: Path, music: Path, songs: int, seconds: float, excerpt_s: float,
             letters = dict(zip(string.ascii_uppercase, order, strict=False))
             key[str(number)] = letters
             _write_sounds(folder / f"song{number}.js", number, {a: made[who] for a, who in letters.items()}, rate_hz)
-    (folder / "key.json").write_text(json.dumps({"songs": [name for name, _ in chosen], "key": key}, indent=1))
+    told = {"page": name_of_page, "songs": [name for name, _ in chosen], "key": key}
+    (folder / "key.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
     titles = json.dumps([f"Song {number + 1} of {len(chosen)}" for number in range(len(chosen))])
-    page = files("bench.quality").joinpath("listen.html").read_text(encoding="utf-8").replace("[/*titles*/]", titles)
+    page = files("bench.quality").joinpath("listen.html").read_text(encoding="utf-8")
+    page = page.replace("[/*titles*/]", titles).replace("/*page*/", name_of_page)
     (folder / "index.html").write_text(page, encoding="utf-8")
     report.console.print(
         f"Written: {folder / 'index.html'}. Open it in a browser, with good headphones; leave key.json closed. Then: "
@@ -106,10 +109,13 @@ def _masters(opened: ExitStack, work: Path, reference: Path | None) -> dict[str,
     found: dict[str, Master] = {UNTOUCHED: lambda song: song.audio}
     try:
         old, _ = opened.enter_context(pair(COMMIT))
-        old.run(["-c", "import rt_automix.config"])  # its libraries, of which we need some no more
+        old.run(
+            ["-c", "import rt_automix.config"]
+        )  # its libraries, of which we need some no more: pip install pydantic
         found[BEFORE] = lambda song: _old(old, song, work)
     except CannotRun as error:
-        report.console.print(f"{BEFORE} is skipped: {error}")
+        why = str(error).strip().splitlines()[-1]
+        report.console.print(f"{BEFORE} is skipped: {why}. It needs this repository's history, and pydantic.")
     found |= {CLOSED: ours("matcher"), NETWORKS: ours("auto")}
     if reference is None:
         return found
@@ -178,47 +184,3 @@ def _write_sounds(path: Path, number: int, sounds: dict[str, Audio], rate_hz: in
         soundfile.write(file, audio.T, rate_hz, format="FLAC", subtype="PCM_24")
         told[letter] = base64.b64encode(file.getvalue()).decode()
     path.write_text(f"loaded({number}, {json.dumps(told)});\n", encoding="utf-8")
-
-
-def summary(folder: Path, answers: list[Path]) -> dict[str, dict[str, float]]:
-    """What was heard: of each who masters the mean score, its 95 % interval over songs, and how often it was best.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the page, with its key.
-    answers : list of Path
-        What the page saved, one of each who listened.
-
-    Raises
-    ------
-    ValueError
-        An answer belongs to another page.
-    """
-    key = json.loads((folder / "key.json").read_text())["key"]
-    scores: dict[str, list[list[float]]] = {}
-    best: dict[str, int] = {}
-    for path in answers:
-        for number, given in json.loads(path.read_text())["scores"].items():
-            letters = key.get(number)
-            if letters is None or not set(given) <= set(letters):
-                raise ValueError(f"{path}: song {number} is none of {folder}'s. Name the answers of that page.")
-            named = {letters[letter]: float(score) for letter, score in given.items()}
-            for who, score in named.items():
-                scores.setdefault(who, []).append([score, score - named.get(UNTOUCHED, math.nan)])
-                best[who] = best.get(who, 0) + (score == max(named.values()))
-    found = {}
-    rng = np.random.default_rng(0)
-    for who, rows in scores.items():
-        told = np.array(rows)
-        drawn = told[rng.integers(0, len(told), (2000, len(told)))].mean(axis=1)
-        low, high = np.percentile(drawn[:, 1], (2.5, 97.5))
-        found[who] = {
-            "score": float(told[:, 0].mean()),
-            "over_untouched": float(told[:, 1].mean()),
-            "low": float(low),
-            "high": float(high),
-            "best": best[who] / len(told),
-            "heard": float(len(told)),
-        }
-    return dict(sorted(found.items(), key=lambda item: -item[1]["score"]))

@@ -14,7 +14,7 @@ import soundfile
 from click.testing import CliRunner
 
 from bench.__main__ import main
-from bench.quality import listen
+from bench.quality import heard, listen
 from rt_automix.analysis.recordings.measure import Meter
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -82,11 +82,21 @@ def test_in_a_browser_it_is_rated_by_keys_and_what_is_saved_is_summed_up(page, t
                 shown.keyboard.press("ArrowUp")
             shown.keyboard.press("n")
             shown.wait_for_function(f"document.getElementById('title').textContent.includes('Song {2}')")
+        shown.click("#rowA button")
+        shown.keyboard.press(" ")  # pauses, and does not press the button that was clicked
+        assert shown.inner_text("#play") == "Play"
         shown.reload()
         shown.wait_for_selector("#rowC")
         with shown.expect_download() as saving:
             shown.keyboard.press("s")
         saving.value.save_as(tmp_path / "answers.json")
+        assert shown.inner_text("#said") == "Saved: 4 of 6 are rated."
+        shown.on("dialog", lambda asked: asked.accept())
+        shown.click("#clear")
+        shown.wait_for_function("document.querySelector('#rowA output')?.textContent === '–'")
+        shown.reload()
+        shown.wait_for_selector("#rowC")
+        assert shown.inner_text("#rowA output") == "–"  # the next who listens begins anew
         browser.close()
     assert wrong == []
     run = CliRunner().invoke(main, ["heard", str(page), str(tmp_path / "answers.json"), "--out", str(tmp_path)])
@@ -97,7 +107,39 @@ def test_in_a_browser_it_is_rated_by_keys_and_what_is_saved_is_summed_up(page, t
     assert list(results) == [listen.CLOSED, listen.UNTOUCHED]  # who was not rated is left out
 
 
-def test_answers_of_another_page_are_refused(page, tmp_path):
-    (tmp_path / "answers.json").write_text(json.dumps({"format": 1, "scores": {"7": {"A": 3}}}))
-    run = CliRunner().invoke(main, ["heard", str(page), str(tmp_path / "answers.json")])
-    assert run.exit_code == 2 and "song 7 is none of" in run.output
+def answers(folder, scores, **others):
+    """A file as the page saves it."""
+    told = {"format": 1, "page": json.loads((folder / "key.json").read_text())["page"], "scores": scores}
+    file = folder.parent / "answers.json"
+    file.write_text(json.dumps({**told, **others}))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("scores", "others", "says"),
+    [
+        ({"7": {"A": 3}}, {}, "song 7 is none of"),
+        ({"0": {"A": 300}}, {}, "outside 0 to 100"),
+        ({"0": {"A": 3}}, {"page": "made anew"}, "answers of another page"),  # whose letters stood for others
+        ({"0": {"A": "loud"}}, {}, "no answers"),
+        ([], {}, "no answers"),
+    ],
+)
+def test_answers_of_another_page_or_none_are_refused(page, scores, others, says):
+    run = CliRunner().invoke(main, ["heard", str(page), str(answers(page, scores, **others))])
+    assert run.exit_code == 2 and says in " ".join(run.output.split())
+
+
+def test_who_listens_need_not_rate_all_and_a_song_counts_once(page):
+    letters = json.loads((page / "key.json").read_text())["key"]
+    first, second = ({who: letter for letter, who in letters[number].items()} for number in "01")
+    rated = {"0": {first[listen.NETWORKS]: 80, first[listen.CLOSED]: 60}, "1": {second[listen.NETWORKS]: 40}}
+    found = heard.summary(page, [answers(page, rated)] * 3)
+    assert found[listen.NETWORKS]["score"] == 60.0 and found[listen.NETWORKS]["heard"] == 6.0
+    assert found[listen.NETWORKS]["best"] == 1.0 and found[listen.CLOSED]["best"] == 0.0  # alone is not the best
+    assert found[listen.NETWORKS]["over_untouched"] is None and found[listen.NETWORKS]["low"] is None
+    rated["0"][first[listen.UNTOUCHED]], rated["1"][second[listen.UNTOUCHED]] = 50, 50
+    found = heard.summary(page, [answers(page, rated)])
+    assert found[listen.NETWORKS]["over_untouched"] == 10.0  # 30 better, and 10 worse
+    assert (found[listen.NETWORKS]["low"], found[listen.NETWORKS]["high"]) == (-10.0, 30.0)
+    assert found[listen.CLOSED]["over_untouched"] == 10.0 and found[listen.CLOSED]["low"] is None  # of one song

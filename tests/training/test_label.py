@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 import soundfile
@@ -100,3 +106,39 @@ def test_a_dask_cluster_makes_the_same(music, made, tmp_path):
     assert shards(tmp_path) == shards(made)
     for path in shards(made):
         assert (tmp_path / path).read_bytes() == (made / path).read_bytes()
+
+
+POOL = """
+import os, time
+from training.pool import processes
+if __name__ == "__main__":
+    with processes(2, print, ("begun",)) as pool:
+        jobs = [pool.submit(os.getpid)] + [pool.submit(time.sleep, 60.0) for _ in range(8)]
+        print(*pool._processes, flush=True)
+        jobs[-1].result()
+"""
+
+
+def is_there(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_process_outlives_who_started_it(how):
+    with subprocess.Popen(
+        [sys.executable, "-c", POOL], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as parent:
+        said = iter(parent.stdout)
+        workers = [int(word) for line in (next(said) for _ in range(3)) if "begun" not in line for word in line.split()]
+        assert len(workers) == 2 and all(map(is_there, workers))
+        parent.send_signal(how)
+        assert parent.wait(20.0) != 0
+        until = time.monotonic() + 20.0
+        while any(map(is_there, workers)) and time.monotonic() < until:
+            time.sleep(0.02)
+        assert not any(map(is_there, workers))
