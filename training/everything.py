@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -52,10 +53,16 @@ def steps(music: Path, work: Path, models: Path, quick: bool, is_own: bool) -> l
 def command(music: Path | None, work: Path, models: Path | None, quick: bool) -> None:
     """Fetch, measure masters, train, judge; then label, train, export and judge what a reference is gone to by."""
     began = time.monotonic()
+
+    def spent() -> str:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        minutes = (time.monotonic() - began) / 60.0
+        return f"{minutes:.1f} min, {(used.ru_utime + used.ru_stime) / 60.0:.1f} min of processors"
+
     work = work / "quick" if quick else work
     for step in steps(music or work / "music", work, models or work / "models", quick, music is not None):
-        click.echo(f"\n{(time.monotonic() - began) / 60.0:.1f} min: {' '.join(step)}")
+        click.echo(f"\n{spent()}: {' '.join(step)}")
         done = subprocess.run([sys.executable, "-m", "training", *step], check=False)
         if done.returncode != 0:
             raise SystemExit(done.returncode)
-    click.echo(f"\nDone in {(time.monotonic() - began) / 60.0:.1f} min.")
+    click.echo(f"\nDone: {spent()}.")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from training.correction import rowdamage
 from training.correction import rows as rows_on_disk
 from training.labels.shards import write_whole
 from training.music import corpus
+from training.pool import processes
 
 TIMES_S = (2.0, 5.0, 10.0, 20.0, 30.0, 60.0, math.inf)
 """Moments that are judged: so much has been heard; the last is the whole song."""
@@ -199,6 +199,6 @@ def command(work: Path, workers: int, is_both: bool) -> None:
         for song in songs
         if rows_on_disk.file_of(song, work / "rows").is_file() and not file_of(song, work).is_file()
     ]
-    with ProcessPoolExecutor(workers) as pool, click.progressbar(length=len(missing), label="damaging songs") as bar:
+    with processes(workers) as pool, click.progressbar(length=len(missing), label="damaging songs") as bar:
         for _ in pool.map(_write, missing, [work] * len(missing)):
             bar.update(1)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from rt_automix.errors import ConfigError
 from rt_automix.units import db_from_power, power_from_db
 from training.correction import rowdamage
 from training.correction import rows as rows_on_disk
+from training.labels.shards import write_whole
 from training.music import corpus
 
 Array = NDArray[np.float64]
@@ -252,7 +252,8 @@ def use(folder: Path) -> None:
     What talk is like goes by the shipped table, unless `training speech` has put one there.
     """
     if not (folder / TALK).is_file():
-        shutil.copyfile(SHIPPED / TALK, folder / TALK)
+        told = (SHIPPED / TALK).read_bytes()
+        write_whole(folder / TALK, lambda opened: opened.write(told))
     known._DATA = folder
     known.table.cache_clear()
 

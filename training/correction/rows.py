@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import click
@@ -20,6 +19,7 @@ from rt_automix.analysis.hearing.listener import FeatureStream
 from rt_automix.errors import AudioFileError
 from training.labels.shards import write_whole
 from training.music import corpus
+from training.pool import processes
 
 STEP_DB = 0.01
 """Rows are kept as whole numbers of this."""
@@ -76,7 +76,7 @@ def make(songs: Sequence[corpus.Song], folder: Path, workers: int) -> list[str]:
     """
     missing = [song for song in songs if not file_of(song, folder).is_file()]
     problems = []
-    with ProcessPoolExecutor(workers) as pool, click.progressbar(length=len(missing), label="hearing masters") as bar:
+    with processes(workers) as pool, click.progressbar(length=len(missing), label="hearing masters") as bar:
         for problem in pool.map(_make, missing, [folder] * len(missing)):
             problems += [problem] if problem else []
             bar.update(1)

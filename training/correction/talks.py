@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import tomllib
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -23,6 +22,7 @@ from rt_automix.errors import ConfigError
 from rt_automix.units import lin_from_db
 from training.labels.shards import write_whole
 from training.music import corpus
+from training.pool import processes
 
 Audio = NDArray[np.float32]
 
@@ -108,7 +108,7 @@ def make(voices: Path, music: list[corpus.Song], folder: Path, workers: int = 2)
     talks = all_talks()
     wanted = [talk for talk in talks if not file_of(talk, folder).is_file()]
     beds = {use: [song for song in music if song.use == use] for use in corpus.USES}
-    with ProcessPoolExecutor(workers) as pool, click.progressbar(length=len(wanted), label="making talks") as bar:
+    with processes(workers) as pool, click.progressbar(length=len(wanted), label="making talks") as bar:
         jobs = [pool.submit(_make, talk, voices, beds[talk.use], folder) for talk in wanted]  # type: ignore[index]
         for job in jobs:
             job.result()

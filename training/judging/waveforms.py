@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -39,6 +38,7 @@ from training.judging import outcome
 from training.labels.shards import write_whole
 from training.music import corpus
 from training.music.damage import Audio, Kind, damage
+from training.pool import processes
 
 KINDS: tuple[Kind, ...] = ("usual", "hard")
 RENDERS, SECONDS, SEED = 200, 60.0, 60
@@ -232,7 +232,7 @@ def command(work: Path, use: str, tables: Path, renders: int, workers: int, out:
         raise ConfigError(f"{work}: none of the {use} songs is there. Fetch them, then: python -m training rows")
     planned = jobs(songs, renders)
     with (
-        ProcessPoolExecutor(workers, initializer=judge_by, initargs=(tables,)) as pool,
+        processes(workers, judge_by, (tables,)) as pool,
         click.progressbar(length=len(planned), label="rendering") as bar,
     ):
         done = []

@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +23,7 @@ from rt_automix.analysis.bundles import context
 from rt_automix.errors import ConfigError, UserError
 from training.labels.shards import PLANS, QUICK, SAMPLE_RATE_HZ, WIDENED, Plan, jobs, make, profile_table, write_whole
 from training.music import corpus
+from training.pool import processes
 
 
 def measure(song: corpus.Song) -> dict[str, Any]:
@@ -39,9 +40,9 @@ def write_profiles(songs: list[corpus.Song], folder: Path, run: Any, advance: An
         wanted = [song for song in songs if song.use == use and song.id not in known]
         for song, found in run(measure, wanted):
             known[song.id] = found
+            text = json.dumps({key: known[key] for key in sorted(known)}) + "\n"
+            write_whole(file, lambda opened, text=text: opened.write(text.encode()))
             advance()
-        text = json.dumps({key: known[key] for key in sorted(known)}) + "\n"
-        write_whole(file, lambda opened, text=text: opened.write(text.encode()))
 
 
 def _describe(songs: list[corpus.Song], folder: Path, plans: dict[str, Plan]) -> None:
@@ -65,7 +66,7 @@ def _on_cores(workers: int) -> Any:
         if workers <= 1:
             yield from ((one, function(one)) for one in arguments)
             return
-        with ProcessPoolExecutor(workers) as pool:
+        with processes(workers) as pool:
             waiting = {pool.submit(function, one): one for one in arguments}
             for done in as_completed(waiting):
                 yield waiting[done], done.result()
