@@ -44,8 +44,20 @@ def test_a_render_is_judged_by_its_master_and_kept(song, tmp_path, monkeypatch):
     usual = report["kinds"]["usual"]
     assert usual["untouched"]["change_share"] == 0.0 and usual["untouched"]["tone_db"] > 0.1
     assert set(usual) == set(found) - {"own"} and "hard" not in report["kinds"]
+    assert usual["untouched"]["moments_share"] == 0.0 and usual["untouched"]["moments_db"] > 0.1
     assert "| usual | networks and Wiener, first |" in waveforms.table(report)
     json.dumps(report)
+
+
+def test_a_gain_that_moves_changes_the_tone_of_a_stretch_but_not_of_its_moments():
+    noise = 0.1 * np.random.default_rng(2).standard_normal((2, 3 * RATE_HZ))
+    bright = np.linspace(0.0, 1.0, noise.shape[1])
+    dull = [np.convolve(one, np.full(8, 0.125), "same") for one in noise]
+    own = (bright * noise + (1.0 - bright) * dull).astype(np.float32)
+    ridden = (own * 10.0**-bright).astype(np.float32)
+    numbers = {who: waveforms.numbers(audio, own) for who, audio in (("own", own), ("ridden", ridden))}
+    error = waveforms._errors(numbers["ridden"][None], numbers["own"][None])
+    assert error["tone_db"][0] > 1.0 and error["moments_db"][0] < 0.2
 
 
 def test_what_is_better_everywhere_is_apart_from_nothing():

@@ -162,13 +162,15 @@ def fit(vectors: Array, packages: Sequence[str], spectra: Array, tables: dict[st
     weights = shares(packages)
     whole = vectors[:, 0, -1]
     mean_db = mean_of(whole[:, :TONE_BANDS], weights)
-    masters = []
-    for knot in range(at.KNOTS):
+    masters: list[Array] = []
+    for knot in reversed(range(at.KNOTS)):
         some = vectors[:, :, knot, :TONE_BANDS].reshape(-1, TONE_BANDS)
         of = np.repeat(weights, STARTS)
         there = np.isfinite(some[:, 0])
-        apart, _ = away(some[there], mean_db)
-        masters.append((of[there, None] * apart).T @ apart / of[there].sum())
+        if there.any():
+            apart, _ = away(some[there], mean_db)
+            covariance = (of[there, None] * apart).T @ apart / of[there].sum()
+        masters.insert(0, covariance)  # where no song is that long, as after the next longer time that there is
     damage = damage_covariance(spectra, rowdamage.LEARNED_KINDS, rowdamage.LEARNED_SHARES)
     analysis, synthesis, spreads = basis(masters, damage)
     return {

@@ -3,11 +3,16 @@
 Everything is judged by a minute of a song against the same minute of its own master. `first` is the minute in which
 the engine hears it for the first time, corrects what it has understood and moves; `again` is the same minute once
 more, now that it knows it.
+
+The tone of a minute is mostly that of its loudest moments, and a rider, a compressor and what was done to the levels
+change which those are. So it is judged a second time with each moment as loud as in the master: what is left then is
+the equalisers' alone.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,11 +29,14 @@ from rt_automix.analysis.aim.matching import MONO_DB
 from rt_automix.analysis.aim.profile import Profile
 from rt_automix.analysis.deciding.matcher import Matcher
 from rt_automix.analysis.deciding.suggester import choose
-from rt_automix.analysis.hearing.listener import Listener
-from rt_automix.analysis.tone import TONE_BANDS
+from rt_automix.analysis.features import LOUDNESS_ROW, ROW_FLOOR_POWER
+from rt_automix.analysis.hearing.listener import FeatureStream, Listener
+from rt_automix.analysis.hearing.statistics import Statistics
+from rt_automix.analysis.tone import TONE_BANDS, VECTOR_SIZE
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import ConfigError, ModelError
+from rt_automix.units import db_from_power, power_from_db
 from training.correction import baselines
 from training.correction.comparison import interval
 from training.correction.evaluate import errors_db
@@ -45,7 +53,9 @@ RENDERS, SECONDS, SEED = 200, 60.0, 60
 RATE_HZ, BLOCK = outcome.RATE_HZ, 4096
 GOALS = {"usual": -0.04, "hard": -0.14}
 """Share of the untouched's error that is to be gone."""
+NUMBERS = VECTOR_SIZE + TONE_BANDS
 _LOUDNESS, _PLR, _SIDE_MID, _DYNAMICS = TONE_BANDS, TONE_BANDS + 1, TONE_BANDS + 2, TONE_BANDS + 4
+_MOST_DB = 40.0
 
 
 @dataclass(frozen=True)
@@ -106,9 +116,15 @@ def _refuse(problem: str) -> None:
     raise ModelError(problem)
 
 
-def numbers(audio: Audio) -> NDArray[np.float64]:
-    """What a stretch measures like: shape (tone.VECTOR_SIZE,)."""
-    return outcome.measured(audio).vector()
+def numbers(audio: Audio, own: Audio) -> NDArray[np.float64]:
+    """What a stretch measures like, and its tone with each moment as loud as in the master: shape (NUMBERS,)."""
+    rows, of_own = (FeatureStream(RATE_HZ, 2).push(one) for one in (audio, own))
+    count = min(len(rows), len(of_own))
+    louder_db = np.clip(of_own[:count, LOUDNESS_ROW] - rows[:count, LOUDNESS_ROW], -_MOST_DB, _MOST_DB)
+    power = np.maximum(power_from_db(rows[:count]) - ROW_FLOOR_POWER, 0.0) * power_from_db(louder_db)[:, None]
+    statistics = Statistics(math.inf)
+    statistics.add(db_from_power(power + ROW_FLOOR_POWER).astype(np.float32))
+    return np.concatenate([outcome.measured(audio).vector(), statistics.vector()[:TONE_BANDS]])
 
 
 def auto_030(audio: Audio, before: Profile) -> Audio:
@@ -141,16 +157,18 @@ def measure(job: Job, folder: Path, systems: Sequence[str] = tuple(SYSTEMS)) -> 
     """
     file = folder / f"{job.song.id}-{job.kind}-{job.version}.json"
     kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    if kept and len(kept["alone"]["own"]) != NUMBERS:  # of a version that told less
+        kept = {}
     missing = [name for name in systems if kept.get(name, {}).get("table") != table_of(SYSTEMS[name])]
     if missing or not kept:
         own, audio = minutes(job)
     if not kept:
         before = outcome.measured(audio)
-        alone = {"own": numbers(own), "untouched": before.vector()}
-        alone["`auto` of 0.3.0, again"] = numbers(auto_030(audio, before))
+        alone = {"own": numbers(own, own), "untouched": numbers(audio, own)}
+        alone["`auto` of 0.3.0, again"] = numbers(auto_030(audio, before), own)
         kept["alone"] = {name: values.tolist() for name, values in alone.items()}
     for name in missing:
-        first, again = (numbers(heard).tolist() for heard in played(SYSTEMS[name], audio))
+        first, again = (numbers(heard, own).tolist() for heard in played(SYSTEMS[name], audio))
         kept[name] = {"table": table_of(SYSTEMS[name]), "first": first, "again": again}
     if missing:
         write_whole(file, lambda opened: opened.write(json.dumps(kept).encode()))
@@ -179,6 +197,8 @@ def judge(done: Sequence[tuple[Job, dict[str, list[float]]]]) -> dict[str, Any]:
 def _errors(found: NDArray[np.float64], own: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     level_free = baselines.LEVEL_FREE
     errors = {"tone_db": errors_db(np.zeros((len(own), len(level_free))), found[:, level_free], own[:, level_free])}
+    moments = slice(VECTOR_SIZE, NUMBERS)
+    errors["moments_db"] = errors_db(np.zeros((len(own), TONE_BANDS)), found[:, moments], own[:, moments])
     for name, column in (("side_mid_db", _SIDE_MID), ("dynamics_db", _DYNAMICS), ("plr_db", _PLR)):
         low = MONO_DB if column == _SIDE_MID else -np.inf  # mono is mono, however little is left of the side
         errors[name] = np.abs(np.maximum(found[:, column], low) - np.maximum(own[:, column], low))
@@ -193,6 +213,7 @@ def _figures(
     return {
         **{name: float(values.mean()) for name, values in after.items()},
         "change_share": float(change.mean()) / untouched_db,
+        "moments_share": float(after["moments_db"].mean() / before["moments_db"].mean()) - 1.0,
         "by_song": [end / untouched_db for end in interval(change, song)],
         "made_worse": float((change > 0.3).mean()),
     }
@@ -202,15 +223,17 @@ def table(report: dict[str, Any]) -> str:
     """The report as markdown."""
     lines = [f"{report['renders']} renders of {report['seconds']:g} s, {report['songs']} songs.", ""]
     lines += [
-        "| damage | system | tone, dB | against untouched | worse by > 0.3 dB | side/mid, D, PLR |",
-        "|---" * 6 + "|",
+        "| damage | system | tone, dB | against untouched | each moment as loud as the master's "
+        "| worse by > 0.3 dB | side/mid, D, PLR |",
+        "|---" * 7 + "|",
     ]
     for kind, systems in report["kinds"].items():
         for name, one in systems.items():
             low, high = one["by_song"]
             lines.append(
                 f"| {kind} | {name} | {one['tone_db']:.2f} | {100 * one['change_share']:+.1f} % "
-                f"[{100 * low:+.1f} {100 * high:+.1f}] | {100 * one['made_worse']:.0f} % | {one['side_mid_db']:.2f}, "
+                f"[{100 * low:+.1f} {100 * high:+.1f}] | {one['moments_db']:.2f}: {100 * one['moments_share']:+.1f} % "
+                f"| {100 * one['made_worse']:.0f} % | {one['side_mid_db']:.2f}, "
                 f"{one['dynamics_db']:.2f}, {one['plr_db']:.2f} |"
             )
     return "\n".join(lines) + "\n"
