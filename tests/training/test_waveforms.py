@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from demosong import demo_song
+from scipy.signal import butter, sosfilt
 
 from rt_automix.analysis import layout as at
 from rt_automix.analysis.aim import masters as known
@@ -58,6 +59,13 @@ def test_a_gain_that_moves_changes_the_tone_of_a_stretch_but_not_of_its_moments(
     numbers = {who: waveforms.numbers(audio, own) for who, audio in (("own", own), ("ridden", ridden))}
     error = waveforms._errors(numbers["ridden"][None], numbers["own"][None])
     assert error["tone_db"][0] > 1.0 and error["moments_db"][0] < 0.2
+
+
+def test_how_loud_a_stretch_is_does_not_change_its_tone():
+    own = 0.2 * np.random.default_rng(2).standard_normal((2, 3 * RATE_HZ))
+    own = sosfilt(butter(8, 9000.0, fs=RATE_HZ, output="sos"), own).astype(np.float32)
+    loud, soft = (waveforms.numbers(own * np.float32(gain), own) for gain in (1.0, 0.01))
+    np.testing.assert_allclose(soft, loud, atol=0.05)
 
 
 def test_what_is_better_everywhere_is_apart_from_nothing():

@@ -36,7 +36,7 @@ from rt_automix.analysis.tone import TONE_BANDS, VECTOR_SIZE
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
 from rt_automix.errors import ConfigError, ModelError
-from rt_automix.units import db_from_power, power_from_db
+from rt_automix.units import db_from_power, lin_from_db, power_from_db
 from training.correction import baselines
 from training.correction.comparison import interval
 from training.correction.evaluate import errors_db
@@ -117,11 +117,16 @@ def _refuse(problem: str) -> None:
 
 
 def numbers(audio: Audio, own: Audio) -> NDArray[np.float64]:
-    """What a stretch measures like, and its tone with each moment as loud as in the master: shape (NUMBERS,)."""
+    """What a stretch measures like, and its tone with each moment as loud as in the master: shape (NUMBERS,).
+
+    As loud as its master: in what is softer the floor of the spectra would fill what is empty.
+    """
+    louder_db = outcome.measured(own).loudness_lufs - outcome.measured(audio).loudness_lufs
+    audio = audio * np.float32(lin_from_db(louder_db))
     rows, of_own = (FeatureStream(RATE_HZ, 2).push(one) for one in (audio, own))
     count = min(len(rows), len(of_own))
-    louder_db = np.clip(of_own[:count, LOUDNESS_ROW] - rows[:count, LOUDNESS_ROW], -_MOST_DB, _MOST_DB)
-    power = np.maximum(power_from_db(rows[:count]) - ROW_FLOOR_POWER, 0.0) * power_from_db(louder_db)[:, None]
+    moment_db = np.clip(of_own[:count, LOUDNESS_ROW] - rows[:count, LOUDNESS_ROW], -_MOST_DB, _MOST_DB)
+    power = np.maximum(power_from_db(rows[:count]) - ROW_FLOOR_POWER, 0.0) * power_from_db(moment_db)[:, None]
     statistics = Statistics(math.inf)
     statistics.add(db_from_power(power + ROW_FLOOR_POWER).astype(np.float32))
     return np.concatenate([outcome.measured(audio).vector(), statistics.vector()[:TONE_BANDS]])
