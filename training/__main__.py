@@ -32,7 +32,7 @@ COMMANDS = {
         "training.judging.judge_bundles",
         "Judge the bundles, a reference given, on packages that none has seen.",
     ),
-    "all": ("training.everything", "All of it; --quick in a quarter of an hour."),
+    "all": ("training.everything", "All of it; --quick in ten minutes."),
 }
 """The module of each command, where it is called `command`, and what it does."""
 

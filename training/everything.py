@@ -49,7 +49,7 @@ def steps(music: Path, work: Path, models: Path, quick: bool, is_own: bool) -> l
 @click.option("--music", type=click.Path(path_type=Path), help="Your own music; by default it is fetched.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("training-out"), show_default=True)
 @click.option("--models", type=click.Path(path_type=Path), help="Where bundles go.  [default: WORK/models]")
-@click.option("--quick", is_flag=True, help="A small set, to try the pipeline: a quarter of an hour on two cores.")
+@click.option("--quick", is_flag=True, help="A small set, to try the pipeline: ten minutes on two cores.")
 def command(music: Path | None, work: Path, models: Path | None, quick: bool) -> None:
     """Fetch, measure masters, train, judge; then label, train, export and judge what a reference is gone to by."""
     began = time.monotonic()
