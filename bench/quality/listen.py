@@ -10,6 +10,7 @@ import base64
 import io
 import json
 import secrets
+import shlex
 import string
 import tempfile
 from collections.abc import Callable
@@ -95,7 +96,7 @@ def run(folder: Path, music: Path, songs: int, seconds: float, excerpt_s: float,
     (folder / "index.html").write_text(page, encoding="utf-8")
     report.console.print(
         f"Written: {folder / 'index.html'}. Open it in a browser, with good headphones; leave key.json closed. Then: "
-        f"python -m bench heard {folder} answers.json"
+        f"python -m bench heard {shlex.quote(str(folder))} answers.json"
     )
 
 
