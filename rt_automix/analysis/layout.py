@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from rt_automix import params
 from rt_automix.analysis.features import MEL_BANDS, ROWS, hop_samples
-from rt_automix.analysis.tone import LEVELS_LUFS, TONE_BANDS
+from rt_automix.analysis.tone import LEVELS_LUFS, TONE_BANDS, VECTOR_SIZE
 from rt_automix.dsp.tone import fine
 from rt_automix.dsp.vectors import fft
 
@@ -238,6 +238,9 @@ AIM_SIZE = _aim.size
 LEAN_SIZE = TONE_BANDS + 2
 """What an input's level does not touch of a profile: tone bands, side/mid ratio, dynamics."""
 
+COMPRESSION_STEPS = 25
+"""So many settings of the compressor are tried; see `dynamics`."""
+
 # What is known of masters: the table behind the correction. See `masters` and `correction`.
 MODES = TONE_BANDS - 1
 """Tone less its mean, in the basis in which the covariances of masters and of damage are diagonal."""
@@ -327,8 +330,6 @@ DECISION_SIZE = _decision.size
 # What comes up while deciding, of use until the next time.
 _passing = Region()
 AIM = _passing.take(AIM_SIZE)
-MATCHED = _passing.take(params.COUNT)
-"""The closed form's parameters."""
 WANTED = _passing.take(params.COUNT)
 FINE_WANTED = _passing.take(FINE_BANDS)
 TARGET_LUFS = _passing.take(1)
@@ -337,10 +338,23 @@ CONFIDENCE = _passing.take(params.COUNT)
 """How far to go with each of the ten, 0 to 1."""
 BOLDNESS, STYLE_STRENGTH = _passing.take(1), _passing.take(1)
 """How large damage is expected to be, and how far a style goes, each 0 to 1."""
-CORRECTION, DOUBT = _passing.take(LEAN_SIZE), _passing.take(LEAN_SIZE)
-"""How far what is heard is estimated to be from its own master, and the standard deviation of that."""
 WISH = _passing.take(LEAN_SIZE)
 """How far to lean in the end: correction and style."""
-IS_FOUND = _passing.take(1)
-"""Not 0 where CORRECTION and DOUBT are there already: somebody else has asked the same of the same music."""
+
+IS_TAKEN_OVER = _passing.take(1)
+"""Not 0 where all behind this is another's who has decided about the same moment. It is made of what is heard, and what
+was made for anything else than it would be now is made anew."""
+KNOWN = _passing.size
+HEARD, HAS_HEARD = _passing.take(VECTOR_SIZE), _passing.take(1)
+"""What is heard in the order of a profile's vector."""
+REDUCED, HAS_REDUCED = _passing.take(COMPRESSION_STEPS), _passing.take(1)
+"""What each setting of the compressor takes off the dynamics number."""
+CORRECTION, DOUBT = _passing.take(LEAN_SIZE), _passing.take(LEAN_SIZE)
+"""How far what is heard is estimated to be from its own master, and the standard deviation of that."""
+IS_FOUND, FOUND_BOLDNESS, FOUND_SPEECH = _passing.take(1), _passing.take(1), _passing.take(1)
+"""Whether these are there, and for what."""
+MATCHED = _passing.take(params.COUNT)
+"""The closed form's parameters."""
+IS_MATCHED, MATCHED_AIM = _passing.take(1), _passing.take(AIM_FINE)
+"""Whether these are there, and for what aim."""
 PASSING_SIZE = _passing.size

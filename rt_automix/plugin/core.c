@@ -270,13 +270,6 @@ static void take_over_shown(rtm *c) {
 
 /* ---- hearing and deciding -------------------------------------------------------------------------- */
 
-static void remember_step(double *decision) {
-  double *past = decision + A_PAST_STEPS;
-  memmove(past + A_STEP_SIZE, past, 8 * (A_UNDO_DECISIONS - 1) * A_STEP_SIZE);
-  memcpy(past, decision + A_SUGGESTED, 8 * A_STEP_SIZE);
-  decision[A_PAST_STEP_COUNT] = fmin(decision[A_PAST_STEP_COUNT] + 1.0, A_UNDO_DECISIONS);
-}
-
 static void undo_steps(double *decision) {
   const int count = (int)decision[A_PAST_STEP_COUNT];
   if (count == 0) return;
@@ -297,15 +290,14 @@ static void match(rtm *c) {
   c->passing[A_TARGET_LUFS] = c->question.target_lufs;
   c->passing[A_BOLDNESS] = c->question.boldness;
   c->passing[A_STYLE_STRENGTH] = c->question.style_strength;
-  k_deciding_match(c->statistics, A_STATISTICS_SIZE, c->wanted, A_AIM_SIZE, c->masters, A_MASTERS_SIZE, c->decision,
-                   A_DECISION_SIZE, c->passing, A_PASSING_SIZE, c->work, WORK_SIZE);
+  k_deciding_match(c->statistics, A_STATISTICS_SIZE, c->passing, A_PASSING_SIZE, c->wanted, A_AIM_SIZE, c->masters,
+                   A_MASTERS_SIZE, c->decision, A_DECISION_SIZE, c->work, WORK_SIZE);
 }
 
 static void take(rtm *c) {
-  remember_step(c->decision);
   c->decision[A_HAS_ANSWER] = 0.0;
-  k_deciding_take(c->statistics, A_STATISTICS_SIZE, c->solve, A_FINE_BANDS * A_FINE_POINTS, 1.0, c->step_s, c->decision,
-                  A_DECISION_SIZE, c->passing, A_PASSING_SIZE, c->work, WORK_SIZE);
+  k_deciding_take(c->statistics, A_STATISTICS_SIZE, c->passing, A_PASSING_SIZE, 1.0, c->solve,
+                  A_FINE_BANDS * A_FINE_POINTS, c->step_s, c->decision, A_DECISION_SIZE, c->work, WORK_SIZE);
 }
 
 static void hear(struct ears *ears, const float *left, const float *right, int64_t at) {

@@ -14,10 +14,9 @@ from __future__ import annotations
 import math
 
 from rt_automix.analysis import layout as at
-from rt_automix.analysis.aim import correction
+from rt_automix.analysis.aim import correction, matching
 from rt_automix.analysis.aim.matching import MIN_MUSIC_S
 from rt_automix.analysis.features import HOP_S
-from rt_automix.analysis.hearing import means
 from rt_automix.analysis.tone import TONE_BANDS, VECTOR_SIZE
 from rt_automix.dsp.jit import kernel
 
@@ -25,10 +24,7 @@ TIME_CONSTANT_S = 10.0
 """How slowly it follows, in seconds of music, on top of the slowness of the statistics."""
 LONGEST_STEP_S = 1.0
 
-_work = at.Region()
-_VECTOR = _work.take(VECTOR_SIZE)
-_ESTIMATE = _work.take(correction.WORK_SIZE)
-WORK_SIZE = _work.size
+WORK_SIZE = correction.WORK_SIZE
 
 
 @kernel("float64(float64[::1], int64)")
@@ -45,30 +41,31 @@ def is_talk(statistics, wanted):
     return statistics[at.SPEECH] != 0.0 or wanted[at.AIM_IS_SPEECH] != 0.0
 
 
-@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])")
-def _find(statistics, wanted, masters, passing, work):
-    """The correction, and its doubt: towards a master of music, or towards one of talk."""
-    found = passing[at.CORRECTION : at.CORRECTION + at.LEAN_SIZE]
-    doubt = passing[at.DOUBT : at.DOUBT + at.LEAN_SIZE]
-    parts = work[_ESTIMATE : _ESTIMATE + correction.WORK_SIZE]
-    known = masters[at.SPOKEN :] if is_talk(statistics, wanted) else masters
-    correction.estimate(statistics, known, passing[at.BOLDNESS], parts, found, doubt)
-    if is_talk(statistics, wanted):
+@kernel("void(float64[::1], float64, float64[::1], float64[::1], float64[::1])")
+def _find(statistics, speech, masters, passing, work):
+    """The correction, and its doubt: towards a master of music, or towards one of talk; unless they are there."""
+    bold = passing[at.BOLDNESS]
+    if passing[at.IS_FOUND] != 0.0 and passing[at.FOUND_BOLDNESS] == bold and passing[at.FOUND_SPEECH] == speech:
+        return
+    heard, found = passing[at.HEARD : at.HEARD + VECTOR_SIZE], passing[at.CORRECTION : at.CORRECTION + at.LEAN_SIZE]
+    known = masters[at.SPOKEN :] if speech != 0.0 else masters
+    correction.estimate(statistics, heard, known, bold, work, found, passing[at.DOUBT : at.DOUBT + at.LEAN_SIZE])
+    if speech != 0.0:
         found[TONE_BANDS] = 0.0
+    passing[at.IS_FOUND], passing[at.FOUND_BOLDNESS], passing[at.FOUND_SPEECH] = 1.0, bold, speech
 
 
-@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])")
-def _put(statistics, wanted, masters, lean, passing, work):
+@kernel("void(float64, float64[::1], float64[::1], float64[::1], float64[::1])")
+def _put(speech, wanted, masters, lean, passing):
     """Aim at what is heard, so far corrected, and leaned towards the style; talk stays as wide as it is."""
     aim, wish = passing[at.AIM : at.AIM + at.AIM_SIZE], passing[at.WISH : at.WISH + at.LEAN_SIZE]
     has_style = wanted[at.AIM_IS_AUTO] == 0.0 and wanted[at.AIM_IS_SPEECH] == 0.0
     strength = passing[at.STYLE_STRENGTH] if has_style else 0.0
     for k in range(at.LEAN_SIZE):
         wish[k] = lean[k] + strength * (_of_profile(wanted, k) - masters[at.MEAN + k])
-    if is_talk(statistics, wanted):
+    if speech != 0.0:
         wish[TONE_BANDS] = 0.0
-    heard = work[_VECTOR : _VECTOR + VECTOR_SIZE]
-    means.vector(statistics, heard)
+    heard = passing[at.HEARD : at.HEARD + VECTOR_SIZE]
     for k in range(TONE_BANDS):
         aim[at.AIM_BANDS + k] = heard[k] + wish[k]
     aim[at.AIM_SIDE_MID] = heard[at.AIM_SIDE_MID] + wish[TONE_BANDS]
@@ -87,15 +84,17 @@ def _turn(decision, speech):
 
 
 @kernel("void(float64[::1], float64[::1], float64[::1])")
-def _begin(wanted, passing, aim):
-    """Aim at what is wanted, with nothing found but what somebody else has."""
+def _begin(statistics, wanted, passing):
+    """Aim at what is wanted, with no wish, and nothing known but what is heard, and what another has found."""
     for k in range(at.AIM_SIZE):
-        aim[k] = wanted[k]
+        passing[at.AIM + k] = wanted[k]
     for k in range(at.LEAN_SIZE):
         passing[at.WISH + k] = 0.0
-    if passing[at.IS_FOUND] == 0.0:
-        for k in range(at.LEAN_SIZE):
-            passing[at.CORRECTION + k], passing[at.DOUBT + k] = 0.0, 0.0
+    if passing[at.IS_TAKEN_OVER] == 0.0:
+        for k in range(at.KNOWN, at.PASSING_SIZE):
+            passing[k] = 0.0
+    passing[at.IS_TAKEN_OVER] = 0.0
+    matching.look(statistics, passing)
 
 
 @kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])", door=True)
@@ -115,27 +114,26 @@ def follow(statistics, wanted, masters, decision, passing, work):
     decision : float64, shape (layout.DECISION_SIZE,)
         Its lean is updated.
     passing : float64, shape (layout.PASSING_SIZE,)
-        BOLDNESS and STYLE_STRENGTH are read; AIM, CORRECTION, DOUBT and WISH filled. With a place to go to
-        the correction is 0.
+        BOLDNESS, STYLE_STRENGTH and what is taken over are read; AIM, WISH, HEARD, CORRECTION and DOUBT filled. With
+        a place to go to nothing is found.
     work : float64, shape (WORK_SIZE,), scratch
 
     Thread: worker. Allocates: no.
     """
-    aim, lean = passing[at.AIM : at.AIM + at.AIM_SIZE], decision[at.LEAN : at.LEAN + at.LEAN_SIZE]
-    _begin(wanted, passing, aim)
-    _turn(decision, 1.0 if is_talk(statistics, wanted) else 0.0)
+    lean, speech = decision[at.LEAN : at.LEAN + at.LEAN_SIZE], 1.0 if is_talk(statistics, wanted) else 0.0
+    _begin(statistics, wanted, passing)
+    _turn(decision, speech)
     heard_s = statistics[at.HEARD_FRAMES] * HOP_S
     new_s = min(max(heard_s - decision[at.LEAN_HEARD_S], 0.0), LONGEST_STEP_S)
     decision[at.LEAN_HEARD_S] = heard_s
     if wanted[at.AIM_HAS_FINE] != 0.0 or heard_s == 0.0:
         return
     if heard_s >= MIN_MUSIC_S:
-        if passing[at.IS_FOUND] == 0.0:
-            _find(statistics, wanted, masters, passing, work)
+        _find(statistics, speech, masters, passing, work)
         step = 1.0 - math.exp(-new_s / TIME_CONSTANT_S)
         for k in range(at.LEAN_SIZE):
             lean[k] += step * (passing[at.CORRECTION + k] - lean[k])
-    _put(statistics, wanted, masters, lean, passing, work)
+    _put(speech, wanted, masters, lean, passing)
 
 
 @kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])", door=True)
@@ -144,8 +142,8 @@ def settle(statistics, wanted, masters, passing, work):
 
     Thread: worker. Allocates: no.
     """
-    aim = passing[at.AIM : at.AIM + at.AIM_SIZE]
-    _begin(wanted, passing, aim)
+    _begin(statistics, wanted, passing)
     if wanted[at.AIM_HAS_FINE] == 0.0 and statistics[at.HEARD_FRAMES] * HOP_S >= MIN_MUSIC_S:
-        _find(statistics, wanted, masters, passing, work)
-        _put(statistics, wanted, masters, passing[at.CORRECTION : at.CORRECTION + at.LEAN_SIZE], passing, work)
+        speech = 1.0 if is_talk(statistics, wanted) else 0.0
+        _find(statistics, speech, masters, passing, work)
+        _put(speech, wanted, masters, passing[at.CORRECTION : at.CORRECTION + at.LEAN_SIZE], passing)

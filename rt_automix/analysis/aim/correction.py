@@ -18,8 +18,7 @@ import math
 from rt_automix.analysis import layout as at
 from rt_automix.analysis.aim import corrector
 from rt_automix.analysis.features import HOP_S
-from rt_automix.analysis.hearing.hearing import means
-from rt_automix.analysis.tone import TONE_BANDS, VECTOR_SIZE
+from rt_automix.analysis.tone import TONE_BANDS
 from rt_automix.dsp.jit import kernel
 
 EMPTY_DB, EMPTY_SLOPE_DB = -24.0, 1.5
@@ -32,7 +31,6 @@ MOST_DB = 6.0
 """No band is corrected by more: what needs it is no mix of a master, or the guess is none."""
 
 _work = at.Region()
-_VECTOR = _work.take(VECTOR_SIZE)
 _SAY = _work.take(TONE_BANDS)
 _AWAY = _work.take(TONE_BANDS)
 _MODES = _work.take(at.MODES)
@@ -196,13 +194,15 @@ def _read(masters, table, value, correction, doubt, into):
     doubt[into] = (1.0 - part) * masters[first + 1] + part * masters[first + 3]
 
 
-@kernel("void(float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1])", door=True)
-def estimate(statistics, masters, boldness, work, correction, doubt):
+@kernel("void(float64[::1], float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1])", door=True)
+def estimate(statistics, heard, masters, boldness, work, correction, doubt):
     """How far tone, width and dynamics of what has been heard are from those of its own master.
 
     Parameters
     ----------
     statistics : float64, shape (layout.STATISTICS_SIZE,)
+    heard : float64, shape (VECTOR_SIZE,)
+        The same in the order of a profile's vector.
     masters : float64, shape (layout.MASTERS_SIZE,)
         What is known of masters; see `masters`.
     boldness : float, 0..1
@@ -215,8 +215,6 @@ def estimate(statistics, masters, boldness, work, correction, doubt):
 
     Thread: worker. Allocates: no.
     """
-    heard = work[_VECTOR : _VECTOR + VECTOR_SIZE]
-    means.vector(statistics, heard)
     bold = boldness if boldness == boldness else 0.0
     bold = min(max(bold, 0.0), 1.0)
     _look(heard, masters, work)

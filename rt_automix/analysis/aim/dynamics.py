@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from rt_automix import params
 from rt_automix.analysis import layout as at
-from rt_automix.analysis.hearing import means
 from rt_automix.analysis.numbers import db_of_power
 from rt_automix.analysis.tone import LEVEL_ENERGIES, LEVEL_STEP_LU, SILENCE_LUFS
 from rt_automix.dsp.dynamics import compressor
@@ -18,14 +17,13 @@ from rt_automix.units import LUFS_OFFSET_DB, power_from_db
 
 COMPRESSOR_YIELD = 0.62
 """What attack and release leave of the static curve's effect on dynamics: .59 to .66 for any setting, 16 songs."""
-COMPRESSION_STEPS = 25
 COMPRESSION_TOLERANCE_DB = 0.15
 COMPRESSION_COST = 5.0
 """Pull towards none: settings that win little are not worth their sound."""
 COMPRESSION_TEMPERATURE = 0.3
 """Wide enough for the soft minimum to glide between the steps of the grid."""
 
-COMPRESSIONS = np.linspace(0.0, params.PARAMS[params.INDEX["compression"]].high, COMPRESSION_STEPS)
+COMPRESSIONS = np.linspace(0.0, params.PARAMS[params.INDEX["compression"]].high, at.COMPRESSION_STEPS)
 """The grid of settings to choose from."""
 
 _LEVELS, _ENERGIES = at.LEVELS, LEVEL_ENERGIES.copy()
@@ -48,11 +46,11 @@ _SETTINGS = COMPRESSIONS.copy()
 @kernel("float64(float64[::1], float64)")
 def _soft_minimum(reduced_db, wanted_db):
     least = 1e300
-    for k in range(COMPRESSION_STEPS):
+    for k in range(at.COMPRESSION_STEPS):
         away = (reduced_db[k] - wanted_db) / COMPRESSION_TOLERANCE_DB
         least = min(least, away * away + COMPRESSION_COST * _SETTINGS[k])
     total, weighted = 0.0, 0.0
-    for k in range(COMPRESSION_STEPS):
+    for k in range(at.COMPRESSION_STEPS):
         away = (reduced_db[k] - wanted_db) / COMPRESSION_TOLERANCE_DB
         share = math.exp((least - away * away - COMPRESSION_COST * _SETTINGS[k]) / COMPRESSION_TEMPERATURE)
         total += share
@@ -69,31 +67,27 @@ def choose_compression(reduced_db, wanted_db):
 
     Parameters
     ----------
-    reduced_db : float64, shape (COMPRESSION_STEPS,)
+    reduced_db : float64, shape (at.COMPRESSION_STEPS,)
         What each of COMPRESSIONS takes off the dynamics number.
     wanted_db : float
 
     Thread: worker. Allocates: no.
     """
-    at_rest, highest = _soft_minimum(reduced_db, 0.0), _SETTINGS[COMPRESSION_STEPS - 1]
+    at_rest, highest = _soft_minimum(reduced_db, 0.0), _SETTINGS[at.COMPRESSION_STEPS - 1]
     return max((_soft_minimum(reduced_db, wanted_db) - at_rest) * highest / (highest - at_rest), 0.0)
 
 
-@kernel("float64(float64[::1], float64, float64[::1])")
-def match_dynamics(statistics, wanted_dynamics_db, reduced_db):
-    """Compression that brings the dynamics number down to what is wanted, by the static curve.
+@kernel("void(float64[::1], float64[::1])")
+def reduce(statistics, reduced_db):
+    """What each of COMPRESSIONS takes off the dynamics number, by the static curve.
 
     Parameters
     ----------
     statistics : float64, shape (layout.STATISTICS_SIZE,)
-    wanted_dynamics_db : float
-    reduced_db : float64, shape (COMPRESSION_STEPS,), scratch
+    reduced_db : float64, shape (layout.COMPRESSION_STEPS,), filled
 
     Thread: worker. Allocates: no.
     """
-    wanted_db = means.dynamics_db(statistics) - wanted_dynamics_db
-    if wanted_db <= 0.0:
-        return 0.0
     shares = statistics[at.LEVEL_SHARES : at.LEVEL_SHARES + _LEVELS]
     energy, share = 0.0, 0.0
     for k in range(_LEVELS):
@@ -104,7 +98,7 @@ def match_dynamics(statistics, wanted_dynamics_db, reduced_db):
     position = _LEVELS - 1 - (programme_lufs - SILENCE_LUFS) / LEVEL_STEP_LU
     low = min(max(int(position), 0), _LEVELS - 1)
     part = position - low
-    for c in range(COMPRESSION_STEPS):
+    for c in range(at.COMPRESSION_STEPS):
         mean, mean_square = 0.0, 0.0
         for k in range(_LEVELS):
             below, above = _COMPRESSOR_POWERS[c, low + k], _COMPRESSOR_POWERS[c, low + k + 1]
@@ -113,6 +107,5 @@ def match_dynamics(statistics, wanted_dynamics_db, reduced_db):
             mean_square += shares[k] * compressed * compressed
         reduced_db[c] = 5.0 * math.log10(max(mean_square, 1e-300) / max(mean * mean, 1e-300))
     at_rest_db = reduced_db[0]
-    for c in range(COMPRESSION_STEPS):
+    for c in range(at.COMPRESSION_STEPS):
         reduced_db[c] = COMPRESSOR_YIELD * (at_rest_db - reduced_db[c])
-    return choose_compression(reduced_db, wanted_db)

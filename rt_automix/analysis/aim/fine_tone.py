@@ -301,10 +301,12 @@ def loudness_db(statistics, values, gains_db, work):
     for j in range(_POINTS):
         curve[j] = 0.0
     for b in range(at.FINE_BANDS):
-        for j in range(_POINTS):
-            curve[j] += gains_db[b] * _FINE_SHAPES[b, j]
+        if gains_db[b] != 0.0:
+            for j in range(_POINTS):
+                curve[j] += gains_db[b] * _FINE_SHAPES[b, j]
     _five_gains(values, work)
     energy = 0.0
     for j in range(_POINTS):
-        energy += _energy(statistics, values, j) * work[_GAIN + j] * power_of_db(curve[j])
+        gain = power_of_db(curve[j]) if curve[j] != 0.0 else 1.0
+        energy += _energy(statistics, values, j) * work[_GAIN + j] * gain
     return db_of_power(energy)

@@ -74,7 +74,7 @@ class Found:
 
         None where it has not looked: with a place to go to, or too little music.
         """
-        if not passing[at.DOUBT : at.DOUBT + at.LEAN_SIZE].any():
+        if passing[at.IS_FOUND] == 0.0 or passing[at.AIM + at.AIM_HAS_FINE] != 0.0:
             return None
         values = passing[at.CORRECTION : at.CORRECTION + at.LEAN_SIZE].copy()
         doubts = passing[at.DOUBT : at.DOUBT + at.LEAN_SIZE].copy()

@@ -12,15 +12,11 @@ import numpy as np
 from rt_automix import params
 from rt_automix.analysis import features
 from rt_automix.analysis import layout as at
-from rt_automix.analysis.aim.dynamics import COMPRESSION_STEPS, match_dynamics
+from rt_automix.analysis.aim import dynamics
 from rt_automix.analysis.features import HOP_S, MEL_BANDS
 from rt_automix.analysis.hearing import means
 from rt_automix.analysis.numbers import db_of_power, power_of_db, solve_in_box
-from rt_automix.analysis.tone import (
-    TONE_BANDS,
-    TONE_MATRIX,
-    WIDTH_WEIGHTS,
-)
+from rt_automix.analysis.tone import TONE_BANDS, TONE_MATRIX, VECTOR_SIZE, WIDTH_WEIGHTS
 from rt_automix.dsp.jit import kernel
 from rt_automix.dsp.tone import equalizer
 
@@ -48,7 +44,6 @@ _COLUMNS = 1 + _EQ
 
 _work = at.Region()
 _SPECTRA = _work.take(2 * MEL_BANDS)
-_INPUT = _work.take(_BANDS)
 _BEFORE = _work.take(_BANDS)
 _WEIGHTS = _work.take(_BANDS)
 _WANTED = _work.take(_BANDS)
@@ -58,7 +53,6 @@ _NORMAL = _work.take(_EQ * _EQ)
 _RIGHT = _work.take(_EQ)
 _BOX = _work.take(_EQ * _EQ + _EQ)
 _METERS = _work.take(4)
-_REDUCED = _work.take(COMPRESSION_STEPS)
 _TONE = _work.take(TONE_SIZE)
 WORK_SIZE = _work.size
 
@@ -205,8 +199,8 @@ def wider(width, heard_db, missing_db):
     return min(max(width * 10.0 ** (0.05 * trust * missing_db), _LOW[_P_WIDTH]), _HIGH[_P_WIDTH])
 
 
-@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1])", door=True)
-def match_tone(statistics, aim, work, tone):
+@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])", door=True)
+def match_tone(statistics, heard, aim, work, tone):
     """Equaliser gains in dB, stereo width, and what both add to the loudness in LU.
 
     The equaliser by weighted ridge least squares in the box of its range, linearised anew around
@@ -215,6 +209,8 @@ def match_tone(statistics, aim, work, tone):
     Parameters
     ----------
     statistics : float64, shape (layout.STATISTICS_SIZE,)
+    heard : float64, shape (VECTOR_SIZE,)
+        The same in the order of a profile's vector.
     aim : float64, shape (layout.AIM_SIZE,)
     work : float64, shape (WORK_SIZE,), scratch
     tone : float64, shape (TONE_SIZE,), filled: see GAINS, WIDTH, CHANGE_LU
@@ -223,9 +219,8 @@ def match_tone(statistics, aim, work, tone):
     """
     power = statistics[at.MEL_POWER : at.MEL_POWER + 2 * MEL_BANDS]
     spectra, meters = work[_SPECTRA : _SPECTRA + 2 * MEL_BANDS], work[_METERS : _METERS + 4]
-    heard_bands, gains = work[_INPUT : _INPUT + _BANDS], tone[GAINS : GAINS + _EQ]
-    means.bands_db(statistics, heard_bands)
-    _aim_tone(heard_bands, aim, work)
+    gains = tone[GAINS : GAINS + _EQ]
+    _aim_tone(heard[:_BANDS], aim, work)
     for k in range(_BANDS):
         total = 0.0
         for m in range(_FIRST[k], _STOP[k]):
@@ -297,25 +292,62 @@ def compose(tone, compression, total_gain_db, peak_dbtp, values):
     clamp(values)
 
 
-@kernel("void(float64[::1], float64[::1], float64[::1], float64[::1])", door=True)
-def match(statistics, aim, work, values):
+@kernel("void(float64[::1], float64[::1])")
+def look(statistics, passing):
+    """What is heard, unless it is there. Thread: worker. Allocates: no."""
+    if passing[at.HAS_HEARD] == 0.0:
+        means.vector(statistics, passing[at.HEARD : at.HEARD + VECTOR_SIZE])
+        passing[at.HAS_HEARD] = 1.0
+
+
+@kernel("float64(float64[::1], float64, float64[::1])")
+def _press(statistics, wanted_db, passing):
+    """Compression that takes so much off the dynamics number."""
+    reduced_db = passing[at.REDUCED : at.REDUCED + at.COMPRESSION_STEPS]
+    if wanted_db <= 0.0:
+        return 0.0
+    if passing[at.HAS_REDUCED] == 0.0:
+        dynamics.reduce(statistics, reduced_db)
+        passing[at.HAS_REDUCED] = 1.0
+    return dynamics.choose_compression(reduced_db, wanted_db)
+
+
+@kernel("boolean(float64[::1])")
+def _is_matched(passing):
+    """Whether the parameters are there, for the same aim; what is no number is never the same."""
+    is_same = passing[at.IS_MATCHED] != 0.0
+    for k in range(at.AIM_FINE):
+        is_same = is_same and passing[at.MATCHED_AIM + k] == passing[at.AIM + k]
+    return is_same
+
+
+@kernel("void(float64[::1], float64[::1], float64[::1])", door=True)
+def match(statistics, passing, work):
     """The ten parameters that bring what has been heard towards the aim; neutral before MIN_MUSIC_S of music.
 
     Parameters
     ----------
     statistics : float64, shape (layout.STATISTICS_SIZE,)
-    aim : float64, shape (layout.AIM_SIZE,)
+    passing : float64, shape (layout.PASSING_SIZE,)
+        AIM is read, MATCHED filled, unless it is there for the same aim; HEARD and REDUCED, too.
     work : float64, shape (WORK_SIZE,), scratch
-    values : float64, shape (params.COUNT,), filled
 
     Thread: worker. Allocates: no.
     """
+    values = passing[at.MATCHED : at.MATCHED + params.COUNT]
     if statistics[at.HEARD_FRAMES] * HOP_S < MIN_MUSIC_S:
         for k in range(params.COUNT):
             values[k] = _NEUTRAL[k]
         return
+    if _is_matched(passing):
+        return
+    look(statistics, passing)
+    heard, aim = passing[at.HEARD : at.HEARD + VECTOR_SIZE], passing[at.AIM : at.AIM + at.AIM_SIZE]
     tone = work[_TONE : _TONE + TONE_SIZE]
-    match_tone(statistics, aim, work, tone)
-    compression = match_dynamics(statistics, aim[at.AIM_DYNAMICS], work[_REDUCED : _REDUCED + COMPRESSION_STEPS])
-    total_gain_db = aim[at.AIM_LOUDNESS] - means.loudness_lufs(statistics) - tone[CHANGE_LU]
+    match_tone(statistics, heard, aim, work, tone)
+    compression = _press(statistics, heard[at.AIM_DYNAMICS] - aim[at.AIM_DYNAMICS], passing)
+    total_gain_db = aim[at.AIM_LOUDNESS] - heard[at.AIM_LOUDNESS] - tone[CHANGE_LU]
     compose(tone, compression, total_gain_db, aim[at.AIM_PEAK], values)
+    passing[at.IS_MATCHED] = 1.0
+    for k in range(at.AIM_FINE):
+        passing[at.MATCHED_AIM + k] = aim[k]

@@ -49,12 +49,10 @@ class Ring:
 
 @dataclass(frozen=True)
 class Heard:
-    """What one interval of input taught, as far as it depends on the input alone.
+    """What one interval of input taught, whoever decides about it.
 
     Parameters
     ----------
-    question : Question or None
-        None where there was nothing to decide.
     is_music : bool
     at_samples : int
         Where the interval ends.
@@ -62,7 +60,6 @@ class Heard:
     applause : bool
     """
 
-    question: Question | None
     is_music: bool
     at_samples: int
     short_term_lufs: float
@@ -179,29 +176,27 @@ class Analyst:
             self.heard_samples = (written // self.interval_samples - 1) * self.interval_samples
             self.gaps += 1
         before_s = self.listener.statistics.seconds_heard
-        start = self.heard_samples
-        for position in range(start, self.next_at, self.listener.hop):
+        for position in range(self.heard_samples, self.next_at, self.listener.hop):
             self.listener.hear_hop(self._ring.channels, position)
-        recent_lufs = self.short_term_lufs()
+        heard = self._heard(before_s)
         asked: list[Question] = []
         for one in (self, *self._followers):
-            one.heard_samples = start
-            made = one._suggest(before_s, recent_lufs, asked)
+            made = one._suggest(heard, asked)
         self.late += int(self._ring.written[0]) > made.effective_at_samples
         return True
 
-    def _suggest(self, before_s: float, recent_lufs: float, asked: list[Question]) -> Suggestion:
+    def _suggest(self, heard: Heard, asked: list[Question]) -> Suggestion:
         """Decide about the interval that has just been heard, and publish; `asked` is what those before have."""
-        heard = self._consider(before_s, recent_lufs, asked)
-        if heard.question is not None:
-            asked.append(heard.question)
-        (made,) = self.decide([heard])
+        question, self.heard_samples = self._question(heard, asked), heard.at_samples
+        if question is not None:
+            asked.append(question)
+        (answer,) = answered([question], self.suggester) if question is not None else (None,)
+        made = self._decide(heard, question, answer)
         self._publish(made)
-        self.heard_samples = heard.at_samples
         return made
 
-    def hear(self, block: NDArray[np.float32]) -> Heard:
-        """Listen to the next interval.
+    def hear(self, block: NDArray[np.float32]) -> tuple[Heard, Question | None]:
+        """Listen to the next interval; what it taught, and what there is to decide, if anything.
 
         Parameters
         ----------
@@ -211,37 +206,37 @@ class Analyst:
         """
         before_s = self.listener.statistics.seconds_heard
         self.listener.push(block)
-        heard = self._consider(before_s, self.short_term_lufs())
-        self.heard_samples = heard.at_samples
-        return heard
+        heard = self._heard(before_s)
+        question, self.heard_samples = self._question(heard, ()), heard.at_samples
+        return heard, question
 
-    def _consider(self, before_s: float, recent_lufs: float, asked: Sequence[Question] = ()) -> Heard:
-        """What there is to decide of an interval that has been heard, before which so much music had been."""
+    def _heard(self, before_s: float) -> Heard:
+        """The interval that has just been heard, before which so much music had been."""
         is_music = self.listener.statistics.seconds_heard > before_s
-        question = None
-        if is_music or self._is_new_profile:
-            question = self.decision.ask(self.listener, self.suggester, self.profile, asked)
-        return Heard(question, is_music, self.next_at, recent_lufs, self.listener.is_applause)
+        return Heard(is_music, self.next_at, self.short_term_lufs(), self.listener.is_applause)
 
-    def decide(self, heard: Sequence[Heard]) -> list[Suggestion]:
+    def _question(self, heard: Heard, asked: Sequence[Question]) -> Question | None:
+        """What there is to decide, if anything; `asked` is what others have of the same interval."""
+        if heard.is_music or self._is_new_profile:
+            return self.decision.ask(self.listener, self.suggester, self.profile, asked)
+        return None
+
+    def decide(self, heard: Sequence[tuple[Heard, Question | None]]) -> list[Suggestion]:
         """What is suggested after each of some intervals, in their order.
 
         Thread: worker. Allocates: yes.
         """
-        questions = [one.question for one in heard if one.question is not None]
-        answers = iter(answered(questions, self.suggester))
-        suggestions = []
-        for one in heard:
-            if one.applause and not self._was_applause:
-                self.decision.undo()
-            self._was_applause = one.applause
-            if one.question is not None:
-                answer = next(answers)
-                if one.is_music or self._is_new_profile:
-                    self._move(one.question, answer)
-            effective_at = one.at_samples + self._delay_samples
-            suggestions.append(self.ready(effective_at, one.short_term_lufs, one.applause))
-        return suggestions
+        answers = iter(answered([question for _, question in heard if question is not None], self.suggester))
+        return [self._decide(one, question, None if question is None else next(answers)) for one, question in heard]
+
+    def _decide(self, heard: Heard, question: Question | None, answer: NDArray[np.float32] | None) -> Suggestion:
+        """What is suggested after an interval, with a network's answer where it gave one."""
+        if heard.applause and not self._was_applause:
+            self.decision.undo()
+        self._was_applause = heard.applause
+        if question is not None and (heard.is_music or self._is_new_profile):
+            self._move(question, answer)
+        return self.ready(heard.at_samples + self._delay_samples, heard.short_term_lufs, heard.applause)
 
     def ready(self, effective_at_samples: int = -1, input_lufs: float = -200.0, applause: bool = False) -> Suggestion:
         """What is suggested now, for somebody to apply; by default at once. Thread: worker. Allocates: yes."""

@@ -132,11 +132,11 @@ def _beyond_db(gain_db):
     return gain_db - min(max(gain_db, _LOW[_INPUT_GAIN]), _HIGH[_INPUT_GAIN] + _HIGH[_DRIVE])
 
 
-@kernel("float64(float64[::1], float64[::1])")
-def _aim_loudness(statistics, passing):
+@kernel("float64(float64[::1])")
+def _aim_loudness(passing):
     """Move what is wanted from the aim's own loudness to the one asked for; what no parameter can do, in dB."""
     wanted, target_lufs = passing[at.WANTED : at.WANTED + _COUNT], passing[at.TARGET_LUFS]
-    heard_lufs, aim_lufs = means.loudness_lufs(statistics), passing[at.AIM + at.AIM_LOUDNESS]
+    heard_lufs, aim_lufs = passing[at.HEARD + at.AIM_LOUDNESS], passing[at.AIM + at.AIM_LOUDNESS]
     if target_lufs != aim_lufs:
         # What is wanted for the aim's loudness may have been cut to what parameters reach: that comes back first.
         total_db = wanted[_INPUT_GAIN] + wanted[_DRIVE] + _beyond_db(aim_lufs - heard_lufs)
@@ -146,6 +146,16 @@ def _aim_loudness(statistics, passing):
 
 
 # The step ---------------------------------------------------------------------------------------------
+
+
+@kernel("void(float64[::1])")
+def _remember(decision):
+    """Keep what the step that comes now will change, before what was kept."""
+    for k in range((at.UNDO_DECISIONS - 1) * at.STEP_SIZE - 1, -1, -1):
+        decision[at.PAST_STEPS + at.STEP_SIZE + k] = decision[at.PAST_STEPS + k]
+    for k in range(at.STEP_SIZE):
+        decision[at.PAST_STEPS + k] = decision[at.SUGGESTED + k]
+    decision[at.PAST_STEP_COUNT] = min(decision[at.PAST_STEP_COUNT] + 1.0, float(at.UNDO_DECISIONS))
 
 
 @kernel("void(float64[::1], float64, float64[::1])")
@@ -200,22 +210,44 @@ def _want_fine(statistics, matrix, share, passing, work):
         matching.clamp(wanted)
 
 
-@kernel("void(float64[::1], float64[::1], float64, float64, float64[::1], float64[::1], float64[::1])", door=True)
-def take(statistics, matrix, fine_share, elapsed_s, decision, passing, work):
+@kernel("void(float64[::1], float64, float64[::1], float64[::1])")
+def _count_louder(statistics, kept, decision, work):
+    """Add what the step has changed in loudness to what is kept of the steps before: the ten first, then the fine."""
+    past, now = decision[at.PAST_STEPS :], decision[at.SUGGESTED :]
+    fine = at.FINE_SUGGESTED - at.SUGGESTED
+    past_db, now_db = past[fine : fine + at.FINE_BANDS], now[fine : fine + at.FINE_BANDS]
+    has_moved, fine_has_moved = past[_WIDTH] != now[_WIDTH], False
+    for k in range(_LOW_SHELF, _LOW_SHELF + equalizer.BAND_COUNT):
+        has_moved = has_moved or past[k] != now[k]
+    for b in range(at.FINE_BANDS):
+        fine_has_moved = fine_has_moved or past_db[b] != now_db[b]
+    ten_lu, fine_lu = 0.0, 0.0
+    if has_moved or fine_has_moved:
+        between_db = fine_tone.loudness_db(statistics, now, past_db, work)
+        if has_moved:
+            ten_lu = between_db - fine_tone.loudness_db(statistics, past, past_db, work)
+        if fine_has_moved:
+            fine_lu = fine_tone.loudness_db(statistics, now, now_db, work) - between_db
+    decision[at.TONE_LU] = kept * decision[at.TONE_LU] + ten_lu
+    decision[at.FINE_LU] = kept * decision[at.FINE_LU] + fine_lu
+
+
+@kernel("void(float64[::1], float64[::1], float64, float64[::1], float64, float64[::1], float64[::1])", door=True)
+def take(statistics, passing, fine_share, matrix, elapsed_s, decision, work):
     """Take what is wanted and how far to go with it, whoever said so, and step towards it.
 
     Parameters
     ----------
     statistics : float64, shape (layout.STATISTICS_SIZE,)
-    matrix : float64, shape (FINE_BANDS * FINE_POINTS,)
-        See `fine_tone.solve`.
+    passing : float64, shape (layout.PASSING_SIZE,)
+        Aim, what is heard and wanted, and confidence; put in order.
     fine_share : float, 0..1
         How far the fine layer may go: not at all where somebody decides who knows nothing of it.
+    matrix : float64, shape (FINE_BANDS * FINE_POINTS,)
+        See `fine_tone.solve`.
     elapsed_s : float
         Time since the last decision.
     decision : float64, shape (layout.DECISION_SIZE,), updated
-    passing : float64, shape (layout.PASSING_SIZE,)
-        Aim, what is wanted, and confidence; put in order.
     work : float64, shape (WORK_SIZE,), scratch
 
     Thread: worker. Allocates: no.
@@ -223,7 +255,7 @@ def take(statistics, matrix, fine_share, elapsed_s, decision, passing, work):
     heard_s = statistics[at.HEARD_FRAMES] * HOP_S
     matching.clamp(passing[at.WANTED : at.WANTED + _COUNT])
     if heard_s >= matching.MIN_MUSIC_S:
-        decision[at.BEYOND_DB] = _aim_loudness(statistics, passing)
+        decision[at.BEYOND_DB] = _aim_loudness(passing)
     sure = fine_tone.sureness(statistics, passing[at.AIM : at.AIM + at.AIM_SIZE], work)
     for k in range(_COUNT):
         confidence = passing[at.CONFIDENCE + k]
@@ -234,16 +266,10 @@ def take(statistics, matrix, fine_share, elapsed_s, decision, passing, work):
     share = fine_share * sure * min(heard_s / TRUST_S, 1.0)
     _want_fine(statistics, matrix, share, passing, work)
     hurried_s = elapsed_s * (HURRY if heard_s < HURRY_S else 1.0)
-    suggested = decision[at.SUGGESTED : at.SUGGESTED + _COUNT]
-    fine_db = decision[at.FINE_SUGGESTED : at.FINE_SUGGESTED + at.FINE_BANDS]
-    before_db = fine_tone.loudness_db(statistics, suggested, fine_db, work)
+    _remember(decision)
     _step(passing, hurried_s, decision)
-    between_db = fine_tone.loudness_db(statistics, suggested, fine_db, work)
     _step_fine(passing, FINE_SLEW_DB_PER_S * hurried_s * max(share, SLOWEST), decision)
-    kept = max(1.0 - elapsed_s / FORGET_LOUDER_S, 0.0)
-    decision[at.TONE_LU] = kept * decision[at.TONE_LU] + between_db - before_db
-    after_db = fine_tone.loudness_db(statistics, suggested, fine_db, work)
-    decision[at.FINE_LU] = kept * decision[at.FINE_LU] + after_db - between_db
+    _count_louder(statistics, max(1.0 - elapsed_s / FORGET_LOUDER_S, 0.0), decision, work)
 
 
 @kernel("void(float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1])", door=True)
@@ -266,27 +292,27 @@ def arrive(statistics, matrix, fine_share, decision, passing, work):
 
 
 @kernel("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])", door=True)
-def match(statistics, wanted, masters, decision, passing, work):
+def match(statistics, passing, wanted, masters, decision, work):
     """What to aim at, the closed form's parameters for it, and how far those are to be trusted.
 
     Parameters
     ----------
     statistics : float64, shape (layout.STATISTICS_SIZE,)
+    passing : float64, shape (layout.PASSING_SIZE,)
+        BOLDNESS, STYLE_STRENGTH and what is taken over are read; AIM, WANTED, CONFIDENCE and all from KNOWN on filled.
     wanted : float64, shape (layout.AIM_SIZE,)
         The profile that is set.
     masters : float64, shape (layout.MASTERS_SIZE,)
         See `aiming.follow`.
     decision : float64, shape (layout.DECISION_SIZE,)
         Its lean is updated.
-    passing : float64, shape (layout.PASSING_SIZE,)
-        BOLDNESS and STYLE_STRENGTH are read; AIM, CORRECTION, DOUBT, MATCHED, WANTED and CONFIDENCE filled.
     work : float64, shape (WORK_SIZE,), scratch
 
     Thread: worker. Allocates: no.
     """
-    aim, matched = passing[at.AIM : at.AIM + at.AIM_SIZE], passing[at.MATCHED : at.MATCHED + _COUNT]
+    matched = passing[at.MATCHED : at.MATCHED + _COUNT]
     aiming.follow(statistics, wanted, masters, decision, passing, work)
-    matching.match(statistics, aim, work, matched)
+    matching.match(statistics, passing, work)
     if aiming.is_talk(statistics, wanted) and wanted[at.AIM_HAS_FINE] == 0.0:
         matched[_WIDTH] = _NEUTRAL[_WIDTH]
     be_patient(statistics[at.HEARD_FRAMES] * HOP_S, passing[at.CONFIDENCE : at.CONFIDENCE + _COUNT])
@@ -295,15 +321,15 @@ def match(statistics, wanted, masters, decision, passing, work):
 
 
 @kernel(
-    "void(float64[::1], float64[::1], float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1])"
+    "void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64, float64[::1], float64[::1])"
 )
-def decide(statistics, wanted, masters, matrix, elapsed_s, decision, passing, work):
+def decide(statistics, passing, wanted, masters, matrix, elapsed_s, decision, work):
     """All of it where the closed form decides; see `match` and `take`.
 
     Thread: worker. Allocates: no.
     """
-    match(statistics, wanted, masters, decision, passing, work)
-    take(statistics, matrix, 1.0, elapsed_s, decision, passing, work)
+    match(statistics, passing, wanted, masters, decision, work)
+    take(statistics, passing, 1.0, matrix, elapsed_s, decision, work)
 
 
 @kernel(
@@ -316,7 +342,7 @@ def ask(statistics, rows, wanted, masters, decision, passing, work, window, told
 
     Thread: worker. Allocates: no.
     """
-    match(statistics, wanted, masters, decision, passing, work)
+    match(statistics, passing, wanted, masters, decision, work)
     aim, matched = passing[at.AIM : at.AIM + at.AIM_SIZE], passing[at.MATCHED : at.MATCHED + _COUNT]
     context.tell(statistics, aim, matched, work[: context.SCRATCH_SIZE], told)
     context.show(rows, means.loudness_lufs(statistics), window)
@@ -339,5 +365,5 @@ def conclude(statistics, answer, full_norm, none_norm, matrix, elapsed_s, decisi
     matched, values = passing[at.MATCHED : at.MATCHED + _COUNT], passing[at.WANTED : at.WANTED + _COUNT]
     confidence, sure = passing[at.CONFIDENCE : at.CONFIDENCE + _COUNT], work[_SURE : _SURE + _COUNT]
     is_answer = combine(answer, full_norm, none_norm, matched, confidence, values, sure)
-    take(statistics, matrix, 1.0, elapsed_s, decision, passing, work)
+    take(statistics, passing, 1.0, matrix, elapsed_s, decision, work)
     return is_answer

@@ -20,6 +20,7 @@ from rt_automix.analysis.deciding.matcher import MIN_MUSIC_S, Matcher
 from rt_automix.analysis.deciding.network import Network
 from rt_automix.analysis.deciding.suggester import Suggester
 from rt_automix.analysis.hearing.listener import Listener
+from rt_automix.dsp import jit
 from rt_automix.dsp.tone import fine
 
 ASK_EVERY, ASK_ALWAYS_S = 3, 20.0
@@ -39,6 +40,7 @@ class Question:
         Of what had been heard.
     passing : float64, shape (layout.PASSING_SIZE,)
         What is aimed at and what is wanted so far.
+    profile : Profile
     fine_share : float, 0..1
         How far the fine layer may go.
     window : float32, shape context.WINDOW_SHAPE, or None
@@ -50,6 +52,7 @@ class Question:
 
     statistics: NDArray[np.float64]
     passing: NDArray[np.float64]
+    profile: Profile
     fine_share: float
     window: NDArray[np.float32] | None = None
     told: NDArray[np.float32] | None = None
@@ -85,8 +88,6 @@ class Decision:
         self.fine_db = self._values[at.FINE_SUGGESTED : at.FINE_SUGGESTED + at.FINE_BANDS]
         self.louder_lu = self._values[at.TONE_LU : at.FINE_LU + 1]
         self.beyond_db = self._values[at.BEYOND_DB : at.BEYOND_DB + 1]
-        self._past = self._values[at.PAST_STEPS : at.PAST_STEP_COUNT]
-        self._step = self._values[at.SUGGESTED : at.SUGGESTED + at.STEP_SIZE]
         self.suggested[:] = params.NEUTRAL
         self.target_lufs: float | None = None
         """The loudness that is asked for; None is the profile's own."""
@@ -94,7 +95,8 @@ class Decision:
         """How large damage is expected to be, and how far a style goes: 0 to 1."""
         self._taken: NDArray[np.float64] | None = None
         self._profile: Profile | None = None
-        self._wanted = np.zeros(at.AIM_SIZE)
+        self._wanted, self._known = np.zeros(at.AIM_SIZE), np.zeros(0)
+        self._take = jit.bound(deciding.take, self._matrix, step_s, self._values, self._work)
 
     @property
     def found(self) -> Found | None:
@@ -135,38 +137,49 @@ class Decision:
         Thread: worker. Allocates: yes.
         """
         is_new = profile is not self._profile
-        if is_new:
-            self._profile, self._wanted = profile, masters.numbers(profile)
-        heard = asked[0].statistics if asked else listener.statistics.values.copy()
-        passing = np.zeros(at.PASSING_SIZE)
+        self._aim_at(profile, suggester)
+        heard, passing = self._looked_at(listener, asked)
         passing[at.TARGET_LUFS] = profile.loudness_lufs if self.target_lufs is None else self.target_lufs
         passing[at.BOLDNESS], passing[at.STYLE_STRENGTH] = self.boldness, self.style_strength
-        if not self._wanted[at.AIM_HAS_FINE]:
-            self._share(asked, passing)
-        known = masters.table(not isinstance(suggester, Matcher))
-        where = (self._wanted, known, self._values, passing, self._work)
         if self._is_for(suggester) and listener.statistics.seconds_heard >= MIN_MUSIC_S:
             if not self._is_to_be_asked(listener.statistics.seconds_heard, is_new):
-                deciding.match(heard, *where)
-                return Question(heard, passing, 1.0, has_said=True)
+                self._match(heard, passing)
+                return Question(heard, passing, profile, 1.0, has_said=True)
             window, told = np.zeros(context.WINDOW_SHAPE, np.float32), np.zeros(context.SIZE, np.float32)
+            where = (self._wanted, self._known, self._values, passing, self._work)
             deciding.ask(heard, listener.window, *where, window, told)
-            return Question(heard, passing, 1.0, window, told)
-        deciding.match(heard, *where)
+            return Question(heard, passing, profile, 1.0, window, told)
+        self._match(heard, passing)
         if not isinstance(suggester, Matcher | Network):
             aim = masters.profile_of(profile, passing[at.AIM : at.AIM + at.AIM_SIZE])
             passing[at.WANTED : at.WANTED + params.COUNT] = suggester.suggest(listener, aim)
             passing[at.CONFIDENCE : at.CONFIDENCE + params.COUNT] = suggester.confidence
-        return Question(heard, passing, self._fine_share(suggester))
+        return Question(heard, passing, profile, self._fine_share(suggester))
 
-    def _share(self, asked: Sequence[Question], passing: NDArray[np.float64]) -> None:
-        """Take over what is found already, if somebody was as bold."""
-        for question in asked:
-            found = question.passing
-            if found[at.BOLDNESS] == self.boldness and found[at.DOUBT : at.DOUBT + at.LEAN_SIZE].any():
-                passing[at.CORRECTION : at.DOUBT + at.LEAN_SIZE] = found[at.CORRECTION : at.DOUBT + at.LEAN_SIZE]
-                passing[at.IS_FOUND] = 1.0
-                return
+    def _aim_at(self, profile: Profile, suggester: Suggester) -> None:
+        """Want what a profile measures like; what is known of masters is another table for the closed form alone."""
+        known = masters.table(not isinstance(suggester, Matcher))
+        if profile is not self._profile or known is not self._known:
+            self._profile, self._wanted, self._known = profile, masters.numbers(profile), known
+            self._match = jit.bound(deciding.match, self._wanted, known, self._values, self._work)
+
+    def _looked_at(
+        self, listener: Listener, asked: Sequence[Question]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What has been heard, and a new `Question.passing`, with what whoever has asked most like this has found."""
+        passing = np.zeros(at.PASSING_SIZE)
+        if not asked:
+            return listener.statistics.values.copy(), passing
+        speech = self._wanted[at.AIM_IS_SPEECH]
+
+        def likeness(one: Question) -> tuple[bool, ...]:
+            bold, of_speech = one.passing[at.BOLDNESS], one.passing[at.AIM + at.AIM_IS_SPEECH]
+            return bold == self.boldness, of_speech == speech, one.profile == self._profile
+
+        found = max(asked, key=likeness)
+        passing[at.IS_TAKEN_OVER] = 1.0
+        passing[at.KNOWN :] = found.passing[at.KNOWN :]
+        return found.statistics, passing
 
     def _is_for(self, suggester: Suggester) -> bool:
         """Whether a network is asked: only with a place to go to; to a correction the closed form is the answer."""
@@ -191,12 +204,10 @@ class Decision:
 
         Thread: worker. Allocates: yes.
         """
-        self._remember()
         self._taken = question.passing
-        where = (self._matrix, self._step_s, self._values, question.passing, self._work)
         if answer is None and not question.has_said:
             self._values[at.HAS_ANSWER] = 0.0
-            deciding.take(question.statistics, self._matrix, question.fine_share, *where[1:])
+            self._take(question.statistics, question.passing, question.fine_share)
             return
         said = self._values[at.SAID : at.SAID + deciding.ANSWER_SIZE].reshape(-1, params.COUNT)
         matched_norm = (question.passing[at.MATCHED : at.MATCHED + params.COUNT] - params.LOW) / _SPANS
@@ -209,19 +220,13 @@ class Decision:
             answer = np.clip(held, 0.0, 1.0).astype(np.float32).reshape(-1)
         if answer is None or not isinstance(suggester, Network):
             self._values[at.HAS_ANSWER] = 0.0
-            matrix, *rest = where
-            deciding.take(question.statistics, matrix, question.fine_share, *rest)
+            self._take(question.statistics, question.passing, question.fine_share)
             return
+        where = (self._matrix, self._step_s, self._values, question.passing, self._work)
         is_answer = deciding.conclude(question.statistics, answer, *suggester.limits_norm, *where)
         self._values[at.HAS_ANSWER] = float(is_answer)
         if not is_answer:
             suggester.reject()
-
-    def _remember(self) -> None:
-        """Keep what the step that comes now will change."""
-        self._past[at.STEP_SIZE :] = self._past[: -at.STEP_SIZE]
-        self._past[: at.STEP_SIZE] = self._step
-        self._values[at.PAST_STEP_COUNT] = min(self._values[at.PAST_STEP_COUNT] + 1, at.UNDO_DECISIONS)
 
     def undo(self) -> None:
         """Take the last steps back: what they were made of has turned out to be none of the music.
@@ -247,11 +252,10 @@ class Decision:
 
         Thread: worker. Allocates: yes.
         """
-        self._profile, self._wanted = profile, masters.numbers(profile)
+        self._aim_at(profile, suggester)
         heard = listener.statistics.values
         self._passing[at.BOLDNESS], self._passing[at.STYLE_STRENGTH] = self.boldness, self.style_strength
-        known = masters.table(not isinstance(suggester, Matcher))
-        aiming.settle(heard, self._wanted, known, self._passing, self._work)
+        aiming.settle(heard, self._wanted, self._known, self._passing, self._work)
         self._taken = self._passing
         if isinstance(suggester, Network) and not self._is_for(suggester):
             suggester = Matcher()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix import params
+from rt_automix.analysis import layout as at
 from rt_automix.analysis.aim import dynamics, matching
 from rt_automix.analysis.aim.dynamics import COMPRESSIONS
 from rt_automix.analysis.aim.matching import MIN_MUSIC_S
@@ -47,9 +48,10 @@ class Matcher:
 
     def match(self, heard: Statistics, profile: Profile) -> params.Values:
         """The same for statistics alone. Thread: worker. Allocates: yes."""
-        values = np.empty(params.COUNT)
-        matching.match(heard.values, profile.numbers(), self._work, values)
-        return values
+        passing = np.zeros(at.PASSING_SIZE)
+        passing[at.AIM : at.AIM + at.AIM_SIZE] = profile.numbers()
+        matching.match(heard.values, passing, self._work)
+        return passing[at.MATCHED : at.MATCHED + params.COUNT].copy()
 
     def match_tone(self, heard: Statistics, profile: Profile) -> tuple[NDArray[np.float64], float, float]:
         """Equaliser gains in dB, stereo width, and what both add to the loudness in LU.
@@ -57,7 +59,7 @@ class Matcher:
         Thread: worker. Allocates: yes.
         """
         tone = np.empty(matching.TONE_SIZE)
-        matching.match_tone(heard.values, profile.numbers(), self._work, tone)
+        matching.match_tone(heard.values, heard.vector(), profile.numbers(), self._work, tone)
         return (
             tone[matching.GAINS : matching.WIDTH].copy(),
             float(tone[matching.WIDTH]),
@@ -82,7 +84,7 @@ def choose_compression(reduced_db: NDArray[np.float64], wanted_db: float) -> flo
 
     Parameters
     ----------
-    reduced_db : float64, shape (dynamics.COMPRESSION_STEPS,)
+    reduced_db : float64, shape (layout.COMPRESSION_STEPS,)
     wanted_db : float
 
     Thread: worker. Allocates: yes.

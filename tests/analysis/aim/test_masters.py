@@ -15,9 +15,10 @@ from rt_automix.analysis.aim import correction, masters, profile
 from rt_automix.analysis.aim.masters import Aim
 from rt_automix.analysis.aim.profile import Profile
 from rt_automix.analysis.deciding import deciding
+from rt_automix.analysis.hearing import means
 from rt_automix.analysis.hearing.listener import FeatureStream
 from rt_automix.analysis.hearing.statistics import Statistics
-from rt_automix.analysis.tone import TONE_BANDS, tone_edges_hz
+from rt_automix.analysis.tone import TONE_BANDS, VECTOR_SIZE, tone_edges_hz
 
 RATE_HZ = 44_100
 AUTO = profile.load("auto")
@@ -196,7 +197,7 @@ def test_settled_is_where_it_ends(name):
 @pytest.mark.parametrize("has_networks", [False, True])
 def test_whatever_the_statistics_are_the_correction_is_finite_and_within_its_range(has_networks):
     rng, work = np.random.default_rng(3), np.zeros(correction.WORK_SIZE)
-    found, doubt = np.empty(at.LEAN_SIZE), np.empty(at.LEAN_SIZE)
+    found, doubt, heard = np.empty(at.LEAN_SIZE), np.empty(at.LEAN_SIZE), np.empty(VECTOR_SIZE)
     known, texture = masters.table(has_networks), slice(at.TEXTURE, at.TEXTURE + at.TEXTURE_SIZE)
     for trial in range(10_000):
         statistics = Statistics().values
@@ -209,7 +210,8 @@ def test_whatever_the_statistics_are_the_correction_is_finite_and_within_its_ran
             statistics[texture.start + rng.integers(at.TEXTURE_SIZE)] = (math.nan, math.inf)[trial % 2]
         statistics[at.TEXTURE + at.T_FRAMES] = 10.0 ** rng.uniform(0.0, 4.0)
         boldness = (0.5, 1.0, -1e9, 1e9, math.nan)[trial % 5]
-        correction.estimate(statistics, known, boldness, work, found, doubt)
+        means.vector(statistics, heard)
+        correction.estimate(statistics, heard, known, boldness, work, found, doubt)
         assert np.isfinite(found).all() and np.isfinite(doubt).all() and (doubt >= 0.0).all()
         assert (np.abs(found) <= correction.MOST_DB).all()
 
@@ -228,7 +230,7 @@ def test_statistics_that_are_none_leave_ten_sane_parameters_and_a_correction_tha
         statistics[at.TEXTURE + at.T_FRAMES] = 10.0 ** rng.uniform(0.0, 4.0)
         passing = np.zeros(at.PASSING_SIZE)
         passing[at.BOLDNESS] = (0.5, 1.0, 0.0, -1e9, 1e9, math.nan)[trial % 6]
-        deciding.match(statistics, wanted, masters.table(), values, passing, work)
+        deciding.match(statistics, passing, wanted, masters.table(), values, work)
         ten = passing[at.MATCHED : at.MATCHED + params.COUNT]
         assert ((ten >= params.LOW) & (ten <= params.HIGH)).all()
         told = passing[at.CORRECTION : at.DOUBT + at.LEAN_SIZE]

@@ -168,7 +168,7 @@ def test_the_step(heard):
     passing[at.TARGET_LUFS] = AUTO.loudness_lufs
     for statistics in heard:
         for _ in range(4):
-            deciding.decide(statistics.values, wanted, known, matrix, step_s, decision, passing, work)
+            deciding.decide(statistics.values, passing, wanted, known, matrix, step_s, decision, work)
             confidence = np.empty(params.COUNT)
             deciding.be_patient(statistics.seconds_heard, confidence)
             aimed_at = matcher.match(statistics, lean.follow(statistics, AUTO))
