@@ -17,7 +17,7 @@ TONE_HZ = 1000.0
 
 
 class Other:
-    """A client with the ports `in_1 in_2 out_1 out_2`; out of those comes a tone.
+    """A client with the ports `in_1 in_2 out_1 out_2`, or more of them; out of those comes a tone.
 
     Parameters
     ----------
@@ -25,15 +25,19 @@ class Other:
         In which its server is found.
     """
 
-    def __init__(self, environment: dict[str, str], name: str) -> None:
+    def __init__(self, environment: dict[str, str], name: str, ins: int = 2, outs: int = 2) -> None:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        command = [sys.executable, __file__, name]
+        command = [sys.executable, __file__, name, str(ins), str(outs)]
         self._process: subprocess.Popen[str] = subprocess.Popen(command, text=True, env=environment, **pipes)
         self.name = self._answer()
 
     def peak(self) -> float:
         """The highest sample that has come in since it was last asked."""
-        return float(self._ask({"peak": True}))
+        return max(self.peaks())
+
+    def peaks(self) -> list[float]:
+        """The same for each port."""
+        return [float(peak) for peak in self._ask({"peaks": True})]
 
     def hear(self, *ports: str) -> bool:
         """Join ports to its inputs; False if one is not there."""
@@ -74,7 +78,7 @@ class Other:
         self.kill()
 
 
-def _run(name: str) -> None:
+def _run(name: str, in_count: str, out_count: str) -> None:
     import ctypes
     import errno
 
@@ -83,9 +87,9 @@ def _run(name: str) -> None:
 
     client = jack.Client(name, no_start_server=True)
     library = ctypes.CDLL(jack._libname)
-    ins = [client.inports.register(f"in_{k}") for k in (1, 2)]
-    outs = [client.outports.register(f"out_{k}") for k in (1, 2)]
-    peaks, phase = [0.0], [0.0]
+    ins = [client.inports.register(f"in_{k + 1}") for k in range(int(in_count))]
+    outs = [client.outports.register(f"out_{k + 1}") for k in range(int(out_count))]
+    peaks, phase = np.zeros(len(ins)), [0.0]
 
     @client.set_process_callback
     def process(frames: int) -> None:
@@ -93,16 +97,16 @@ def _run(name: str) -> None:
         for port in outs:
             port.get_array()[:] = LEVEL * np.sin(phase[0] + step * np.arange(frames))
         phase[0] += step * frames
-        peaks.append(max(float(np.abs(port.get_array()).max()) for port in ins))
+        peaks[:] = np.maximum(peaks, [np.abs(port.get_array()).max() for port in ins])
 
     client.activate()
     print(json.dumps(client.name), flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
         answer: Any = None
-        if "peak" in asked:
-            answer = max(peaks)
-            peaks[:] = [0.0]
+        if "peaks" in asked:
+            answer = peaks.tolist()
+            peaks[:] = 0.0
         elif "hear" in asked:
             answer = True
             for k, port in enumerate(asked["hear"]):
@@ -124,4 +128,4 @@ def _run(name: str) -> None:
 
 
 if __name__ == "__main__":
-    _run(sys.argv[1])
+    _run(*sys.argv[1:])

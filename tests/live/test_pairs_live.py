@@ -10,6 +10,7 @@ import pytest
 import soundfile
 from jackserver import jack_server, needs_jack
 from liverun import LiveRun, Probe
+from pages import arguments
 
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
@@ -49,15 +50,16 @@ def wanted_of(came_in):
 
 
 def played(folder):
-    """(the probe, the last status) of a run in which a host that steals time from the analysis decides nothing."""
-    words = ["--pairs", "own", "--in-channels", f"1-{CHANNELS}", "--record-bits", "32"]
+    """(the probe, the last status) of docs/surround.md's line; a host that steals time decides nothing."""
+    words = arguments("surround.md", "live", "--pairs own")[1:]
+    words += ["--record-bits", "32"]
     words += ["--record", str(folder / "out.wav"), "--record-input", str(folder / "in.wav")]
     for name, said in SAID.items():
         words += ["--output", f"{name}: {' '.join(f'{key}={value}' for key, value in said.items())}"]
     words += ["--phones", "channels=7,8", "--log", str(folder / "loud.csv")]
     with (
         jack_server(PERIOD, captures=CHANNELS, playbacks=CHANNELS + 2) as server,
-        LiveRun(server, folder / "state.json", "--backend", "jack", *words) as run,
+        LiveRun(server, folder / "state.json", *words) as run,
     ):
         run.wait_until_playing()
         run.command(set={"phones": "french", **{f"output/{one['name']}/freeze": True for one in OUTPUTS}})

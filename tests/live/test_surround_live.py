@@ -5,8 +5,10 @@ import time
 import numpy as np
 import pytest
 import soundfile
+from jackclient import Other
 from jackserver import jack_server, needs_jack
 from liverun import LiveRun, Probe
+from pages import arguments
 
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
@@ -17,6 +19,11 @@ pytestmark = pytest.mark.live
 
 RATE_HZ, PERIOD, CHANNELS, CEILING_DBTP = 48_000, 64, 6, -12.0
 FADED = round(FADE_S * RATE_HZ)
+
+
+def line(*words):
+    """The arguments of a live line of docs/surround.md."""
+    return arguments("surround.md", "live", *words)[1:]
 
 
 def music(seconds):
@@ -38,7 +45,7 @@ def alone(samples):
 
 
 @needs_jack
-@pytest.mark.parametrize("words", [["--backend", "jack", "--layout", "5.1"], ["--in-channels", "1-6"]])
+@pytest.mark.parametrize("words", [line("--backend jack", "--layout"), ["--in-channels", "1-6"]])
 def test_every_channel_at_64_frames_is_an_engine_of_its_own_to_the_bit(words, tmp_path):
     """What is decided while it plays is frozen, so that a host that steals time from the analysis decides nothing."""
     words = [*words, "--ceiling-dbtp", str(CEILING_DBTP), "--record-bits", "32"]
@@ -68,3 +75,29 @@ def test_every_channel_at_64_frames_is_an_engine_of_its_own_to_the_bit(words, tm
     start = int(sounds[0]) - int(np.argmax(np.abs(probe.played[0]) > 0))
     heard = probe.heard[:, PERIOD : probe.position]
     assert np.array_equal(heard, wanted[:, start : start + heard.shape[1]])
+
+
+@needs_jack
+def test_a_device_of_many_channels_and_a_file_as_it_is_written(tmp_path, monkeypatch):
+    """Each comes out where the page says, of a device with 16 channels in and 32 out."""
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("film51.wav", music(2.0).T, RATE_HZ, "PCM_24")
+    lines = {
+        "5.1": (line("madiface", "1-6"), range(8, 14)),
+        "8 pairs": (line("madiface", "linked"), range(16, 32)),
+    }
+    with jack_server(256) as server, Other(server.environment, "madiface", 32, 16) as device:
+        for layout, (words, sounding) in lines.items():
+            with LiveRun(server, tmp_path / "state.json", *words) as run:
+                run.wait_until_playing()
+                device.wait_for_sound()
+                device.peaks()
+                time.sleep(0.1)
+                assert [place for place, peak in enumerate(device.peaks()) if peak > 0.01] == list(sounding)
+                assert run.status["layout"] == layout and "madiface" in run.status["text"]
+        with LiveRun(server, tmp_path / "state.json", *line("film51.wav")) as run:
+            run.wait_until_playing()
+            time.sleep(0.5)
+    master = soundfile.read("master51.wav")[0]
+    assert run.process.returncode == 0
+    assert master.shape[1] == CHANNELS and np.abs(master).max(axis=0).min() > 0.05

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,17 +12,14 @@ import pytest
 import soundfile
 from icecastserver import PASSWORD, free_port, icecast, listened, needs_icecast
 from liverun import LiveRun
+from pages import shown
 
 from rt_automix.live.takes.feeder import Feeder
 
 pytestmark = pytest.mark.live
 
 RATE_HZ = 48_000
-COMMANDS = [
-    line.strip()
-    for line in (Path(__file__).parents[3] / "docs/outputs.md").read_text().splitlines()
-    if line.startswith("    ffmpeg")
-]
+COMMANDS = shown("outputs.md", "ffmpeg")
 """As the page has them."""
 
 TARGETS_LUFS = {"opus": -16.0, "mp3": -20.0}

@@ -1,8 +1,6 @@
-"""The recipes of docs/outputs.md, each line as it is written there, beside a real JACK server."""
+"""The live lines of docs/outputs.md, each as it is written there, beside a real JACK server."""
 
 import csv
-import shlex
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,21 +8,17 @@ import soundfile
 from icecastserver import PASSWORD, icecast, listened, needs_icecast
 from jackserver import jack_server, needs_jack
 from liverun import LiveRun, Probe
+from pages import arguments, shown
 
 pytestmark = [needs_jack, pytest.mark.live]
 
 RATE_HZ, PERIOD = 48_000, 256
-PAGE = (Path(__file__).parents[3] / "docs/outputs.md").read_text(encoding="utf-8").split("## Recipes")[1]
-LINES = [line.strip() for line in PAGE.splitlines() if line.startswith("    rt-automix")]
 LIMIT_S = 60.0
 
 
-def recipe(word):
-    """The arguments of the only line that has this word, as a shell would read them."""
-    (line,) = (line for line in LINES if word in line)
-    program, command, *arguments = shlex.split(line)
-    assert (program, command) == ("rt-automix", "live")
-    return arguments
+def recipe(*words):
+    """The arguments of the only live line that has these words."""
+    return arguments("outputs.md", "live", *words)[1:]
 
 
 def music(seconds):
@@ -35,7 +29,7 @@ def music(seconds):
 
 @pytest.fixture(scope="module")
 def server():
-    with jack_server(PERIOD, playbacks=5) as running:
+    with jack_server(PERIOD, playbacks=6) as running:
         yield running
 
 
@@ -56,11 +50,22 @@ def heard_through(run, pairs, seconds=4.0):
 
 
 def test_no_line_is_left_out():
-    assert len(LINES) == 3
+    assert len(shown("outputs.md", "rt-automix")) == 5
+
+
+@pytest.mark.parametrize("word", ["profile=warm", "--phones"])
+def test_two_outputs_of_a_device_as_it_is_written(server, tmp_path, word):
+    with LiveRun(server, tmp_path / "state", *recipe(word)) as run:
+        run.wait_until_playing()
+        room, stream = run.status["outputs"]
+        joined = {sink for _, sink in server.links() if sink.startswith("system:playback_")}
+    assert run.process.returncode == 0
+    assert (room["controls"]["target_lufs"], stream["controls"]["target_lufs"]) == (-12.0, -16.0)
+    assert len(joined) == (6 if word == "--phones" else 4)
 
 
 def test_obs(server, tmp_path):
-    with LiveRun(server, tmp_path / "state", *recipe("stream:")) as run:
+    with LiveRun(server, tmp_path / "state", *recipe("--backend jack", "stream:")) as run:
         room_l, _, stream_l, stream_r = heard_through(run, 2)
     assert run.process.returncode == 0
     assert room_l > stream_l + 2.0 > -50.0 and abs(stream_l - stream_r) < 1.0
