@@ -14,8 +14,8 @@ from rt_automix.analysis import features
 from rt_automix.analysis.aim import profile
 from rt_automix.analysis.bundles.bundle import Bundle
 from rt_automix.analysis.bundles.bundle import load as load_bundle
-from rt_automix.analysis.deciding.deciding import DEAD_BAND_NORM, HURRY, SLOWEST
 from rt_automix.analysis.deciding.network import Network
+from rt_automix.analysis.deciding.stepping import DEAD_BAND_NORM, HURRY, SLOWEST
 from rt_automix.analysis.hearing.clipping import CLIPPED_SHARE, LONGEST_S
 from rt_automix.analysis.hearing.listener import Listener
 from rt_automix.analysis.layout import CLIPPING_FRAMES

@@ -13,6 +13,7 @@ from rt_automix.analysis import layout as at
 from rt_automix.analysis.aim import aiming, fine_tone, matching
 from rt_automix.analysis.bundles import context
 from rt_automix.analysis.bundles.bundle import HEARD_ROW, SONG_ROW, SPREAD_ROW
+from rt_automix.analysis.deciding import stepping
 from rt_automix.analysis.features import HOP_S
 from rt_automix.analysis.hearing import means
 from rt_automix.dsp.jit import kernel
@@ -22,24 +23,8 @@ TRUST_S = 12.0
 """The first seconds of a song say little about its tone: until this much music has been heard, tone,
 compression and width are to go only this share of the way. Gain needs no such patience."""
 
-HURRY = 4.0
-HURRY_S = 10.0
-"""Suggestions may move this much faster while the engine has heard less than this."""
-
-SLOWEST = 0.25
-"""Where there is little confidence suggestions move slower, down to this share of their slew."""
-
-DEAD_BAND_NORM = 0.01
-"""Once arrived, a parameter stays until this share of its range is missing; then it goes all the way."""
-
-FINE_SLEW_DB_PER_S = 0.5
-FINE_DEAD_BAND_DB = 0.25
-"""The same for a band of the fine layer."""
 FLAT_DB = 0.5
 """A fine curve none of whose bands is worth this much is none: the layer is flat, and costs nothing."""
-
-FORGET_LOUDER_S = 300.0
-"""So slowly is forgotten what the equalisers have added to the loudness: only that it changes is of use."""
 
 ROUNDING_NORM = 1e-3
 """Answers this far outside 0..1 are rounding, as of int8; more is a fault."""
@@ -56,7 +41,6 @@ WORK_SIZE = _work.size
 
 _COUNT = params.COUNT
 _NEUTRAL, _LOW, _HIGH = params.NEUTRAL.copy(), params.LOW.copy(), params.HIGH.copy()
-_SLEW_PER_S, _DEAD_BAND = params.SLEW_PER_S.copy(), DEAD_BAND_NORM * (params.HIGH - params.LOW)
 _INPUT_GAIN, _DRIVE, _LEVEL = (params.INDEX[name] for name in ("input_gain_db", "limiter_drive_db", "output_level"))
 _LOW_SHELF, _WIDTH = params.INDEX["low_shelf_db"], params.INDEX["stereo_width"]
 _IS_TONE = np.array([name not in ("input_gain_db", "limiter_drive_db", "output_level") for name in params.NAMES])
@@ -148,46 +132,6 @@ def _aim_loudness(passing):
 # The step ---------------------------------------------------------------------------------------------
 
 
-@kernel("void(float64[::1])")
-def _remember(decision):
-    """Keep what the step that comes now will change, before what was kept."""
-    for k in range((at.UNDO_DECISIONS - 1) * at.STEP_SIZE - 1, -1, -1):
-        decision[at.PAST_STEPS + at.STEP_SIZE + k] = decision[at.PAST_STEPS + k]
-    for k in range(at.STEP_SIZE):
-        decision[at.PAST_STEPS + k] = decision[at.SUGGESTED + k]
-    decision[at.PAST_STEP_COUNT] = min(decision[at.PAST_STEP_COUNT] + 1.0, float(at.UNDO_DECISIONS))
-
-
-@kernel("void(float64[::1], float64, float64[::1])")
-def _step(passing, seconds, decision):
-    """Move the ten towards what is wanted, as far as it is trusted, no faster than each one's slew."""
-    for k in range(_COUNT):
-        confidence = passing[at.CONFIDENCE + k]
-        goal = _NEUTRAL[k] + confidence * (passing[at.WANTED + k] - _NEUTRAL[k])
-        away = goal - decision[at.SUGGESTED + k]
-        step = _SLEW_PER_S[k] * seconds * max(confidence, SLOWEST)
-        if abs(away) > _DEAD_BAND[k]:
-            decision[at.MOVING + k] = 1.0
-        if decision[at.MOVING + k] != 0.0:
-            decision[at.SUGGESTED + k] += min(max(away, -step), step)
-        if abs(away) <= step:
-            decision[at.MOVING + k] = 0.0
-
-
-@kernel("void(float64[::1], float64, float64[::1])")
-def _step_fine(passing, step_db, decision):
-    """The same for the bands of the fine layer; what is to be flat goes all the way."""
-    for b in range(at.FINE_BANDS):
-        goal, now = passing[at.FINE_WANTED + b], decision[at.FINE_SUGGESTED + b]
-        away = goal - now
-        if abs(away) > FINE_DEAD_BAND_DB or (goal == 0.0 and now != 0.0):
-            decision[at.FINE_MOVING + b] = 1.0
-        if decision[at.FINE_MOVING + b] != 0.0:
-            decision[at.FINE_SUGGESTED + b] = goal if abs(away) <= step_db else now + min(max(away, -step_db), step_db)
-        if abs(away) <= step_db:
-            decision[at.FINE_MOVING + b] = 0.0
-
-
 @kernel("void(float64[::1], float64[::1], float64, float64[::1], float64[::1])")
 def _want_fine(statistics, matrix, share, passing, work):
     """Solve the fine layer behind the ten, which is none where it is not worth it, and account for its loudness."""
@@ -208,28 +152,6 @@ def _want_fine(statistics, matrix, share, passing, work):
         wanted[_WIDTH] = width
         matching.split_gain(wanted, wanted[_INPUT_GAIN] + wanted[_DRIVE] - change_lu)
         matching.clamp(wanted)
-
-
-@kernel("void(float64[::1], float64, float64[::1], float64[::1])")
-def _count_louder(statistics, kept, decision, work):
-    """Add what the step has changed in loudness to what is kept of the steps before: the ten first, then the fine."""
-    past, now = decision[at.PAST_STEPS :], decision[at.SUGGESTED :]
-    fine = at.FINE_SUGGESTED - at.SUGGESTED
-    past_db, now_db = past[fine : fine + at.FINE_BANDS], now[fine : fine + at.FINE_BANDS]
-    has_moved, fine_has_moved = past[_WIDTH] != now[_WIDTH], False
-    for k in range(_LOW_SHELF, _LOW_SHELF + equalizer.BAND_COUNT):
-        has_moved = has_moved or past[k] != now[k]
-    for b in range(at.FINE_BANDS):
-        fine_has_moved = fine_has_moved or past_db[b] != now_db[b]
-    ten_lu, fine_lu = 0.0, 0.0
-    if has_moved or fine_has_moved:
-        between_db = fine_tone.loudness_db(statistics, now, past_db, work)
-        if has_moved:
-            ten_lu = between_db - fine_tone.loudness_db(statistics, past, past_db, work)
-        if fine_has_moved:
-            fine_lu = fine_tone.loudness_db(statistics, now, now_db, work) - between_db
-    decision[at.TONE_LU] = kept * decision[at.TONE_LU] + ten_lu
-    decision[at.FINE_LU] = kept * decision[at.FINE_LU] + fine_lu
 
 
 @kernel("void(float64[::1], float64[::1], float64, float64[::1], float64, float64[::1], float64[::1])", door=True)
@@ -265,11 +187,7 @@ def take(statistics, passing, fine_share, matrix, elapsed_s, decision, work):
         passing[at.CONFIDENCE + k] = confidence
     share = fine_share * sure * min(heard_s / TRUST_S, 1.0)
     _want_fine(statistics, matrix, share, passing, work)
-    hurried_s = elapsed_s * (HURRY if heard_s < HURRY_S else 1.0)
-    _remember(decision)
-    _step(passing, hurried_s, decision)
-    _step_fine(passing, FINE_SLEW_DB_PER_S * hurried_s * max(share, SLOWEST), decision)
-    _count_louder(statistics, max(1.0 - elapsed_s / FORGET_LOUDER_S, 0.0), decision, work)
+    stepping.step(statistics, passing, share, elapsed_s, decision, work)
 
 
 @kernel("void(float64[::1], float64[::1], float64, float64[::1], float64[::1], float64[::1])", door=True)

@@ -12,7 +12,7 @@ from rt_automix.analysis import features
 from rt_automix.analysis import layout as at
 from rt_automix.analysis.aim import profile
 from rt_automix.analysis.aim.profile import Profile
-from rt_automix.analysis.deciding import deciding
+from rt_automix.analysis.deciding import stepping
 from rt_automix.analysis.deciding.decision import ASK_ALWAYS_S, ASK_EVERY, Decision, answered
 from rt_automix.analysis.deciding.matcher import MIN_MUSIC_S, Matcher
 from rt_automix.analysis.deciding.suggester import choose
@@ -117,9 +117,9 @@ def test_what_five_bands_cannot_do_the_fine_layer_does(reference):
     assert np.abs(gains_db).max() <= fine.GAIN_LIMIT_DB
     # No faster than its slew, four times that in the first seconds.
     steps_db = np.abs(np.diff(gains_db, axis=0, prepend=0.0))
-    hurried = round(deciding.HURRY_S / STEP_S) + 1
-    assert steps_db[:hurried].max() <= deciding.FINE_SLEW_DB_PER_S * deciding.HURRY * STEP_S + 1e-9
-    assert steps_db[hurried:].max() <= deciding.FINE_SLEW_DB_PER_S * STEP_S + 1e-9
+    hurried = round(stepping.HURRY_S / STEP_S) + 1
+    assert steps_db[:hurried].max() <= stepping.FINE_SLEW_DB_PER_S * stepping.HURRY * STEP_S + 1e-9
+    assert steps_db[hurried:].max() <= stepping.FINE_SLEW_DB_PER_S * STEP_S + 1e-9
     # It arrives, and stays.
     late_db = gains_db[round(30.0 / STEP_S) :]
     assert np.ptp(late_db, axis=0).max() < 1.0 and (np.diff(late_db, axis=0) == 0.0).mean() > 0.9

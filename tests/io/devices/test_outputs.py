@@ -16,6 +16,13 @@ OUTPUTS = (
     Output("booth", target_lufs=-20.0, lookahead=False, boldness=0.1, fine_tone=0.3),
     Output("tape", profile="bright", style_strength=1.0, ceiling_dbtp=-6.0, ride=False),
 )
+ALIKE = (
+    Output("room", profile="warm"),
+    Output("talk", profile="speech", ceiling_dbtp=-3.0),
+    Output("hall", profile="warm", target_lufs=-20.0),
+    Output("talk-too", profile="speech", target_lufs=-18.0),
+)
+"""Two and two that are decided alike but for the loudness, each pair as bold as the other: what they find is shared."""
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +51,15 @@ def alone(output, frames, bypassed_at=None):
     return out
 
 
-def together(frames, bypass=(), bypassed_at=None, channels=((2, 3), (4, 5), (7, 6)), phones=None, heard=()):
+def together(
+    frames, bypass=(), bypassed_at=None, channels=((2, 3), (4, 5), (7, 6)), phones=None, heard=(), outputs=OUTPUTS
+):
     """(frames of eight channels, all take rings), one callback for all, one listening.
 
     `phones` are their channels; `heard` says which output is heard from which sample on.
     """
-    main = engine_of(OUTPUTS[0], analysis="off")
-    others = [engine_of(output, leader=main) for output in OUTPUTS[1:]]
+    main = engine_of(outputs[0], analysis="off")
+    others = [engine_of(output, leader=main) for output in outputs[1:]]
     board = Board(others=len(others))
     wired = [(engine.arrays, own) for engine, own in zip(others, channels, strict=True)]
     wiring = Wiring(main.arrays, board, RATE_HZ, 2, 8, (0, 1), (0, 1), wired, phones)
@@ -68,9 +77,10 @@ def together(frames, bypass=(), bypassed_at=None, channels=((2, 3), (4, 5), (7, 
     return out, board.rings[:, :, : len(frames)]
 
 
-def test_each_output_is_an_engine_of_its_own_to_the_bit(music):
-    out, rings = together(music)
-    for number, (output, places) in enumerate(zip(OUTPUTS, ((0, 1), (2, 3), (4, 5), (7, 6)), strict=True)):
+@pytest.mark.parametrize("outputs", [OUTPUTS, ALIKE], ids=["unlike", "alike"])
+def test_each_output_is_an_engine_of_its_own_to_the_bit(music, outputs):
+    out, rings = together(music, outputs=outputs)
+    for number, (output, places) in enumerate(zip(outputs, ((0, 1), (2, 3), (4, 5), (7, 6)), strict=True)):
         wanted = alone(output, music)
         assert np.array_equal(out[FADED:, places], wanted[FADED:]), output.name
         assert np.array_equal(rings[1 + number].T, out[:, places])

@@ -6,7 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[1] / "docs"
 
 
 def shown(page: str, beginning: str = "") -> list[str]:
