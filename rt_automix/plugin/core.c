@@ -647,8 +647,10 @@ static int64_t piece(rtm *c, float *left, float *right, int64_t most) {
   if (c->ask_at > now && c->ask_at - now < count) count = c->ask_at - now;
   if (c->act_at - now < count) count = c->act_at - now;
   if (c->has_news) publish_controls(c);
-  take_side(c, c->side_left, &c->side[0], now, count);
-  take_side(c, c->side_right, &c->side[1], now, count);
+  if (c->side[0] || c->side[1] || c->values[P_LEARN_FROM] != 0.0) {
+    take_side(c, c->side_left, &c->side[0], now, count);
+    take_side(c, c->side_right, &c->side[1], now, count);
+  }
   k_chain_process_pair(left, count, right, count, c->f64, E_F64_SIZE, c->f32, E_F32_SIZE, c->i64, E_I64_SIZE);
   /* Here and not before the next one: what is set until then comes after it, however the stream is cut. */
   if (now + count >= c->ask_at && !c->is_asked) ask(c);
@@ -665,7 +667,7 @@ static void resume_if_loaded(rtm *c) {
   pthread_mutex_unlock(&c->kept);
 }
 
-static void read_meters(rtm *c);
+static int read_meters(rtm *c);
 
 /* Whether an output lies where something is read that is not its own side's input. */
 static int is_crossed(const rtm *c, const float *in, const float *out) {
@@ -694,7 +696,7 @@ static void run_aside(rtm *c, const float *in_left, const float *in_right, float
   }
 }
 
-void rtm_run(rtm *c, const float *in_left, const float *in_right, float *out_left, float *out_right, uint32_t n) {
+int rtm_run(rtm *c, const float *in_left, const float *in_right, float *out_left, float *out_right, uint32_t n) {
   if (c->rate) {
     keep_pace(c);
     take_over_shown(c);
@@ -706,7 +708,7 @@ void rtm_run(rtm *c, const float *in_left, const float *in_right, float *out_lef
   else
     run_aside(c, in_left, in_right, out_left, out_right, n);
   c->side[0] = c->side[1] = NULL;
-  if (n && c->rate) read_meters(c);
+  return n && c->rate && read_meters(c);
 }
 
 static double reading(rtm *c, const double *read, int place) {
@@ -724,19 +726,20 @@ static double reading(rtm *c, const double *read, int place) {
   }
 }
 
-/* Twenty times a second; the integrated loudness, a sum over a histogram, where it has got another block. */
-static void read_meters(rtm *c) {
+/* Twenty times a second, and whether it did; the integrated loudness, a sum over a histogram, twice. */
+static int read_meters(rtm *c) {
   const int64_t now = c->i64[E_SAMPLE_COUNT];
-  if (now < c->read_at) return;
+  if (now < c->read_at) return 0;
   c->read_at = now + c->rate->hz / 20;
   const double *read = c->f64 + E_METER_SLOTS + E_METER_SIZE * k_atomics_triple_fetch(c->i64 + E_METER_INDEX, 3);
-  if (read[E_M_SAMPLES] == 0.0) return; /* nothing has been measured yet */
-  const int64_t blocks = 10 * now / c->rate->hz;
-  const int sums = blocks != c->summed;
-  c->summed = blocks;
+  if (read[E_M_SAMPLES] == 0.0) return 0; /* nothing has been measured yet */
+  const int64_t halves = 2 * now / c->rate->hz;
+  const int sums = halves != c->summed;
+  c->summed = halves;
   for (int k = 0; k < METER_COUNT; k++)
     if (sums || k != M_INTEGRATED_LUFS)
       atomic_store_explicit(&c->readings[k], reading(c, read, k), memory_order_relaxed);
+  return 1;
 }
 
 double rtm_meter(rtm *c, int place) { return atomic_load_explicit(&c->readings[place], memory_order_relaxed); }

@@ -28,8 +28,9 @@ double rtm_get(rtm *c, int place);
 void rtm_apply_direct(rtm *c);
 /* audio, or main while no audio runs */
 int rtm_latency_samples(const rtm *c);
-/* audio: master n samples, any number; inputs and outputs may be the same memory. For one channel left is enough. */
-void rtm_run(rtm *c, const float *in_left, const float *in_right, float *out_left, float *out_right, uint32_t n);
+/* audio: master n samples, any number; inputs and outputs may be the same memory. For one channel left is enough.
+   Whether the meters have been read anew. */
+int rtm_run(rtm *c, const float *in_left, const float *in_right, float *out_left, float *out_right, uint32_t n);
 /* audio: what the next rtm_run has at its side, as many samples, to learn a reference from; NULL is silence. */
 void rtm_set_side(rtm *c, const float *left, const float *right);
 /* any: a reading by its place in METERS. */

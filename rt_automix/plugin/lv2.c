@@ -22,6 +22,7 @@ struct plugin {
   const LV2_Worker_Schedule *schedule;
   LV2_URID chunk, learned;
   float taken[CONTROL_COUNT]; /* what the ports held the last time */
+  int is_off, is_told;        /* what was made of those that bypass; whether the meters' ports hold what was read last */
   double rate_hz;
 };
 
@@ -76,25 +77,39 @@ static void connect(LV2_Handle handle, uint32_t port, void *to) {
     p->controls[port] = to ? to : &p->taken[port];
   } else if ((port -= CONTROL_COUNT) < METER_COUNT) {
     p->meters[port] = to;
+    p->is_told = 0;
   } else if ((port -= METER_COUNT) < MORE) {
     p->more[port] = to;
   }
 }
 
+/* In every block: bits are compared, all of them, so that the loop has one end. */
+static int have_moved(const struct plugin *p) {
+  uint32_t moved = 0, now, before;
+  for (int k = 0; k < CONTROL_COUNT; k++) {
+    memcpy(&now, p->controls[k], sizeof now);
+    memcpy(&before, &p->taken[k], sizeof before);
+    moved |= now ^ before;
+  }
+  return moved != 0;
+}
+
 static void take_controls(struct plugin *p) {
+  const int is_off = *p->controls[P_BYPASS] > 0.0f || (p->more[P_ENABLED] && *p->more[P_ENABLED] <= 0.0f);
+  if (is_off != p->is_off) rtm_set(p->core, P_BYPASS, p->is_off = is_off);
+  if (!have_moved(p)) return;
   for (int k = 0; k < CONTROL_COUNT; k++)
     if (*p->controls[k] != p->taken[k]) {
       p->taken[k] = *p->controls[k];
-      rtm_set(p->core, k, p->taken[k]);
+      if (k != P_BYPASS) rtm_set(p->core, k, p->taken[k]);
     }
-  const int is_off = p->more[P_ENABLED] && *p->more[P_ENABLED] <= 0.0f;
-  rtm_set(p->core, P_BYPASS, is_off || *p->controls[P_BYPASS] > 0.0f);
 }
 
 static void activate(LV2_Handle handle) {
   struct plugin *p = handle;
   take_controls(p);
   rtm_reset(p->core);
+  p->is_told = 0;
 }
 
 static void run(LV2_Handle handle, uint32_t n) {
@@ -104,9 +119,10 @@ static void run(LV2_Handle handle, uint32_t n) {
   rtm_set_offline(p->core, p->more[P_FREEWHEEL] && *p->more[P_FREEWHEEL] > 0.0f);
   rtm_set_side(p->core, p->side[0], p->side[1]);
   if (p->in[0] && p->out[0] && (p->channels_in == 1 || p->in[1]) && (p->channels_out == 1 || p->out[1]))
-    rtm_run(p->core, p->in[0], p->in[1], p->out[0], p->out[1], n);
-  for (int k = 0; k < METER_COUNT; k++)
+    if (rtm_run(p->core, p->in[0], p->in[1], p->out[0], p->out[1], n)) p->is_told = 0;
+  for (int k = 0; k < METER_COUNT && !p->is_told; k++)
     if (p->meters[k]) *p->meters[k] = (float)rtm_meter(p->core, k);
+  p->is_told = 1;
   if (p->more[P_LATENCY]) *p->more[P_LATENCY] = (float)rtm_latency_samples(p->core);
 }
 
