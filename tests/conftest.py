@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,13 @@ settings.load_profile("repeatable")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Compile what has not been before there are several processes, each of which would compile all of it."""
+    """Compile what has not been before there are several processes, each of which would compile all of it.
+
+    A shell has what runs in the background ignore Ctrl-C, and so all that this starts; what is caught is not ignored.
+    """
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
+            signal.signal(getattr(signal, name), lambda *_: None)
     if getattr(session.config.option, "numprocesses", None):
         for _ in build.compile_missing():
             pass

@@ -65,13 +65,15 @@ class Once:
     ----------
     played, heard : float32, shapes (channels, n), (ins, n)
     client : jack.Client
+    rate_hz, period : int
+        The server's rate, and the samples of its blocks when this began.
     """
 
     def __init__(self, played: NDArray[np.float32], name: str, ins: int) -> None:
         import jack
 
         self.client: Any = jack.Client(name, no_start_server=True)
-        self.rate_hz = int(self.client.samplerate)
+        self.rate_hz, self.period = int(self.client.samplerate), int(self.client.blocksize)
         self.played = np.ascontiguousarray(played, np.float32)
         self.heard = np.zeros((ins, played.shape[1]), np.float32)
         self.outs = [self.client.outports.register(f"o{k}") for k in range(len(played))]

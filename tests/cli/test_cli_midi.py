@@ -14,8 +14,9 @@ import tomllib
 
 import pytest
 from jackserver import jack_server, needs_jack
-from midi_controller import LIMIT_S, Controller
+from midi_controller import Controller
 from pipewirejack import only_jackd
+from waiting import PATIENCE_S, until
 
 from rt_automix import cli
 from rt_automix.cli import asking, mapfile
@@ -66,7 +67,7 @@ def started(server, tmp_path):
     yield start
     for child in children:
         child.kill()
-        child.communicate(timeout=LIMIT_S)
+        child.communicate(timeout=PATIENCE_S)
 
 
 # The file ----------------------------------------------------------------------------------------
@@ -172,8 +173,8 @@ def test_a_driver_that_hangs_or_crashes_holds_nobody():
     with pytest.raises(DeviceError, match=r"^MIDI does not answer \(0\.2 s\)"):
         asking.asked(signal.pause, 0.2, "MIDI")
     with pytest.raises(DeviceError, match=r"^MIDI crashed"):
-        asking.asked(sys.exit, LIMIT_S, "MIDI")
-    assert asking.asked(time.time, LIMIT_S, "MIDI") > 0.0
+        asking.asked(sys.exit, PATIENCE_S, "MIDI")
+    assert asking.asked(time.time, PATIENCE_S, "MIDI") > 0.0
 
 
 # From a real controller --------------------------------------------------------------------------
@@ -201,14 +202,14 @@ def test_a_pair_and_then_a_button_are_learned_into_one_file(started, tmp_path):
         learning = started("learn", "target_lufs", "-o", "gig.toml", "--port", "knobdev")
         places = [*range(6000, 9000, 37), *range(9000, 6000, -41)]
         knobs.send(*(m for place in places for m in ((0xB2, 5, place >> 7), (0xB2, 37, place & 127))), every_s=0.001)
-        out, _ = learning.communicate(timeout=LIMIT_S)
+        out, _ = learning.communicate(timeout=PATIENCE_S)
         assert out == (
             "Learned: target_lufs from CC 5 and 37 on channel 3 (14bit). Written: gig.toml. "
             "Use it with: rt-automix live --config gig.toml\n"
         )
         learning = started("learn", "bypass", "-o", "gig.toml", "--json")
         knobs.send((0x99, 36, 90), (0x89, 36, 0), every_s=0.1)
-        document = json.loads(learning.communicate(timeout=LIMIT_S)[0])
+        document = json.loads(learning.communicate(timeout=PATIENCE_S)[0])
         assert document["replaced"] == [] and document["mapping"]["kind"] == "toggle"
     midi = load(tmp_path / "gig.toml").midi
     assert midi.port == "knobdev"
@@ -221,10 +222,10 @@ def test_a_take_and_a_preset_are_learned(started, tmp_path):
     with Controller() as knobs:
         learning = started("learn", "record", "-o", "gig.toml")
         knobs.send((0x90, 95, 127), (0x90, 95, 0), every_s=0.1)
-        assert "record from note 95 on channel 1 (toggle)" in learning.communicate(timeout=LIMIT_S)[0]
+        assert "record from note 95 on channel 1 (toggle)" in learning.communicate(timeout=PATIENCE_S)[0]
         learning = started("learn", "preset/Loud end", "-o", "gig.toml")
         knobs.send((0xC2, 7))
-        assert "preset/Loud end from program 7 on channel 3 (latching)" in learning.communicate(timeout=LIMIT_S)[0]
+        assert "preset/Loud end from program 7 on channel 3 (latching)" in learning.communicate(timeout=PATIENCE_S)[0]
     assert load(tmp_path / "gig.toml").midi.map[1:] == (
         MidiMapping(control="record", number=95, kind="toggle", source="note", channel=1),
         MidiMapping(control="preset", number=7, kind="latching", source="program", channel=3, preset="Loud end"),
@@ -236,7 +237,7 @@ def test_an_encoder_replaces_the_knob(started, tmp_path):
     with Controller() as knobs:
         learning = started("learn", "amount", "-o", "gig.toml")
         knobs.send(*[(0xB0, 16, value) for value in (1, 1, 1, 2, 1, 1, 127, 127, 126, 127, 127)], every_s=0.01)
-        out, _ = learning.communicate(timeout=LIMIT_S)
+        out, _ = learning.communicate(timeout=PATIENCE_S)
         assert out.startswith(
             "Replaced: amount from CC 16 on any channel (auto).\nLearned: amount from CC 16 on channel 1"
         )
@@ -253,12 +254,10 @@ def test_the_monitor_shows_what_comes_and_ends_with_ctrl_c(started):
         reader = threading.Thread(target=lambda: lines.extend(map(str.strip, watching.stdout)), daemon=True)
         reader.start()
         knobs.send((0xB0, 21, 5), (0x90, 36, 100), (0xC3, 7))
-        deadline = time.monotonic() + LIMIT_S
-        while len(lines) < 3 and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda: len(lines) == 3, "lines")
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(LIMIT_S) == 0
-        reader.join(LIMIT_S)
+        assert watching.wait(PATIENCE_S) == 0
+        reader.join(PATIENCE_S)
     port = "knobdev:knobs out"
     assert lines == [
         f"{port}: CC 21 on channel 1 = 5",

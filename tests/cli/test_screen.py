@@ -15,13 +15,14 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from jackserver import JackServer, jack_server, needs_jack
 from rich.console import Console
 from shown_cells import ShownCells
+from waiting import until
 
 from rt_automix import params
 from rt_automix.cli.views import frame, gauges
@@ -31,7 +32,6 @@ from rt_automix.cli.views.screen import ACTIONS, HOLD_S, QUIT_S, Screen
 pytestmark = pytest.mark.live
 
 SIZES = [(80, 24), (120, 40), (60, 15)]
-LIMIT_S = 60.0
 SUGGESTED = dict(zip(params.NAMES, [2.4, -1.8, -2.6, 0.4, 1.9, 2.8, 0.31, 1.14, 4.2, 0.87], strict=True))
 APPLIED = params.to_dict(params.blend(list(SUGGESTED.values()), 0.7))
 
@@ -345,10 +345,10 @@ class Terminal:
 
     def wait_for(self, pattern: str) -> str:
         """Read until something new appears; forgets what came before its end."""
-        deadline = time.monotonic() + LIMIT_S
-        while not (found := re.search(pattern, self.text, re.DOTALL)):
-            assert time.monotonic() < deadline, f"no {pattern!r} in {self.text[-3000:]!r}"
-            self.read()
+        found = until(
+            lambda: re.search(pattern, self.text, re.DOTALL) or self.read() * 0,
+            lambda: f"{pattern!r} in {self.text[-3000:]!r}",
+        )
         self.text = self.text[found.end() :]
         return found.group()
 
@@ -376,14 +376,6 @@ class Terminal:
             self.process.wait(30)
         self.process.kill()
         self.process.wait(5)
-
-
-def until(condition: Callable[[], Any], what: str) -> None:
-    """Wait for something to become true."""
-    deadline = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE_S, until
 
 needs_icecast = pytest.mark.skipif(
     not (shutil.which("icecast2") and shutil.which("ffmpeg")), reason="needs Icecast: sudo apt install icecast2 ffmpeg"
@@ -53,33 +53,32 @@ class Icecast:
         user = {"user": "nobody", "extra_groups": []} if os.geteuid() == 0 else {}
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self._process = subprocess.Popen(["icecast2", "-c", str(self._settings)], **user, **quiet)  # type: ignore[call-overload]
-        deadline = time.monotonic() + 10.0
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1.0):
-                return
-            time.sleep(0.05)
-        raise AssertionError("Icecast does not answer")
+        until(self._answers, "Icecast's answer")
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1.0):
+            return True
+        return False
 
     def stop(self, number: int = signal.SIGKILL) -> None:
         """End it."""
         if self._process is not None:
             self._process.send_signal(number)
-            self._process.wait(5.0)
+            self._process.wait(PATIENCE_S)
             self._process = None
 
     def url(self, mount: str) -> str:
         """Where to listen to it."""
         return f"http://127.0.0.1:{self.port}/{mount}"
 
-    def wait_for(self, mount: str, limit_s: float) -> float:
-        """Wait until a listener gets sound; how long that took."""
-        began = time.monotonic()
-        while time.monotonic() - began < limit_s:
-            with contextlib.suppress(OSError), urllib.request.urlopen(self.url(mount), timeout=2.0) as stream:
-                if len(stream.read(2000)) == 2000:
-                    return time.monotonic() - began
-            time.sleep(0.1)
-        raise AssertionError(f"nothing to hear at {mount} after {limit_s} s")
+    def wait_for(self, mount: str) -> None:
+        """Wait until a listener gets sound."""
+        until(lambda: self._is_heard(mount), f"sound at {mount}")
+
+    def _is_heard(self, mount: str) -> bool:
+        with contextlib.suppress(OSError), urllib.request.urlopen(self.url(mount), timeout=2.0) as stream:
+            return len(stream.read(2000)) == 2000
+        return False
 
 
 @contextlib.contextmanager
@@ -98,7 +97,7 @@ def listened(url: str, seconds: float) -> tuple[float, float]:
     """(integrated loudness in LUFS, true peak in dBTP) of a stream as ffmpeg hears it, and nobody of ours."""
     hear = "ebur128=peak=true:metadata=1,ametadata=print:key=lavfi.r128.I:file=-"  # the summary has one digit alone
     command = ["ffmpeg", "-nostdin", "-hide_banner", "-i", url, "-t", str(seconds), "-af", hear]
-    done = subprocess.run([*command, "-f", "null", "-"], capture_output=True, text=True, timeout=seconds + 30.0)
+    done = subprocess.run([*command, "-f", "null", "-"], capture_output=True, text=True, timeout=seconds + PATIENCE_S)
     loudness = re.findall(r"lavfi\.r128\.I=(-?[\d.]+)", done.stdout)
     peak = re.search(r"Peak:\s+(-?[\d.]+) dBFS", done.stderr.rpartition("Summary:")[2])
     assert loudness and peak, done.stderr[-2000:]

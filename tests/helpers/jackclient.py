@@ -11,7 +11,8 @@ import sys
 import time
 from typing import Any
 
-LIMIT_S = 20.0
+from waiting import PATIENCE_S, until
+
 LEVEL = 0.1
 TONE_HZ = 1000.0
 
@@ -47,19 +48,16 @@ class Other:
         """A port's latency ranges, of capture and of playback: least and most."""
         return self._ask({"latency": port})
 
-    def wait_for_sound(self, limit_s: float = LIMIT_S) -> float:
+    def wait_for_sound(self, limit_s: float = PATIENCE_S) -> float:
         """Wait until something is heard; when that was."""
-        deadline = time.monotonic() + limit_s
         self.peak()
-        while self.peak() < LEVEL / 10:
-            assert time.monotonic() < deadline, "no sound"
-            time.sleep(0.01)
+        until(lambda: self.peak() >= LEVEL / 10, "sound", limit_s)
         return time.monotonic()
 
     def kill(self) -> None:
         """End it as a crash does."""
         self._process.kill()
-        self._process.wait(LIMIT_S)
+        self._process.wait(PATIENCE_S)
 
     def _ask(self, what: dict[str, Any]) -> Any:
         assert self._process.stdin is not None

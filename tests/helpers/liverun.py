@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 from jackserver import BEFORE_THE_END, JackServer
+from waiting import PATIENCE_S
 
 from bench.common.once import Once
-
-START_LIMIT_S = 90.0
 
 
 class LiveRun:
@@ -74,7 +73,7 @@ class LiveRun:
         self.process.stdin.write(json.dumps(verbs) + "\n")
         self.process.stdin.flush()
 
-    def wait_for(self, condition: Callable[[LiveRun], Any], limit_s: float = START_LIMIT_S) -> Any:
+    def wait_for(self, condition: Callable[[LiveRun], Any], limit_s: float = PATIENCE_S) -> Any:
         """Wait until a condition holds; what it gave. Fails after the limit, or if the program ends."""
         deadline = time.monotonic() + limit_s
         while not (found := condition(self)):
@@ -85,12 +84,12 @@ class LiveRun:
             time.sleep(0.01)
         return found
 
-    def wait_until_playing(self, limit_s: float = START_LIMIT_S) -> LiveRun:
+    def wait_until_playing(self, limit_s: float = PATIENCE_S) -> LiveRun:
         """Wait for callbacks."""
         self.wait_for(lambda run: run.status.get("state") == "playing" and run.status["timing"]["callbacks"], limit_s)
         return self
 
-    def stop(self, number: int = signal.SIGTERM, limit_s: float = 10.0) -> int:
+    def stop(self, number: int = signal.SIGTERM, limit_s: float = PATIENCE_S) -> int:
         """End it; the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-LIMIT_S = 20.0
+from waiting import PATIENCE_S
 
 
 class Controller:
@@ -43,7 +43,7 @@ class Controller:
     def unplug(self) -> None:
         """Pull it out, without a word to anybody."""
         self._process.kill()
-        self._process.wait(LIMIT_S)
+        self._process.wait(PATIENCE_S)
 
     def _ask(self, what: dict[str, Any]) -> Any:
         self._process.stdin.write(json.dumps(what) + "\n")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -52,6 +53,7 @@ class PipeWireAsJack(PipeWire):
         if self.captures:
             positions = " ".join(_positions(self.captures))
             self.create("system-in", "Audio/Source/Virtual", positions, description="system")
+        self.answered_at = time.monotonic()
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """End it."""

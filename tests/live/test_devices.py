@@ -11,20 +11,20 @@ import pytest
 from jackserver import jack_server, needs_jack
 from pipewirejack import only_jackd
 from pipewireserver import needs_pipewire, pipewire_server
+from waiting import PATIENCE_S
 
 from rt_automix.cli.commands.devices import survey_within
 from rt_automix.errors import DeviceError
 
 pytestmark = pytest.mark.live
 
-LIMIT_S = 30.0
 NO_SERVER = "automix-nobody"
 
 
 def devices(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own."""
     command = [sys.executable, "-m", "rt_automix", "devices", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
 
 
 @only_jackd
@@ -50,7 +50,7 @@ def test_pipewire_is_named_and_how_to_reach_it():
     with pipewire_server("Main") as server:
         command = [sys.executable, "-m", "rt_automix", "devices", "--json"]
         for environment, word in ((server.environment, "PipeWire"), (server.bare_environment, "pw-jack")):
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT_S)
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
             document = json.loads(done.stdout)
             assert document["servers"][0].startswith("PipeWire") and word in document["servers"][0]
             assert not any("jackd" in lack for lack in document["missing"])
@@ -81,11 +81,11 @@ def test_a_server_that_comes_later_is_seen_in_the_same_process():
             process.stdin.write("\n")
             process.stdin.flush()
             assert "JACK" in process.stdout.readline()
-            _, complaints = process.communicate("\n", timeout=LIMIT_S)
+            _, complaints = process.communicate("\n", timeout=PATIENCE_S)
             assert complaints == "" and process.returncode == 0
         finally:
             process.kill()
-            process.wait(LIMIT_S)
+            process.wait(PATIENCE_S)
 
 
 @only_jackd

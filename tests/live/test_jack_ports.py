@@ -11,10 +11,10 @@ from jackclient import Other
 from jackserver import jack_server, needs_jack
 from liverun import LiveRun, kill
 from pipewirejack import only_jackd
+from waiting import PATIENCE_S, until
 
 pytestmark = [needs_jack, only_jackd, pytest.mark.live]  # test_pipewire.py has the same on PipeWire
 
-LIMIT_S = 20.0
 both_back_ends = pytest.mark.parametrize("backend", ["portaudio", "jack"])
 
 
@@ -32,18 +32,14 @@ def ours(backend):
 
 def linked(server, links):
     """Wait until exactly these links are there."""
-    deadline = time.monotonic() + LIMIT_S
-    while server.links() != set(links):
-        assert time.monotonic() < deadline, f"links are {sorted(server.links())}, not {sorted(links)}"
-        time.sleep(0.05)
+    wanted = set(links)
+    until(lambda: server.links() == wanted, lambda: f"links {sorted(wanted)} in the place of {sorted(server.links())}")
 
 
 def told(player, port, mode, samples):
     """Wait until the server says that a port is that late."""
-    deadline = time.monotonic() + LIMIT_S
-    while (found := player.latency(port)[mode]) != [samples] * 2:
-        assert time.monotonic() < deadline, f"{port} is told to be {found} samples late in {mode}, not {samples}"
-        time.sleep(0.05)
+    late = f"{port} {samples} samples late in {mode}"
+    until(lambda: player.latency(port)[mode] == [samples] * 2, lambda: f"{late}, not {player.latency(port)}")
 
 
 @both_back_ends
@@ -68,18 +64,18 @@ def test_what_was_patched_by_hand_outlives_its_owner_the_process_and_the_server(
             server.run("jack_disconnect", *unwanted)
         for pair in links - server.links():
             server.run("jack_connect", *pair)
-        run.wait_for(lambda run: len(run.status["links"]) == 4 and "input" not in run.status["text"], LIMIT_S)
+        run.wait_for(lambda run: len(run.status["links"]) == 4 and "input" not in run.status["text"])
         time.sleep(1.0)  # what was taken away is believed to be so
         player.kill()
-        run.wait_for(lambda run: "waiting for player:out_1" in run.status["text"], LIMIT_S)
+        run.wait_for(lambda run: "waiting for player:out_1" in run.status["text"])
         player = Other(server.environment, "player")
         linked(server, links)
         kill(run.status["pid"])
-        run.wait_for(lambda run: run.status["starts"] == 2 and run.status["state"] == "playing", LIMIT_S)
+        run.wait_for(lambda run: run.status["starts"] == 2 and run.status["state"] == "playing")
         linked(server, links)
         server.stop(signal.SIGKILL)
         player.kill()
-        run.wait_for(lambda run: run.texts("state")[-1].startswith("Waiting"), LIMIT_S)
+        run.wait_for(lambda run: run.texts("state")[-1].startswith("Waiting"))
         server.start()
         player = Other(server.environment, "player")
         linked(server, links)
@@ -93,7 +89,7 @@ def test_a_server_without_inputs_is_played_through(options, tmp_path):
     with jack_server(256, captures=0) as server:
         with LiveRun(server, tmp_path / "state.json", "--backend", "jack", *options) as run:
             run.wait_until_playing()
-            run.wait_for(lambda run: "The input is connected to nothing" in run.status["text"], LIMIT_S)
+            run.wait_for(lambda run: "The input is connected to nothing" in run.status["text"])
             outs = ("out_2", "out_1") if options else ("out_1", "out_2")
             linked(server, {(f"rt_automix:{out}", f"system:playback_{k}") for k, out in enumerate(outs, 1)})
         with LiveRun(server, tmp_path / "state.json", "--backend", "jack", "--in-channels", "1") as run:
@@ -111,7 +107,7 @@ def test_the_latency_is_that_of_the_whole_way(server, backend, tmp_path):
         capture = player.latency("system:capture_1")["capture"][1]
         playback = player.latency("system:playback_1")["playback"][1]
         assert capture >= 256 <= playback
-        run.wait_for(lambda run: run.status["latency_samples"] == capture + 64 + playback, LIMIT_S)
+        run.wait_for(lambda run: run.status["latency_samples"] == capture + 64 + playback)
         assert run.status["engine_latency_samples"] == 64
         if backend == "jack":
             told(player, "rt_automix:out_1", "capture", capture + 64)
@@ -126,16 +122,14 @@ def test_a_server_that_returns_at_another_rate_is_followed(server, backend, tmp_
     options = ["--backend", backend, "--record", str(tmp_path / "take.flac")]
     with LiveRun(server, tmp_path / "state.json", *options) as run:
         run.wait_until_playing()
-        run.wait_for(lambda run: run.status["takes"] and run.status["takes"][0]["seconds"] > 1.0, LIMIT_S)
+        run.wait_for(lambda run: run.status["takes"] and run.status["takes"][0]["seconds"] > 1.0)
         links = server.links()
         server.stop()
         server.rate_hz = 44_100
         server.start()
-        run.wait_for(lambda run: "at 44100 Hz" in run.texts("state")[-1], LIMIT_S)
+        run.wait_for(lambda run: "at 44100 Hz" in run.texts("state")[-1])
         linked(server, links)
-        run.wait_for(
-            lambda run: run.status["takes"][0]["seconds"] > 1.0 and run.status["sample_rate_hz"] == 44_100, LIMIT_S
-        )
+        run.wait_for(lambda run: run.status["takes"][0]["seconds"] > 1.0 and run.status["sample_rate_hz"] == 44_100)
         time.sleep(1.0)
     takes = sorted(tmp_path.glob("take*.flac"), key=lambda path: path.stat().st_mtime)
     assert [soundfile.info(path).samplerate for path in takes] == [48_000, 44_100]
@@ -153,7 +147,7 @@ def test_xruns_are_counted(tmp_path):
             time.sleep(0.1)
             server.signal(signal.SIGCONT)
             time.sleep(0.3)
-        run.wait_for(lambda run: run.status["timing"]["xruns"] > before, LIMIT_S)
+        run.wait_for(lambda run: run.status["timing"]["xruns"] > before)
 
 
 @both_back_ends
@@ -174,10 +168,10 @@ def test_a_second_start_says_so(server, backend, tmp_path):
             assert any(name.startswith("two:") for pair in server.links() for name in pair)
         with LiveRun(server, state, *options, "--replace") as third:
             third.wait_until_playing()
-            first.process.wait(LIMIT_S)
+            first.process.wait(PATIENCE_S)
             assert first.process.returncode == 0
             third.process.kill()
-            third.process.wait(LIMIT_S)
+            third.process.wait(PATIENCE_S)
         with LiveRun(server, state, *options) as fourth:  # a crash leaves no lock behind, and no client
             fourth.wait_until_playing()
             linked(server, links)

@@ -119,7 +119,7 @@ def test_the_round_trip_is_what_is_shown(direct, tmp_path):
             heard = probe.run(30.0).copy()
             probe.close()
             # As long as it was there its ports and ours made a circle, which is as long as one cares to go round.
-            run.wait_for(lambda run: not any("probe" in name for _, name in run.status["links"]), 10.0)
+            run.wait_for(lambda run: not any("probe" in name for _, name in run.status["links"]))
             shown = run.status
     arrived = int(np.abs(heard[0]).argmax())
     # A period is what JACK adds for what goes round in a circle.

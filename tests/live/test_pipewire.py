@@ -57,7 +57,7 @@ def steadily(server, links, seconds=1.5):
 
 def told(run, *words):
     """Wait until the newest state says all of these words."""
-    run.wait_for(lambda run: all(word in run.texts("state")[-1] for word in words), 20.0)
+    run.wait_for(lambda run: all(word in run.texts("state")[-1] for word in words))
 
 
 def report(what, times):
@@ -149,7 +149,7 @@ def test_what_went_is_played_on_again_as_it_was_patched(server, backend, tmp_pat
         def process():
             began, starts = time.monotonic(), run.status["starts"]
             kill(run.status["pid"])
-            run.wait_for(lambda run: run.status["starts"] > starts, 15.0)
+            run.wait_for(lambda run: run.status["starts"] > starts)
             linked(server, links | heard_by(ears))
             return ears.wait_for_sound() - began
 
@@ -176,7 +176,7 @@ def test_the_server_is_killed_and_nothing_else_is_played_through(server, backend
             server.create("Main")
             began = time.monotonic()
             linked(server, wanted)
-            run.wait_for(lambda run: run.status["state"] == "playing", 20.0)
+            run.wait_for(lambda run: run.status["state"] == "playing")
             return time.monotonic() - began
 
         measured(f"PipeWire killed, {backend}", once)
@@ -200,7 +200,7 @@ def test_the_rate_changes_and_a_take_goes_on_in_a_new_file(server, backend, tmp_
             rate_hz = next(rates)
             began = time.monotonic()
             server.rate(rate_hz)
-            run.wait_for(lambda run: run.status["sample_rate_hz"] == rate_hz and run.status["state"] == "playing", 20.0)
+            run.wait_for(lambda run: run.status["sample_rate_hz"] == rate_hz and run.status["state"] == "playing")
             took = ears.wait_for_sound() - began
             linked(server, links | heard_by(ears))
             told(run, f"at {rate_hz} Hz")
@@ -225,7 +225,7 @@ def test_the_quantum_changes_under_way(server, backend, tmp_path):
             for quantum in (32, 2048, 256):
                 server.quantum(quantum)
                 block = quantum if backend == "jack" else min(quantum, 1024)  # PortAudio cuts longer ones
-                run.wait_for(lambda run, block=block: run.status["timing"]["block_samples"] == block, 20.0)
+                run.wait_for(lambda run, block=block: run.status["timing"]["block_samples"] == block)
         assert [text[:7] for text in run.texts("state")] == ["Playing"]
 
 
@@ -329,7 +329,7 @@ def test_blocks_that_are_missing_are_counted_as_xruns(server, tmp_path):
             time.sleep(0.2)
             os.kill(pid, signal.SIGCONT)
             time.sleep(0.2)
-        run.wait_for(lambda run: run.status["timing"]["xruns"] >= before + 3, 20.0)
+        run.wait_for(lambda run: run.status["timing"]["xruns"] >= before + 3)
 
 
 @both_back_ends

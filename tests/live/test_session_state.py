@@ -27,7 +27,7 @@ def controls_after(server, tmp_path, *arguments, then=None):
         found = {**run.status["controls"], "profile": run.status["profile"]}
         if then:
             run.command(set=then)
-            run.wait_for(lambda run: all(run.status["controls"].get(k, v) == v for k, v in then.items()), 5.0)
+            run.wait_for(lambda run: all(run.status["controls"].get(k, v) == v for k, v in then.items()))
     return found
 
 

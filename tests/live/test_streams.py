@@ -18,12 +18,11 @@ import numpy as np
 import pytest
 import soundfile
 from liverun import LiveRun
+from waiting import PATIENCE_S, until
 
 from rt_automix.cli.views import orders
 
 pytestmark = pytest.mark.live
-
-LIMIT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +44,12 @@ def ask(port):
     return {}
 
 
-def wait_for(condition, process, limit_s=LIMIT_S):
-    deadline = time.monotonic() + limit_s
-    while not (found := condition()):
+def wait_for(condition, process):
+    def found():
         assert process.poll() is None, f"it ended with {process.returncode}"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
+        return condition()
+
+    return until(found)
 
 
 def dead():
@@ -100,7 +98,7 @@ def test_nothing_of_the_standard_streams_ends_the_sound(song, tmp_path, output, 
         before = ask(port)["session"]["timing"]["callbacks"]
         wait_for(lambda: ask(port)["session"]["timing"]["callbacks"] > before + 20, process)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(15.0) == 0
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         while FULL:
@@ -127,7 +125,7 @@ def test_a_reader_that_stalls_under_way_misses_some_and_a_dead_one_ends_nothing(
         time.sleep(1.0)
         process.stdin.write(b'{"quit": true}\n')
         process.stdin.flush()
-        assert process.wait(15.0) == 0
+        assert process.wait(PATIENCE_S) == 0
         assert json.loads((tmp_path / "state.json").read_text())["learned"]["controls"]["amount"] == 0.25
     finally:
         process.kill()
@@ -140,34 +138,34 @@ def test_orders_on_stdin(song, tmp_path):
     with LiveRun(server, tmp_path / "state.json", "--play", str(song), "--record", str(take)) as run:
         run.command(set={"amount": 0.9})  # before there is anybody to obey: it is done once there is
         run.wait_until_playing()
-        run.wait_for(lambda run: run.status["controls"]["amount"] == 0.9, 10.0)
+        run.wait_for(lambda run: run.status["controls"]["amount"] == 0.9)
 
         run.command(panic=True)
-        run.wait_for(lambda run: run.status["panic"] and run.status["controls"]["amount"] == 0.0, 10.0)
+        run.wait_for(lambda run: run.status["panic"] and run.status["controls"]["amount"] == 0.0)
         time.sleep(0.6)  # two hits are one
         run.command(panic=None)
-        run.wait_for(lambda run: not run.status["panic"] and run.status["controls"]["amount"] == 0.9, 10.0)
+        run.wait_for(lambda run: not run.status["panic"] and run.status["controls"]["amount"] == 0.9)
 
-        run.wait_for(lambda run: run.status["takes"], 10.0)
+        run.wait_for(lambda run: run.status["takes"])
         run.command(record=False)
-        run.wait_for(lambda run: run.status["takes"][-1]["state"] != "recording", 10.0)
+        run.wait_for(lambda run: run.status["takes"][-1]["state"] != "recording")
         assert soundfile.info(take).frames > 4800
 
         run.command(learn="amount")
-        run.wait_for(lambda run: run.status["learning"] == "amount", 10.0)
+        run.wait_for(lambda run: run.status["learning"] == "amount")
         run.command(learn=None, nudge={"amount": -2})
-        run.wait_for(lambda run: run.status["learning"] is None, 10.0)
-        run.wait_for(lambda run: run.status["controls"]["amount"] == pytest.approx(0.8), 10.0)
+        run.wait_for(lambda run: run.status["learning"] is None)
+        run.wait_for(lambda run: run.status["controls"]["amount"] == pytest.approx(0.8))
 
         run.command(stop=True)
-        said = run.wait_for(lambda run: [text for text in run.texts() if "no command" in text], 10.0)[0]
+        said = run.wait_for(lambda run: [text for text in run.texts() if "no command" in text])[0]
         assert all(f'"{verb}"' in said for verb in orders.VERBS)
         run.command(set={"profile": 5, "curve": "x", "listen": [1], "trims": None, "amount": "much", "nonsense": 1})
-        run.wait_for(lambda run: sum("nonsense" in text for text in run.texts()), 10.0)
+        run.wait_for(lambda run: sum("nonsense" in text for text in run.texts()))
         assert run.status["state"] == "playing" and run.status["starts"] == 1
 
         run.command(quit=True)
-        assert run.process.wait(15.0) == 0
+        assert run.process.wait(PATIENCE_S) == 0
     assert "STOP" not in "".join(run.texts("state"))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +11,15 @@ from typing import Any
 
 import numpy as np
 import soundfile
+import waiting
 from liverun import LiveRun
+from waiting import PATIENCE_S
 
 from rt_automix import params
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 LAPTOP, TABLET, PHONE = (1440, 900), (1024, 768), (390, 844)
 HANDHELD = {"tablet": TABLET, "tablet upright": (768, 1024), "phone": PHONE, "phone across": (844, 390)}
-LIMIT_S = 15.0
 REST_S, SPAN_S = 0.8, 0.4
 FINE_REST_S = 3.5
 """The fine equaliser takes so long until nothing of it is left."""
@@ -54,7 +54,7 @@ class House:
 
     def wait(self, condition: Callable[[], Any]) -> Any:
         """Wait until something holds; what it gave."""
-        return self.run.wait_for(lambda _: condition(), LIMIT_S)
+        return self.run.wait_for(lambda _: condition())
 
     def reset(self) -> None:
         """The controls as at the start."""
@@ -99,7 +99,7 @@ class Visit:
     ) -> Any:
         viewport = {"width": size[0], "height": size[1]}
         context = self._browser.new_context(viewport=viewport, **how)
-        context.set_default_timeout(1e3 * LIMIT_S)
+        context.set_default_timeout(1e3 * PATIENCE_S)
         self._contexts.append(context)
         page = context.new_page()
         page.on(
@@ -116,12 +116,9 @@ class Visit:
             context.close()
 
 
-def until(page: Any, expression: str, limit_s: float = LIMIT_S) -> None:
+def until(page: Any, expression: str, limit_s: float = PATIENCE_S) -> None:
     """Wait until something holds in the page; its policy forbids the driver's own way, which is to evaluate text."""
-    deadline = time.monotonic() + limit_s
-    while not page.evaluate(expression):
-        assert time.monotonic() < deadline, expression
-        time.sleep(0.02)
+    waiting.until(lambda: page.evaluate(expression), expression, limit_s)
 
 
 def spot(page: Any, frequency_hz: float, gain_db: float) -> tuple[float, float]:

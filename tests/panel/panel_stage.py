@@ -12,10 +12,10 @@ import copy
 import http.client
 import json
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
+from waiting import PATIENCE_S, until
 
 from rt_automix import params
 from rt_automix.config import Config
@@ -133,17 +133,13 @@ class Stage:
             self.rounds += 1
 
     @staticmethod
-    def wait_for(condition, limit_s=10.0):
+    def wait_for(condition):
         """Wait until a condition holds; what it gave."""
-        deadline = time.monotonic() + limit_s
-        while not (found := condition()):
-            assert time.monotonic() < deadline, "did not happen"
-            time.sleep(0.005)
-        return found
+        return until(condition)
 
     def ask(self, method, path, body=None, **headers):
         """A request as it is written, unnormalised: (status, document or bytes, headers)."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
             connection.request(method, path, body, {name.replace("_", "-"): text for name, text in headers.items()})
             answer = connection.getresponse()
@@ -165,7 +161,7 @@ async def page(stage, **headers):
         yield socket
 
 
-async def next_of(socket, kind, condition=lambda message: True, limit_s=10.0):
+async def next_of(socket, kind, condition=lambda message: True, limit_s=PATIENCE_S):
     """The next message of a kind for which a condition holds."""
     async with asyncio.timeout(limit_s):
         while True:

@@ -24,16 +24,7 @@ from rt_automix.panel.osc import ROOT, Osc
 pytestmark = pytest.mark.live
 
 needs_liblo = pytest.mark.skipif(shutil.which("oscsend") is None, reason="needs oscsend: sudo apt install liblo-tools")
-LIMIT_S = 10.0
 PROFILES = ("balanced", *profile.shipped())
-
-
-def wait_for(condition, limit_s=LIMIT_S):
-    deadline = time.monotonic() + limit_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found
 
 
 class Session:
@@ -230,13 +221,11 @@ def test_liblo_steers_a_real_session_and_hears_it(tmp_path):
                 ["profile", "s", "warm"],
             ):
                 subprocess.run(["oscsend", "127.0.0.1", port, f"{ROOT}/{words[0]}", *words[1:]], check=True)
-            run.wait_for(
-                lambda run: run.status["controls"]["amount"] == 0.25 and run.status["profile"] == "warm", LIMIT_S
-            )
+            run.wait_for(lambda run: run.status["controls"]["amount"] == 0.25 and run.status["profile"] == "warm")
             assert run.status["controls"]["freeze"] and run.status["controls"]["trims"] == {"air_db": 1.5}
             time.sleep(0.5)
             subprocess.run(["oscsend", "127.0.0.1", port, f"{ROOT}/toggle/panic"], check=True)
-            run.wait_for(lambda run: run.status["panic"], LIMIT_S)
+            run.wait_for(lambda run: run.status["panic"])
             time.sleep(0.5)
         dump.terminate()
     said = dump.stdout.read()

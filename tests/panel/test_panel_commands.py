@@ -8,15 +8,14 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 
 import numpy as np
 import pytest
 import soundfile
+from waiting import until
 
 RATE_HZ = 48_000
-LIMIT_S = 90.0
 
 
 def state_of(url):
@@ -26,13 +25,12 @@ def state_of(url):
 
 def wait_for(what, process):
     """The first answer of `what` that is not None."""
-    end = time.monotonic() + LIMIT_S
-    while time.monotonic() < end:
+
+    def found():
         assert process.poll() is None, "it ended by itself"
-        if (found := what()) is not None:
-            return found
-        time.sleep(0.1)
-    raise AssertionError("it did not come in time")
+        return [answer] if (answer := what()) is not None else []
+
+    return until(found)[0]
 
 
 @pytest.mark.parametrize("command", ["render", "demo"])

@@ -15,13 +15,13 @@ import pytest
 from hosting import ID, LATENCY, read
 from jackserver import jack_server, needs_jack
 from liverun import Probe
+from waiting import PATIENCE_S, until
 
 from rt_automix.plugin import ttl
 
 pytestmark = pytest.mark.live
 
 RATE_HZ = 48_000
-LIMIT_S = 30.0
 STARTS = 3
 
 
@@ -51,12 +51,9 @@ def through_jalv(plugins, tmp_path):
             jalv = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=said, stderr=said)
             try:
                 probe = Probe(signal)
-                deadline = time.monotonic() + LIMIT_S
-                while not probe.try_to_connect():
-                    assert jalv.poll() is None and time.monotonic() < deadline, (tmp_path / "said").read_text()
-                    time.sleep(0.02)
+                until(probe.try_to_connect, (tmp_path / "said").read_text)
                 time.sleep(0.2)
-                heard = probe.run(LIMIT_S)
+                heard = probe.run(PATIENCE_S)
                 probe.close()
             finally:
                 _ask(jalv, "monitors")
@@ -70,7 +67,7 @@ def through_jalv(plugins, tmp_path):
             text = (tmp_path / "said").read_text()
             if heard.shape[1] > signal.shape[1] - 64:
                 return heard, text
-        raise AssertionError(f"{heard.shape[1]} of {signal.shape[1]} samples in {LIMIT_S} s, {STARTS} times: {text}")
+        raise AssertionError(f"{heard.shape[1]} of {signal.shape[1]} samples in {PATIENCE_S} s, {STARTS} times: {text}")
 
     return run
 

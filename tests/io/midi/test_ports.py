@@ -16,6 +16,7 @@ import pytest
 from jackserver import jack_server, needs_jack
 from midi_controller import Controller
 from pipewirejack import IS_MEANT
+from waiting import PATIENCE_S, until
 
 from rt_automix.io.midi import exchange, host
 from rt_automix.io.midi.ports import MidiPorts, survey
@@ -27,8 +28,6 @@ if IS_MEANT:
     NO_SERVER = "PipeWire does not answer. Start it: systemctl --user start pipewire wireplumber"
 
 pytestmark = pytest.mark.live
-
-LIMIT_S = 10.0  # generous: what is asserted is that it happens, how fast is measured and printed
 
 
 @pytest.fixture(scope="module")
@@ -50,24 +49,16 @@ def ports(server):
         one.close()
 
 
-def until(condition, limit_s=LIMIT_S):
-    """Seconds until the condition holds, asking a thousand times a second."""
-    start = time.monotonic()
-    while not condition():
-        assert time.monotonic() - start < limit_s, "it did not happen"
-        time.sleep(0.001)
-    return time.monotonic() - start
-
-
-def received(listening, count, limit_s=LIMIT_S):
+def received(listening, count):
     """The next `count` messages, and whatever else comes with them."""
     came = []
-    until(lambda: came.extend(message for message, _ in listening.poll()) or len(came) >= count, limit_s)
+    until(lambda: came.extend(message for message, _ in listening.poll()) or len(came) >= count)
     return came
 
 
 def looked_after(listening, inputs):
     """Seconds until `check`, called as a session calls it, has these inputs."""
+    start = time.monotonic()
     next_check = [0.0]
 
     def settled():
@@ -76,7 +67,8 @@ def looked_after(listening, inputs):
             next_check[0] = time.monotonic() + 0.3
         return listening.inputs == inputs
 
-    return until(settled)
+    until(settled)
+    return time.monotonic() - start
 
 
 # Without a port, without a server, without a library ---------------------------------------------
@@ -369,7 +361,7 @@ def test_messages_come_in_while_the_interpreter_is_held(ports):
         count = int(came[exchange.X_CAME])
         assert count == len(sent)
         assert received(listening, len(sent)) == sent
-        sending.join(LIMIT_S)
+        sending.join(PATIENCE_S)
 
 
 @needs_jack

@@ -30,7 +30,7 @@ def played(server, folder):
 
         def turn():
             for number, said in enumerate(TURNS, 1):
-                run.wait_for(lambda run, at=number * 1.3 * RATE_HZ: probe.position > at, 20.0)
+                run.wait_for(lambda run, at=number * 1.3 * RATE_HZ: probe.position > at)
                 run.command(set=said)
 
         turning = threading.Thread(target=turn)
@@ -44,6 +44,18 @@ def played(server, folder):
     return probe, status
 
 
+def began_at(came_in, probe):
+    """Where in a take of what came in the probe begins."""
+    return int(np.argmax(np.abs(came_in[0]) > 0)) - int(np.argmax(np.abs(probe.played[0]) > 0))
+
+
+def came_whole(folder, probe):
+    """Whether all that was played came in."""
+    came_in, played = take(folder, "in"), probe.played[:, : probe.position]
+    start = began_at(came_in, probe)
+    return np.array_equal(came_in[:, start : start + played.shape[1]], played)
+
+
 @pytest.fixture(scope="module")
 def four(tmp_path_factory):
     """(the folder with the takes, the probe, the last status) of four outputs and phones on jackd."""
@@ -51,8 +63,9 @@ def four(tmp_path_factory):
         folder = tmp_path_factory.mktemp("four")
         with jack_server(PERIOD) as server:
             probe, status = played(server, folder)
-        is_whole = probe.position == probe.played.shape[1]
-        if is_whole and not status["analysis_late"]:  # else the host stole time, from the server or the analysis
+        is_whole = probe.played.shape[1] - probe.position < probe.period
+        # Else the host stole time: from the server, the analysis, or a client where nobody waits for it.
+        if is_whole and not status["analysis_late"] and (server.waits or came_whole(folder, probe)):
             break
     assert is_whole, f"the server halts after {probe.position} samples, whenever it is started: {status}"
     return folder, probe, status
@@ -62,13 +75,13 @@ def four(tmp_path_factory):
 def test_four_outputs_at_64_frames_are_four_engines_to_the_bit(four):
     folder, probe, status = four
     came_in = take(folder, "in")
-    start = int(np.argmax(np.abs(came_in[0]) > 0)) - int(np.argmax(np.abs(probe.played[0]) > 0))
+    start = began_at(came_in, probe)
     for number, (name, said) in enumerate(SAID.items()):
         wanted, went_out = alone(came_in, said), take(folder, name)
         until = wanted.shape[1] - 8 * FADED
         assert np.abs(went_out[:, FADED:until]).max() > 0.05
         assert np.array_equal(went_out[:, FADED:until], wanted[:, FADED:until]), name
-        heard = probe.heard[2 * number : 2 * number + 2, PERIOD : probe.position]
+        heard = probe.heard[2 * number : 2 * number + 2, probe.period : probe.position]
         assert np.array_equal(heard, wanted[:, start : start + heard.shape[1]]), name
     assert [one["name"] for one in status["outputs"]] == list(SAID)
     assert status["outputs"][1]["controls"]["target_lufs"] == -18.0
@@ -80,7 +93,7 @@ def test_four_outputs_at_64_frames_are_four_engines_to_the_bit(four):
 def test_the_phones_are_the_output_that_is_chosen_to_the_bit(four):
     """While they turn, all four are what engines of their own make: the test before this one, of the same run."""
     _, probe, status = four
-    heard = probe.heard[:, PERIOD : probe.position].reshape(len(SAID) + 1, 2, -1)
+    heard = probe.heard[:, probe.period : probe.position].reshape(len(SAID) + 1, 2, -1)
     phones, names = heard[-1], list(SAID)
     at = 0
     for name in ("room", "tape", "stream"):

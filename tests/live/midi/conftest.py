@@ -69,6 +69,6 @@ def session(tmp_path, monkeypatch):
         Controller() as knob,
     ):
         run.wait_until_playing()
-        run.wait_for(lambda run: run.status["midi"]["ports"], 10.0)
+        run.wait_for(lambda run: run.status["midi"]["ports"])
         yield run, knob
     assert run.process.returncode == 0

@@ -12,8 +12,9 @@ import time
 
 import pytest
 from liverun import LiveRun
-from midi_controller import LIMIT_S, Controller
+from midi_controller import Controller
 from pipewireserver import needs_pipewire, pipewire_server
+from waiting import PATIENCE_S
 
 from rt_automix.config import load
 from rt_automix.midimap import MidiMapping
@@ -55,12 +56,12 @@ def monitor(server):
         yield process
     finally:
         process.kill()
-        process.communicate(timeout=LIMIT_S)
+        process.communicate(timeout=PATIENCE_S)
 
 
 def test_a_controller_is_listed_and_learned(server, tmp_path):
     with Controller(environment=server.environment) as knobs:
-        listed = json.loads(midi(server, "--json").communicate(timeout=LIMIT_S)[0])
+        listed = json.loads(midi(server, "--json").communicate(timeout=PATIENCE_S)[0])
         assert {"name": PORT, "api": "jack"} in listed["inputs"]
         assert {"name": "knobdev:knobs in", "api": "jack"} in listed["outputs"]
         path = tmp_path / "gig.toml"
@@ -68,7 +69,7 @@ def test_a_controller_is_listed_and_learned(server, tmp_path):
             assert f"Listening to {PORT}." in learning.stderr.readline()
             for _ in range(3):  # what has been joined may take a block until it carries
                 knobs.send(*[(0xB2, 74, value) for value in (*range(30, 60), *range(59, 20, -2))], every_s=0.005)
-            assert "amount from CC 74 on channel 3 (7bit)" in learning.communicate(timeout=LIMIT_S)[0]
+            assert "amount from CC 74 on channel 3 (7bit)" in learning.communicate(timeout=PATIENCE_S)[0]
     assert load(path).midi.map == (MidiMapping(control="amount", number=74, kind="7bit", channel=3),)
 
 
@@ -85,12 +86,12 @@ def test_two_programs_hear_one_controller(server):
 def test_without_the_server_it_says_so_and_outside_pw_jack_how_to_get_there(server):
     bare = subprocess.run(
         [sys.executable, "-m", "rt_automix", "midi"],
-        env=server.bare_environment, capture_output=True, text=True, timeout=LIMIT_S,
+        env=server.bare_environment, capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert "Put `pw-jack` before the command" in bare.stderr
     lost = {**server.environment, "PIPEWIRE_REMOTE": "nobody"}
     gone = subprocess.run(
-        [sys.executable, "-m", "rt_automix", "midi"], env=lost, capture_output=True, text=True, timeout=LIMIT_S
+        [sys.executable, "-m", "rt_automix", "midi"], env=lost, capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert gone.returncode == 0 and "PipeWire does not answer" in gone.stderr
 
@@ -112,7 +113,7 @@ def test_knobs_steer_lights_follow_and_a_killed_server_is_found_again(server, tm
                 turns.append((0xB0, 20, step % 128))
             knobs.send(*turns, every_s=0.002)
             wanted = pytest.approx(-12.0 + 24.0 * steps / 127, abs=1e-6)
-            run.wait_for(lambda run: run.status["controls"]["output_trim_db"] == wanted, LIMIT_S)
+            run.wait_for(lambda run: run.status["controls"]["output_trim_db"] == wanted)
         run.wait_for(lambda run: run.status["midi"]["ports"] == [])
         server.stop(signal.SIGKILL)
         server.start()
@@ -128,9 +129,9 @@ def presses_are_heard_and_lit(run, knobs):
     lit = {True: {(0x90, 36, 127)}, False: {(0x90, 36, 0), (0x80, 36, 64)}}  # PipeWire 0.3.65 makes the one the other
     for wanted in (True, False):
         lights: set[tuple[int, ...]] = set()
-        deadline = time.monotonic() + LIMIT_S
+        deadline = time.monotonic() + PATIENCE_S
         while run.status["controls"]["freeze"] != wanted:  # what has been joined takes a while until it carries
             assert time.monotonic() < deadline, "no press was heard"
             knobs.send((0x90, 36, 100), (0x80, 36, 0))
             time.sleep(0.5)
-        run.wait_for(lambda run, to=lights: to.update(knobs.heard()) or to & lit[wanted], LIMIT_S)  # noqa: B023
+        run.wait_for(lambda run, to=lights: to.update(knobs.heard()) or to & lit[wanted])  # noqa: B023

@@ -69,9 +69,9 @@ def played_through(tmp_path, what, *, frozen, after_s=1.0):
         probe.go()
         time.sleep(after_s)
         (intruder / "now").touch()
-        run.wait_for(lambda _: (intruder / "begun").exists(), 10.0)
+        run.wait_for(lambda _: (intruder / "begun").exists())
         before = probe.position
-        run.wait_for(lambda _: (intruder / "done").exists(), 20.0)
+        run.wait_for(lambda _: (intruder / "done").exists())
         during = (probe.position - before) / RATE_HZ
         probe.run(30.0)
         probe.close()

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from jackserver import jack_server, needs_jack
 from liverun import LiveRun, Probe, kill
+from waiting import until
 
 from rt_automix.config import Config
 from rt_automix.io.devices.edge.board import CALLBACKS, Board
@@ -22,16 +23,6 @@ IMPOSSIBLE = "processes are not copied on this system"
 pytestmark = [pytest.mark.live, pytest.mark.skipif(not mould.is_possible(), reason=IMPOSSIBLE)]
 
 RATE_HZ = 48_000
-LIMIT_S = 90.0
-
-
-def wait_for(condition, limit_s=LIMIT_S):
-    """What a condition gave once it held."""
-    deadline = time.monotonic() + limit_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.005)
-    return found
 
 
 def parent_of(pid):
@@ -61,13 +52,13 @@ def ready(board):
 def moves(board):
     """Whether callbacks are counted, a moment later."""
     before = int(board.stats[CALLBACKS])
-    return wait_for(lambda: int(board.stats[CALLBACKS]) != before)
+    return until(lambda: int(board.stats[CALLBACKS]) != before)
 
 
 def playing(ready, setup, board):
     """A copy that plays."""
     player = ready.play(setup, resumed=False)
-    wait_for(lambda: ready.listen() or player.pid)
+    until(lambda: ready.listen() or player.pid)
     assert moves(board)
     return player
 
@@ -78,24 +69,24 @@ def test_copies_come_and_go_and_the_mould_stays(ready, setup, board):
         player = playing(ready, setup, board)
         assert parent_of(player.pid) == ready.pid and player.exit_code is None and ready.is_there
         os.kill(player.pid, number)
-        assert wait_for(lambda player=player: player.exit_code) == -number
+        assert until(lambda player=player: player.exit_code) == -number
         pids.add(player.pid)
         player.bury()
     player = playing(ready, setup, board)
     player.send("stop")
-    wait_for(lambda: player.exit_code is not None)
+    until(lambda: player.exit_code is not None)
     assert player.exit_code == 0 and ready.is_there and len(pids | {player.pid}) == 3
 
 
 def test_a_copy_outlives_its_mould(ready, setup, board):
     player = playing(ready, setup, board)
     kill(ready.pid)
-    wait_for(lambda: not ready.is_there)
+    until(lambda: not ready.is_there)
     assert player.exit_code is None and moves(board)
     player.send("ask")
-    wait_for(lambda: any(message[0] == "status" for message in player.heard()))
+    until(lambda: any(message[0] == "status" for message in player.heard()))
     player.kill()
-    assert wait_for(lambda: player.exit_code) == mould.UNKNOWN
+    assert until(lambda: player.exit_code) == mould.UNKNOWN
 
 
 def test_without_its_parent_neither_goes_on(board, setup):
@@ -103,8 +94,8 @@ def test_without_its_parent_neither_goes_on(board, setup):
     player = playing(ready, setup, board)
     player._pipe.close()
     ready._pipe.close()  # as when the parent is no more
-    wait_for(lambda: ready.exitcode is not None)
-    wait_for(lambda: not Path(f"/proc/{player.pid}").exists() or "Z" in Path(f"/proc/{player.pid}/stat").read_text())
+    until(lambda: ready.exitcode is not None)
+    until(lambda: not Path(f"/proc/{player.pid}").exists() or "Z" in Path(f"/proc/{player.pid}/stat").read_text())
 
 
 def test_one_with_threads_is_not_copied_but_plays_itself(board, setup, tmp_path, monkeypatch):
@@ -116,7 +107,7 @@ def test_one_with_threads_is_not_copied_but_plays_itself(board, setup, tmp_path,
     ready.close()  # which leaves it alone
     assert player.exit_code is None and moves(board)
     player.kill()
-    assert wait_for(lambda: player.exit_code) == -signal.SIGKILL
+    assert until(lambda: player.exit_code) == -signal.SIGKILL
 
 
 @needs_jack
@@ -135,7 +126,7 @@ def test_the_mould_is_killed_and_nobody_hears_it(tmp_path):
         assert run.status["starts"] == 1 and np.all(heard > 0.09)
         second = run.status["pid"]
         kill(second)
-        run.wait_for(lambda run: run.status["pid"] not in (None, second) and run.status["state"] == "playing", LIMIT_S)
+        run.wait_for(lambda run: run.status["pid"] not in (None, second) and run.status["state"] == "playing")
         assert parent_of(run.status["pid"]) not in (first, run.process.pid)
         probe.close()
     assert run.process.returncode == 0

@@ -75,14 +75,14 @@ def settle(run, path):
     with sounding():
         time.sleep(3.0)
         run.command(set={"freeze": True})
-        run.wait_for(lambda run: run.status["controls"]["freeze"], 5.0)
+        run.wait_for(lambda run: run.status["controls"]["freeze"])
         time.sleep(2.0)
     return kept(run.status), run.status["meters"]["applied"]
 
 
 def assert_kept(before, applied, run):
     """The same controls, profile, frozen parameters and loudness."""
-    run.wait_for(lambda run: run.status["state"] == "playing" and run.status["meters"]["seconds"] > 0.3, 10.0)
+    run.wait_for(lambda run: run.status["state"] == "playing" and run.status["meters"]["seconds"] > 0.3)
     controls, profile, ride_db = kept(run.status)
     assert controls == before[0] and profile == before[1]
     assert abs(ride_db - before[2]) < 0.1
@@ -147,7 +147,7 @@ def test_the_server_dies_and_comes_back(number, backend, stages):
     with stages(backend) as stage:
         for _ in tries(times, BACK_LIMIT_S):
             stage.server.stop(number)
-            stage.run.wait_for(lambda run: run.texts("state")[-1].startswith("Waiting"), 15.0)
+            stage.run.wait_for(lambda run: run.texts("state")[-1].startswith("Waiting"))
             stage.server.start()
             with sounding():
                 times.append(time.monotonic() - stage.server.answered_at)
@@ -163,7 +163,7 @@ def test_the_process_that_plays_is_killed(stages):
         for number in tries(times, BACK_LIMIT_S):
             kill(stage.run.status["pid"])
             began = time.monotonic()
-            stage.run.wait_for(lambda run, number=number: run.status["starts"] > starts + number, 15.0)
+            stage.run.wait_for(lambda run, number=number: run.status["starts"] > starts + number)
             with sounding():
                 times.append(time.monotonic() - began)
                 assert_kept(stage.before, stage.applied, stage.run)
@@ -174,7 +174,7 @@ def test_the_process_that_plays_is_killed(stages):
 def test_a_server_that_hangs_is_waited_for(stages):
     with stages("portaudio") as stage:
         stage.server.signal(signal.SIGSTOP)
-        stage.run.wait_for(lambda run: "playing" not in (run.texts("state")[-1:] or [""])[0].lower(), 15.0)
+        stage.run.wait_for(lambda run: "playing" not in (run.texts("state")[-1:] or [""])[0].lower())
         time.sleep(2.0)
         stage.server.signal(signal.SIGCONT)
         with sounding(60.0):
@@ -189,15 +189,15 @@ def test_the_controller_is_pulled_out_and_returned(tmp_path):
         for number in tries(times, CONTROLLER_LIMIT_S):
             with Controller() as knob:
                 began = time.monotonic()
-                run.wait_for(lambda run: run.status["midi"]["ports"], 10.0)
+                run.wait_for(lambda run: run.status["midi"]["ports"])
                 times.append(time.monotonic() - began)
                 amount = 100 - number
                 # From either end towards the other: soft take-over lets go of nothing before it is met.
                 knob.send(*([0xB0, 16, value] for value in range(127, amount - 1, -1)), every_s=0.002)
-                run.wait_for(lambda run, amount=amount: run.status["controls"]["amount"] == amount / 127.0, 5.0)
-            run.wait_for(lambda run: not run.status["midi"]["ports"], 5.0)
+                run.wait_for(lambda run, amount=amount: run.status["controls"]["amount"] == amount / 127.0)
+            run.wait_for(lambda run: not run.status["midi"]["ports"])
             run.command(set={"amount": 1.0})
-            run.wait_for(lambda run: run.status["controls"]["amount"] == 1.0, 5.0)
+            run.wait_for(lambda run: run.status["controls"]["amount"] == 1.0)
     report("controller returned until it is listened to", times)
     assert np.median(times) < CONTROLLER_LIMIT_S
 
@@ -239,9 +239,9 @@ def test_out_of_descriptors_another_process_starts_as_soon_as_one_can(tmp_path):
                 kill(run.status["pid"])
             return "Too many open files). Trying again" in run.texts("state")[-1]
 
-        run.wait_for(is_out_of_them, 30.0)
+        run.wait_for(is_out_of_them)
         resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE, before)
-        run.wait_for(lambda run: run.status["state"] == "playing", 30.0)
+        run.wait_for(lambda run: run.status["state"] == "playing")
         for one in held:
             one.close()
     assert run.process.returncode == 0
@@ -267,7 +267,7 @@ def test_a_full_disk_costs_the_take_and_nothing_else(tmp_path):
             with LiveRun(server, tmp_path / "state.json", "--record", str(take), "--amount", "0") as run:
                 run.wait_until_playing()
                 with sounding() as probe:
-                    run.wait_for(lambda run: run.status["takes"] and run.status["takes"][0]["state"] == "failed", 40.0)
+                    run.wait_for(lambda run: run.status["takes"] and run.status["takes"][0]["state"] == "failed")
                     failed_at = probe.position
                     time.sleep(1.0)
                     heard = probe.heard[:, failed_at : probe.position].copy()

@@ -13,7 +13,6 @@ from takes import RATE_HZ, signal
 from rt_automix.live.takes.recorder import Recorder
 
 RING_SAMPLES = 1 << 16
-LIMIT_S = 20.0
 
 
 class Feed:

@@ -36,7 +36,7 @@ def played(song, folder, programs, until):
     device = SimpleNamespace(environment=dict(os.environ))
     with LiveRun(device, folder / "state.json", *options) as run:
         run.wait_until_playing()
-        run.wait_for(until, 60.0)
+        run.wait_for(until)
         status = run.status
     assert run.process.returncode == 0
     takes = [soundfile.read(folder / f"{name}.wav", dtype="float32")[0] for name in OUTPUTS]

@@ -9,11 +9,11 @@ from icecastserver import PASSWORD, icecast, listened, needs_icecast
 from jackserver import jack_server, needs_jack
 from liverun import LiveRun, Probe
 from pages import arguments, shown
+from waiting import PATIENCE_S
 
 pytestmark = [needs_jack, pytest.mark.live]
 
 RATE_HZ, PERIOD = 48_000, 256
-LIMIT_S = 60.0
 
 
 def recipe(*words):
@@ -44,7 +44,7 @@ def heard_through(run, pairs, seconds=4.0):
     run.wait_until_playing()
     probe = Probe(music(seconds), pairs=pairs)
     probe.connect()
-    probe.run(LIMIT_S)
+    probe.run(PATIENCE_S)
     probe.close()
     return levels_dbfs(probe)
 
@@ -78,7 +78,7 @@ def test_mixxx(server, tmp_path):
         arguments = [word.replace("PASSWORD@HOST:8000", place) for word in recipe("radio:")]
         with LiveRun(server, tmp_path / "state", *arguments) as run:
             assert heard_through(run, 2, 2.0).min() > -50.0
-            radio.wait_for("live.opus", 15.0)
+            radio.wait_for("live.opus")
             probe = Probe(music(15.0), pairs=2)
             probe.connect()
             probe.go()

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from feeds import LIMIT_S, RING_SAMPLES, Feed, child
+from feeds import RING_SAMPLES, Feed, child
 from takes import RATE_HZ, read, signal
+from waiting import PATIENCE_S, until
 
 from rt_automix.errors import AudioFileError
 from rt_automix.io.files import take
@@ -26,13 +27,6 @@ pytestmark = pytest.mark.live
 @pytest.fixture
 def feed(tmp_path: Path) -> Feed:
     return Feed(tmp_path)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 def mounted(folder: Path, *options: str | Path) -> None:
@@ -50,7 +44,7 @@ def test_a_take_holds_what_was_fed_after_the_start_bit_for_bit(tmp_path, feed, n
     recorder.start()
     for _ in range(6):  # twice round the ring
         feed.put(22_222, block_samples=617)
-        wait_for(lambda: feed.written - recorder.status()["seconds"] * RATE_HZ < 20_000)
+        until(lambda: feed.written - recorder.status()["seconds"] * RATE_HZ < 20_000)
     recorder.close()
     status = recorder.status()
     assert np.array_equal(read(tmp_path / name), signal(1000, feed.written))
@@ -89,7 +83,7 @@ def stalled_writer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
     flows = threading.Event()
     flows.set()
     write = take._TakeSink.write
-    monkeypatch.setattr(take._TakeSink, "write", lambda sink, data: flows.wait(LIMIT_S) and write(sink, data))
+    monkeypatch.setattr(take._TakeSink, "write", lambda sink, data: flows.wait(PATIENCE_S) and write(sink, data))
     folder.mkdir()
     try:
         yield lambda frozen: flows.clear() if frozen else flows.set()
@@ -128,13 +122,13 @@ def test_a_slow_disk_costs_a_stretch_of_silence_of_the_same_length(tmp_path, fee
         recorder = feed.recorder(tmp_path / "disk" / name, told.append)
         recorder.start()
         feed.put(30_000)
-        wait_for(lambda: recorder.status()["seconds"] > 0.4)
+        until(lambda: recorder.status()["seconds"] > 0.4)
         stop_disk(True)
         feed.put(100)
         time.sleep(0.3)  # the writer goes for it and hangs
         feed.put(3 * RING_SAMPLES)
         stop_disk(False)
-        wait_for(lambda: recorder.status()["seconds"] * RATE_HZ > feed.written - 10_000)
+        until(lambda: recorder.status()["seconds"] * RATE_HZ > feed.written - 10_000)
         feed.put(30_000)
         recorder.close()
         found = read(tmp_path / "disk" / name)
@@ -162,7 +156,7 @@ def test_a_disk_that_hangs_is_given_up(tmp_path, feed, monkeypatch):
         assert recorder.status()["state"] == "failed"
         assert len(told) == 1 and "does not answer" in told[0]
         stop_disk(False)
-        wait_for(lambda: "recorder" not in {thread.name for thread in threading.enumerate()})
+        until(lambda: "recorder" not in {thread.name for thread in threading.enumerate()})
     assert recorder.status()["state"] == "failed" and len(told) == 1
 
 
@@ -204,7 +198,7 @@ def test_a_file_that_may_not_grow_any_further_keeps_what_was_recorded(tmp_path, 
     with process:
         assert process.stdout.readline() == "started\n"
         feed.put(200_000)
-        out, _ = process.communicate("\n", timeout=LIMIT_S)
+        out, _ = process.communicate("\n", timeout=PATIENCE_S)
     status, told = json.loads(out)
     check_stopped(tmp_path / name, status, told, "File too large", 380_000)
 
@@ -226,7 +220,7 @@ def test_a_take_that_is_removed_meanwhile_is_said_once(tmp_path, feed):
     recorder.start()
     feed.put(4096)
     (tmp_path / "take.wav").unlink()
-    wait_for(lambda: bool(said))
+    until(lambda: bool(said))
     feed.put(4096)
     recorder.close()
     (words,) = said
@@ -244,5 +238,5 @@ def test_a_take_that_cannot_begin_says_so_before_the_sound(tmp_path, feed):
 def test_the_recorder_needs_no_compiler(tmp_path):
     """The process that watches over the sound starts in an instant."""
     code = "import sys, rt_automix.live.takes.recorder; print('numba' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=LIMIT_S)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.stdout == "False\n"

@@ -7,8 +7,9 @@ import time
 
 import numpy as np
 import pytest
-from feeds import LIMIT_S, Feed, child
+from feeds import Feed, child
 from takes import RATE_HZ, position, read, signal
+from waiting import PATIENCE_S
 
 pytestmark = pytest.mark.alone
 
@@ -30,12 +31,12 @@ def test_a_killed_writer_leaves_everything_but_the_last_second(tmp_path):
                 feed.put(int(now_s * RATE_HZ) - feed.written)
                 time.sleep(0.005)
             processes[number].kill()
-            processes[number].wait(LIMIT_S)
+            processes[number].wait(PATIENCE_S)
             fed[number] = feed.written
     finally:
         for process in processes:
             process.kill()
-            process.communicate(timeout=LIMIT_S)
+            process.communicate(timeout=PATIENCE_S)
     for number, path in enumerate(paths):
         found = read(path)
         start = position(found[0, 0])

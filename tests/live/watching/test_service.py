@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+from waiting import PATIENCE_S
 
 from rt_automix.io.devices.edge.board import CALLBACKS, Board
 from rt_automix.live.watching.service import Service
@@ -24,7 +25,6 @@ pytestmark = pytest.mark.live
 
 UNITS = Path(__file__).parents[3] / "packaging"
 SYSTEMD = Path("/lib/systemd/systemd")
-LIMIT_S = 60.0
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ class Manager:
             with contextlib.suppress(TimeoutError):
                 yield from self._socket.recv(4096).decode().splitlines()
 
-    def wait_for(self, start, limit_s=LIMIT_S):
+    def wait_for(self, start, limit_s=PATIENCE_S):
         """What comes until a line that begins like that."""
         before = []
         for line in self.heard(limit_s):
@@ -72,7 +72,7 @@ def test_the_protocol(command, tmp_path, kind):
     try:
         assert any(line.startswith("STATUS=Playing") for line in manager.wait_for("READY=1"))
         for _ in range(3):
-            manager.wait_for("WATCHDOG=1", 2.0)
+            manager.wait_for("WATCHDOG=1")
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         assert children
         for child in children:
@@ -81,10 +81,10 @@ def test_the_protocol(command, tmp_path, kind):
         list(manager.heard(0.3))
         assert list(manager.heard(1.0)) == []  # a loop that stands still says nothing
         os.kill(process.pid, signal.SIGCONT)
-        manager.wait_for("WATCHDOG=1", 5.0)
+        manager.wait_for("WATCHDOG=1")
         process.send_signal(signal.SIGTERM)
-        assert "READY=1" not in manager.wait_for("STOPPING=1", 10.0)
-        assert process.wait(15.0) == 0
+        assert "READY=1" not in manager.wait_for("STOPPING=1")
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         process.stderr.close()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from browser_house import LIMIT_S, Visit, until
+from browser_house import Visit, until
 from liverun import LiveRun
 
 pytestmark = pytest.mark.live
@@ -35,23 +35,23 @@ def test_an_output_is_chosen_shown_and_steered(browser: Any, tmp_path: Any) -> N
         until(page, "document.getElementById('amount').getAttribute('aria-valuenow') === '40'")
         page.focus("#amount")
         page.keyboard.press("ArrowUp")
-        run.wait_for(lambda run: one(run, "stream")["controls"]["amount"] > 0.4, LIMIT_S)
+        run.wait_for(lambda run: one(run, "stream")["controls"]["amount"] > 0.4)
         assert one(run, "room")["controls"]["amount"] == 0.9
         page.click("#bypass")
-        run.wait_for(lambda run: one(run, "stream")["controls"]["listen"] == "bypass", LIMIT_S)
+        run.wait_for(lambda run: one(run, "stream")["controls"]["listen"] == "bypass")
         assert one(run, "room")["controls"]["listen"] == "master"
         pressed = "document.getElementById('phones').getAttribute('aria-pressed') === '{}'"
         until(page, pressed.format("false"))
         page.click("#phones")
-        run.wait_for(lambda run: run.status["phones"] == "stream", LIMIT_S)
+        run.wait_for(lambda run: run.status["phones"] == "stream")
         until(page, pressed.format("true"))
         page.select_option("#output", "room")
         until(page, pressed.format("false"))
         page.select_option("#output", "stream")
         until(page, pressed.format("true"))
         page.click("#phones")
-        run.wait_for(lambda run: run.status["phones"] == "room", LIMIT_S)
+        run.wait_for(lambda run: run.status["phones"] == "room")
         page.click("#panic")
-        run.wait_for(lambda run: all(output["panic"] for output in run.status["outputs"]), LIMIT_S)
+        run.wait_for(lambda run: all(output["panic"] for output in run.status["outputs"]))
         visit.close()
         assert not visit.complaints

@@ -98,7 +98,7 @@ def test_a_dropped_reference_changes_the_profile(house: House, visit: Visit) -> 
     before = house.status["suggested"]
     text = base64.b64encode((house.folder / "My hit.flac").read_bytes()).decode()
     page.evaluate(DROP, ["My hit.flac", "audio/flac", text])
-    until(page, "document.getElementById('profile').value === 'My hit'", limit_s=40.0)
+    until(page, "document.getElementById('profile').value === 'My hit'")
     house.wait(lambda: house.status["profile"] == "My hit")
     until(page, "document.getElementById('reference-note').textContent.includes('My hit')")
     house.wait(lambda: abs(house.status["suggested"]["air_db"] - before["air_db"]) > 0.5)

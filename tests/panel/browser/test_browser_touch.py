@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser_house import HANDHELD, LIMIT_S, PHONE, House, Visit, spot, until
+from browser_house import HANDHELD, PHONE, House, Visit, spot, until
+from waiting import PATIENCE_S
 
 from rt_automix import owncurve
 from rt_automix.panel.scope import BANDS_HZ
@@ -108,7 +109,7 @@ def test_what_is_brought_into_sight_is_under_nothing_that_stays(visit: Visit, de
 
 def drawn_db(house: House) -> dict[str, list[float]]:
     """Curves of the spectrum as the server tells them."""
-    with urllib.request.urlopen(f"{house.url}api/v1/state", timeout=LIMIT_S) as answer:
+    with urllib.request.urlopen(f"{house.url}api/v1/state", timeout=PATIENCE_S) as answer:
         return json.load(answer)["scope"]
 
 

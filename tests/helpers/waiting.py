@@ -1,0 +1,29 @@
+"""Waiting for what a test needs to happen: for events, not for a time that a busy machine may not keep."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+PATIENCE_S = 90.0
+"""So long is waited for what must happen: only what does not happen at all fails, and no slow machine."""
+
+Found = TypeVar("Found")
+
+
+def until(
+    condition: Callable[[], Found], what: str | Callable[[], object] = "it", limit_s: float = PATIENCE_S
+) -> Found:
+    """Wait until a condition holds; what it gave.
+
+    Parameters
+    ----------
+    what : str or callable
+        What did not happen, said if it does not.
+    """
+    deadline = time.monotonic() + limit_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what() if callable(what) else what}: not within {limit_s:g} s"
+        time.sleep(0.01)
+    return found
