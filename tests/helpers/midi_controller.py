@@ -17,6 +17,11 @@ from typing import Any
 from waiting import PATIENCE_S
 
 
+def dark(note: int) -> set[tuple[int, int, int]]:
+    """What puts a light out: one of these, as PipeWire 0.3.65 makes the one the other."""
+    return {(0x90, note, 0), (0x80, note, 64)}
+
+
 class Controller:
     """A controller that is plugged in; it sends what a test says and tells what it was sent.
 

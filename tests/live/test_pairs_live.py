@@ -14,7 +14,7 @@ from pages import arguments
 
 from rt_automix.config import Config
 from rt_automix.engine.engine import Engine
-from rt_automix.io.devices.edge.wiring import FADE_S
+from rt_automix.io.devices.edge.wiring import FADE_S, TURN_S
 from rt_automix.io.files.containers import containers
 
 pytestmark = [needs_jack, pytest.mark.alone]
@@ -64,7 +64,8 @@ def played(folder):
         run.wait_until_playing()
         run.command(set={"phones": "french", **{f"output/{one['name']}/freeze": True for one in OUTPUTS}})
         run.wait_for(lambda run: all(one["controls"]["freeze"] for one in run.status["outputs"]))
-        run.wait_for(lambda run: run.status["phones"] == "french")
+        told_at_s = run.wait_for(lambda run: run.status["phones"] == "french" and run.status["meters"]["seconds"])
+        run.wait_for(lambda run: run.status["meters"]["seconds"] > told_at_s + 4 * TURN_S)  # until they have turned
         probe = Probe(music(2.5), pairs=CHANNELS // 2 + 1)
         probe.connect()
         probe.run(60.0)
