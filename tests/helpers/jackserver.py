@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from pipewirejack import IS_MEANT, PipeWireAsJack
+from waiting import until
 
 from bench.common.links import links_of
 
@@ -79,29 +80,38 @@ class JackServer:
         """
         for _ in range(5):
             _forget_dead_servers()
-            log = self._start(15.0)
+            log = self._start()
             time.sleep(0.2)
             if "abnormally" not in log.read_text(errors="replace"):
                 return
             self.stop()
         raise RuntimeError("the JACK server is broken, whenever it is started")
 
-    def _start(self, limit_s: float) -> Path:
+    def _start(self) -> Path:
+        """Start it, once there is room for it; what it says."""
+        log, quiet = Path(self._folder.name) / "log", {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._spawn(log)
+
+        def answers() -> bool:
+            assert self._process is not None
+            if self._process.poll() is not None:
+                said = log.read_text(errors="replace")
+                assert "many servers" in said, f"the JACK server did not start: {said}"
+                time.sleep(0.5)  # until one of the eight that there may be has ended
+                _forget_dead_servers()
+                self._spawn(log)
+            return subprocess.run(["jack_lsp"], env=self.environment, **quiet).returncode == 0
+
+        until(answers, lambda: f"an answer of the JACK server: {log.read_text(errors='replace')}")
+        self.answered_at = time.monotonic()
+        return log
+
+    def _spawn(self, log: Path) -> None:
         command = ["jackd", "--no-mlock", "-n", self.name, "-R", "-P", "70", *self._synchronous, "-p", "256"]
         command += ["-d", "dummy", "-r", str(self.rate_hz), "-p", str(self.period)]
         command += ["-C", str(self.captures), "-P", str(self.playbacks)]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        log = Path(self._folder.name) / "log"
         with log.open("w") as file:
             self._process = subprocess.Popen(command, start_new_session=True, stdout=file, stderr=file)
-        deadline = time.monotonic() + limit_s
-        while subprocess.run(["jack_lsp"], env=self.environment, **quiet).returncode:
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise RuntimeError(f"the JACK server did not start: {log.read_text(errors='replace')}")
-            time.sleep(0.05)
-        self.answered_at = time.monotonic()
-        return log
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """End the server; SIGKILL leaves its shared memory behind, as a crash does."""
