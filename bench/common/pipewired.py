@@ -26,7 +26,7 @@ def is_there() -> bool:
     return all(map(shutil.which, NEEDED))
 
 
-LIMIT_S = 30.0
+LIMIT_S = 90.0
 _LIBJACK = re.compile(r"LD_LIBRARY_PATH='([^']+)'")
 
 

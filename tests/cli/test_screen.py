@@ -22,7 +22,7 @@ import pytest
 from jackserver import JackServer, jack_server, needs_jack
 from rich.console import Console
 from shown_cells import ShownCells
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from rt_automix import params
 from rt_automix.cli.views import frame, gauges
@@ -373,7 +373,7 @@ class Terminal:
         while self._open:
             os.close(self._open.pop())
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(30)
+            self.process.wait(PATIENCE_S)
         self.process.kill()
         self.process.wait(5)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from pipewirejack import IS_MEANT, PipeWireAsJack
-from waiting import until
+from waiting import PATIENCE_S, until
 
 from bench.common.links import links_of
 
@@ -140,7 +140,7 @@ class JackServer:
 
     def run(self, *command: str) -> str:
         """Run a JACK tool against this server; what it prints."""
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=10)
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=PATIENCE_S)
         return done.stdout
 
 

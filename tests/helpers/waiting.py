@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -27,3 +28,31 @@ def until(
         assert time.monotonic() < deadline, f"{what() if callable(what) else what}: not within {limit_s:g} s"
         time.sleep(0.01)
     return found
+
+
+class OwnClock:
+    """Seconds that this process has had: those in which a busy machine let nothing of it run are not counted."""
+
+    _STEP_S = 0.01
+
+    def __init__(self) -> None:
+        self._stolen_s = 0.0
+        self._ended = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        before = time.monotonic()
+        while not self._ended.wait(self._STEP_S):
+            now = time.monotonic()
+            self._stolen_s += now - before - self._STEP_S
+            before = now
+
+    def now(self) -> float:
+        """Seconds since some moment."""
+        return time.monotonic() - self._stolen_s
+
+    def __enter__(self) -> OwnClock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()

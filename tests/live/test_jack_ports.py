@@ -93,7 +93,7 @@ def test_a_server_without_inputs_is_played_through(options, tmp_path):
             outs = ("out_2", "out_1") if options else ("out_1", "out_2")
             linked(server, {(f"rt_automix:{out}", f"system:playback_{k}") for k, out in enumerate(outs, 1)})
         with LiveRun(server, tmp_path / "state.json", "--backend", "jack", "--in-channels", "1") as run:
-            run.process.wait(60.0)
+            run.process.wait(PATIENCE_S)
         assert run.process.returncode == 2 and "no device has input ports" in run.process.stderr.read()
 
 
@@ -159,7 +159,7 @@ def test_a_second_start_says_so(server, backend, tmp_path):
         links = server.links()
         for again, path in (([], state), ([], tmp_path / "other.json")):
             with LiveRun(server, path, *options, *again) as second:
-                second.process.wait(90.0)
+                second.process.wait(PATIENCE_S)
             assert second.process.returncode in (1, 2)
             assert "--name" in second.process.stderr.read()
         assert server.links() == links

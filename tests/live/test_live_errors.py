@@ -7,11 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from jackserver import jack_server, needs_jack
 from pipewirejack import IS_MEANT
+from waiting import PATIENCE_S, until
 
 pytestmark = [needs_jack, pytest.mark.live]
 
@@ -26,7 +26,7 @@ def live(*arguments, environment=None):
     """(exit code, what it says on stderr) of a live that ends by itself."""
     command = [sys.executable, "-m", "rt_automix", "live", "--quiet", *map(str, arguments)]
     done = subprocess.run(
-        command, env={**os.environ, **(environment or {})}, capture_output=True, text=True, timeout=90
+        command, env={**os.environ, **(environment or {})}, capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert "Traceback" not in done.stderr and done.stdout == ""
     return done.returncode, done.stderr.strip()
@@ -134,9 +134,7 @@ def test_who_is_told_to_end_before_it_plays_has_not_failed(number, tmp_path):
     command = [sys.executable, "-m", "rt_automix", "live", "--quiet", "--wait", "--state", str(tmp_path / "state.json")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         lock = tmp_path / "state.json.lock"
-        until = time.monotonic() + 60.0
-        while not lock.exists() and time.monotonic() < until:
-            time.sleep(0.001)
+        until(lock.exists)
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out) == (0, "") and err in ("", "Stopped before it played.\n")

@@ -39,7 +39,7 @@ def free_port():
 
 def ask(port):
     url = f"http://127.0.0.1:{port}/api/v1/state"
-    with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(url, timeout=2.0) as answer:
+    with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
         return json.load(answer)
     return {}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 
 import pytest
 from browser_house import until
 from panel_stage import GENEROUS, Stage, next_of, outside, page
+from waiting import PATIENCE_S, OwnClock
 
 from rt_automix.panel.security import Limits
 
@@ -83,22 +83,24 @@ def test_a_forwarder_that_goes_silent_is_noticed_on_both_sides_and_the_page_come
         forwarder.passes.clear()
         tab.evaluate(
             f"""() => {{
-                const [began, banner] = [performance.now(), document.getElementById("banner")];
+                let [before, took] = [performance.now(), 0];
                 window.wrong = 0;
                 setInterval(() => {{
-                    const isLost = {BANNER}.startsWith("No connection");
-                    if (isLost && window.noticed === undefined) window.noticed = performance.now() - began;
+                    const [now, isLost] = [performance.now(), {BANNER}.startsWith("No connection")];
+                    took += Math.min(now - before, 40);  // whatever is longer was the machine's, not the page's
+                    before = now;
+                    if (isLost && window.noticed === undefined) window.noticed = took;
                     if (isLost && {BADGE} !== "no connection") window.wrong += 1;
                 }}, 20);
             }}"""
         )
-        until(tab, "window.noticed !== undefined", 2 * NOTICED_S)
+        until(tab, "window.noticed !== undefined")
         assert tab.evaluate("window.noticed") < 1e3 * NOTICED_S
         stage.wait_for(lambda: lost not in stage.server._hub.clients)
         assert lost.socket.closed
 
         forwarder.passes.set()
-        until(tab, f"{BADGE} === 'playing' && {BANNER} === ''", 2 * NOTICED_S)
+        until(tab, f"{BADGE} === 'playing' && {BANNER} === ''")
         assert tab.evaluate("window.wrong") == 0
         stage.wait_for(lambda: len(stage.server._hub.clients) == 1)
         tab.click("#freeze")
@@ -106,16 +108,20 @@ def test_a_forwarder_that_goes_silent_is_noticed_on_both_sides_and_the_page_come
 
 
 def test_a_program_that_reads_but_answers_no_ping_is_let_go(staged):
-    with staged(limits=GENEROUS) as stage, socket.create_connection(("127.0.0.1", stage.port), timeout=10) as there:
+    with (
+        staged(limits=GENEROUS) as stage,
+        OwnClock() as clock,
+        socket.create_connection(("127.0.0.1", stage.port), timeout=PATIENCE_S) as there,
+    ):
         lines = ["GET /api/v1/ws HTTP/1.1", f"Host: {stage.address}", "Upgrade: websocket", "Connection: Upgrade"]
         lines += ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", ""]
         there.sendall("\r\n".join(lines).encode())
         assert there.recv(12) == b"HTTP/1.1 101"
-        began = time.monotonic()
+        began_s = clock.now()
         with contextlib.suppress(ConnectionError):
             while there.recv(1 << 16):
                 pass
-        assert time.monotonic() - began < NOTICED_S + 1.0  # a second for a machine that does other things, too
+        assert clock.now() - began_s < NOTICED_S
         stage.wait_for(lambda: not stage.server._hub.clients)
 
 
@@ -136,7 +142,7 @@ def test_a_session_that_stands_still_is_no_lost_connection(tab, staged):
         tab.goto(f"http://{stage.address}/")
         until(tab, f"{BADGE} === 'playing'")
         stage._ending.set()
-        until(tab, f"{BANNER}.includes('does not answer')", NOTICED_S)
+        until(tab, f"{BANNER}.includes('does not answer')")
         assert tab.evaluate(BADGE) == "no answer"
         tab.wait_for_timeout(3500)
         assert "does not answer" in tab.evaluate(BANNER)

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 from jackserver import needs_jack
 from midi_controller import dark
+from waiting import PATIENCE_S
 
 pytestmark = [needs_jack, pytest.mark.live]
 
@@ -41,7 +42,11 @@ def test_pairs_notes_and_take_over(session):
 async def is_listed_and_taken_back(run, text):
     """What the panel tells of the last change, to those that come, too; it takes it back."""
     url = next(text for text in run.texts() if text.startswith("Panel: ")).removeprefix("Panel: ")
-    async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}api/v1/ws") as socket, asyncio.timeout(10):
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{url}api/v1/ws") as socket,
+        asyncio.timeout(PATIENCE_S),
+    ):
         while True:
             message = json.loads((await socket.receive()).data)
             events = [event["text"] for event in message.get("events", ())] + [message.get("text")]

@@ -20,6 +20,7 @@ import soundfile
 from jackserver import jack_server, needs_jack
 from liverun import LiveRun, Probe, kill
 from midi_controller import Controller
+from waiting import PATIENCE_S
 
 from rt_automix.analysis.aim import profile
 
@@ -42,7 +43,7 @@ def music(seconds):
 
 
 @contextmanager
-def sounding(limit_s=15.0):
+def sounding(limit_s=PATIENCE_S):
     """A probe that plays through the program as soon as its ports are there; it waits until something is heard."""
     probe = Probe(music(120.0), name="probe")
     try:
@@ -177,7 +178,7 @@ def test_a_server_that_hangs_is_waited_for(stages):
         stage.run.wait_for(lambda run: "playing" not in (run.texts("state")[-1:] or [""])[0].lower())
         time.sleep(2.0)
         stage.server.signal(signal.SIGCONT)
-        with sounding(60.0):
+        with sounding():
             assert_kept(stage.before, stage.applied, stage.run)
 
 
@@ -257,7 +258,7 @@ def small_disk(folder, size):
     try:
         yield folder
     finally:
-        subprocess.run(["umount", folder], check=True, timeout=20)
+        subprocess.run(["umount", folder], check=True, timeout=PATIENCE_S)
 
 
 def test_a_full_disk_costs_the_take_and_nothing_else(tmp_path):

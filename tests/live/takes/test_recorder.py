@@ -32,7 +32,7 @@ def feed(tmp_path: Path) -> Feed:
 def mounted(folder: Path, *options: str | Path) -> None:
     """Mount something on a new folder, or skip."""
     folder.mkdir()
-    done = subprocess.run(["mount", *options, folder], capture_output=True, text=True, timeout=20)
+    done = subprocess.run(["mount", *options, folder], capture_output=True, text=True, timeout=PATIENCE_S)
     if done.returncode:
         pytest.skip(f"needs the right to mount a file system: {done.stderr.strip()}")
 
@@ -98,7 +98,7 @@ def frozen_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     with image.open("wb") as handle:
         handle.truncate(16_000_000)
     try:
-        subprocess.run(["mkfs.ext4", "-q", image], check=True, timeout=20)
+        subprocess.run(["mkfs.ext4", "-q", image], check=True, timeout=PATIENCE_S)
     except FileNotFoundError:
         pytest.skip("needs mkfs.ext4")
     mounted(folder, "-o", "loop", image)
@@ -107,11 +107,11 @@ def frozen_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     finally:
         with contextlib.suppress(subprocess.CalledProcessError):
             freeze(folder, False)
-        subprocess.run(["umount", folder], check=True, timeout=20)
+        subprocess.run(["umount", folder], check=True, timeout=PATIENCE_S)
 
 
 def freeze(folder: Path, frozen: bool) -> None:
-    subprocess.run(["fsfreeze", "-f" if frozen else "-u", folder], check=True, capture_output=True, timeout=20)
+    subprocess.run(["fsfreeze", "-f" if frozen else "-u", folder], check=True, capture_output=True, timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize("stall", [stalled_writer, frozen_disk])
@@ -187,7 +187,7 @@ def test_a_full_disk_keeps_what_was_recorded(tmp_path, feed, name):
         recorder.close()
         check_stopped(tmp_path / "disk" / name, recorder.status(), told, "No space left", 300_000)
     finally:
-        subprocess.run(["umount", tmp_path / "disk"], check=True, timeout=20)
+        subprocess.run(["umount", tmp_path / "disk"], check=True, timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize("name", ["take.wav", "take.flac"])

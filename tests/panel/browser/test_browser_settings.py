@@ -113,7 +113,7 @@ def test_presets_are_saved_recalled_and_deleted(house: House, visit: Visit) -> N
     kept = house.wait(lambda: abs(house.controls["amount"] - 0.6) < 0.03 and house.controls["amount"])
     page.fill("#preset-name", "Big room")
     page.keyboard.press("Enter")
-    page.click("text=Big room", timeout=5000)
+    page.click("text=Big room")
     pull_amount(page, to=0.1)
     house.wait(lambda: house.controls["amount"] < 0.15)
     page.click("[aria-label='Recall Big room']")

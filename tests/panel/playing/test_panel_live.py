@@ -10,6 +10,7 @@ import pytest
 from liverun import kill
 from panel_playing import playing
 from panel_stage import next_of
+from waiting import PATIENCE_S
 
 pytestmark = pytest.mark.live
 
@@ -18,7 +19,7 @@ def test_a_page_steers_the_sound_and_stays_over_a_restart(tmp_path):
     async def steer(run, url):
         async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}/api/v1/ws", max_msg_size=0) as socket:
 
-            async def wait(condition, limit_s=60.0):
+            async def wait(condition, limit_s=PATIENCE_S):
                 return await next_of(socket, "state", lambda state: state["session"] and condition(state), limit_s)
 
             moving = (await wait(lambda state: max(state["scope"]["out_db"]) > -60.0))["session"]["meters"]["seconds"]
