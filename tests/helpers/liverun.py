@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from jackserver import BEFORE_THE_END, JackServer
+from pipewirejack import IS_MEANT
 from waiting import PATIENCE_S
 
 from bench.common.once import Once
@@ -115,10 +116,16 @@ class Probe(Once):
         Played once, in whole periods, then silence.
     pairs : int
         How many outputs it hears, each with two ports, the phones after all others.
+
+    Attributes
+    ----------
+    carried_from : int
+        The sample that it plays from which on all links carry what they are given, of which PipeWire makes no promise.
     """
 
     def __init__(self, signal_in: np.ndarray, name: str = "probe", pairs: int = 1) -> None:
         super().__init__(signal_in, name, 2 * pairs)
+        self.carried_from = self.rate_hz // 4 if IS_MEANT else 0
         BEFORE_THE_END.append(self.close)
 
     def _theirs(self) -> tuple[list[Any], list[Any]]:
@@ -162,6 +169,11 @@ class Probe(Once):
     def is_connected(self) -> bool:
         """Whether anything is joined to our ports."""
         return all(port.connections for port in (*self.outs, *self.ins))
+
+    def beside(self, wanted: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
+        """What was heard, a period late, and what was to be: of all that was to come out, the playing at `start`."""
+        first, last = self.carried_from, self.position - self.period
+        return self.heard[:, first + self.period : last + self.period], wanted[:, start + first : start + last]
 
     def run(self, limit_s: float) -> np.ndarray:
         """Play it all; what was heard, up to what was played."""

@@ -81,8 +81,8 @@ def test_four_outputs_at_64_frames_are_four_engines_to_the_bit(four):
         until = wanted.shape[1] - 8 * FADED
         assert np.abs(went_out[:, FADED:until]).max() > 0.05
         assert np.array_equal(went_out[:, FADED:until], wanted[:, FADED:until]), name
-        heard = probe.heard[2 * number : 2 * number + 2, probe.period : probe.position]
-        assert np.array_equal(heard, wanted[:, start : start + heard.shape[1]]), name
+        heard, to_be_heard = probe.beside(wanted, start)
+        assert np.array_equal(heard[2 * number : 2 * number + 2], to_be_heard), name
     assert [one["name"] for one in status["outputs"]] == list(SAID)
     assert status["outputs"][1]["controls"]["target_lufs"] == -18.0
     assert status["outputs"][1]["profile"] == "warm"
@@ -93,7 +93,7 @@ def test_four_outputs_at_64_frames_are_four_engines_to_the_bit(four):
 def test_the_phones_are_the_output_that_is_chosen_to_the_bit(four):
     """While they turn, all four are what engines of their own make: the test before this one, of the same run."""
     _, probe, status = four
-    heard = probe.heard[:, probe.period : probe.position].reshape(len(SAID) + 1, 2, -1)
+    heard = probe.heard[:, probe.carried_from + probe.period : probe.position].reshape(len(SAID) + 1, 2, -1)
     phones, names = heard[-1], list(SAID)
     at = 0
     for name in ("room", "tape", "stream"):
