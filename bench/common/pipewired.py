@@ -5,8 +5,10 @@ JACK programs reach it through its own libjack, which they are given as `pw-jack
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -27,6 +29,7 @@ def is_there() -> bool:
 
 
 LIMIT_S = 90.0
+_MOST_PRIORITY = 95
 _LIBJACK = re.compile(r"LD_LIBRARY_PATH='([^']+)'")
 
 
@@ -44,6 +47,7 @@ class PipeWire:
     """A server that can be killed and started again, with nodes that come and go."""
 
     def __init__(self) -> None:
+        _permit_real_time()
         self._folder = tempfile.TemporaryDirectory(prefix="pw-")
         run = self._folder.name
         homes = dict.fromkeys(("HOME", "XDG_RUNTIME_DIR", "PIPEWIRE_RUNTIME_DIR"), run)
@@ -121,6 +125,12 @@ class PipeWire:
         self.stop()
         _end(self._bus, signal.SIGTERM)
         self._folder.cleanup()
+
+
+def _permit_real_time() -> None:
+    """Let what is started from here ask for a real-time thread, as whoever is in the group `pipewire` may."""
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_RTPRIO, (_MOST_PRIORITY, _MOST_PRIORITY))
 
 
 def _libjack_folder() -> str:
