@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _make_streams_patient()
     try:
-        with _ended_by_sigterm():
+        with _ended_by_signals():
             code = group.main(arguments, prog_name="rt-automix", standalone_mode=False)
             sys.stdout.flush()
         return code if isinstance(code, int) else 0
@@ -145,15 +145,27 @@ def _explain(error: BaseException) -> tuple[str, int]:
     return f"Error: {type(error).__name__}: {first_line} {cure}", _INTERNAL
 
 
+class _Interrupted(KeyboardInterrupt):
+    """Ctrl-C, or SIGTERM.
+
+    One of a class of its own: where KeyboardInterrupt itself passes through an `exec`, as modules have them that are
+    being imported, Python ends by SIGINT in the end, however well it was caught.
+    """
+
+
 @contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
+def _ended_by_signals() -> Iterator[None]:
     """Let SIGTERM end a command like Ctrl-C does, so that it cleans up behind itself."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+        raise _Interrupted
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:  # else it is ignored, or somebody's
+        numbers.append(signal.SIGINT)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

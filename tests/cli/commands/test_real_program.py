@@ -27,6 +27,21 @@ def test_a_stopped_render_leaves_nothing(tmp_path, long_mix, number):
     assert list(tmp_path.iterdir()) == [] and hash_of(long_mix) == before
 
 
+IMPORTING = """
+import sys, click
+from rt_automix import cli
+click.Group.invoke = lambda *_: exec("import os; os.kill(os.getpid(), {:d})")
+sys.exit(cli.main([]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_stopped_while_it_imports_ends_with_its_own_exit_code(number):
+    """Python has its own way to end by SIGINT where that comes amid an `exec`, as dataclasses use."""
+    done = subprocess.run([sys.executable, "-c", IMPORTING.format(number)], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "Stopped; the file under way was not written.\n")
+
+
 def test_a_full_disk_leaves_nothing(tmp_path, mix):
     def small_files_only():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
