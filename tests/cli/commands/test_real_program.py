@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -36,9 +37,12 @@ sys.exit(cli.main([]))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_what_is_stopped_while_it_imports_ends_with_its_own_exit_code(number):
-    """Python has its own way to end by SIGINT where that comes amid an `exec`, as dataclasses use."""
-    done = subprocess.run([sys.executable, "-c", IMPORTING.format(number)], cwd=ROOT, capture_output=True, text=True)
+def test_what_is_stopped_while_it_imports_ends_with_its_own_exit_code(number, tmp_path):
+    """`python -m` ends by SIGINT in the end where that came amid an `exec`, as dataclasses use, however well caught."""
+    (tmp_path / "importing.py").write_text(IMPORTING.format(number))
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-m", "importing"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (1, "Stopped; the file under way was not written.\n")
 
 
