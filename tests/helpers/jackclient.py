@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -83,7 +84,12 @@ def _run(name: str, in_count: str, out_count: str) -> None:
     import jack
     import numpy as np
 
-    client = jack.Client(name, no_start_server=True)
+    def opened() -> Any:
+        """By exactly this name, which a client that was killed keeps for a moment."""
+        with contextlib.suppress(jack.JackOpenError):
+            return jack.Client(name, use_exact_name=True, no_start_server=True)
+
+    client = until(opened, "a place on the server")
     library = ctypes.CDLL(jack._libname)
     ins = [client.inports.register(f"in_{k + 1}") for k in range(int(in_count))]
     outs = [client.outports.register(f"out_{k + 1}") for k in range(int(out_count))]

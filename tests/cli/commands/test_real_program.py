@@ -32,7 +32,7 @@ IMPORTING = """
 import sys, click
 from rt_automix import cli
 click.Group.invoke = lambda *_: exec("import os; os.kill(os.getpid(), {:d})")
-sys.exit(cli.main([]))
+sys.exit(cli.main(["devices"]))
 """
 
 
