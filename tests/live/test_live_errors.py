@@ -13,6 +13,8 @@ from jackserver import jack_server, needs_jack
 from pipewirejack import IS_MEANT
 from waiting import PATIENCE_S, until
 
+from rt_automix.native import build
+
 pytestmark = [needs_jack, pytest.mark.live]
 
 NOBODY = {"JACK_DEFAULT_SERVER": "automix-nobody", "JACK_NO_START_SERVER": "1"}
@@ -76,6 +78,20 @@ def test_one_message_names_the_cure(server, tmp_path, arguments, code, words):
     assert len(said.splitlines()) == 1 and said.startswith("Error: ")
     for word in words:
         assert word in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--device", "sistem"], 2, 'mean "system"?'),
+        (["--in-channels", "5", "--backend", "jack"], 2, "1 to 2"),
+    ],
+)
+def test_nobody_waits_for_the_compiler_to_hear_what_is_wrong(server, tmp_path, arguments, code, words):
+    empty = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    found, said = live("--state", tmp_path / "state.json", *arguments, environment=empty)
+    assert found == code and words in said.splitlines()[-1]
+    assert len(list(tmp_path.glob("cache/**/*.o"))) < len(build.with_doors(None)) // 2
 
 
 @pytest.mark.parametrize("backend", ["portaudio", "jack"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import re
 import signal
@@ -144,11 +145,16 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
 
     pads = Pads(view.remark)
 
+    is_first = [not options["wait"]]
+
     def hear(document: dict[str, Any]) -> None:
         if document["type"] == "asked":
             pads.hear(document)
             return
         view.hear(document)
+        if is_first.pop() and document["type"] == "compiling":
+            _check_device(setup)
+        is_first.append(False)
         if document["type"] == "learned" and options["config_path"]:
             view.remark(_written(options["config_path"], document["mappings"][-1]))
 
@@ -176,6 +182,16 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
         takes.close()
         for name, handler in before.items():
             signal.signal(getattr(signal, name), handler)
+
+
+def _check_device(setup: Setup) -> None:
+    """Say at once what would otherwise be said after a minute of compiling. Raises AutomixError."""
+    from rt_automix.cli.asking import asked
+    from rt_automix.cli.commands.devices import ANSWER_S
+    from rt_automix.live.playing.session_entry import fault_of
+
+    if (fault := asked(functools.partial(fault_of, setup), ANSWER_S, "The sound system")) is not None:
+        raise fault
 
 
 def _show(one: Any, supervisor: Supervisor, takes: Takes, remark: Callable[[str], None]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from rt_automix.errors import AutomixError
 from rt_automix.io.devices.edge.board import Board
+from rt_automix.live.setup import Setup
 
 
 def main(board: Board, pipe: Any) -> None:
@@ -12,6 +14,20 @@ def main(board: Board, pipe: Any) -> None:
     from rt_automix.live.playing import playing
 
     playing.main(board, pipe)
+
+
+def fault_of(setup: Setup) -> AutomixError | None:
+    """What keeps a session's device from being found; None where nothing does. It opens none.
+
+    Thread: main, of a process of its own. Allocates: yes.
+    """
+    from rt_automix.live.playing import opening
+
+    try:
+        opening.closed(opening.opened(setup))
+    except AutomixError as fault:
+        return fault
+    return None
 
 
 def be_copied(board: int, pipe: int) -> None:
