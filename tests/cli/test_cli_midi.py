@@ -15,7 +15,7 @@ import tomllib
 import pytest
 from jackserver import jack_server, needs_jack
 from midi_controller import Controller
-from pipewirejack import only_jackd
+from pipewireserver import only_jackd
 from waiting import PATIENCE_S, until
 
 from rt_automix import cli

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipewirejack import IS_MEANT, PipeWireAsJack
+from pipewireserver import IS_MEANT, PipeWireAsJack
 from waiting import PATIENCE_S, until
 
 from bench.common.links import links_of

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from jackserver import BEFORE_THE_END, JackServer
-from pipewirejack import IS_MEANT
+from pipewireserver import IS_MEANT
 from waiting import PATIENCE_S
 
 from bench.common.once import Once

@@ -9,8 +9,7 @@ import sys
 
 import pytest
 from jackserver import jack_server, needs_jack
-from pipewirejack import only_jackd
-from pipewireserver import needs_pipewire, pipewire_server
+from pipewireserver import needs_pipewire, only_jackd, pipewire_server
 from waiting import PATIENCE_S
 
 from rt_automix.cli.commands.devices import survey_within

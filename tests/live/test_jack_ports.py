@@ -10,7 +10,7 @@ import soundfile
 from jackclient import Other
 from jackserver import jack_server, needs_jack
 from liverun import LiveRun, kill
-from pipewirejack import only_jackd
+from pipewireserver import only_jackd
 from waiting import PATIENCE_S, until
 
 pytestmark = [needs_jack, only_jackd, pytest.mark.live]  # test_pipewire.py has the same on PipeWire

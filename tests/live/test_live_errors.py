@@ -10,7 +10,7 @@ import sys
 
 import pytest
 from jackserver import jack_server, needs_jack
-from pipewirejack import IS_MEANT
+from pipewireserver import IS_MEANT
 from waiting import PATIENCE_S, until
 
 from rt_automix.native import build

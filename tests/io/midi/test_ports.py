@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from jackserver import jack_server, needs_jack
 from midi_controller import Controller
-from pipewirejack import IS_MEANT
+from pipewireserver import IS_MEANT
 from waiting import PATIENCE_S, until
 
 from rt_automix.io.midi import exchange, host
