@@ -95,6 +95,9 @@ def test_a_server_without_inputs_is_played_through(options, tmp_path):
         with LiveRun(server, tmp_path / "state.json", "--backend", "jack", "--in-channels", "1") as run:
             run.process.wait(PATIENCE_S)
         assert run.process.returncode == 2 and "no device has input ports" in run.process.stderr.read()
+        with LiveRun(server, tmp_path / "state.json", *options) as run:
+            run.process.wait(PATIENCE_S)
+        assert run.process.returncode == 1 and "--backend jack plays all the same" in run.process.stderr.read()
 
 
 @both_back_ends

@@ -11,6 +11,7 @@ from rt_automix import surround
 from rt_automix.errors import DeviceChoiceError, DeviceError
 
 RATES_HZ = (44100, 48000, 88200, 96000)
+WITHOUT_ONE = "--backend jack plays all the same, and its ports wait to be patched."
 """The sample rates that a live stream may have."""
 
 # Lowest latency first. ASIO comes after WASAPI because its "default" is only the first driver
@@ -126,7 +127,7 @@ def choose(
     Thread: main. Allocates: yes.
     """
     apis = sorted(_host_apis_named(host_apis, host_api), key=_rank)
-    _check_there_are_some(devices)
+    _check_there_are_some(devices, host_apis)
     source, sink = _pair(
         devices,
         apis,
@@ -153,10 +154,13 @@ def _rates(device: Device, rates_of: Callable[[Device], tuple[int, ...]]) -> tup
     return rates or RATES_HZ
 
 
-def _check_there_are_some(devices: Sequence[Device]) -> None:
+def _check_there_are_some(devices: Sequence[Device], host_apis: Sequence[HostApi]) -> None:
     if not any(d.in_channels for d in devices) or not any(d.out_channels for d in devices):
         lacking = "audio" if not devices else "output" if any(d.in_channels for d in devices) else "input"
-        raise DeviceError(f"There is no {lacking} device. Connect one; `rt-automix devices` says what is missing.")
+        cure = "Connect one; `rt-automix devices` says what is missing."
+        if any("JACK" in api.name for api in host_apis):
+            cure = WITHOUT_ONE
+        raise DeviceError(f"There is no {lacking} device. {cure}")
 
 
 def check_feedback(source: str, sink: str) -> None:

@@ -211,7 +211,9 @@ def test_without_devices_the_machine_is_at_fault_and_not_the_user(lacking):
     devices = [Device(0, "HDMI", 0, *channels, 48000.0) for channels in sides]
     with pytest.raises(DeviceError, match=f"no {lacking} device") as caught:
         choose(devices, NOTHING[1], device="scarlett")
-    assert caught.value.exit_code == 1
+    assert caught.value.exit_code == 1 and "--backend jack" not in str(caught.value)
+    with pytest.raises(DeviceError, match=f"no {lacking} device. --backend jack plays all the same"):
+        choose(devices, [*NOTHING[1], HostApi(1, "JACK Audio Connection Kit", -1, -1)])
 
 
 def pair_named(source: str, sink: str) -> Machine:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rt_automix.errors import DeviceError
-from rt_automix.io.devices.choice import RATES_HZ, Device, HostApi
+from rt_automix.io.devices.choice import RATES_HZ, WITHOUT_ONE, Device, HostApi
 from rt_automix.io.devices.system import no_server, sound_servers
 
 _NAMES: list[bytes] = []
@@ -158,7 +158,9 @@ def _missing(library: Any, host_apis: tuple[HostApi, ...], devices: tuple[Device
             yield "JACK: this PortAudio is built without it. Get another: `sudo apt install libportaudio2`."
         else:
             yield no_server()
-    if not devices:
+    if not devices and any("JACK" in api.name for api in host_apis):
+        yield f"No audio device: the sound server has none. {WITHOUT_ONE}"
+    elif not devices:
         yield (
             "No audio device. Connect an interface"
             + (
