@@ -129,7 +129,7 @@ class Osc:
                 _check_types(message.address, message.dgram)
                 self._obey(message.address, list(message.params), sender, profiles)
             except ConfigError as error:
-                self._send(f"{ROOT}/error", str(error), (sender,))
+                self._send(f"{ROOT}/error", str(error), self._who_is_told(sender))
 
     def _obey(self, address: str, values: list[Any], sender: tuple[str, int], profiles: tuple[str, ...]) -> None:
         """Put what a message asks for among what is to be done.
@@ -158,7 +158,7 @@ class Osc:
             case "preset":
                 commands, missing = Presets(default_path()).recalled(str(value), profiles)
                 if missing:
-                    self._send(f"{ROOT}/error", missing, (sender,))
+                    self._send(f"{ROOT}/error", missing, self._who_is_told(sender))
             case _:
                 name = _named(address.removeprefix(f"{ROOT}/"), CONTROLS)
                 if value is None:
@@ -198,6 +198,10 @@ class Osc:
             name = "".join((addressed(control)[0], addressed(control)[1].replace(".", "/")))
             if name in news:
                 self._send(f"{ROOT}/{name}", news[name], self._hearers if self._fixed else senders)
+
+    def _who_is_told(self, sender: tuple[str, int]) -> Any:
+        """Who hears what concerns a sender alone."""
+        return self._hearers if self._fixed else (sender,)
 
     def _send(self, address: str, value: Any, hearers: Any) -> None:
         message = OscMessageBuilder(address)

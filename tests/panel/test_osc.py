@@ -224,6 +224,7 @@ def test_liblo_steers_a_real_session_and_hears_it(tmp_path):
             run.wait_for(lambda run: run.status["controls"]["amount"] == 0.25 and run.status["profile"] == "warm")
             assert run.status["controls"]["freeze"] and run.status["controls"]["trims"] == {"air_db": 1.5}
             time.sleep(0.5)
+            subprocess.run(["oscsend", "127.0.0.1", port, f"{ROOT}/amout", "f", "0.5"], check=True)
             subprocess.run(["oscsend", "127.0.0.1", port, f"{ROOT}/toggle/panic"], check=True)
             run.wait_for(lambda run: run.status["panic"])
             time.sleep(0.5)
@@ -231,4 +232,5 @@ def test_liblo_steers_a_real_session_and_hears_it(tmp_path):
     said = dump.stdout.read()
     for line in (f"{ROOT}/amount f 0.250000", f'{ROOT}/profile s "warm"', f"{ROOT}/freeze i 1", f"{ROOT}/panic i 1"):
         assert line in said, line
+    assert f"{ROOT}/error s" in said and 'Did you mean "amount"' in said.replace("\\", "")
     assert f'{ROOT}/state s "playing"' in said and f"{ROOT}/meter/gain_db f" in said
