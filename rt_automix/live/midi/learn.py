@@ -16,6 +16,9 @@ QUIET_S = 1.0
 LIMIT_S = 5.0
 """What came until then is enough, from the first message on."""
 
+_FAR = 40
+"""Of 127: no knob goes there and back again without a word from between."""
+
 
 def recognise(control: Control, events: Sequence[Event]) -> MidiMapping:
     """The mapping of a control to what sent the most of these events, in the order they came.
@@ -81,11 +84,13 @@ def _is_button(values: Sequence[int]) -> bool:
 def _encoder(control: Control, where: str, values: Sequence[int]) -> Kind | None:
     """How an endless encoder counts; None for a knob with two ends.
 
-    A knob tells each place once as it passes; an encoder says the same small steps over and over.
+    A knob tells each place once as it passes, and passes those between; an encoder says the same small steps over and
+    over, and those to the other side lie far away.
     """
     repeats = sum(value == before for before, value in pairwise(values))
+    jumps = sum(abs(value - before) > _FAR for before, value in pairwise(values))
     kinds = may_count(values)
-    if repeats * 4 < len(values) or not kinds:
+    if (repeats * 4 < len(values) and jumps < 2) or not kinds:
         return None
     if len(kinds) > 1:
         raise ConfigError(

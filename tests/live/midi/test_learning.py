@@ -37,6 +37,18 @@ def test_learning_an_encoder(kind, turn):
     assert learned("amount", *((0xB0, 21, RELATIVE[kind](n)) for n in turn)).kind == kind
 
 
+@pytest.mark.parametrize("kind", ["relative", "relative-sign"])
+@pytest.mark.parametrize("turn", [(1, -1) * 6, (1, 1, 2, -1, -2, -1, 1, 1, -1), (3, 5, 2, -4, -2, 1, 3)])
+def test_learning_an_encoder_that_is_wiggled(kind, turn):
+    """It says hardly a value twice in a row, and no knob is at either end without passing between."""
+    assert learned("amount", *((0xB0, 21, RELATIVE[kind](n)) for n in turn)).kind == kind
+
+
+@pytest.mark.parametrize("places", [(10, 40, 75, 110, 60, 20), (5, 12, 70, 79), (2, 9, 15, 66, 74)])
+def test_learning_a_knob_that_is_turned_fast(places):
+    assert learned("amount", *((0xB0, 21, place) for place in places)).kind == "7bit"
+
+
 @pytest.mark.parametrize("value", [1, 2, 65])
 def test_learning_does_not_guess_from_one_direction(value):
     assert learned("amount", *[(0xB0, 21, 127)] * 9).kind == "relative"  # no other says that
