@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 from jackclient import LEVEL, Other
@@ -22,7 +21,19 @@ def test_jalv_on_pipewire_lets_it_listen(plugins, tmp_path):
     said = tmp_path / "said"
     with pipewire_server() as server, said.open("w") as log:
         environment = {**server.environment, "LV2_PATH": str(plugins / ".lv2")}
-        command = ["jalv", "-x", "-n", "rt_automix", "-c", "style_loudness=0", "-c", "target_lufs=-10", ttl.URI]
+        command = [
+            "stdbuf",
+            "-oL",
+            "jalv",
+            "-x",
+            "-n",
+            "rt_automix",
+            "-c",
+            "style_loudness=0",
+            "-c",
+            "target_lufs=-10",
+            ttl.URI,
+        ]
         pipes = {"stdin": subprocess.PIPE, "stdout": log, "stderr": log, "text": True}
         jalv = subprocess.Popen(command, env=environment, **pipes)
         try:
@@ -36,7 +47,7 @@ def test_jalv_on_pipewire_lets_it_listen(plugins, tmp_path):
                 assert ears.peak() <= 10.0 ** (-1.0 / 20.0) + 1e-6
             jalv.stdin.write("monitors\n")
             jalv.stdin.flush()
-            time.sleep(1.0)  # it reads a line now and then, and writes down what it has said when it ends
+            wait_for(lambda: "short_term_lufs = " in said.read_text(), "meters")
             jalv.send_signal(signal.SIGINT)
             jalv.wait(20.0)
         finally:

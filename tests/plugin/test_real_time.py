@@ -8,7 +8,6 @@ import re
 import shutil
 import signal as signals
 import subprocess
-import time
 
 import numpy as np
 import pytest
@@ -23,20 +22,22 @@ pytestmark = pytest.mark.live
 
 RATE_HZ = 48_000
 STARTS = 3
+LEAD = RATE_HZ // 2
+"""Samples of silence before a signal, in which the controls come to where they are set."""
 
 
-def _ask(jalv, question):
-    """Have it answer, and end."""
+def _end(jalv, said):
+    """Have it tell its meters, and end."""
     with contextlib.suppress(OSError):
-        jalv.stdin.write(f"{question}\n".encode())
+        jalv.stdin.write(b"monitors\n")
         jalv.stdin.flush()
-        time.sleep(0.3)
+        until(lambda: "late = " in said.read_text() or jalv.poll() is not None, "meters")
     jalv.send_signal(signals.SIGINT)
     try:
         jalv.wait(5.0)
     except subprocess.TimeoutExpired:
         jalv.kill()
-        jalv.wait(5.0)
+        jalv.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -46,17 +47,16 @@ def through_jalv(plugins, tmp_path):
     def start(signal, options, said):
         surroundings = {**os.environ, "LV2_PATH": str(plugins / ".lv2")}
         with jack_server(64, RATE_HZ) as server:
-            command = ["jalv", "-x", "-n", "rt_automix", *options, ttl.URI]
+            command = ["stdbuf", "-oL", "jalv", "-x", "-n", "rt_automix", *options, ttl.URI]
             environment = {**surroundings, **server.environment, "LV2_PATH": surroundings["LV2_PATH"]}
             jalv = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=said, stderr=said)
             try:
-                probe = Probe(signal)
+                probe = Probe(np.concatenate([np.zeros((len(signal), LEAD), np.float32), signal], axis=1))
                 until(probe.try_to_connect, (tmp_path / "said").read_text)
-                time.sleep(0.2)
-                heard = probe.run(PATIENCE_S)
+                heard = probe.run(PATIENCE_S)[:, LEAD:]
                 probe.close()
             finally:
-                _ask(jalv, "monitors")
+                _end(jalv, tmp_path / "said")
         return heard
 
     def run(signal, **controls):
