@@ -63,7 +63,7 @@ def test_they_cost_no_callback_and_no_bit(tmp_path):
         with_them, status = played(song, tmp_path / f"with-{attempt}", programs, has_suffered)
         seconds = len(with_them[0]) / RATE_HZ
         is_as_long = partial(has_played, seconds)
-        without, _ = played(song, tmp_path / f"without-{attempt}", {}, is_as_long)
+        without, quiet = played(song, tmp_path / f"without-{attempt}", {}, is_as_long)
         if not (late := status["timing"]["late"]):
             break
     suffered = {one["side"]: (one["stalled_seconds"], one["starts"]) for one in status["programs"]}
@@ -72,4 +72,5 @@ def test_they_cost_no_callback_and_no_bit(tmp_path):
     for name, one, other in zip(OUTPUTS, with_them, without, strict=True):
         until = min(len(one), len(other)) - 8 * FADED
         assert until > 4 * RATE_HZ and np.abs(one[:until]).max() > 0.05
-        assert np.array_equal(one[:until], other[:until]), name
+        apart = np.flatnonzero((one[:until] != other[:until]).any(axis=1))
+        assert not apart.size, (name, apart[[0, -1]], [(run["analysis_late"], run["takes"]) for run in (status, quiet)])
