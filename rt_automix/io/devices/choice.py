@@ -11,8 +11,10 @@ from rt_automix import surround
 from rt_automix.errors import DeviceChoiceError, DeviceError
 
 RATES_HZ = (44100, 48000, 88200, 96000)
-WITHOUT_ONE = "--backend jack plays all the same, and its ports wait to be patched."
 """The sample rates that a live stream may have."""
+
+WITHOUT_ONE = "--backend jack plays all the same, and its ports wait to be patched."
+"""What a JACK server without devices is good for."""
 
 # Lowest latency first. ASIO comes after WASAPI because its "default" is only the first driver
 # installed, connected or not; MME, which PortAudio would take on Windows, is some 100 ms late.
