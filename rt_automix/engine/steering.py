@@ -332,6 +332,7 @@ def tick(f64, i64):
         f64[at.COMPRESSOR_SETTINGS : at.COMPRESSOR_SETTINGS + compressor.SETTINGS_SIZE],
         f64[at.APPLIED + _COMPRESSION],
         f64[at.PRE],
+        rider.is_hushed(f64[at.RIDER_STATE : at.RIDER_STATE + rider.STATE_SIZE]),
     )
 
 

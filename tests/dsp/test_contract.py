@@ -99,7 +99,7 @@ def a_compressor() -> Processor:
         while start < len(left):
             offset = samples_heard % compressor.WIDTH
             if offset == 0:
-                compressor.tick(state, settings, 0.5, 1.0)
+                compressor.tick(state, settings, 0.5, 1.0, False)
             stop = min(start + compressor.WIDTH - offset, len(left))
             compressor.process(state, scratch, settings, checked(left[start:stop]), checked(right[start:stop]))
             samples_heard += stop - start
@@ -243,7 +243,7 @@ def kernels_and_arguments() -> dict[str, tuple[Any, list[Any]]]:
         "subsonic.has_rung_out": (subsonic.has_rung_out, [subsonic.new_state()]),
         "cascade.move": (cascade.move, [np.zeros(fine.RAMP_SIZE), *np.zeros((2, fine.GOAL_SIZE)), 512]),
         "cascade.rest": (cascade.rest, [np.zeros(fine.RAMP_SIZE), np.zeros(fine.GOAL_SIZE)]),
-        "compressor.tick": (compressor.tick, [compressor.new_state(), compressor.new_settings(48000), 0.3, 1.0]),
+        "compressor.tick": (compressor.tick, [compressor.new_state(), compressor.new_settings(48000), 0.3, 1.0, False]),
         "dither.quantise": (dither.quantise, [left, np.zeros(64, np.int32), dither.new_state(48000, 1)[0], 16]),
         "mix.guard": (mix.guard, [left, right]),
         "mix.crossfade": (mix.crossfade, [left, right, left.copy(), right.copy(), 0, share, share]),

@@ -8,6 +8,9 @@ The macro `compression` (0..0.6) sets ratio and threshold together; the threshol
 programme's own level, a slow gated mean of the power, so the same setting does the same to a quiet
 and to a loud song. Make-up is the energy-weighted mean of the gain reduction: the programme keeps
 its loudness. The gain is exp2(slope x (mean - reduction)), hence exactly 1 at compression 0.
+
+In a hush, which the rider knows of, the reduction stays at that mean: what hums between words and songs comes
+up no more than they did, and nothing of it is remembered.
 """
 
 from __future__ import annotations
@@ -39,8 +42,8 @@ _UNHEARD_POWER = 1024.0
 _QUIET = np.float32(1e-20)
 
 _SMOOTHED, _ENERGY, _WEIGHTED, _COUNT = 0, 1, 2, 3
-_PROGRAMME, _MEAN, _HEARD, _THRESHOLD, _SLOPE, _REDUCTION, _RECENT, _AVERAGED = 4, 5, 6, 7, 8, 9, 10, 11
-STATE_SIZE = 12
+_PROGRAMME, _MEAN, _HEARD, _THRESHOLD, _SLOPE, _REDUCTION, _RECENT, _AVERAGED, _FLOOR = 4, 5, 6, 7, 8, 9, 10, 11, 12
+STATE_SIZE = 13
 SCRATCH_SIZE = 2 * WIDTH
 SETTINGS_SIZE = 4
 _ATTACK_KEEP, _RELEASE_KEEP, _MEMORY_SAMPLES, _RECENT_SAMPLES = range(SETTINGS_SIZE)
@@ -113,8 +116,8 @@ def _remember(state, settings, power):
     state[_MEAN] += share * power / state[_PROGRAMME] * (state[_WEIGHTED] / state[_ENERGY] - state[_MEAN])
 
 
-@kernel("void(float64[::1], float64[::1], float64, float64)")
-def tick(state, settings, compression, pre_gain_lin):
+@kernel("void(float64[::1], float64[::1], float64, float64, boolean)")
+def tick(state, settings, compression, pre_gain_lin, hushed):
     """Take up what was heard since the last tick and set threshold and slope for the next.
 
     Parameters
@@ -124,6 +127,8 @@ def tick(state, settings, compression, pre_gain_lin):
     compression : float64, 0..0.6
     pre_gain_lin : float64
         Gain applied ahead of the compressor: the programme is remembered without it.
+    hushed : bool
+        Whether what sounds lies far under the programme, and is none of it.
 
     Thread: audio. Allocates: no.
     """
@@ -131,7 +136,7 @@ def tick(state, settings, compression, pre_gain_lin):
     gain_power = pre_gain_lin * pre_gain_lin
     if count > 0.0 and gain_power > 0.0:
         power = state[_ENERGY] / (count * gain_power)
-        if power > _GATE_POWER:
+        if power > _GATE_POWER and not hushed:
             _remember(state, settings, power)
         state[_ENERGY], state[_WEIGHTED], state[_COUNT] = 0.0, 0.0, 0.0
     # Before anything is heard nothing is above the threshold.
@@ -139,6 +144,7 @@ def tick(state, settings, compression, pre_gain_lin):
     threshold_db = THRESHOLD_DB + THRESHOLD_PER_COMPRESSION_DB * compression
     state[_THRESHOLD] = 0.5 * math.log2(programme) + threshold_db / _DB_PER_OCTAVE
     state[_SLOPE] = slope_of(compression)
+    state[_FLOOR] = state[_MEAN] if hushed else 0.0
 
 
 @kernel("void(float64[::1], float32[::1], float64[::1], float32[::1], float32[::1])")
@@ -157,14 +163,14 @@ def process(state, scratch, settings, left, right):
     count = left.shape[0]
     half, zero = np.float32(0.5), np.float32(0.0)
     knee, half_knee, per_knee = np.float32(_KNEE), np.float32(0.5 * _KNEE), np.float32(0.5 / _KNEE)
-    threshold = np.float32(state[_THRESHOLD])
+    threshold, floor = np.float32(state[_THRESHOLD]), np.float32(state[_FLOOR])
     energy = state[_ENERGY]
     for i in range(count):
         power = half * (left[i] * left[i] + right[i] * right[i])
         scratch[WIDTH + i] = power
         over = half * log2(power + _QUIET) - threshold
         bend = min(max(over + half_knee, zero), knee)
-        scratch[i] = bend * bend * per_knee + max(over - half_knee, zero)
+        scratch[i] = max(bend * bend * per_knee + max(over - half_knee, zero), floor)
     attack, release = np.float32(settings[_ATTACK_KEEP]), np.float32(settings[_RELEASE_KEEP])
     rise, fall = np.float32(1.0) - attack, np.float32(1.0) - release
     smoothed = np.float32(state[_SMOOTHED])

@@ -56,6 +56,8 @@ LONG_LIMIT_LU = 1.2
 BLOCK_STEPS = 4
 """What came out over the last 40 s, in blocks of 400 ms and gated as a meter does, against the target: this share of
 the error is aimed off. Of talk a meter counts the rests between words that the window, in steps, leaves out."""
+HUSHED_DB, LEVEL_SHARE = 8.0, 0.2
+"""What lies so far under the window is none of the programme, by a level that takes in this share of each 10 ms."""
 REST_STEPS = 15
 """What is shorter than this and silent is a rest between two words."""
 
@@ -64,7 +66,7 @@ _RING_STEPS, _RING, _GAINS, _AT = jumps.RING_STEPS, jumps.RING, jumps.GAINS, jum
 _STEPS, _GOAL, _GAIN, _HURRY, _HURRY_UP, _LONG_ENERGY, _LONG_COUNT, _HOLDING, _LOUD, _FADES, _IS_CAPPED, _HIGHEST = (
     _AT + 1 + k for k in range(12)
 )
-_PROGRAMME, _PROGRAMME_COUNT, _QUIET, _LANDED, _BLOCK = (_HIGHEST + k for k in range(1, 6))
+_PROGRAMME, _PROGRAMME_COUNT, _QUIET, _LANDED, _WINDOW, _LEVEL, _BLOCK = (_HIGHEST + k for k in range(1, 8))
 _BLOCKS = _BLOCK + BLOCK_STEPS
 _FADING = _BLOCKS + _RING_STEPS
 STATE_SIZE = _FADING + fading.STATE_SIZE
@@ -272,6 +274,7 @@ def hear(state, settings, energy, gain_db, target_lufs, applause):
     window = _window(state, bare, settings[NIGHT] > 0.0)
     _count(state, energy)
     goal = target_lufs + _aim_off(state, target_lufs) - _lufs(window)
+    state[_WINDOW] = window
     state[_GOAL] = min(max(goal, -GAIN_LIMIT_DB), GAIN_LIMIT_DB)
 
 
@@ -301,6 +304,29 @@ def move(state, settings, low_db, high_db, elapsed_s):
     most = settings[MAX_DB_PER_S]
     limit = elapsed_s * (min(most, LANDING_DB_PER_S) if error > 0.0 and state[_LANDED] > 0.0 else most)
     state[_GAIN] += min(max(step, -limit), limit)
+
+
+@kernel("void(float64[::1], float64, float64)")
+def glance(state, energy, gain_db):
+    """Take up 10 ms of output, to know a hush at once.
+
+    Parameters
+    ----------
+    state, energy, gain_db
+        As for `hear`.
+
+    Thread: audio. Allocates: no.
+    """
+    state[_LEVEL] += LEVEL_SHARE * (energy * 10.0 ** (-0.1 * gain_db) - state[_LEVEL])
+
+
+@kernel("boolean(float64[::1])")
+def is_hushed(state):
+    """Whether what sounds lies far under the programme: a rest between words, a pause, whatever hums in it.
+
+    Thread: audio. Allocates: no.
+    """
+    return state[_LEVEL] < state[_WINDOW] * 10.0 ** (-0.1 * HUSHED_DB)
 
 
 @kernel("float64(float64[::1])", door=True)

@@ -60,7 +60,7 @@ def compressed(audio: np.ndarray, compression: float) -> np.ndarray:
     settings = compressor.new_settings(SAMPLE_RATE_HZ)
     for at in range(0, left.size, compressor.WIDTH):
         block = slice(at, at + compressor.WIDTH)
-        compressor.tick(state, settings, compression, 1.0)
+        compressor.tick(state, settings, compression, 1.0, False)
         compressor.process(state, scratch, settings, left[block], right[block])
     return np.stack([left, right])
 

@@ -27,13 +27,13 @@ def programme(seconds: float, seed: int = 1) -> np.ndarray:
     return 10.0 ** (envelope_db / 20.0) * np.random.default_rng(seed).standard_normal((2, len(times_s)))
 
 
-def compressed(audio, compression, state, *, pre_gain_lin=1.0, ticks=True) -> np.ndarray:
+def compressed(audio, compression, state, *, pre_gain_lin=1.0, ticks=True, hushed=False) -> np.ndarray:
     """The output, float32; without `ticks` threshold and make-up stand still."""
     output = audio.astype(np.float32)
     settings, scratch = compressor.new_settings(RATE_HZ), np.zeros(compressor.SCRATCH_SIZE, np.float32)
     for start in range(0, output.shape[1], TICK_SAMPLES):
         if ticks:
-            compressor.tick(state, settings, compression, pre_gain_lin)
+            compressor.tick(state, settings, compression, pre_gain_lin, hushed)
         left, right = output[:, start : start + TICK_SAMPLES]
         compressor.process(state, scratch, settings, left, right)
     return output
@@ -58,7 +58,7 @@ def settled(level_dbfs: float, compression: float, seconds: float = 3.0) -> np.n
     """The state after a steady tone."""
     state = compressor.new_state()
     compressed(tone(level_dbfs, seconds), compression, state)
-    compressor.tick(state, compressor.new_settings(RATE_HZ), compression, 1.0)
+    compressor.tick(state, compressor.new_settings(RATE_HZ), compression, 1.0, False)
     return state
 
 
@@ -185,7 +185,7 @@ def test_agrees_with_a_slow_twin(compression):
     audio = programme(warm + heard).astype(np.float32)
     border = round(warm * RATE_HZ / TICK_SAMPLES) * TICK_SAMPLES
     compressed(audio[:, :border], compression, state)
-    compressor.tick(state, compressor.new_settings(RATE_HZ), compression, 1.0)
+    compressor.tick(state, compressor.new_settings(RATE_HZ), compression, 1.0, False)
     expected = twin(audio[:, border:].astype(np.float64), compression, state)
     output = compressed(audio[:, border:], compression, state)
     np.testing.assert_allclose(output, expected, rtol=0, atol=1e-5)
@@ -216,7 +216,7 @@ def test_a_gain_ahead_is_allowed_for():
         compressed(audio[:, :border], MOST, state)
     gains = compressed(audio[:, border:], MOST, plain) / audio[:, border:]
     # The tick that brings the news still hears of the tick before it, hence the one at the old gain.
-    compressor.tick(told, compressor.new_settings(RATE_HZ), MOST, 1.0)
+    compressor.tick(told, compressor.new_settings(RATE_HZ), MOST, 1.0, False)
     raised = np.float32(4.0) * audio[:, border:]
     np.testing.assert_allclose(compressed(raised, MOST, told, pre_gain_lin=4.0) / raised, gains, rtol=1e-4)
 
@@ -248,15 +248,31 @@ def test_silence_and_pauses_change_nothing(pause):
     """
     state = compressor.new_state()
     compressed(programme(3.0), MOST, state)
-    compressor.tick(state, compressor.new_settings(RATE_HZ), MOST, 1.0)
+    compressor.tick(state, compressor.new_settings(RATE_HZ), MOST, 1.0, False)
     without = state.copy()
     compressed(pause, MOST, state)
-    compressor.tick(state, compressor.new_settings(RATE_HZ), MOST, 1.0)
+    compressor.tick(state, compressor.new_settings(RATE_HZ), MOST, 1.0, False)
     if pause.max() < 10.0 ** (-60.0 / 20.0):
         assert memory(state) == memory(without)
     after = programme(2.0, seed=2)
     with_pause_db, without_db = (gain_db(compressed(after, MOST, past), after) for past in (state, without))
     assert np.abs(with_pause_db - without_db)[RATE_HZ:].max() < 1.0
+
+
+@needs_speed
+@pytest.mark.parametrize("under_db", [9.0, 30.0])
+def test_in_a_hush_nothing_comes_up_and_nothing_is_remembered(under_db):
+    """After 50 ms the gain is what the programme had on the mean, which is none, where it would be the make-up."""
+    state = compressor.new_state()
+    audio = programme(6.0)
+    compressed(audio, MOST, state)
+    let_go, remembered = state.copy(), memory(state)
+    noise = audio[:, : 2 * RATE_HZ] * 10.0 ** (-under_db / 20.0)
+    held_db = gain_db(compressed(noise, MOST, state, hushed=True), noise)[RATE_HZ // 20 :]
+    assert memory(state) == remembered
+    assert held_db.max() < 0.01
+    assert gain_db(compressed(noise, MOST, let_go), noise).max() > 2.0
+    assert gain_db(compressed(audio, MOST, state), audio).max() > 0.5  # and it lets go again
 
 
 @needs_speed
