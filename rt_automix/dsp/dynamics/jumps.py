@@ -16,6 +16,8 @@ FALL_STEPS, ABRUPT_DB, FADING_ABRUPT_DB = 11, 5.3, 14.5
 EVEN_SHARE, FADING_EVEN_SHARE = 0.22, 0.24
 """A jump down is abrupt: what falls by less at once, or by this share of it before or after, is a fade; the more so
 where one has been heard."""
+BACK_SHARE = 0.3
+"""What has come up again by this share of the fall was a dip."""
 FURTHER_DB, FURTHER_STEPS, LANDED_STEPS = 2.8, 6, 10
 """What falls so much further after a jump down was a fade all the same."""
 SINKS_DB, SINKS_STEPS, SINKS_FROM_STEPS = 2.0, 15, 18
@@ -82,7 +84,7 @@ def _has_dropped(state, fades):
     before = level_db(state, JUMP_DOWN_STEPS, FALL_STEPS)
     earlier = level_db(state, JUMP_DOWN_STEPS + FALL_STEPS, 2 * FALL_STEPS)
     fell_db = before - landed
-    if fell_db < (FADING_ABRUPT_DB if fades else ABRUPT_DB):
+    if fell_db < (FADING_ABRUPT_DB if fades else ABRUPT_DB) or now - landed > BACK_SHARE * fell_db:
         return False
     return max(landed - now, earlier - before) < (FADING_EVEN_SHARE if fades else EVEN_SHARE) * fell_db
 
