@@ -29,6 +29,8 @@ STEP_S = 0.1
 WINDOW_STEPS = 60
 HURRY_STEPS = 80
 HURRY_WINDOW_STEPS = 12
+HURRY_GROWTH = 0.25
+"""Steps by which the window grows in each step while it hurries: the gain comes to rest sooner."""
 HURRY_RATE = 12.0
 HURRY_UP_STEPS = 40
 """After a jump up it is quick to come up again for so long only."""
@@ -58,6 +60,9 @@ BLOCK_STEPS = 4
 the error is aimed off. Of talk a meter counts the rests between words that the window, in steps, leaves out."""
 HUSHED_DB, LEVEL_SHARE = 8.0, 0.2
 """What lies so far under the window is none of the programme, by a level that takes in this share of each 10 ms."""
+QUIET_DB, LOWEST_GATE_LUFS = 20.0, -70.0
+"""Of a programme that is next to silent itself, silence is what lies so far under it; lower than BS.1770's gate it
+never is."""
 REST_STEPS = 15
 """What is shorter than this and silent is a rest between two words."""
 
@@ -172,7 +177,8 @@ def _cap_at_night(state, bare):
 def _window(state, bare, is_night):
     """Loudness energy to go by: of the window, or of its newest part where the level has jumped."""
     calm_steps = NIGHT_WINDOW_STEPS if is_night else WINDOW_STEPS
-    steps = min(int(state[_STEPS]) + 1, HURRY_WINDOW_STEPS if state[_HURRY] > 0.0 else calm_steps)
+    hurried_steps = HURRY_WINDOW_STEPS + int(HURRY_GROWTH * (HURRY_STEPS - state[_HURRY]))
+    steps = min(int(state[_STEPS]) + 1, hurried_steps if state[_HURRY] > 0.0 else calm_steps)
     window = jumps.gated_mean(state, steps)
     jumped = jumps.jumped(state, steps, window, state[_HURRY] > 0.0, state[_FADES] > 0.0)
     state[_HURRY] = max(state[_HURRY] - 1.0, 0.0)
@@ -223,6 +229,26 @@ def _count(state, energy):
             state[_LONG_ENERGY] += (block - state[_LONG_ENERGY]) / (state[_LONG_COUNT] - LONG_AFTER_STEPS)
 
 
+@kernel("float64(float64[::1], float64[::1])")
+def _gate_lufs(state, settings):
+    """What is quieter is silence."""
+    if state[_WINDOW] == 0.0:
+        return settings[GATE_LUFS]
+    return min(settings[GATE_LUFS], max(_lufs(state[_WINDOW]) - QUIET_DB, LOWEST_GATE_LUFS))
+
+
+@kernel("void(float64[::1], float64, float64)")
+def _keep(state, bare, gain_db):
+    """Put a step into the rings."""
+    at = int(state[_AT])
+    state[_RING + at] = bare
+    state[_BLOCKS + at] = 0.25 * bare
+    for k in range(1, BLOCK_STEPS):
+        state[_BLOCKS + at] += 0.25 * state[_RING + (at - k + _RING_STEPS) % _RING_STEPS]
+    state[_GAINS + at] = gain_db
+    state[_AT] = (at + 1) % _RING_STEPS
+
+
 @kernel("float64(float64[::1], float64)")
 def _aim_off(state, target_lufs):
     """How much above the target to aim, for what came out over the long run to meet it."""
@@ -251,25 +277,21 @@ def hear(state, settings, energy, gain_db, target_lufs, applause):
     Thread: audio. Allocates: no.
     """
     bare = energy * 10.0 ** (-0.1 * gain_db)
-    if _lufs(bare) < settings[GATE_LUFS]:
+    if _lufs(bare) < _gate_lufs(state, settings):
         state[_GOAL] = state[_GAIN]
         state[_QUIET] += 1.0
         return
     if state[_QUIET] <= REST_STEPS:
         for _ in range(min(int(state[_QUIET]), BLOCK_STEPS - 1)):
             _count(state, 0.0)
+            _keep(state, 0.0, gain_db)
+            state[_STEPS] += 1.0
     state[_QUIET] = 0.0
     if applause and _hold(state, bare):
         return
     if not applause:
         state[_HOLDING] = 0.0
-    at = int(state[_AT])
-    state[_RING + at] = bare
-    state[_BLOCKS + at] = 0.25 * bare
-    for k in range(1, BLOCK_STEPS):
-        state[_BLOCKS + at] += 0.25 * state[_RING + (at - k + _RING_STEPS) % _RING_STEPS]
-    state[_GAINS + at] = gain_db
-    state[_AT] = (at + 1) % _RING_STEPS
+    _keep(state, bare, gain_db)
     fading.hear(state[_FADING : _FADING + fading.STATE_SIZE], bare)
     window = _window(state, bare, settings[NIGHT] > 0.0)
     _count(state, energy)
