@@ -101,7 +101,14 @@ def _by_pyav(path: Path) -> Generator[_Sound]:
 
 class _Nameless:
     def __init__(self, handle: BinaryIO) -> None:
-        self.read, self.seek, self.tell, self.seekable = handle.read, handle.seek, handle.tell, handle.seekable
+        self._handle = handle
+        self.read, self.tell, self.seekable = handle.read, handle.tell, handle.seekable
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        try:
+            return self._handle.seek(offset, whence)
+        except OSError:  # before the file, where a damaged length leads: raised, PyAV would print it and go on
+            return -1
 
 
 def _frames(container: Any, stream: Any, promised_s: float) -> Iterator[Block]:

@@ -87,3 +87,16 @@ def test_a_w64_without_a_length_ends_with_its_file(tmp_path: Path, song: Path) -
     content[at : at + 8] = b"\xff" * 7 + b"\x7f"
     (tmp_path / "a.w64").write_bytes(content)
     np.testing.assert_array_equal(read(tmp_path / "a.w64"), read(song))
+
+
+def test_a_caf_whose_length_cannot_be_true_ends_with_its_file(tmp_path: Path, song: Path, capfd) -> None:
+    """PyAV would seek before the file, print a traceback and give up."""
+    path = tmp_path / "a.caf"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", song, "-c:a", "pcm_s16le", path], check=True)
+    whole, content = read(path), bytearray(path.read_bytes())
+    length = content.index(b"data") + 4
+    content[length : length + 8] = (2**62).to_bytes(8, "big")
+    path.write_bytes(content)
+    capfd.readouterr()
+    assert np.array_equal(read(path), whole)
+    assert capfd.readouterr().err == ""
