@@ -29,8 +29,6 @@ STEP_S = 0.1
 WINDOW_STEPS = 60
 HURRY_STEPS = 80
 HURRY_WINDOW_STEPS = 12
-HURRY_GROWTH = 0.25
-"""Steps by which the window grows in each step while it hurries: the gain comes to rest sooner."""
 HURRY_RATE = 12.0
 HURRY_UP_STEPS = 40
 """After a jump up it is quick to come up again for so long only."""
@@ -177,8 +175,7 @@ def _cap_at_night(state, bare):
 def _window(state, bare, is_night):
     """Loudness energy to go by: of the window, or of its newest part where the level has jumped."""
     calm_steps = NIGHT_WINDOW_STEPS if is_night else WINDOW_STEPS
-    hurried_steps = HURRY_WINDOW_STEPS + int(HURRY_GROWTH * (HURRY_STEPS - state[_HURRY]))
-    steps = min(int(state[_STEPS]) + 1, hurried_steps if state[_HURRY] > 0.0 else calm_steps)
+    steps = min(int(state[_STEPS]) + 1, HURRY_WINDOW_STEPS if state[_HURRY] > 0.0 else calm_steps)
     window = jumps.gated_mean(state, steps)
     jumped = jumps.jumped(state, steps, window, state[_HURRY] > 0.0, state[_FADES] > 0.0)
     state[_HURRY] = max(state[_HURRY] - 1.0, 0.0)
