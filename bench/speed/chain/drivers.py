@@ -141,6 +141,7 @@ def gain_eq_compressor(io, f64, f32):
             f64[at.COMPRESSOR_SETTINGS : at.COMPRESSOR_SETTINGS + compressor.SETTINGS_SIZE],
             f64[at.APPLIED + _COMPRESSION],
             f64[at.PRE],
+            False,
         )
         part_left, part_right = left[start:stop], right[start:stop]
         mix.gain(part_left, part_right, 0, gain_lin, np.float32(0.0))
