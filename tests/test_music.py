@@ -4,6 +4,7 @@ import subprocess
 
 import numpy as np
 import pytest
+import soundfile
 from oversampled import true_peak_dbtp
 
 from rt_automix.analysis.aim import profile
@@ -32,9 +33,10 @@ def ten_songs(music_folder):
     return chosen
 
 
-def excerpt(song, path, rate_hz=48000, gain_db=0.0):
-    command = ["ffmpeg", "-v", "error", "-y", "-t", str(SECONDS), "-i", song, "-ac", "2", "-ar", str(rate_hz)]
-    subprocess.run([*command, "-af", f"volume={gain_db}dB", "-c:a", "pcm_f32le", path], check=True)
+def excerpt(song, path, rate_hz=48000, gain_db=0.0, start_s=0, seconds=SECONDS):
+    command = ["ffmpeg", "-v", "error", "-y", "-ss", str(start_s), "-t", str(seconds), "-i", song, "-ac", "2"]
+    command += ["-ar", str(rate_hz), "-af", f"volume={gain_db}dB", "-c:a", "pcm_f32le"]
+    subprocess.run([*command, path], check=True)
     return path
 
 
@@ -57,12 +59,8 @@ def test_ten_songs_boosted_by_12_db_stay_under_the_ceiling(ten_songs, tmp_path, 
     """The limiter's own work: parameters held at full drive, no rider to turn it down."""
     worst = -100.0
     for song in ten_songs:
-        import soundfile
-
-        path = excerpt(song, tmp_path / "hot.wav", rate_hz, 12.0)
-        audio = soundfile.read(path, dtype="float32", always_2d=True, start=10 * rate_hz, frames=8 * rate_hz)[
-            0
-        ].T.copy()
+        path = excerpt(song, tmp_path / "hot.wav", rate_hz, 12.0, start_s=10, seconds=8)
+        audio = soundfile.read(path, dtype="float32", always_2d=True)[0].T.copy()
         engine = Engine(Config().with_overrides(**{"rider.enabled": False}), analysis="off")
         engine.prepare(rate_hz, block, 2)
         audio[:, -rate_hz // 2 :] *= np.linspace(1, 0, rate_hz // 2, dtype=np.float32)

@@ -25,6 +25,11 @@ def results_of(command: str, out: Path, *arguments: str) -> dict:
     """Run a command; what it wrote under "results"."""
     run = bench(command, *arguments, "--out", str(out))
     assert run.returncode == 0, run.stderr
+    return written_by(command, out)
+
+
+def written_by(command: str, out: Path) -> dict:
+    """What a command has written under "results", beside a picture with something on it."""
     written = json.loads((out / f"{command}.json").read_text(encoding="utf-8"))
     assert written["command"] == command
     assert written["machine"]["processor"] and written["versions"]["numba"]
@@ -68,23 +73,26 @@ def test_limiter_reports_each_limiter_on_each_signal(tmp_path):
         assert -30.0 < row["lufs"] < 0.0
 
 
-def test_loudness_reports_songs_steps_and_pauses(tmp_path):
+def test_loudness_reports_songs_steps_and_pauses(tmp_path, monkeypatch):
     from demosong import demo_song
 
+    from bench.quality import loudness
     from rt_automix.io.files.audio import AudioWriter
 
+    for name, value in {"STEP_S": 12.0, "PLAIN_S": 30.0, "PAUSE_FROM_S": 20.0, "APPLAUSE_LU": (-6.0,)}.items():
+        monkeypatch.setattr(loudness, name, value)
     folder = tmp_path / "music" / "album"
     folder.mkdir(parents=True)
-    song = demo_song(44_100)
     with AudioWriter(folder / "demo.flac", 44_100, 2, 16) as writer:
-        writer.write(np.tile(song, 3)[:, : 91 * 44_100])
-    results = results_of("loudness", tmp_path, "--music", str(folder.parent), "--songs", "1")
+        writer.write(np.ascontiguousarray(demo_song(44_100)[:, : 37 * 44_100]))
+    loudness.run(folder.parent, 1, None, tmp_path)
+    results = written_by("loudness", tmp_path)
     (figures,) = results["songs"].values()
     assert list(figures["plain"]) == list(figures["steps"]) == list(results["summary"])
-    assert len(figures["plain"]["ours"]["short_term_lufs"]) == 750
-    assert len(figures["steps"]["ours"]["short_term_lufs"]) == 900
+    assert len(figures["plain"]["ours"]["short_term_lufs"]) == 300
+    assert len(figures["steps"]["ours"]["short_term_lufs"]) == 360
     assert abs(figures["plain"]["ours"]["error_lu"]) < abs(figures["plain"]["input"]["error_lu"])
-    assert len(figures["pauses"]) == 6
+    assert len(figures["pauses"]) == 3
     assert results["summary"]["ours"]["never settles"]["sum"] <= 4
 
 

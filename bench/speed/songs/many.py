@@ -72,7 +72,7 @@ def prepare(folder: Path, count: int, bad: int, seconds: float) -> tuple[dict[st
     """Write the files; for each good one the hash its master must have, for each bad one what must be said of it."""
     kinds_folder = folder.parent / "kinds"
     kinds_folder.mkdir(parents=True)
-    songs = [song(kinds_folder / f"{n}.wav", n, seconds) for n in range(min(DIFFERENT, count))]
+    songs = [song(kinds_folder / f"{n}.wav", n, seconds) for n in range(min(DIFFERENT, count - bad))]
     flac = song(kinds_folder / "whole.flac", 99, seconds)
     hashes = []
     for n in range(len(songs)):

@@ -188,7 +188,8 @@ def test_it_goes_on_from_a_saved_state():
 @pytest.mark.parametrize("name", ["auto", "warm-full"])
 def test_settled_is_where_it_ends(name):
     aim, statistics, wanted = closed(), Statistics(), profile.load(name)
-    last = follow(aim, statistics, rows_like(off_by(np.linspace(5.0, -5.0, TONE_BANDS)), 300.0), wanted)[-1]
+    minute = rows_like(off_by(np.linspace(5.0, -5.0, TONE_BANDS)), 60.0)
+    last = follow(aim, statistics, np.tile(minute, (5, 1)), wanted)[-1]
     settled = aim.settled(statistics, wanted)
     assert rms_db(np.array(last.bands_db) - settled.bands_db) < 0.1
     assert aim.settled(Statistics(), AUTO) == AUTO
