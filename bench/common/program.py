@@ -29,6 +29,8 @@ class Program:
     arguments : str
     environment : dict, optional
         Beside the server's.
+    python : path
+        Who runs it.
     root : path
         The tree whose program it is.
     """
@@ -40,8 +42,9 @@ class Program:
         *arguments: str,
         environment: dict[str, str] | None = None,
         root: Path = ROOT,
+        python: Path = Path(sys.executable),
     ) -> None:
-        command = [sys.executable, "-m", "rt_automix", "live", "--json-lines", "--state", str(folder / "state.json")]
+        command = [str(python), "-m", "rt_automix", "live", "--json-lines", "--state", str(folder / "state.json")]
         pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         surroundings = {**server.environment, **(environment or {})}
         self.process = subprocess.Popen([*command, *arguments], cwd=root, env=surroundings, text=True, **pipes)

@@ -50,7 +50,13 @@ class Live:
             tempfile.TemporaryDirectory(dir=tree.home) as state,
             jackd.running(PERIOD_SAMPLES, synchronous=False) as server,
             Program(
-                server, Path(state), "--backend", "jack", environment=tree.environment(), root=tree.root
+                server,
+                Path(state),
+                "--backend",
+                "jack",
+                environment=tree.environment(),
+                root=tree.root,
+                python=tree.python,
             ) as program,
         ):
             try:

@@ -1,6 +1,7 @@
 """Two checkouts to compare, both in a temporary place: a commit as a work tree, and a copy of this one as it is.
 
-Both run with this interpreter and what is installed in it; each has its own caches. Nothing of this module or of
+Both run with one interpreter and what is installed in it; each has its own caches. It is this one, or, where the
+commit asks for packages that this one does not have, one beside it that has those, too. Nothing of this module or of
 those that measure imports numpy: a page of a library that this process shared would be counted as half as large.
 """
 
@@ -8,18 +9,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench.common.here import ROOT
 
 _LAST_WORDS = 600
+_PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
 _OF_WHO_MEASURES = ("NUMBA_CACHE_DIR", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
 """Variables that no side gets: without its bytecode a warm start would not be warm."""
 
@@ -132,7 +137,7 @@ def pair(commit: str) -> Iterator[tuple[Tree, Tree]]:
     Raises
     ------
     CannotRun
-        There is no such commit.
+        There is no such commit, or what it asks for cannot be had.
     """
     full = git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
     with tempfile.TemporaryDirectory(prefix="rt_automix-versus-") as name:
@@ -143,7 +148,8 @@ def pair(commit: str) -> Iterator[tuple[Tree, Tree]]:
             _copy_checkout(new.root)
             for tree in (old, new):
                 tree.home.mkdir()
-            yield old, new
+            python = python_for(old.root, folder / "venv")
+            yield replace(old, python=python), replace(new, python=python)
         finally:
             git("worktree", "remove", "--force", str(old.root))
 
@@ -157,24 +163,53 @@ def _copy_checkout(target: Path) -> None:
             shutil.copy2(ROOT / name, target / name)
 
 
+def python_for(root: Path, fresh: Path) -> Path:
+    """This interpreter, or one in a fresh environment that has what a tree asks for and this one lacks.
+
+    Raises
+    ------
+    CannotRun
+        It cannot be had.
+    """
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    missing = [wanted for wanted in project["dependencies"] if not _has(wanted)]
+    if not missing:
+        return Path(sys.executable)
+    python = _environment(fresh)
+    _must([*_PIP, "--python", str(python), "install", *missing])
+    return python
+
+
+def _has(wanted: str) -> bool:
+    """Whether a package is installed here, whatever its version; one that a marker may rule out is not missed."""
+    try:
+        return ";" in wanted or bool(version(re.split(r"[^\w.-]", wanted)[0]))
+    except PackageNotFoundError:
+        return False
+
+
 def installed(tree: Tree, home: Path) -> Tree:
     """The tree's wheel in a fresh environment, which finds what it depends on where this interpreter does.
 
     Built like `pip install` does, with what this interpreter has instead of what would have to be fetched.
     """
-    wheels, fresh = home / "wheels", home / "venv"
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    _must([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(tree.root)])
-    _must([sys.executable, "-m", "venv", "--without-pip", str(fresh)])
-    python = fresh / "bin" / "python"
+    wheels = home / "wheels"
+    _must([*_PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(tree.root)])
+    python = _environment(home / "venv")
     (wheel,) = wheels.glob("*.whl")
-    _must([*pip, "--python", str(python), "install", "--no-deps", str(wheel)])
-    (packages,) = fresh.glob("lib/python*/site-packages")
-    here = Path(next(place for place in sys.path if place.endswith("site-packages")))
-    (packages / "beside.pth").write_text(f"{here}\n", encoding="utf-8")  # after its own, so that the wheel wins
+    _must([*_PIP, "--python", str(python), "install", "--no-deps", str(wheel)])
     elsewhere = home / "elsewhere"
     elsewhere.mkdir()
     return Tree(f"{tree.name}, installed", elsewhere, home, python)
+
+
+def _environment(fresh: Path) -> Path:
+    """The interpreter of a fresh environment, which finds what it does not have where this one does."""
+    _must([sys.executable, "-m", "venv", "--without-pip", str(fresh)])
+    (packages,) = fresh.glob("lib/python*/site-packages")
+    here = Path(next(place for place in sys.path if place.endswith("site-packages")))
+    (packages / "beside.pth").write_text(f"{here}\n", encoding="utf-8")  # after its own, so that those win
+    return fresh / "bin" / "python"
 
 
 def _must(command: list[str]) -> None:

@@ -334,8 +334,8 @@ WANTED = _passing.take(params.COUNT)
 FINE_WANTED = _passing.take(FINE_BANDS)
 TARGET_LUFS = _passing.take(1)
 """The loudness that is asked for, whatever the aim's own is."""
-CONFIDENCE = _passing.take(params.COUNT)
-"""How far to go with each of the ten, 0 to 1."""
+CONFIDENCE, SURENESS = _passing.take(params.COUNT), _passing.take(1)
+"""How far to go with each of the ten, and how sure it is that what is heard is not already what is aimed at: 0 to 1."""
 BOLDNESS, STYLE_STRENGTH = _passing.take(1), _passing.take(1)
 """How large damage is expected to be, and how far a style goes, each 0 to 1."""
 WISH = _passing.take(LEAN_SIZE)

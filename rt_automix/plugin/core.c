@@ -73,6 +73,7 @@ struct rtm {
   /* audio's until `job` is ASKED, then of whoever makes it TAKEN, until it is IDLE */
   struct question question;
   double wanted[A_AIM_SIZE], step_s;
+  double place[A_STATISTICS_SIZE], *against; /* what is held against a reference; against whatever is wanted */
   int style, is_new_profile, was_applause, is_learning, learns_side;
   double profile[A_AIM_SIZE]; /* of the reference that was learned */
   int has_profile;
@@ -290,13 +291,18 @@ static void match(rtm *c) {
   c->passing[A_TARGET_LUFS] = c->question.target_lufs;
   c->passing[A_BOLDNESS] = c->question.boldness;
   c->passing[A_STYLE_STRENGTH] = c->question.style_strength;
-  k_deciding_match(c->statistics, A_STATISTICS_SIZE, c->passing, A_PASSING_SIZE, c->wanted, A_AIM_SIZE, c->masters,
+  c->against = c->statistics;
+  if (c->wanted[A_AIM_HAS_FINE] != 0.0) {
+    k_speech_set_aside(c->heard.f64, A_F64_SIZE, c->place, A_STATISTICS_SIZE);
+    c->against = c->place;
+  }
+  k_deciding_match(c->against, A_STATISTICS_SIZE, c->passing, A_PASSING_SIZE, c->wanted, A_AIM_SIZE, c->masters,
                    A_MASTERS_SIZE, c->decision, A_DECISION_SIZE, c->work, WORK_SIZE);
 }
 
 static void take(rtm *c) {
   c->decision[A_HAS_ANSWER] = 0.0;
-  k_deciding_take(c->statistics, A_STATISTICS_SIZE, c->passing, A_PASSING_SIZE, 1.0, c->solve,
+  k_deciding_take(c->against, A_STATISTICS_SIZE, c->passing, A_PASSING_SIZE, 1.0, c->solve,
                   A_FINE_BANDS * A_FINE_POINTS, c->step_s, c->decision, A_DECISION_SIZE, c->work, WORK_SIZE);
 }
 

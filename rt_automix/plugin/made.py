@@ -18,7 +18,7 @@ from rt_automix.analysis import features, tone
 from rt_automix.analysis import layout as analysis_at
 from rt_automix.analysis.aim import masters, profile
 from rt_automix.analysis.deciding import analyst, deciding
-from rt_automix.analysis.hearing import ears, hearing, means, spoken
+from rt_automix.analysis.hearing import ears, hearing, means, speech, spoken
 from rt_automix.analysis.hearing.statistics import MEMORY_S
 from rt_automix.config import Config
 from rt_automix.dsp import atomics
@@ -37,8 +37,8 @@ RATES_HZ = (44_100, 48_000, 88_200, 96_000, 176_400, 192_000)
 
 DOORS: tuple[Any, ...] = (
     chain.process_pair, steering.settle, atomics.triple_publish, atomics.triple_fetch, hearing.hear_hop,
-    hearing.recent_lufs, deciding.match, deciding.take, limiter.reset, loudness.integrated_lufs, rider.gain_db,
-    means.clear, means.vector, means.loudness_lufs, truepeak.process, truepeak.true_peak_lin,
+    hearing.recent_lufs, speech.set_aside, deciding.match, deciding.take, limiter.reset, loudness.integrated_lufs,
+    rider.gain_db, means.clear, means.vector, means.loudness_lufs, truepeak.process, truepeak.true_peak_lin,
 )  # fmt: skip
 """All of the engine that the core calls."""
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import matplotlib.image
@@ -47,6 +48,23 @@ def test_both_trees_are_there_run_their_own_package_and_are_removed():
 def test_a_commit_that_is_none_is_refused():
     run = subprocess.run([sys.executable, "-m", "bench", "versus", "nowhere"], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 1 and "nowhere" in run.stderr and "Traceback" not in run.stderr
+
+
+def test_a_commit_that_asks_for_more_than_there_is_gets_it_beside_what_there_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    asks = '[project]\ndependencies = ["numpy>=2", "nobodys_thing>=1", "other; python_version < \'3\'"]\n'
+    (tmp_path / "pyproject.toml").write_text(asks, encoding="utf-8")
+    with zipfile.ZipFile(tmp_path / "nobodys_thing-1.0-py3-none-any.whl", "w") as wheel:
+        about = "nobodys_thing-1.0.dist-info"
+        wheel.writestr("nobodys_thing.py", "")
+        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: nobodys_thing\nVersion: 1.0\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    python = trees.python_for(tmp_path, tmp_path / "with")
+    subprocess.run([python, "-c", "import nobodys_thing, numpy"], check=True)
+    (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["numpy>=2"]\n', encoding="utf-8")
+    assert trees.python_for(tmp_path, tmp_path / "none") == Path(sys.executable)
 
 
 def test_a_row_that_is_none_is_refused():

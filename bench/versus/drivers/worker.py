@@ -44,7 +44,7 @@ def main(path: str, seconds: float) -> None:
     late = engine.analysis_late + engine.analysis_gaps - late
     age_s = engine.suggestion_age_s
     engine.close()
-    if age_s > 1.0:
+    if age_s > 3.0:
         raise SystemExit(f"the last suggestion is {age_s:.1f} s old: the analysis does not run")
     print(json.dumps({"worker_percent": share, "late": late, "pace": seconds / took_s}))
 

@@ -6,8 +6,6 @@ after, `conclude`. All state lies in one array; see `layout`.
 
 from __future__ import annotations
 
-import numpy as np
-
 from rt_automix import params
 from rt_automix.analysis import layout as at
 from rt_automix.analysis.aim import aiming, fine_tone, matching
@@ -43,7 +41,7 @@ _COUNT = params.COUNT
 _NEUTRAL, _LOW, _HIGH = params.NEUTRAL.copy(), params.LOW.copy(), params.HIGH.copy()
 _INPUT_GAIN, _DRIVE, _LEVEL = (params.INDEX[name] for name in ("input_gain_db", "limiter_drive_db", "output_level"))
 _LOW_SHELF, _WIDTH = params.INDEX["low_shelf_db"], params.INDEX["stereo_width"]
-_IS_TONE = np.array([name not in ("input_gain_db", "limiter_drive_db", "output_level") for name in params.NAMES])
+_IS_TONE = stepping.IS_TONE
 
 
 # Who decides ------------------------------------------------------------------------------------------
@@ -57,8 +55,10 @@ def be_patient(heard_s, confidence):
         confidence[k] = patience if _IS_TONE[k] else 1.0
 
 
-@kernel("int64(float32[::1], float64, float64, float64[::1], float64[::1], float64[::1], float64[::1])", door=True)
-def combine(answer, full_norm, none_norm, matched, confidence, values, sure):
+@kernel(
+    "int64(float32[::1], float64, float64, float64, float64[::1], float64[::1], float64[::1], float64[::1])", door=True
+)
+def combine(answer, full_norm, none_norm, most, matched, confidence, values, sure):
     """A network's answer as far as it is sure, and else the closed form's.
 
     Tone, compression, width and level come from its guess at the whole song, gain from what has been
@@ -69,6 +69,8 @@ def combine(answer, full_norm, none_norm, matched, confidence, values, sure):
     answer : float32, shape (ANSWER_SIZE,), normalised; see HEARD_ROW and so on
     full_norm, none_norm : float
         It is sure up to the first of expected error, and not at all from the second on.
+    most : float, 0..1
+        How far it may go at all.
     matched : float64, shape (params.COUNT,)
     confidence : float64, shape (params.COUNT,)
         The closed form's, replaced by that of both.
@@ -88,7 +90,7 @@ def combine(answer, full_norm, none_norm, matched, confidence, values, sure):
     for k in range(_COUNT):
         values[k] = matched[k]
         spread = min(max(float(answer[SPREAD_ROW * _COUNT + k]), 0.0), 1.0)
-        sure[k] = min(max((none_norm - spread) / (none_norm - full_norm), 0.0), 1.0)
+        sure[k] = most * min(max((none_norm - spread) / (none_norm - full_norm), 0.0), 1.0)
     if is_answer == 0:
         return 0
     # The two are one gain: whichever of them does the work knows how sure it is.
@@ -162,7 +164,7 @@ def take(statistics, passing, fine_share, matrix, elapsed_s, decision, work):
     ----------
     statistics : float64, shape (layout.STATISTICS_SIZE,)
     passing : float64, shape (layout.PASSING_SIZE,)
-        Aim, what is heard and wanted, and confidence; put in order.
+        Aim, sureness, what is heard and wanted, and confidence, as after `match`; put in order.
     fine_share : float, 0..1
         How far the fine layer may go: not at all where somebody decides who knows nothing of it.
     matrix : float64, shape (FINE_BANDS * FINE_POINTS,)
@@ -178,7 +180,7 @@ def take(statistics, passing, fine_share, matrix, elapsed_s, decision, work):
     matching.clamp(passing[at.WANTED : at.WANTED + _COUNT])
     if heard_s >= matching.MIN_MUSIC_S:
         decision[at.BEYOND_DB] = _aim_loudness(passing)
-    sure = fine_tone.sureness(statistics, passing[at.AIM : at.AIM + at.AIM_SIZE], work)
+    sure = passing[at.SURENESS]
     for k in range(_COUNT):
         confidence = passing[at.CONFIDENCE + k]
         confidence = min(max(confidence if confidence == confidence else 0.0, 0.0), 1.0)
@@ -217,7 +219,8 @@ def match(statistics, passing, wanted, masters, decision, work):
     ----------
     statistics : float64, shape (layout.STATISTICS_SIZE,)
     passing : float64, shape (layout.PASSING_SIZE,)
-        BOLDNESS, STYLE_STRENGTH and what is taken over are read; AIM, WANTED, CONFIDENCE and all from KNOWN on filled.
+        BOLDNESS, STYLE_STRENGTH and what is taken over are read; AIM, SURENESS, WANTED, CONFIDENCE and all from
+        KNOWN on filled.
     wanted : float64, shape (layout.AIM_SIZE,)
         The profile that is set.
     masters : float64, shape (layout.MASTERS_SIZE,)
@@ -233,6 +236,7 @@ def match(statistics, passing, wanted, masters, decision, work):
     matching.match(statistics, passing, work)
     if aiming.is_talk(statistics, wanted) and wanted[at.AIM_HAS_FINE] == 0.0:
         matched[_WIDTH] = _NEUTRAL[_WIDTH]
+    passing[at.SURENESS] = fine_tone.sureness(statistics, passing[at.AIM : at.AIM + at.AIM_SIZE], work)
     be_patient(statistics[at.HEARD_FRAMES] * HOP_S, passing[at.CONFIDENCE : at.CONFIDENCE + _COUNT])
     for k in range(_COUNT):
         passing[at.WANTED + k] = matched[k]
@@ -274,6 +278,8 @@ def ask(statistics, rows, wanted, masters, decision, passing, work, window, told
 def conclude(statistics, answer, full_norm, none_norm, matrix, elapsed_s, decision, passing, work):
     """The rest of it with a network's answer; see `combine` and `take`.
 
+    What may already be what is aimed at is the closed form's to leave alone.
+
     Returns
     -------
     int64: 1, or 0 where the answer is none, and the closed form decides.
@@ -282,6 +288,6 @@ def conclude(statistics, answer, full_norm, none_norm, matrix, elapsed_s, decisi
     """
     matched, values = passing[at.MATCHED : at.MATCHED + _COUNT], passing[at.WANTED : at.WANTED + _COUNT]
     confidence, sure = passing[at.CONFIDENCE : at.CONFIDENCE + _COUNT], work[_SURE : _SURE + _COUNT]
-    is_answer = combine(answer, full_norm, none_norm, matched, confidence, values, sure)
+    is_answer = combine(answer, full_norm, none_norm, passing[at.SURENESS], matched, confidence, values, sure)
     take(statistics, passing, 1.0, matrix, elapsed_s, decision, work)
     return is_answer

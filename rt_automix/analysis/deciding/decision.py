@@ -19,6 +19,8 @@ from rt_automix.analysis.deciding import deciding
 from rt_automix.analysis.deciding.matcher import MIN_MUSIC_S, Matcher
 from rt_automix.analysis.deciding.network import Network
 from rt_automix.analysis.deciding.suggester import Suggester
+from rt_automix.analysis.features import HOP_S
+from rt_automix.analysis.hearing import speech
 from rt_automix.analysis.hearing.listener import Listener
 from rt_automix.dsp import jit
 from rt_automix.dsp.tone import fine
@@ -48,6 +50,8 @@ class Question:
     told : float32, shape (context.SIZE,), or None
     has_said : bool
         Whether a network decides that is not asked: how it corrected the closed form last still holds.
+    is_aside : bool
+        Whether that is the music before, and not what sounds now.
     """
 
     statistics: NDArray[np.float64]
@@ -57,6 +61,7 @@ class Question:
     window: NDArray[np.float32] | None = None
     told: NDArray[np.float32] | None = None
     has_said: bool = False
+    is_aside: bool = False
 
 
 class Decision:
@@ -138,23 +143,24 @@ class Decision:
         """
         is_new = profile is not self._profile
         self._aim_at(profile, suggester)
-        heard, passing = self._looked_at(listener, asked)
+        heard, is_aside, passing = self._looked_at(listener, asked)
+        heard_s = heard[at.HEARD_FRAMES] * HOP_S
         passing[at.TARGET_LUFS] = profile.loudness_lufs if self.target_lufs is None else self.target_lufs
         passing[at.BOLDNESS], passing[at.STYLE_STRENGTH] = self.boldness, self.style_strength
-        if self._is_for(suggester) and listener.statistics.seconds_heard >= MIN_MUSIC_S:
-            if not self._is_to_be_asked(listener.statistics.seconds_heard, is_new):
+        if self._is_for(suggester) and heard_s >= MIN_MUSIC_S:
+            if is_aside or not self._is_to_be_asked(heard_s, is_new):
                 self._match(heard, passing)
-                return Question(heard, passing, profile, 1.0, has_said=True)
+                return Question(heard, passing, profile, 1.0, has_said=True, is_aside=is_aside)
             window, told = np.zeros(context.WINDOW_SHAPE, np.float32), np.zeros(context.SIZE, np.float32)
             where = (self._wanted, self._known, self._values, passing, self._work)
             deciding.ask(heard, listener.window, *where, window, told)
-            return Question(heard, passing, profile, 1.0, window, told)
+            return Question(heard, passing, profile, 1.0, window, told, is_aside=is_aside)
         self._match(heard, passing)
         if not isinstance(suggester, Matcher | Network):
             aim = masters.profile_of(profile, passing[at.AIM : at.AIM + at.AIM_SIZE])
             passing[at.WANTED : at.WANTED + params.COUNT] = suggester.suggest(listener, aim)
             passing[at.CONFIDENCE : at.CONFIDENCE + params.COUNT] = suggester.confidence
-        return Question(heard, passing, profile, self._fine_share(suggester))
+        return Question(heard, passing, profile, self._fine_share(suggester), is_aside=is_aside)
 
     def _aim_at(self, profile: Profile, suggester: Suggester) -> None:
         """Want what a profile measures like; what is known of masters is another table for the closed form alone."""
@@ -165,21 +171,25 @@ class Decision:
 
     def _looked_at(
         self, listener: Listener, asked: Sequence[Question]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What has been heard, and a new `Question.passing`, with what whoever has asked most like this has found."""
+    ) -> tuple[NDArray[np.float64], bool, NDArray[np.float64]]:
+        """What is held against the aim, whether that is not what sounds now (see `speech.set_aside`), and a new
+        `Question.passing`, with what whoever has asked most like this has found."""
+        heard, is_aside = listener.statistics.values.copy(), False
+        if self._wanted[at.AIM_HAS_FINE]:
+            is_aside = speech.set_aside(listener.arrays[0], heard) != 0
         passing = np.zeros(at.PASSING_SIZE)
-        if not asked:
-            return listener.statistics.values.copy(), passing
-        speech = self._wanted[at.AIM_IS_SPEECH]
+        alike = [one for one in asked if one.is_aside == is_aside]
+        if not alike:
+            return heard, is_aside, passing
+        of_speech = self._wanted[at.AIM_IS_SPEECH]
 
         def likeness(one: Question) -> tuple[bool, ...]:
-            bold, of_speech = one.passing[at.BOLDNESS], one.passing[at.AIM + at.AIM_IS_SPEECH]
-            return bold == self.boldness, of_speech == speech, one.profile == self._profile
+            bold, is_for_speech = one.passing[at.BOLDNESS], one.passing[at.AIM + at.AIM_IS_SPEECH]
+            return bold == self.boldness, is_for_speech == of_speech, one.profile == self._profile
 
-        found = max(asked, key=likeness)
         passing[at.IS_TAKEN_OVER] = 1.0
-        passing[at.KNOWN :] = found.passing[at.KNOWN :]
-        return found.statistics, passing
+        passing[at.KNOWN :] = max(alike, key=likeness).passing[at.KNOWN :]
+        return heard, is_aside, passing
 
     def _is_for(self, suggester: Suggester) -> bool:
         """Whether a network is asked: only with a place to go to; to a correction the closed form is the answer."""

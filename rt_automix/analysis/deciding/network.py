@@ -109,7 +109,7 @@ class Network:
             return question.matched, question.confidence
         values, confidence = np.empty(params.COUNT), question.confidence.copy()
         limits, scratch = self.limits_norm, np.empty(params.COUNT)
-        if not deciding.combine(answer, *limits, question.matched, confidence, values, scratch):
+        if not deciding.combine(answer, *limits, 1.0, question.matched, confidence, values, scratch):
             self.reject()
             return question.matched, question.confidence
         return values, confidence

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from rt_automix import params
 from rt_automix.analysis import layout as at
 from rt_automix.analysis.aim import fine_tone
@@ -10,11 +12,13 @@ from rt_automix.dsp.jit import kernel
 from rt_automix.dsp.tone import equalizer
 
 HURRY = 4.0
-HURRY_S = 10.0
-"""Suggestions may move this much faster while the engine has heard less than this."""
+HURRY_S = 20.0
+"""Suggestions may move this much faster while the engine has heard less than this: longer than what is missing from a
+reference stays in doubt, so that the tone arrives then, and does not move under the music for half a minute."""
 
 SLOWEST = 0.25
-"""Where there is little confidence suggestions move slower, down to this share of their slew."""
+"""Where there is little confidence suggestions move slower, down to this share of their slew; but not back to neutral:
+what turns out to have been none of the music's need is given up at once."""
 
 DEAD_BAND_NORM = 0.01
 """Once arrived, a parameter stays until this share of its range is missing; then it goes all the way."""
@@ -25,6 +29,9 @@ FINE_DEAD_BAND_DB = 0.25
 
 FORGET_LOUDER_S = 300.0
 """So slowly is forgotten what the equalisers have added to the loudness: only that it changes is of use."""
+
+IS_TONE = np.array([name not in ("input_gain_db", "limiter_drive_db", "output_level") for name in params.NAMES])
+"""Which of the ten are tone, compression or width, and no gain."""
 
 _COUNT, _NEUTRAL = params.COUNT, params.NEUTRAL.copy()
 _SLEW_PER_S, _DEAD_BAND = params.SLEW_PER_S.copy(), DEAD_BAND_NORM * (params.HIGH - params.LOW)
@@ -48,7 +55,8 @@ def _step_ten(passing, seconds, decision):
         confidence = passing[at.CONFIDENCE + k]
         goal = _NEUTRAL[k] + confidence * (passing[at.WANTED + k] - _NEUTRAL[k])
         away = goal - decision[at.SUGGESTED + k]
-        step = _SLEW_PER_S[k] * seconds * max(confidence, SLOWEST)
+        is_back = away * (decision[at.SUGGESTED + k] - _NEUTRAL[k]) < 0.0 and IS_TONE[k]
+        step = _SLEW_PER_S[k] * seconds * (1.0 if is_back else max(confidence, SLOWEST))
         if abs(away) > _DEAD_BAND[k]:
             decision[at.MOVING + k] = 1.0
         if decision[at.MOVING + k] != 0.0:
@@ -57,12 +65,13 @@ def _step_ten(passing, seconds, decision):
             decision[at.MOVING + k] = 0.0
 
 
-@kernel("void(float64[::1], float64, float64[::1])")
-def _step_fine(passing, step_db, decision):
+@kernel("void(float64[::1], float64, float64, float64[::1])")
+def _step_fine(passing, share, seconds, decision):
     """The same for the bands of the fine layer; what is to be flat goes all the way."""
     for b in range(at.FINE_BANDS):
         goal, now = passing[at.FINE_WANTED + b], decision[at.FINE_SUGGESTED + b]
         away = goal - now
+        step_db = FINE_SLEW_DB_PER_S * seconds * (1.0 if away * now < 0.0 else max(share, SLOWEST))
         if abs(away) > FINE_DEAD_BAND_DB or (goal == 0.0 and now != 0.0):
             decision[at.FINE_MOVING + b] = 1.0
         if decision[at.FINE_MOVING + b] != 0.0:
@@ -115,5 +124,5 @@ def step(statistics, passing, share, elapsed_s, decision, work):
     hurried_s = elapsed_s * (HURRY if heard_s < HURRY_S else 1.0)
     _remember(decision)
     _step_ten(passing, hurried_s, decision)
-    _step_fine(passing, FINE_SLEW_DB_PER_S * hurried_s * max(share, SLOWEST), decision)
+    _step_fine(passing, share, hurried_s, decision)
     _count_louder(statistics, max(1.0 - elapsed_s / FORGET_LOUDER_S, 0.0), decision, work)

@@ -2,6 +2,7 @@
 
 What is talk is learned from, and corrected, apart from music. The verdict takes a few seconds, and comes and
 goes with hysteresis: a word over a song or a line sung alone changes nothing. Trained by `training.correction.speech`.
+With a reference, which is music's or talk's own, the verdict alone moves nothing: see `set_aside`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ FARTHEST_SD = 6.0
 EVERY_FRAMES = 4
 """So often is looked."""
 LONGEST_SILENCE_FRAMES = 10
-RESPONSE_S = 1.5
+RESPONSE_S = 2.0
 BEGINS, ENDS = 0.85, 0.25
 """The smoothed chance of talk from which it is some, and under which it is none any more."""
 
@@ -230,3 +231,34 @@ def change(f64, i64):
     i64[at.PAST_COUNT] = 0
     i64[at.KEPT_NEXT] = 0
     _keep(f64, i64)
+
+
+@kernel("int64(float64[::1], float64[::1])", door=True)
+def set_aside(f64, statistics):
+    """What is held against a reference: the music before, while there is talk.
+
+    Talk among songs, and a song that is taken for talk, leave the tone where it is. What has gone on as talk for
+    longer than there has been music is what the reference is for.
+
+    Parameters
+    ----------
+    f64 : float64
+        See `layout`.
+    statistics : float64, shape (STATISTICS_SIZE,), filled
+        Tone, width and dynamics of the one or the other; how loud it is, of what sounds now.
+
+    Returns
+    -------
+    int64: 1 where it is the music before, else 0.
+
+    Thread: worker. Allocates: no.
+    """
+    is_talk = f64[at.STATISTICS + at.SPEECH] != 0.0
+    is_aside = is_talk and f64[at.OTHER + at.HEARD_FRAMES] > f64[at.STATISTICS + at.HEARD_FRAMES]
+    start = at.OTHER if is_aside else at.STATISTICS
+    for k in range(at.STATISTICS_SIZE):
+        statistics[k] = f64[start + k]
+    if is_aside and f64[at.STATISTICS + at.SOUND_FRAMES] > 0.0:
+        for k in range(at.BLOCK_SHARES, at.BLOCK_SHARES + at.LEVELS):
+            statistics[k] = f64[at.STATISTICS + k]
+    return 1 if is_aside else 0

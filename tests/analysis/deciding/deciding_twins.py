@@ -323,13 +323,19 @@ def shown(rows: NDArray[np.float32], loudness_lufs: float) -> NDArray[np.float32
 # A network's answer and the step ----------------------------------------------------------------------
 
 _IN, _DRIVE = params.INDEX["input_gain_db"], params.INDEX["limiter_drive_db"]
+_LEVELS = [_IN, _DRIVE, params.INDEX["output_level"]]
 
 
 def combined(
-    answer: NDArray[np.float64], full_norm: float, none_norm: float, matched: params.Values, confidence: params.Values
+    answer: NDArray[np.float64],
+    full_norm: float,
+    none_norm: float,
+    most: float,
+    matched: params.Values,
+    confidence: params.Values,
 ) -> tuple[params.Values, params.Values]:
     """As `deciding.combine`, of an answer (3, params.COUNT) inside 0..1: values and confidence."""
-    sure = np.clip((none_norm - answer[2]) / (none_norm - full_norm), 0.0, 1.0)
+    sure = most * np.clip((none_norm - answer[2]) / (none_norm - full_norm), 0.0, 1.0)
     sure[[_IN, _DRIVE]] = min(sure[_IN], sure[_DRIVE])
     heard, song = params.denormalise(answer[0]), params.denormalise(answer[1])
     values = matched + sure * (song - matched)
@@ -418,7 +424,9 @@ class Steps:
     def move(self, wanted: params.Values, confidence: params.Values, heard_s: float, elapsed_s: float) -> None:
         """One step."""
         away = params.NEUTRAL + confidence * (wanted - params.NEUTRAL) - self.suggested
-        step = params.SLEW_PER_S * ((4.0 if heard_s < 10.0 else 1.0) * elapsed_s) * np.maximum(confidence, 0.25)
+        is_back = (away * (self.suggested - params.NEUTRAL) < 0.0) & ~np.isin(np.arange(params.COUNT), _LEVELS)
+        pace = np.where(is_back, 1.0, np.maximum(confidence, 0.25))
+        step = params.SLEW_PER_S * ((4.0 if heard_s < 20.0 else 1.0) * elapsed_s) * pace
         self._is_moving |= np.abs(away) > 0.01 * (params.HIGH - params.LOW)
         self.suggested = self.suggested + np.where(self._is_moving, np.clip(away, -step, step), 0.0)
         self._is_moving &= np.abs(away) > step

@@ -113,8 +113,9 @@ def test_a_networks_answer():
         answer[2] *= 0.3
         matched = params.denormalise(rng.uniform(0.0, 1.0, params.COUNT))
         confidence, values = rng.uniform(0.0, 1.0, params.COUNT), np.empty(params.COUNT)
-        wanted, trusted = twins.combined(answer.astype(np.float64), 0.05, 0.2, matched, confidence)
-        assert deciding.combine(answer.reshape(-1), 0.05, 0.2, matched, confidence, values, np.empty(params.COUNT))
+        limits, scratch = (0.05, 0.2, float(rng.uniform())), np.empty(params.COUNT)
+        wanted, trusted = twins.combined(answer.astype(np.float64), *limits, matched, confidence)
+        assert deciding.combine(answer.reshape(-1), *limits, matched, confidence, values, scratch)
         np.testing.assert_allclose(values, wanted, atol=1e-9)
         np.testing.assert_allclose(confidence, trusted, atol=1e-9)
 

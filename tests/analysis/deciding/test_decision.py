@@ -81,6 +81,17 @@ def test_a_song_asked_to_be_like_itself_is_left_exactly_alone(reference):
     np.testing.assert_allclose(decision.suggested[1:6], 0.0, atol=1e-12)
 
 
+def test_a_network_has_no_say_where_a_song_is_asked_to_be_like_itself(reference):
+    step, music, found = round(HOP_S * RATE_HZ) * HOPS, noise(20.0, seed=1), []
+    for who in (Matcher(), choose("auto", pytest.fail)):
+        ears, decision = Listener(RATE_HZ, 2, MEMORY_S), Decision(RATE_HZ, STEP_S)
+        for start in range(0, music.shape[1] - step + 1, step):
+            ears.push(np.ascontiguousarray(music[:, start : start + step]))
+            decision.move(ears, who, reference)
+        found.append(decision.suggested.copy())
+    np.testing.assert_allclose(found[1], found[0], atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["auto", "warm-full"])
 def test_where_it_only_leans_five_bands_do_it_and_the_layer_is_flat(name):
     decision = Decision(RATE_HZ, STEP_S)
@@ -130,6 +141,37 @@ def test_little_heard_is_little_dared(reference):
     most_db = np.abs(gains_db).max(axis=1)
     early, later, last = (most_db[round(seconds / STEP_S) - 1] for seconds in (2.0, 6.0, 13.0))
     assert early < 0.4 * last and later < 0.8 * last and last > 3.0
+
+
+def test_what_turns_out_to_be_of_no_use_is_given_up_at_full_pace(reference):
+    decision, state = Decision(RATE_HZ, STEP_S), Decision(RATE_HZ, STEP_S).state()
+    state[at.FINE_SUGGESTED + 9], state[at.SUGGESTED + params.INDEX["mid_db"]] = -3.0, 2.0
+    decision.restore(state)
+    ears = Listener(RATE_HZ, 2, MEMORY_S)
+    ears.push(noise(20.0, seed=1))
+    gains_db = follow(decision, noise(20.0, seed=1), reference, ears)
+    steps = round(3.0 / stepping.FINE_SLEW_DB_PER_S / STEP_S) + 1
+    assert gains_db[steps // 2, 9] != 0.0 and not gains_db[steps:].any()
+    assert decision.suggested[params.INDEX["mid_db"]] == 0.0
+
+
+def test_talk_among_songs_leaves_the_tone_where_a_reference_has_put_it(reference):
+    """Whether it is talk is said here by hand; it sounds unlike the song, and is quieter: only the gain follows."""
+    decision, ears = Decision(RATE_HZ, STEP_S), Listener(RATE_HZ, 2, MEMORY_S)
+    follow(decision, noise(30.0, DAMAGE_DB, seed=3), reference, ears)
+    before, song_lufs = (decision.suggested.copy(), decision.fine_db.copy()), ears.statistics.loudness_lufs
+    f64, _, _ = ears.arrays
+    now, other = (f64[start : start + at.STATISTICS_SIZE] for start in (at.STATISTICS, at.OTHER))
+    other[:], now[:] = now.copy(), other.copy()
+    now[at.SPEECH] = 1.0
+    follow(decision, 0.5 * noise(12.0, -DAMAGE_DB, seed=4), reference, ears)
+    quieter_lu = song_lufs - ears.statistics.loudness_lufs
+    assert quieter_lu > 5.0
+    assert decision.suggested[GAIN].sum() - before[0][GAIN].sum() == pytest.approx(quieter_lu, abs=0.7)
+    np.testing.assert_allclose(np.delete(decision.suggested, GAIN), np.delete(before[0], GAIN), atol=0.1)
+    np.testing.assert_allclose(decision.fine_db, before[1], atol=0.5)
+    follow(decision, 0.5 * noise(40.0, -DAMAGE_DB, seed=5), reference, ears)
+    assert np.abs(decision.fine_db - before[1]).max() > 6.0  # of more talk than there was music the reference is one
 
 
 def test_nothing_is_boosted_where_there_is_nothing(reference):

@@ -58,6 +58,20 @@ def test_the_network_is_two_layers():
     assert spoken.chance(numbers, net) == pytest.approx(1.0 / (1.0 + np.exp(-np.clip(said, -30, 30))), rel=1e-9)
 
 
+def test_talk_is_held_against_a_reference_once_there_is_more_of_it_than_of_music():
+    f64, held = Listener(RATE_HZ, 2, judges=True).arrays[0], np.empty(at.STATISTICS_SIZE)
+    now, other = (f64[start : start + at.STATISTICS_SIZE] for start in (at.STATISTICS, at.OTHER))
+    loudness = slice(at.BLOCK_SHARES, at.BLOCK_SHARES + at.LEVELS)
+    for is_talk, talk_frames, is_aside in ((1.0, 99.0, True), (1.0, 100.0, False), (0.0, 10.0, False)):
+        now[:], other[:] = np.random.default_rng(5).normal(size=(2, at.STATISTICS_SIZE))
+        now[[at.SPEECH, at.HEARD_FRAMES, at.SOUND_FRAMES]] = is_talk, talk_frames, talk_frames
+        other[[at.SPEECH, at.HEARD_FRAMES]] = 1.0 - is_talk, 100.0
+        wanted = (other if is_aside else now).copy()
+        wanted[loudness] = now[loudness]
+        assert speech.set_aside(f64, held) == is_aside
+        np.testing.assert_array_equal(held, wanted)
+
+
 # Real talk ------------------------------------------------------------------------------------------
 
 
