@@ -13,6 +13,10 @@ from liverun import LiveRun, kill
 from pipewireserver import only_jackd
 from waiting import PATIENCE_S, until
 
+from rt_automix.io.devices.jack.patchbay import Patchbay
+from rt_automix.io.devices.jack.patching import GRACE_S
+from rt_automix.io.devices.jack.server import Server
+
 pytestmark = [needs_jack, only_jackd, pytest.mark.live]  # test_pipewire.py has the same on PipeWire
 
 both_back_ends = pytest.mark.parametrize("backend", ["portaudio", "jack"])
@@ -136,6 +140,23 @@ def test_a_server_that_returns_at_another_rate_is_followed(server, backend, tmp_
         time.sleep(1.0)
     takes = sorted(tmp_path.glob("take*.flac"), key=lambda path: path.stat().st_mtime)
     assert [soundfile.info(path).samplerate for path in takes] == [48_000, 44_100]
+
+
+def test_who_is_thrown_out_has_taken_nothing_away_by_hand(server, monkeypatch):
+    """As a server that ends does with its clients, whose links go with their ports while those of devices stay."""
+    for name in ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER"):
+        monkeypatch.setenv(name, server.environment[name])
+    links = {("out_1", "system:playback_1"), ("out_2", "system:playback_2")}
+    watcher = Server("watcher")
+    with Other(server.environment, "player"):
+        patchbay = Patchbay(watcher, "player", ("out_1", "out_2"), links, connects=True)
+        until(lambda: patchbay.tend(time.monotonic()) or patchbay.joined == links, lambda: patchbay.joined)
+    for _ in range(15):
+        time.sleep(0.2 * GRACE_S)
+        patchbay.tend(time.monotonic())
+    kept = patchbay.links
+    watcher.close()
+    assert kept == links and not server.links()
 
 
 def test_xruns_are_counted(tmp_path):

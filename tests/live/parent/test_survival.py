@@ -207,7 +207,7 @@ IMPATIENT = """
 import sys
 sys.path.insert(0, {root!r})
 from rt_automix.live.parent import supervisor
-supervisor.MUTE_S = 0.8
+supervisor.MUTE_S = 0.05
 """
 
 

@@ -43,6 +43,8 @@ class Patchbay:
         self._look_at = now + LOOK_S
         server = self._server
         came, joined, there = server.came(), self._joined(), server.names()
+        if not there.issuperset(f"{self._client}:{name}" for name in self._own):
+            return  # a server that ends throws its clients out first: nobody has taken a link away by hand
         for link in self._patching.look(now, joined, there, came):
             if self._connects and server.join(self._client, link):
                 self._patching.note_joined(link)
