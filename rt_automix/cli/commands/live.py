@@ -145,16 +145,17 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
 
     pads = Pads(view.remark)
 
-    is_first = [not options["wait"]]
+    is_first = not options["wait"]
 
     def hear(document: dict[str, Any]) -> None:
+        nonlocal is_first
         if document["type"] == "asked":
             pads.hear(document)
             return
         view.hear(document)
-        if is_first.pop() and document["type"] == "compiling":
+        if is_first and document["type"] == "compiling":
             _check_device(setup)
-        is_first.append(False)
+        is_first = False
         if document["type"] == "learned" and options["config_path"]:
             view.remark(_written(options["config_path"], document["mappings"][-1]))
 
