@@ -17,6 +17,7 @@ from rt_automix.dsp import atomics
 from rt_automix.dsp.foreign import call_for_pointer, float32_at, int64_at
 from rt_automix.dsp.jit import address_of, kernel
 from rt_automix.io.devices.edge.callbacks import JACK
+from rt_automix.io.devices.jack.jacklib import opened
 
 # int64: jack_port_get_buffer, how many ports play and how many hear, what is played and heard (float32, channel by
 # channel), its length, how far it is, whether it goes on, whether it has come to its end; from PORTS on the ports.
@@ -72,7 +73,7 @@ class Once:
     def __init__(self, played: NDArray[np.float32], name: str, ins: int) -> None:
         import jack
 
-        self.client: Any = jack.Client(name, no_start_server=True)
+        self.client: Any = opened(jack, name)
         self.rate_hz, self.period = int(self.client.samplerate), int(self.client.blocksize)
         self.played = np.ascontiguousarray(played, np.float32)
         self.heard = np.zeros((ins, played.shape[1]), np.float32)

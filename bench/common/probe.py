@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rt_automix.io.devices.jack.jacklib import opened
+
 _LOOK_EVERY_S = 0.005
 
 Block = NDArray[np.float32]
@@ -30,7 +32,7 @@ class Probe:
 
         self._jack: Any = jack
         self._turn = turn
-        self._client = jack.Client(name, no_start_server=True)
+        self._client = opened(jack, name)
         self._c = ctypes.CDLL(jack._libname)
         self._c.jack_get_time.restype = ctypes.c_uint64
         self._outs = [self._client.outports.register(f"out_{k + 1}") for k in range(2)]

@@ -11,6 +11,7 @@ for late clients, so that no sample is lost and none is taken for the answer.
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Iterator
@@ -179,6 +180,12 @@ def measure_knob(period_samples: int, messages: int, stream: int) -> dict[str, A
         Player(steady) as player,
     ):
         recording.probe = probe
+
+        def sound(seconds: float) -> None:
+            """Until so much more has been heard: a server that waits for late clients is behind the clock."""
+            until = recording.count + math.ceil(seconds * jackd.SAMPLE_RATE_HZ / period_samples)
+            program.wait_for(lambda status: recording.is_full or recording.count >= until)
+
         program.wait_until_playing()
         player.connect()
         probe.connect(play=False)
@@ -188,10 +195,10 @@ def measure_knob(period_samples: int, messages: int, stream: int) -> dict[str, A
         recording.goes = True
         sent_us = []
         for number in range(messages):
-            time.sleep(SETTLE_S * rng.uniform(1.0, 1.2))
+            sound(SETTLE_S * rng.uniform(1.0, 1.2))
             sent_us.append(probe.now_us)
             knob.send(KNOB, 0 if number % 2 == 0 else 127)
-        time.sleep(SETTLE_S)
+        sound(SETTLE_S)
         recording.goes = False
         steal_percent = host.steal_percent(ticks, host.processor_ticks())
         arrived = _arrived(program, knob, stream)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rt_automix.dsp.clocks.monotonic import now_ns
 from rt_automix.dsp.jit import COMPILES, address_of, kernel
 from rt_automix.io.devices.edge.callbacks import JACK, PORTAUDIO
+from rt_automix.io.devices.jack.jacklib import opened
 
 # int64: the callback inside and its user data, how many were timed and how many fit, the clock's scratch;
 # from LOG on entry and exit of each, in ns.
@@ -163,7 +164,7 @@ class Player:
     def __init__(self, sound: NDArray[np.float32], name: str = "bench-player") -> None:
         import jack
 
-        self._client = jack.Client(name, no_start_server=True)
+        self._client = opened(jack, name)
         self._outs = [self._client.outports.register(f"out_{k + 1}") for k in range(2)]
         self._sound = np.ascontiguousarray(sound, np.float32)
         get_buffer = ctypes.cast(ctypes.CDLL(jack._libname).jack_port_get_buffer, ctypes.c_void_p).value

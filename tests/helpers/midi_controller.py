@@ -16,6 +16,8 @@ from typing import Any
 
 from waiting import PATIENCE_S
 
+from rt_automix.io.devices.jack.jacklib import opened
+
 
 def dark(note: int) -> set[tuple[int, int, int]]:
     """What puts a light out: one of these, as PipeWire 0.3.65 makes the one the other."""
@@ -75,7 +77,7 @@ class _Knobs:
 
         self._said: deque[list[int]] = deque()
         self._heard: deque[list[int]] = deque()
-        self._client = jack.Client(name, no_start_server=True)
+        self._client = opened(jack, name)
         out = self._client.midi_outports.register("knobs out")
         hears = self._client.midi_inports.register("knobs in")
 

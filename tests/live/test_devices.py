@@ -89,6 +89,21 @@ def test_a_server_that_comes_later_is_seen_in_the_same_process():
 
 @only_jackd
 @needs_jack
+def test_sessions_of_one_name_on_two_servers_both_find_their_places():
+    code = (
+        "from rt_automix.io.devices.jack.jacklib import load, opened\n"
+        "[opened(load(), 'rt_automix').close() for _ in range(25)]"
+    )
+    with jack_server(512) as one, jack_server(512) as other:
+        both = [
+            subprocess.Popen([sys.executable, "-c", code], env=server.environment, stderr=subprocess.PIPE, text=True)
+            for server in (one, other)
+        ]
+        assert [process.communicate(timeout=PATIENCE_S)[1] for process in both] == ["", ""]
+
+
+@only_jackd
+@needs_jack
 def test_without_a_server_it_says_how_to_get_one(monkeypatch):
     monkeypatch.setenv("JACK_DEFAULT_SERVER", NO_SERVER)
     done, document = devices(), json.loads(devices("--json").stdout)

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
+import time
+from collections.abc import Iterator
 from pathlib import Path
+
+_ANSWER_S = 0.2
+_MOST_TRIES = 7
+_PAUSE_S = 0.03
 
 NO_MODULE = "The JACK backend needs the package JACK-Client. Install it: pip install rt-automix[jack]"
 
@@ -11,6 +18,29 @@ NO_MODULE = "The JACK backend needs the package JACK-Client. Install it: pip ins
 def server_name() -> str:
     """Which of several JACK servers is meant."""
     return os.environ.get("JACK_DEFAULT_SERVER", "default")
+
+
+def jack_runs() -> bool:
+    """Whether a jackd of that name runs for this user, by its socket; it is not asked for a place."""
+    if not hasattr(socket, "AF_UNIX"):
+        return False
+    with socket.socket(socket.AF_UNIX) as there:
+        there.settimeout(_ANSWER_S)
+        return there.connect_ex(f"/dev/shm/jack_{server_name()}_{os.getuid()}_0") == 0
+
+
+def tries() -> Iterator[int]:
+    """Attempts to become a client: one, and a few more while a jackd runs that should take it.
+
+    A client's socket is called after the client and not its server, and a second one of that name, on another server
+    of this user, takes it away while the first is still opening (JACK 1.9.21).
+    """
+    yield 0
+    for attempt in range(1, _MOST_TRIES):
+        if not jack_runs():
+            return
+        time.sleep(_PAUSE_S * attempt * (1.0 + os.getpid() % 7 / 7.0))  # or both would come again at once
+        yield attempt
 
 
 def pipewire_runs() -> bool:
@@ -70,6 +100,8 @@ def no_server(is_pipewire: bool | None = None) -> str:
         return "PipeWire does not answer. Start it: systemctl --user start pipewire wireplumber"
     if pipewire_runs():
         return "JACK: PipeWire runs, and is its own JACK server. Put `pw-jack` before the command to reach it."
+    if jack_runs():
+        return f'JACK: the server named "{server_name()}" takes no further client. End another of its programs.'
     return (
         f'JACK: no server named "{server_name()}" is running. Start one: `jackd -d alsa -d hw:0 -r 48000 -p 64`, or '
         "QjackCtl; with PipeWire put `pw-jack` before the command."

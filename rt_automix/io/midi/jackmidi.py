@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from rt_automix.dsp.jit import address_of
-from rt_automix.io.devices.jack.jacklib import load
+from rt_automix.io.devices.jack.jacklib import load, opened
 from rt_automix.io.midi import exchange as at
 
 _FUNCTIONS = {
@@ -53,7 +53,7 @@ class JackMidi:
     def __init__(self, name: str) -> None:
         self._jack = load()
         is_pipewire = "PipeWire" in self._jack.version_string()
-        self._client = self._jack.Client(f"{name}-{os.getpid()}" if is_pipewire else name, no_start_server=True)
+        self._client = opened(self._jack, f"{name}-{os.getpid()}" if is_pipewire else name)
         self._exchange = np.zeros(at.EXCHANGE_SIZE, np.int64)
         self._is_active = self.has_ended = False
         self._client.set_shutdown_callback(self._note_end)

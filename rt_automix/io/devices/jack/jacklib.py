@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from rt_automix.errors import DeviceError
-from rt_automix.io.devices.system import NO_MODULE
+from rt_automix.io.devices.system import NO_MODULE, tries
 
 
 def has_jack() -> bool:
@@ -38,3 +38,21 @@ def load() -> Any:
     jack.set_error_function(lambda message: None)
     jack.set_info_function(lambda message: None)
     return jack
+
+
+def opened(jack: Any, name: str) -> Any:
+    """A client of the running server, not yet active; it may be called otherwise than it asked for.
+
+    Raises
+    ------
+    jack.JackOpenError
+        No server, or one that takes no further client.
+
+    Thread: main. Allocates: yes.
+    """
+    for _ in tries():
+        try:
+            return jack.Client(name, no_start_server=True)
+        except jack.JackOpenError as error:
+            refusal = error
+    raise refusal

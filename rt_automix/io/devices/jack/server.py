@@ -12,7 +12,7 @@ from rt_automix.dsp.jit import address_of
 from rt_automix.errors import DeviceError
 from rt_automix.io.devices.edge import callbacks
 from rt_automix.io.devices.edge.wiring import Wiring
-from rt_automix.io.devices.jack.jacklib import load
+from rt_automix.io.devices.jack.jacklib import load, opened
 from rt_automix.io.devices.jack.ports import Link, Port
 from rt_automix.io.devices.system import no_server, server_name
 
@@ -60,7 +60,7 @@ class Server:
         until = time.monotonic() + _LEAVING_S
         while True:
             try:
-                self._client = jack.Client(name, no_start_server=True)
+                self._client = opened(jack, name)
             except jack.JackError:
                 raise DeviceError(no_server(self.is_pipewire)) from None
             if not self.is_taken(name):

@@ -12,7 +12,7 @@ from typing import Any
 
 from rt_automix.errors import DeviceError
 from rt_automix.io.devices.choice import RATES_HZ, WITHOUT_ONE, Device, HostApi
-from rt_automix.io.devices.system import no_server, sound_servers
+from rt_automix.io.devices.system import no_server, sound_servers, tries
 
 _NAMES: list[bytes] = []
 """What PortAudio has been called on JACK: it keeps the address, not a copy."""
@@ -83,7 +83,12 @@ def start_anew(name: str) -> Any:
             with contextlib.suppress(AttributeError):  # a PortAudio without JACK
                 _NAMES.append(name.encode())
                 _portaudio_function(sounddevice, "PaJack_SetClientName")(_NAMES[-1])
-            sounddevice._initialize()
+            for attempt in tries():
+                if attempt:
+                    shut_down()
+                sounddevice._initialize()
+                if any("JACK" in api["name"] for api in sounddevice.query_hostapis()):
+                    break
         except OSError:
             raise DeviceError(_NO_LIBRARY) from None
         except Exception as error:  # sounddevice's own, which may come before its class can be named
