@@ -25,6 +25,14 @@ needs_jack = pytest.mark.skipif(
 )
 
 
+WAITS_S = 1.0
+"""So long a synchronous server waits: left to itself it is 20 blocks, 27 ms at 64 samples, and whoever is later than
+that on a busy machine loses blocks, with a server that is out of step from there on. One that was killed costs as
+long."""
+
+_GIVES_UP = 10
+"""After so many of its timeouts the driver goes on."""
+
 _FINDS = ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER", "PIPEWIRE_RUNTIME_DIR", "XDG_RUNTIME_DIR")
 """By what a client of this process finds its server."""
 
@@ -55,7 +63,7 @@ class JackServer:
     period : int
         Samples of a block.
     waits : bool
-        For a client that is late; else its block is lost.
+        For a client that is late, up to WAITS_S; else its block is lost.
     playback_samples : int
         By how much what is played to a device is later still, as its port tells.
     """
@@ -69,7 +77,7 @@ class JackServer:
         self.waits, self.playback_samples = synchronous, period
         self.answered_at = 0.0
         self._folder = tempfile.TemporaryDirectory()
-        self._synchronous = ["-S"] if synchronous else []
+        self._synchronous = ["-S", "-t", str(round(1e3 * WAITS_S / _GIVES_UP))] if synchronous else []
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

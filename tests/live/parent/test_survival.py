@@ -207,7 +207,8 @@ IMPATIENT = """
 import sys
 sys.path.insert(0, {root!r})
 from rt_automix.live.parent import supervisor
-supervisor.MUTE_S = 0.05
+supervisor.MUTE_S = 0.02
+supervisor.BACK_OFF_S = (0.0,) * 14  # the last may take as long as the busiest machine needs
 """
 
 
