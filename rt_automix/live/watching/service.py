@@ -1,7 +1,8 @@
 """Tells a service manager how the session is: systemd's protocol, sd_notify(3), a datagram to $NOTIFY_SOCKET.
 
-READY=1 once sound goes through; STATUS= in words; WATCHDOG=1 for as long as the loop goes round and the process that
-plays answers, by word or by its callbacks; STOPPING=1 before the fade.
+READY=1 once sound goes through; STATUS= in words; from then on WATCHDOG=1 for as long as the loop goes round and the
+process that plays, if there is one, answers, by word or by its callbacks; STOPPING=1 before the fade. A WATCHDOG=1
+before READY=1 would have systemd watch a start, which may take long.
 """
 
 from __future__ import annotations
@@ -58,7 +59,6 @@ class Service:
             case "state":
                 self._tell(f"STATUS={' '.join(document['text'].split())}")
             case "compiling":
-                self._answers = True
                 self._tell(f"STATUS=Compiling {document['done']} of {document['total']}, this once.")
 
     def remark(self, text: str) -> None:
@@ -70,10 +70,11 @@ class Service:
             self._is_ready = True
             self._tell("READY=1")
         status, callbacks = supervisor.status, int(supervisor.board.stats[CALLBACKS])
-        self._answers |= status is not self._status or callbacks != self._callbacks
+        is_watched = not supervisor.is_playing  # what begins has limits of its own
+        self._answers |= is_watched or status is not self._status or callbacks != self._callbacks
         self._status, self._callbacks = status, callbacks
         now = time.monotonic()
-        if self._ping_s and self._answers and now >= self._ping_at:
+        if self._is_ready and self._ping_s and self._answers and now >= self._ping_at:
             self._ping_at, self._answers = now + self._ping_s, False
             self._tell("WATCHDOG=1")
 
