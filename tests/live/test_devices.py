@@ -6,14 +6,17 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import sounddevice
 from jackserver import jack_server, needs_jack
 from pipewireserver import needs_pipewire, only_jackd, pipewire_server
 from waiting import PATIENCE_S
 
 from rt_automix.cli.commands.devices import survey_within
 from rt_automix.errors import DeviceError
+from rt_automix.io.devices.streams import survey
 
 pytestmark = pytest.mark.live
 
@@ -121,6 +124,52 @@ def test_without_the_library_it_says_how_to_install_it(monkeypatch, tmp_path):
     done = devices()
     assert done.returncode == 0
     assert "PortAudio library is not installed" in done.stderr and "sudo apt install libportaudio2" in done.stderr
+
+
+ASKS = """
+from rt_automix.config import Audio, Config
+from rt_automix.errors import DeviceChoiceError
+from rt_automix.live.playing import opening
+from rt_automix.live.setup import Setup
+
+try:
+    opening.opened(Setup(Config(audio=Audio(sample_rate_hz=96_000)), ("auto",)))
+except DeviceChoiceError as error:
+    print(error, flush=True)
+input()
+"""
+
+
+@needs_jack
+def test_who_finds_nothing_has_left_the_server_again():
+    """A client that only dies holds the others up."""
+    with jack_server(256) as server:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        with subprocess.Popen([sys.executable, "-c", ASKS], env=server.environment, **pipes) as process:
+            assert "--rate 96000: not possible" in process.stdout.readline()
+            held = [path.readlink() for path in Path(f"/proc/{process.pid}/fd").iterdir()]
+            process.communicate("\n")
+    assert not [one for one in held if str(one).startswith("socket:")]
+
+
+@only_jackd
+@needs_jack
+def test_a_server_too_busy_to_let_portaudio_in_at_once_is_asked_again(monkeypatch):
+    """Where a client does not become active within 20 blocks it is thrown out, and PortAudio gives up."""
+    begin, refused = sounddevice._initialize, [-9999, -9999]
+
+    def late():
+        if refused:
+            raise sounddevice.PortAudioError("Error initializing PortAudio", refused.pop())
+        begin()
+
+    monkeypatch.setattr(sounddevice, "_initialize", late)
+    with jack_server(256):
+        assert any("JACK" in api.name for api in survey.survey().host_apis)
+        survey.shut_down()
+        assert not refused
+        refused += [-9999] * 100
+        assert "PortAudio does not start" in survey.survey().missing[0]
 
 
 @needs_jack

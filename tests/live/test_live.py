@@ -99,7 +99,9 @@ def test_what_comes_out_is_the_engine_to_the_bit_one_period_late(period, backend
     assert np.abs(went_out[:, faded_in:faded_out]).max() > 0.1
     differs = faded_in + np.flatnonzero((went_out != expected)[:, faded_in:faded_out].any(axis=0))
     sounds_from = int(np.argmax(np.abs(came_in[0]) > 0))
-    assert not len(differs), f"{len(differs)}, {differs[0]} to {differs[-1]} of {faded_out}; music from {sounds_from} on"
+    assert not len(differs), (
+        f"{len(differs)}, {differs[0]} to {differs[-1]} of {faded_out}; music from {sounds_from} on"
+    )
     assert is_whole
     assert status["engine_latency_samples"] == limiter.LATENCY_SAMPLES
     assert status["latency_samples"] == limiter.LATENCY_SAMPLES + server.playback_samples

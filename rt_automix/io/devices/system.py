@@ -33,7 +33,8 @@ def tries() -> Iterator[int]:
     """Attempts to become a client: one, and a few more while a jackd runs that should take it.
 
     A client's socket is called after the client and not its server, and a second one of that name, on another server
-    of this user, takes it away while the first is still opening (JACK 1.9.21).
+    of this user, takes it away while the first is still opening (JACK 1.9.21). And a server that others keep busy lets
+    nobody in who does not run within 20 of its blocks, as PortAudio must when it starts.
     """
     yield 0
     for attempt in range(1, _MOST_TRIES):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
-from rt_automix.errors import DeviceError
+from rt_automix.errors import AutomixError, DeviceError
 from rt_automix.io.devices.edge.wiring import Wiring
 from rt_automix.io.devices.streams.stream import Stream
 from rt_automix.live.setup import Setup
@@ -28,8 +29,13 @@ def opened(setup: Setup) -> Stream:
 
         return JackStream(setup.config.audio, setup.links, setup.ways_out)
     from rt_automix.io.devices.streams.portaudio import PortAudioStream
+    from rt_automix.io.devices.streams.survey import shut_down
 
-    return PortAudioStream(setup.config.audio, setup.links, setup.ways_out)
+    try:
+        return PortAudioStream(setup.config.audio, setup.links, setup.ways_out)
+    except AutomixError:
+        _done(shut_down)  # it has asked as a client of JACK's; one that dies with this process holds the others up
+        raise
 
 
 def check_pace(stream: Stream, wiring: Wiring) -> None:
@@ -51,7 +57,12 @@ def check_pace(stream: Stream, wiring: Wiring) -> None:
 
 def closed(stream: Stream) -> bool:
     """Close a stream within a limit; False if it hangs, as PortAudio does when its server has died."""
-    closing = threading.Thread(target=stream.close, daemon=True)
-    closing.start()
-    closing.join(CLOSE_LIMIT_S)
-    return not closing.is_alive()
+    return _done(stream.close)
+
+
+def _done(action: Callable[[], None]) -> bool:
+    """Do something within the limit; False if it hangs."""
+    doing = threading.Thread(target=action, daemon=True)
+    doing.start()
+    doing.join(CLOSE_LIMIT_S)
+    return not doing.is_alive()

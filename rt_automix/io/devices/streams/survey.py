@@ -86,9 +86,16 @@ def start_anew(name: str) -> Any:
             for attempt in tries():
                 if attempt:
                     shut_down()
-                sounddevice._initialize()
+                try:
+                    sounddevice._initialize()
+                    refusal = None
+                except sounddevice.PortAudioError as error:
+                    refusal = error
+                    continue
                 if any("JACK" in api["name"] for api in sounddevice.query_hostapis()):
                     break
+            if refusal:
+                raise refusal
         except OSError:
             raise DeviceError(_NO_LIBRARY) from None
         except Exception as error:  # sounddevice's own, which may come before its class can be named
