@@ -259,16 +259,18 @@ def test_two_nodes_of_one_description_are_told_apart(server, tmp_path):
             )  # fmt: skip
 
 
-def test_a_monitor_by_name_is_feedback_where_it_hears_what_is_played(server, tmp_path):
+@both_back_ends
+def test_a_monitor_by_name_is_feedback_where_it_hears_what_is_played(server, backend, tmp_path):
     server.create("Other")
-    options = ["--backend", "jack", "--in-device", "main monitor"]
+    in_right = ours(backend)[1]
+    options = ["--backend", backend, "--in-device", "main monitor"]
     with LiveRun(server, tmp_path / "state.json", *options) as run:
         run.process.wait(PATIENCE_S)
     assert run.process.returncode == 2 and "would howl" in run.process.stderr.read()
     for more in (["--allow-feedback"], ["--out-device", "Other"]):
         with LiveRun(server, tmp_path / "state.json", *options, *more) as run:
             run.wait_until_playing()
-            wait_for(lambda: ("Main:monitor_FR", "rt_automix:in_2") in server.links(), "monitor")
+            wait_for(lambda: ("Main:monitor_FR", in_right) in server.links(), "monitor")
 
 
 @both_back_ends

@@ -266,6 +266,11 @@ def _matches(devices: list[Device], wanted: str) -> list[Device]:
     return exact or [d for d in devices if words and all(word in d.name.casefold() for word in words)]
 
 
+def are_called(devices: Iterable[Device], wanted: str) -> bool:
+    """Whether some devices have a number or words in their names that somebody asks for. Thread: main."""
+    return bool(_matches(list(devices), wanted.strip()))
+
+
 def _label(device: Device) -> str:
     return f'{device.index} "{device.name}"'
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
@@ -11,16 +12,18 @@ from typing import Any
 from rt_automix.config import Audio
 from rt_automix.dsp.jit import address_of
 from rt_automix.errors import AutomixError, DeviceChoiceError, DeviceError
-from rt_automix.io.devices.choice import channel_indices, choose
+from rt_automix.io.devices.choice import are_called, channel_indices, choose
 from rt_automix.io.devices.edge import callbacks
 from rt_automix.io.devices.edge.wiring import Wiring
 from rt_automix.io.devices.jack.jacklib import has_jack
 from rt_automix.io.devices.jack.patchbay import Patchbay
 from rt_automix.io.devices.jack.ports import Link, beside, choose_ports, joined_in_pairs
 from rt_automix.io.devices.jack.server import Server, name_taken
-from rt_automix.io.devices.streams.survey import jack_client_name, rates_of, shut_down, sound_library, survey
+from rt_automix.io.devices.streams.survey import Survey, jack_client_name, rates_of, shut_down, sound_library, survey
 
 _INPUT_STALL_S = 0.7
+
+_MONITOR = re.compile(r"\s*\bmonitors?\b\s*", re.IGNORECASE)
 
 
 class PortAudioStream:
@@ -40,13 +43,14 @@ class PortAudioStream:
         found = survey(name=selection.name)
         if found.missing and not found.devices:
             raise DeviceError(" ".join(found.missing))
+        self._monitor = _monitor(found, selection) if has_jack() else ""
         self._choice = choose(
             found.devices,
             found.host_apis,
             device=selection.device or None,
-            in_device=selection.in_device or None,
+            in_device=(_MONITOR.sub(" ", self._monitor).strip() if self._monitor else selection.in_device) or None,
             out_device=selection.out_device or None,
-            host_api=selection.host_api or None,
+            host_api="JACK" if self._monitor else selection.host_api or None,
             in_channels=selection.in_channels or None,
             out_channels=selection.out_channels or None,
             channels=selection.channels,
@@ -160,7 +164,7 @@ class PortAudioStream:
         return replace(
             asked,
             device="",
-            in_device=choice.input.name if asked.in_device or asked.device else "",
+            in_device=self._monitor or (choice.input.name if asked.in_device or asked.device else ""),
             out_device=choice.output.name if asked.out_device or asked.device else "",
         )
 
@@ -262,6 +266,16 @@ class PortAudioStream:
         if self._server is not None:
             self._server.close()
         shut_down()
+
+
+def _monitor(found: Survey, selection: Audio) -> str:
+    """What was asked for, if that is what a sink plays: PortAudio has it in the device that is called as the sink."""
+    wanted, system = selection.in_device, selection.host_api.casefold()
+    sink = _MONITOR.sub(" ", wanted).strip()
+    jack = {api.index for api in found.host_apis if "JACK" in api.name}
+    heard = [device for device in found.devices if device.host_api in jack and device.in_channels]
+    is_no_device = sink not in ("", wanted) and system in ("", "jack") and not are_called(found.devices, wanted)
+    return wanted if is_no_device and are_called(heard, sink) else ""
 
 
 def _native(library: Any, kind: str, address: int, wiring: Wiring, settings: dict[str, Any]) -> Any:
