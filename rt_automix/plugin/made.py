@@ -237,6 +237,7 @@ def _profiles(data: Data) -> Iterator[str]:
 def _masters(data: Data) -> Iterator[str]:
     """What is known of masters, in float32 where that is all of it, the rest apart."""
     known = masters.table()
+    assert not masters.problem(), masters.problem()
     rough = known.astype(np.float32)
     differs = np.flatnonzero(rough.astype(np.float64) != known)
     start, stop = int(differs[0]), int(differs[-1]) + 1

@@ -21,6 +21,7 @@ from rt_automix.analysis.aim import aiming, profile
 from rt_automix.analysis.aim.profile import Profile
 from rt_automix.analysis.hearing.statistics import Statistics
 from rt_automix.analysis.tone import TONE_BANDS
+from rt_automix.errors import ModelError
 
 _DATA = resources.files("rt_automix") / "data"
 
@@ -172,19 +173,44 @@ def to_array(parts: dict[str, Any]) -> NDArray[np.float64]:
 def table(has_networks: bool = True) -> NDArray[np.float64]:
     """The shipped table, with the networks or for the closed form alone; nobody writes to it.
 
+    Where the networks cannot be used it is the closed form's; `problem` says why.
+
     Thread: main. Allocates: yes.
     """
-    if not has_networks:
-        music, talk = (
-            to_array(json.loads((_DATA / name).read_text(encoding="utf-8"))) for name in ("masters.json", "spoken.json")
-        )
-        music[at.SPOKEN : at.SPOKEN + at.CLOSED_FORM_SIZE] = talk[: at.CLOSED_FORM_SIZE]
-        return music
+    if has_networks:
+        try:
+            return _learned()
+        except ModelError:
+            return table(False)
+    music, talk = (
+        to_array(json.loads((_DATA / name).read_text(encoding="utf-8"))) for name in ("masters.json", "spoken.json")
+    )
+    music[at.SPOKEN : at.SPOKEN + at.CLOSED_FORM_SIZE] = talk[: at.CLOSED_FORM_SIZE]
+    return music
+
+
+def _learned() -> NDArray[np.float64]:
+    """The table with the networks. Raises ModelError where they cannot be used."""
     file = _DATA / "corrector.npz"
-    if not file.is_file():
-        return table(False)
-    with file.open("rb") as opened, np.load(opened) as parts:
-        return with_networks(table(False), dict(parts))
+    try:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as parts:
+            return with_networks(table(False), dict(parts))
+    except OSError as error:
+        what = error.strerror
+    except Exception as error:  # a file that is no archive fails in a dozen ways
+        what = str(error).partition("\n")[0] or type(error).__name__
+    raise ModelError(f"{file}: the networks that correct cannot be used: {what}. Install rt-automix anew.")
+
+
+def problem() -> str:
+    """Why the networks are not in the table, in a sentence; empty where they are. Thread: main. Allocates: yes."""
+    if table()[at.HAS_NETWORK] == 1.0:
+        return ""
+    try:
+        _learned()
+    except ModelError as error:
+        return str(error)
+    return ""
 
 
 class Aim:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rt_automix import params
+from rt_automix.analysis.aim import masters
 from rt_automix.analysis.aim.profile import Profile
 from rt_automix.analysis.bundles import bundle
 from rt_automix.analysis.hearing.listener import Listener
@@ -67,6 +68,9 @@ def check_bundle(text: str) -> None:
 def choose(text: str, complain: Callable[[str], None], at_once: bool = True) -> Suggester:
     """The suggester of that name; the matcher, and a word why, where its model cannot be used.
 
+    The networks that correct are the same for every suggester but the matcher. Without them it is the closed form that
+    corrects, which is told, too.
+
     Parameters
     ----------
     text : str
@@ -84,6 +88,8 @@ def choose(text: str, complain: Callable[[str], None], at_once: bool = True) -> 
     name, precision = _split(text)
     if name == MATCHER:
         return Matcher()
+    if problem := masters.problem():
+        complain(f"{problem} The closed form corrects alone.")
     try:
         return Network(bundle.load(bundle.NAMES[0] if name == AUTO else name, precision, at_once), complain)
     except ModelError as error:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from rt_automix import params
-from rt_automix.analysis.aim import profile
+from rt_automix.analysis.aim import masters, profile
 from rt_automix.analysis.bundles import context
 from rt_automix.analysis.bundles.bundle import ANSWER_SHAPE, Bundle, shipped
 from rt_automix.analysis.bundles.bundle import load as load_bundle
@@ -315,6 +315,51 @@ def test_a_folder_can_be_named(shelf, tmp_path):
     for text, name in ((mine, "mine"), (f"{mine}:fp32", "mine:fp32")):
         suggester.check_bundle(text)
         assert suggester.choose(text, pytest.fail).name == name
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch) -> Path:
+    """What is known of masters, in a folder of its own."""
+    for name in ("masters.json", "spoken.json", "corrector.npz"):
+        (tmp_path / name).write_bytes((masters._DATA / name).read_bytes())
+    monkeypatch.setattr(masters, "_DATA", tmp_path)
+    masters.table.cache_clear()
+    yield tmp_path
+    masters.table.cache_clear()
+
+
+def _cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:70_000])
+
+
+def _turned(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[40_000] ^= 0x10
+    file.write_bytes(content)
+
+
+def _without_a_layer(file: Path) -> None:
+    with np.load(file) as parts:
+        np.savez(file, **{name: parts[name] for name in parts.files if name != "weight_1_2"})
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [Path.unlink, _cut, _turned, _without_a_layer, lambda file: file.write_bytes(b""),
+     lambda file: file.write_bytes(b"no archive"), lambda file: np.save(file.open("wb"), np.zeros(3))],
+    ids=["missing", "cut", "a bit turned", "a layer missing", "empty", "no archive", "one array"],
+)  # fmt: skip
+def test_networks_that_cannot_correct_are_told_and_the_closed_form_does(data, shelf, harm):
+    assert masters.problem() == ""
+    harm(data / "corrector.npz")
+    masters.table.cache_clear()
+    np.testing.assert_array_equal(masters.table(), masters.table(False))
+    complaints: list[str] = []
+    assert suggester.choose("auto", complaints.append).name == "baseline_cnn"
+    (complaint,) = complaints
+    assert complaint.startswith(f"{data / 'corrector.npz'}: ") and "\n" not in complaint
+    assert complaint.endswith(". Install rt-automix anew. The closed form corrects alone.")
+    suggester.choose("matcher", pytest.fail)
 
 
 @pytest.mark.parametrize("text", ["auto", "baseline_cnn", "baseline_cnn:fp32", "weighted_ensemble", "no/folder"])
