@@ -56,7 +56,8 @@ def test_a_gain_that_moves_changes_the_tone_of_a_stretch_but_not_of_its_moments(
     dull = [np.convolve(one, np.full(8, 0.125), "same") for one in noise]
     own = (bright * noise + (1.0 - bright) * dull).astype(np.float32)
     ridden = (own * 10.0**-bright).astype(np.float32)
-    numbers = {who: waveforms.numbers(audio, own) for who, audio in (("own", own), ("ridden", ridden))}
+    master = waveforms.Master.of(own)
+    numbers = {who: waveforms.numbers(audio, master) for who, audio in (("own", own), ("ridden", ridden))}
     error = waveforms._errors(numbers["ridden"][None], numbers["own"][None])
     assert error["tone_db"][0] > 1.0 and error["moments_db"][0] < 0.2
 
@@ -64,7 +65,8 @@ def test_a_gain_that_moves_changes_the_tone_of_a_stretch_but_not_of_its_moments(
 def test_how_loud_a_stretch_is_does_not_change_its_tone():
     own = 0.2 * np.random.default_rng(2).standard_normal((2, 3 * RATE_HZ))
     own = sosfilt(butter(8, 9000.0, fs=RATE_HZ, output="sos"), own).astype(np.float32)
-    loud, soft = (waveforms.numbers(own * np.float32(gain), own) for gain in (1.0, 0.01))
+    master = waveforms.Master.of(own)
+    loud, soft = (waveforms.numbers(own * np.float32(gain), master) for gain in (1.0, 0.01))
     np.testing.assert_allclose(soft, loud, atol=0.05)
 
 

@@ -116,16 +116,28 @@ def _refuse(problem: str) -> None:
     raise ModelError(problem)
 
 
-def numbers(audio: Audio, own: Audio) -> NDArray[np.float64]:
+@dataclass(frozen=True)
+class Master:
+    """A stretch of a master as it is held against: how loud it is, and what a listener sees of it."""
+
+    loudness_lufs: float
+    rows: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, own: Audio) -> Master:
+        return cls(outcome.measured(own).loudness_lufs, FeatureStream(RATE_HZ, 2).push(own))
+
+
+def numbers(audio: Audio, master: Master) -> NDArray[np.float64]:
     """What a stretch measures like, and its tone with each moment as loud as in the master: shape (NUMBERS,).
 
     As loud as its master: in what is softer the floor of the spectra would fill what is empty.
     """
-    louder_db = outcome.measured(own).loudness_lufs - outcome.measured(audio).loudness_lufs
+    louder_db = master.loudness_lufs - outcome.measured(audio).loudness_lufs
     audio = audio * np.float32(lin_from_db(louder_db))
-    rows, of_own = (FeatureStream(RATE_HZ, 2).push(one) for one in (audio, own))
-    count = min(len(rows), len(of_own))
-    moment_db = np.clip(of_own[:count, LOUDNESS_ROW] - rows[:count, LOUDNESS_ROW], -_MOST_DB, _MOST_DB)
+    rows = FeatureStream(RATE_HZ, 2).push(audio)
+    count = min(len(rows), len(master.rows))
+    moment_db = np.clip(master.rows[:count, LOUDNESS_ROW] - rows[:count, LOUDNESS_ROW], -_MOST_DB, _MOST_DB)
     power = np.maximum(power_from_db(rows[:count]) - ROW_FLOOR_POWER, 0.0) * power_from_db(moment_db)[:, None]
     statistics = Statistics(math.inf)
     statistics.add(db_from_power(power + ROW_FLOOR_POWER).astype(np.float32))
@@ -167,13 +179,14 @@ def measure(job: Job, folder: Path, systems: Sequence[str] = tuple(SYSTEMS)) -> 
     missing = [name for name in systems if kept.get(name, {}).get("table") != table_of(SYSTEMS[name])]
     if missing or not kept:
         own, audio = minutes(job)
+        master = Master.of(own)
     if not kept:
         before = outcome.measured(audio)
-        alone = {"own": numbers(own, own), "untouched": numbers(audio, own)}
-        alone["`auto` of 0.3.0, again"] = numbers(auto_030(audio, before), own)
+        alone = {"own": numbers(own, master), "untouched": numbers(audio, master)}
+        alone["`auto` of 0.3.0, again"] = numbers(auto_030(audio, before), master)
         kept["alone"] = {name: values.tolist() for name, values in alone.items()}
     for name in missing:
-        first, again = (numbers(heard, own).tolist() for heard in played(SYSTEMS[name], audio))
+        first, again = (numbers(heard, master).tolist() for heard in played(SYSTEMS[name], audio))
         kept[name] = {"table": table_of(SYSTEMS[name]), "first": first, "again": again}
     if missing:
         write_whole(file, lambda opened: opened.write(json.dumps(kept).encode()))
