@@ -26,7 +26,7 @@ MIN_MUSIC_S = 1.0
 RANGES: dict[str, tuple[float, float]] = {
     "loudness_lufs": (-70.0, 20.0),
     "plr_db": (-10.0, 80.0),
-    "side_mid_db": (-150.0, 150.0),
+    "side_mid_db": (-300.0, 300.0),
     "peak_dbtp": (-70.0, 70.0),
     "dynamics_db": (0.0, 50.0),
 }

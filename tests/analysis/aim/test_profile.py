@@ -68,6 +68,17 @@ def test_mono_is_measured_too():
     assert measured == profile.measure([np.repeat(noise()[:1], 2, axis=0)], SAMPLE_RATE_HZ, 2, "mono")
 
 
+@compiled
+@pytest.mark.parametrize("sides", [(1, 1), (1, -1), (1, 0)], ids=["mono", "out of phase", "one side"])
+@pytest.mark.parametrize("peak", [0.02, 1.0], ids=["soft", "full"])
+def test_what_is_measured_can_be_loaded(tmp_path, sides, peak):
+    audio = noise(2.0)[:1]
+    audio = np.outer(sides, audio * (peak / np.abs(audio).max())).astype(np.float32)
+    measured = profile.measure([audio], SAMPLE_RATE_HZ, 2, "any")
+    measured.save(tmp_path / "any.toml")
+    np.testing.assert_allclose(profile.load(tmp_path / "any.toml").vector(), measured.vector(), atol=1e-3)
+
+
 def test_save_and_load_agree(tmp_path):
     odd = dataclasses.replace(some_profile(), name='a "quoted" \\ näme\n')
     odd.save(tmp_path / "p.toml", comment="First line.\nSecond.")
