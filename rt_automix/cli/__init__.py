@@ -8,6 +8,7 @@ user's input, 1 anything else.
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
 import signal
@@ -97,7 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as error:
         if os.environ.get("RT_AUTOMIX_DEBUG") == "1":
             raise
-        message, code = _explain(error)
+        if isinstance(error, OSError):
+            _drop_output("stdout")  # it may be what cannot be written
+        message, code = _explain(error, sys.argv[1:] if arguments is None else arguments)
         try:
             click.echo(message, err=True)
         except OSError:
@@ -126,7 +129,7 @@ def _make_streams_patient() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _explain(error: BaseException) -> tuple[str, int]:
+def _explain(error: BaseException, words: Sequence[str]) -> tuple[str, int]:
     """What to tell, and the exit code."""
     match error:
         case _Stopped():
@@ -134,19 +137,32 @@ def _explain(error: BaseException) -> tuple[str, int]:
         case AutomixError():
             return f"Error: {error}", error.exit_code
         case click.UsageError(ctx=ctx):
+            if ctx and error.message == ctx.get_help():  # a group was called alone
+                return error.message, _USER
             where = f" See: {ctx.command_path} --help" if ctx else ""
-            return f"Error: {error.format_message()}{where}", _USER
+            return f"Error: {error.format_message()}{_dashed(error, words)}{where}", _USER
         case click.ClickException():
             return f"Error: {error.format_message()}", _USER
         case click.Abort() | KeyboardInterrupt():
             return "Stopped.", _INTERNAL
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EROFS, filename=name, strerror=reason):
+            return f"Error: {name or 'The output'}: {reason}. Make room there, or write elsewhere.", _USER
     first_line = next(iter(str(error).splitlines()), "")
     cure = "This should not happen: run it again with RT_AUTOMIX_DEBUG=1 and report what it shows."
     return f"Error: {type(error).__name__}: {first_line} {cure}", _INTERNAL
 
 
+def _dashed(error: click.UsageError, words: Sequence[str]) -> str:
+    """What to do where the name of a file was taken for an option."""
+    if isinstance(error, click.NoSuchOption):
+        for word in words:
+            if word.startswith(error.option_name) and "=" not in word and Path(word).suffix[1:].isalnum():
+                return f" If a file is called so, write ./{word}."
+    return ""
+
+
 class _Interrupted(KeyboardInterrupt):
-    """Ctrl-C, or SIGTERM.
+    """Ctrl-C, SIGTERM, or a terminal that was closed.
 
     One of a class of its own: where KeyboardInterrupt itself passes through an `exec`, as modules have them that are
     being imported, Python ends by SIGINT in the end, however well it was caught.
@@ -155,7 +171,7 @@ class _Interrupted(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM end a command like Ctrl-C does, so that it cleans up behind itself."""
+    """Let SIGTERM and SIGHUP end a command like Ctrl-C does, so that it cleans up behind itself."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise _Interrupted
@@ -163,6 +179,9 @@ def _ended_by_signals() -> Iterator[None]:
     numbers = [signal.SIGTERM]
     if signal.getsignal(signal.SIGINT) == signal.default_int_handler:  # else it is ignored, or somebody's
         numbers.append(signal.SIGINT)
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup is not None and signal.getsignal(hangup) == signal.SIG_DFL:  # else nohup has it ignored
+        numbers.append(hangup)
     before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield

@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from programs import ROOT, hash_of, process_of
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_render_leaves_nothing(tmp_path, long_mix, number):
     before = hash_of(long_mix)
     process = process_of("render", long_mix, tmp_path / "out.wav")
@@ -55,6 +56,15 @@ def test_a_full_disk_leaves_nothing(tmp_path, mix):
     assert (process.returncode, out) == (2, "")
     assert len(err.splitlines()) == 1 and "out.wav: cannot be written: File too large" in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_behind_stdout_is_said():
+    with Path("/dev/full").open("w") as full:
+        process = process_of("profile", "list", stdout=full)
+        _, err = process.communicate(timeout=60.0)
+    assert (process.returncode, err) == (
+        2, "Error: The output: No space left on device. Make room there, or write elsewhere.\n",
+    )  # fmt: skip
 
 
 def test_json_stays_alone_on_stdout(tmp_path, mix):

@@ -103,6 +103,7 @@ def test_bad_input_gives_one_clear_line_and_nothing_else(run, mix, arguments, me
         ("demo --amount -1", "master.amount = -1.0 is outside"),
         ("demo --out mix.wav", "mix.wav: cannot be made"),
         ("rendr a b", "No such command 'rendr'"),
+        ("analyze -dash.wav", "No such option '-d'. If a file is called so, write ./-dash.wav. See:"),
     ],
 )
 def test_other_commands_explain_too(run, mix, arguments, message):
@@ -110,6 +111,13 @@ def test_other_commands_explain_too(run, mix, arguments, message):
     Path("mix.wav").write_bytes(mix.read_bytes())
     code, out, err = run(*arguments.split())
     assert (code, out, len(err.splitlines())) == (2, "", 1) and message in err and err.startswith("Error: ")
+
+
+@pytest.mark.parametrize("words", ["", "profile", "plugin"])
+def test_a_group_alone_shows_its_help_as_no_error(run, words):
+    code, out, err = run(*words.split())
+    assert (code, out) == (2, "") and err.startswith("Usage: rt-automix") and err.count("--help") == 1
+    assert err == run(*words.split(), "--help")[1]
 
 
 def test_what_should_not_happen_is_one_line_too_unless_debugging(run, monkeypatch):
