@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,11 +65,20 @@ def progress() -> Iterator[Callable[[str, float], None]]:
         yield show
 
 
-def level(value: float, unit: str = "") -> str:
+def level(value: float, unit: str = "", nothing: str = "silence") -> str:
     """A level or a difference of levels as text."""
     from rt_automix.units import FLOOR_DB
 
-    return "silence" if value <= FLOOR_DB + 1.0 else f"{value:.1f} {unit}".rstrip()
+    return nothing if value <= FLOOR_DB + 1.0 else f"{value:.1f} {unit}".rstrip()
+
+
+def levels(found: Mapping[str, Any], units: Mapping[str, str]) -> list[str]:
+    """Figures of a recording as text; sound without a loudness, such as what is too short for one, is no silence."""
+    from rt_automix.units import FLOOR_DB
+
+    nothing = "silence" if found["sample_peak_dbfs"] <= FLOOR_DB + 1.0 else "not measurable"
+    gone = ("loudness_range_lu", "plr_db") if found["integrated_lufs"] <= FLOOR_DB + 1.0 else ()
+    return ["" if name in gone else level(found[name], unit, nothing) for name, unit in units.items()]
 
 
 def loudness(value_lufs: float, more_lu: float) -> str:

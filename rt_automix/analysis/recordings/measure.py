@@ -15,7 +15,7 @@ from rt_automix import surround
 from rt_automix.analysis.recordings.bed import lay
 from rt_automix.dsp.dynamics import bed
 from rt_automix.dsp.loudness import kweighting, loudness, meter, truepeak
-from rt_automix.units import db_from_lin
+from rt_automix.units import FLOOR_DB, db_from_lin
 
 OTHER_MONO = {
     "dual": ("as one channel", -10.0 * math.log10(2.0)),
@@ -29,7 +29,7 @@ BS.1770 sums over channels: the same signal twice is 3.01 LU more than once.
 
 @dataclass(frozen=True)
 class Measurement:
-    """Figures of a stream. Levels of silence read `units.FLOOR_DB`."""
+    """Figures of a stream. Levels that there are not read `units.FLOOR_DB`; without a loudness PLR is 0."""
 
     integrated_lufs: float
     max_momentary_lufs: float
@@ -114,7 +114,7 @@ class Meter:
             loudness_range_lu=loudness.loudness_range_lu(self._loudness),
             true_peak_dbtp=true_peak_dbtp,
             sample_peak_dbfs=db_from_lin(max(map(truepeak.sample_peak_lin, self._peaks))),
-            plr_db=true_peak_dbtp - integrated_lufs,
+            plr_db=true_peak_dbtp - integrated_lufs if integrated_lufs > FLOOR_DB else 0.0,
             duration_s=loudness.seconds(self._loudness),
         )
 

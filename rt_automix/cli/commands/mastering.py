@@ -226,10 +226,9 @@ def _show(result: RenderResult) -> None:
 
     if result.missed:
         click.echo(result.missed)
-    rows = [
-        [label, *(terminal.level(getattr(side, name), unit) for side in (result.input, result.output))]
-        for label, name, unit in _FIGURES
-    ]
+    units = {name: unit for _, name, unit in _FIGURES}
+    sides = (terminal.levels(asdict(side), units) for side in (result.input, result.output))
+    rows = [list(row) for row in zip((label for label, _, _ in _FIGURES), *sides, strict=True)]
     if result.mono:
         label, more_lu = OTHER_MONO[result.mono]
         loudness_lufs = (side.integrated_lufs for side in (result.input, result.output))

@@ -132,7 +132,7 @@ def _show(found: list[dict[str, Any]], style_name: str) -> None:
     for figures in found:
         row = [figures["file"], terminal.clock(figures["duration_s"]), f"{figures['sample_rate_hz']}"]
         names = ("integrated_lufs", "loudness_range_lu", "true_peak_dbtp", "plr_db")
-        row += [terminal.level(figures[name]) for name in names]
+        row += terminal.levels(figures, dict.fromkeys(names, ""))
         row += ["" if value is None else f"{value:+.1f}" for value in figures["from_profile"].values()]
         rows.append(row)
     terminal.show_table("", head, rows)

@@ -37,6 +37,20 @@ def test_analyze_says_what_is_wrong_and_where(run, mix):
     assert (code, err) == (0, "") and "bad.wav: the right side is dead from 0:04.0 to 0:07.0.\n" in out
 
 
+def test_what_is_too_short_for_a_loudness_is_no_silence(run):
+    noise = 0.1 * np.random.default_rng(0).standard_normal((9600, 2))
+    sf.write("short.wav", noise, 48000)
+    sf.write("silent.wav", np.zeros((9600, 2)), 48000)
+    out = run("analyze", "short.wav", "silent.wav")[1]
+    short, silent = (next(line for line in out.splitlines() if name in line) for name in ("short.wav", "silent.wav"))
+    assert short.split()[3:5] == ["not", "measurable"] and len(short.split()) == 6  # and the true peak
+    assert silent.split()[3:] == ["silence", "silence"]
+    figures, _ = json.loads(run("analyze", "short.wav", "silent.wav", "--json")[1])["files"]
+    assert figures["plr_db"] == 0.0
+    out = run("render", "short.wav", "out.wav")[1]
+    assert "not measurable" in out and "silence" not in out
+
+
 def test_analyze_goes_on_after_a_bad_file(run, mix):
     code, out, err = run("analyze", "none.wav", mix, "--json")
     assert code == 2 and len(json.loads(out)["files"]) == 1
