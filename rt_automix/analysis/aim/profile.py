@@ -218,6 +218,8 @@ def parse(text: str, where: str) -> Profile:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where}: not valid TOML: {error}. Compare it with a shipped profile.") from None
+    if not any(key in table for key in _KEYS) and any(isinstance(value, dict) for value in table.values()):
+        raise ConfigError(f"{where}: these are settings, no style. Use them with --config.")
     problems = [f'"{key}" is unknown.{nearest(key, _KEYS)}' for key in table if key not in _KEYS]
     problems += [f'"{key}" is missing. Needed: {", ".join(_NEEDED)}.' for key in _NEEDED if key not in table]
     if not isinstance(table.get("name", ""), str):

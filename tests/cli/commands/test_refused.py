@@ -11,6 +11,7 @@ import soundfile as sf
 from programs import hash_of
 
 from rt_automix import cli, config
+from rt_automix.analysis.aim import profile
 from rt_automix.native import build
 
 
@@ -25,6 +26,7 @@ def _bad_files(folder, mix):
     sf.write(folder / "silent.wav", np.zeros((48000, 2)), 48000)
     (folder / "taken.wav").write_bytes(whole)
     (folder / "broken.toml").write_text("[master]\namount = 7.0\n")
+    profile.load("warm").save(folder / "style.toml")
     (folder / "folder").mkdir()
 
 
@@ -54,7 +56,8 @@ def _bad_files(folder, mix):
         ("mix.wav out.wav --ceiling-dbtp 1", "limiter.ceiling_dbtp = 1.0 is outside [-12.0, 0.0]"),
         ("mix.wav out.wav --profile balansed", 'profile "balansed" is unknown. Did you mean "balanced"?'),
         ("mix.wav out.wav --profile my.toml", "my.toml: no such file. Make one with: rt-automix profile make"),
-        ("mix.wav out.wav --profile broken.toml", 'broken.toml: "master" is unknown.'),
+        ("mix.wav out.wav --profile broken.toml", "broken.toml: these are settings, no style. Use them with --config."),
+        ("mix.wav out.wav --config style.toml", "style.toml: this is a style, no settings. Use it with --profile"),
         ("mix.wav out.wav --suggester network", 'suggester "network" is unknown. Known: auto, matcher, baseline'),
         ("mix.wav out.wav --reference silent.wav", "0.0 s of music above -60 LUFS found"),
         ("mix.wav out.wav --reference low.wav", "4000 Hz"),
@@ -84,8 +87,7 @@ def test_bad_input_gives_one_clear_line_and_nothing_else(run, mix, arguments, me
     before = {path: hash_of(path) for path in here.rglob("*") if path.is_file()}
     code, out, err = run("render", *arguments.split())
     assert (code, out) == (2, "")
-    if "--profile broken.toml" not in arguments:  # there every missing number has a line
-        assert len(err.splitlines()) == 1
+    assert len(err.splitlines()) == 1
     assert err.startswith("Error: ") and message in err and "Traceback" not in err
     assert {path: hash_of(path) for path in here.rglob("*") if path.is_file()} == before
 
