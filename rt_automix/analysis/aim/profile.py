@@ -82,13 +82,20 @@ class Profile:
         return numbers
 
     def save(self, path: str | Path, comment: str = "") -> None:
-        """Write as TOML; `comment` goes on top, line by line.
+        """Write what `text` is to a file.
 
         Raises
         ------
         ConfigError
             The file cannot be written.
         """
+        try:
+            Path(path).write_text(self.text(comment), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from None
+
+    def text(self, comment: str = "") -> str:
+        """As TOML; `comment` goes on top, line by line."""
         edges = tone_edges_hz()
         lines = [f"# {line}".rstrip() for line in comment.splitlines()]
         lines += [f"name = {_quoted(self.name)}", ""]
@@ -101,11 +108,8 @@ class Profile:
             lines += ["", "# The same in a third of an octave around each point.", "fine_db = ["]
             lines += [f"  {value:.3f},  # {hz:.0f} Hz" for value, hz in zip(self.fine_db, POINTS_HZ, strict=True)]
             lines.append("]")
-        try:
-            text = "\n".join([*lines, ""])  # names of files may hold bytes that are no text
-            Path(path).write_text(text, encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from None
+        text = "\n".join([*lines, ""])
+        return text.encode(errors="replace").decode()  # names of files may hold bytes that are no text
 
 
 def _quoted(text: str) -> str:

@@ -61,6 +61,8 @@ def analyze(
 
     if r128_s1 is not None and r128_s1.suffix not in r128s1.SUFFIXES:
         raise ConfigError(f"--r128-s1 {r128_s1}: no such kind of report. Use {', '.join(r128s1.SUFFIXES)}.")
+    if r128_s1 is not None:
+        _check_place(r128_s1)
     style, formats = profile.load(style_name), settings.formats_of(deliver)
     ensure_compiled(__name__)
     from rt_automix.batch import catalogue
@@ -92,11 +94,25 @@ def analyze(
         raise ConfigError("\n".join(errors))
 
 
+def _check_place(path: Path) -> None:
+    """Raise ConfigError if a file cannot come to lie there, before the long work starts."""
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path}: the folder {path.parent} does not exist. Make it, or choose another.")
+    if path.is_dir():
+        raise ConfigError(f"{path}: a folder, not a file. Choose another name.")
+
+
 def _write(path: Path, text: str) -> None:
+    """A whole file or none: what was there stays until then."""
+    from rt_automix.batch.journal import write_shared
+
     try:
-        path.write_text(text, encoding="utf-8")
+        write_shared(path, text)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}. Choose another folder.") from error
+        raise ConfigError(
+            f"{path}: cannot be written: {error.strerror}. Free some space or choose another folder; "
+            "nothing was left behind."
+        ) from None
 
 
 def _ask_all(
@@ -208,6 +224,7 @@ def make(
         raise ConfigError(f"{out}: exists already. Choose another name, or replace it with --force.")
     if out.suffix != ".toml":
         raise ConfigError(f'{out}: profiles end in ".toml". Name it {out.with_suffix(".toml")}.')
+    _check_place(out)
     ensure_compiled(__name__)
     from rt_automix.analysis.aim import profile
     from rt_automix.batch import catalogue
@@ -222,7 +239,7 @@ def make(
     if songs:
         in_order = [songs[place] for place in sorted(songs)]
         made = profile.mean_of([one for _, one in in_order], name or out.stem)
-        made.save(out, comment=f"Measured from {_listed([song for song, _ in in_order])}")
+        _write(out, made.text(f"Measured from {_listed([song for song, _ in in_order])}"))
         if as_json:
             terminal.show_json(asdict(made) | {"file": str(out)})
         else:

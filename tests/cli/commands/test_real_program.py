@@ -47,15 +47,23 @@ def test_what_is_stopped_while_it_imports_ends_with_its_own_exit_code(number, tm
     assert (done.returncode, done.stderr) == (1, "Stopped; the file under way was not written.\n")
 
 
-def test_a_full_disk_leaves_nothing(tmp_path, mix):
+@pytest.mark.parametrize(
+    ("command", "name", "most_bytes"),
+    [("render MIX OUT", "out.wav", 100_000), ("profile make MIX --force -o OUT", "out.toml", 1_000)],
+)
+def test_a_full_disk_leaves_nothing_and_what_was_there(tmp_path, mix, command, name, most_bytes):
     def small_files_only():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
 
-    process = process_of("render", mix, tmp_path / "out.wav", preexec_fn=small_files_only)
+    path = tmp_path / name
+    if "--force" in command:
+        path.write_text("of before")
+    words = command.replace("MIX", str(mix)).replace("OUT", str(path)).split()
+    process = process_of(*words, preexec_fn=small_files_only)
     out, err = process.communicate()
     assert (process.returncode, out) == (2, "")
-    assert len(err.splitlines()) == 1 and "out.wav: cannot be written: File too large" in err
-    assert list(tmp_path.iterdir()) == []
+    assert len(err.splitlines()) == 1 and f"{name}: cannot be written: File too large" in err
+    assert [one.read_text() for one in tmp_path.iterdir()] == (["of before"] if "--force" in command else [])
 
 
 def test_a_full_disk_behind_stdout_is_said():
