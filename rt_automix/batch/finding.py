@@ -97,6 +97,7 @@ def _found(named: str | Path, folder: Path | None) -> Iterator[tuple[Place, Pure
     if url.is_url(named):
         yield from url.found(str(named), ENDINGS)
     elif word.is_dir():
+        check_apart(word, folder)
         inside = list(walked(word, folder, _closed))
         if not inside:
             raise UserError(f"{word}: no music in this folder ({', '.join(ENDINGS)}). Name another, or files.")
@@ -107,9 +108,16 @@ def _found(named: str | Path, folder: Path | None) -> Iterator[tuple[Place, Pure
         yield word, Path(word.name)  # if it is missing, that is a row like another
 
 
+def check_apart(songs: Path, masters: Path | None) -> None:
+    """Raise UserError if masters would lie among the songs, as songs of the next run. Thread: main. Allocates: yes."""
+    if masters is not None and os.path.realpath(songs) == os.path.realpath(masters):
+        raise UserError(f"{songs}: what is made would lie among the songs. Choose another folder; one inside is fine.")
+
+
 def _matching(pattern: Path, folder: Path | None) -> Iterator[tuple[Path, Path]]:
     plain = pattern.parts[: _first_magic(pattern)]
     root, is_any = Path(*plain), False
+    check_apart(root, folder)
     is_deep = "**" in pattern.parts  # then what lies in a folder that fits is found by itself
     for name in sorted(glob.glob(str(pattern), recursive=True)):  # noqa: PTH207  (a pattern of any root)
         path = Path(name)

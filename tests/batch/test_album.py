@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import time
+import warnings
 from itertools import combinations, pairwise
 
 import mixes
@@ -245,6 +246,9 @@ def test_a_record_without_a_song_is_said_and_rates_may_differ(tmp_path):
         rows = {row.target: row for row in album([Item(p, p.name) for p in [*paths, tmp_path / "c.wav"]], session)}
     assert {name: row.status for name, row in rows.items()} == {"a.wav": "done", "b.wav": "done", "c.wav": "failed"}
     assert "is empty" in rows["c.wav"].reason
+    with Session(tmp_path / "none", jobs=1) as session, warnings.catch_warnings(action="error"):
+        (row,) = album([Item(tmp_path / "c.wav", "c.wav")], session)
+    assert row.status == "failed" and (tmp_path / "none" / "album.html").is_file()
     assert main(["batch", "--album", str(tmp_path), "-o", "x", "--watch"]) == 2
     assert main(["batch", str(tmp_path / "a.wav"), "-o", "x", "--album-keep", "0.5"]) == 2
 

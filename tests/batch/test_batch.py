@@ -232,6 +232,17 @@ def test_what_cannot_be_is_said_at_once(words, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err.startswith("Error: ") and not Path("out").exists()
 
 
+@pytest.mark.parametrize("words", [["in"], ["in/*.wav"], ["in", "--watch"], ["--album", "in"]])
+def test_masters_never_lie_among_the_songs_to_be_songs_of_the_next_run(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    mixes.write(Path("in/a.wav"), 1, 0.1)
+    assert main(["batch", *words, "-o", "./in", "--to", "flac"]) == 2
+    assert capsys.readouterr().err == (
+        "Error: in: what is made would lie among the songs. Choose another folder; one inside is fine.\n"
+    )
+    assert [path.name for path in Path("in").iterdir()] == ["a.wav"]
+
+
 def test_rows_survive_json_and_nothing_else_does():
     row = Row("in \udcff.wav", "out.wav", "key", "done", notes=("a",), output_lufs=-14.0, is_new=False)
     assert Row.from_json(row.to_json()) == row

@@ -34,7 +34,8 @@ def loudness(songs: Songs) -> str:
         axes.locator_params(axis="x", integer=True)
         axes.set_xlabel("Song")
         axes.set_ylabel("Loudness (LUFS)")
-        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
+        if levels:
+            axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
         return figures.svg(figure, "loudness", "Loudness of each song before and after.")
 
 

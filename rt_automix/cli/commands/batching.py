@@ -84,11 +84,13 @@ def batch(
         "target_lufs": target_lufs, "ceiling_dbtp": ceiling_dbtp, "night": night, "suggester": suggester,
         "lookahead": lookahead, "mono": mono, "bits": int(bits), "to": to,
     }  # fmt: skip
-    from rt_automix.batch import Session
+    from rt_automix.batch import Session, finding
 
     make_how = _HowMaker(config_path)
     how = make_how(options)
     if watch:
+        for one in sources:
+            finding.check_apart(Path(one), folder)
         ensure_compiled("rt_automix.render")
         return _watch([Path(one) for one in sources], Session(folder, jobs, force, dask), how)
     items = _record(sources, folder, how) if album else _items(sources, list_path, folder, options, make_how, how)
