@@ -108,7 +108,7 @@ def document(text: str | bytes) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        raise Refused(f'Not JSON. Send an object, such as {{"v":{VERSION},"type":"record","on":true}}.') from None
+        raise Refused(f'Not JSON. Send an object that has "v":{VERSION}.') from None
     if not isinstance(found, dict):
         raise Refused(f"{_short(found)} is not a JSON object.")
     version = found.pop("v", None)

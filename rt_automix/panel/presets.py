@@ -13,6 +13,7 @@ from rt_automix.panel import api
 from rt_automix.panel.api import Command
 
 MOST = 100
+EXPORTED = "Choose a file that Export has written."
 _KEPT = (
     "amount", "fine_tone", "boldness", "style_strength", "curve", "target_lufs", "ceiling_dbtp", "output_trim_db",
     "max_trim_db", "ride", "night",
@@ -103,7 +104,10 @@ class Presets:
         ConfigError
             Anything in it is not as it must be; nothing is taken in then.
         """
-        coming = _parsed(api.document(text))
+        try:
+            coming = _parsed(api.document(text))
+        except ConfigError as error:
+            raise ConfigError(f"{error} {EXPORTED}") from None
         self._read()
         self._write({**self._presets, **coming})
         return len(coming)

@@ -100,7 +100,7 @@ def _measure(folder: Path, song: Path, name: str) -> None:
                 raise AudioFileError(f"{name}: lasts longer than {LONGEST_S / 60:g} minutes. Send a song.")
             profile.measure(reader.blocks(), reader.sample_rate_hz, reader.channels, name).save(folder / _PROFILE)
     except AutomixError as error:
-        (folder / _REASON).write_text(str(error).replace(str(song), name), encoding="utf-8")
+        (folder / _REASON).write_text(str(error).replace(str(song), name + song.suffix), encoding="utf-8")
 
 
 def _confine() -> None:

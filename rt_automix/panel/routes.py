@@ -19,6 +19,7 @@ from rt_automix.panel import api, reference
 from rt_automix.panel.api import Command
 from rt_automix.panel.deck import BUSY
 from rt_automix.panel.hub import Hub
+from rt_automix.panel.presets import EXPORTED
 from rt_automix.panel.scope import BANDS_HZ
 from rt_automix.panel.security import Allowance, Guard
 
@@ -161,7 +162,13 @@ class Routes:
         return _json(self._presets.exported(), headers=name)
 
     async def _import(self, request: web.Request) -> web.StreamResponse:
-        return _json({"imported": self._presets.merge(await request.read())})
+        try:
+            text = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return _refusal(
+                413, f"More than {self._limits.import_bytes / 1e3:g} kB is no export of presets. {EXPORTED}"
+            )
+        return _json({"imported": self._presets.merge(text)})
 
     async def _reference(self, request: web.Request) -> web.StreamResponse:
         """Measure a song that a page sends, and aim at it."""

@@ -170,7 +170,7 @@ def test_over_the_network(tmp_path):
             )
             await next_of(socket, "state", lambda state: state["presets"] == ["Show 1"])
             code, content, _ = stage.ask("POST", "/api/v1/presets/import", b"\xff")
-            assert code == 400 and "Not JSON" in content["error"]
+            assert code == 400 and "Not JSON" in content["error"] and "that Export has written" in content["error"]
 
     with Stage(tmp_path, step_s=0.02) as stage:
         asyncio.run(run(stage))

@@ -72,6 +72,7 @@ def test_a_malformed_file_is_refused_in_plain_words(stage, song, kind):
     assert code == 422 and stage.supervisor.done == done
     assert 10 < len(answer["error"]) < 300 and "/" not in answer["error"] and "Traceback" not in answer["error"]
     assert stage.told == []
+    assert name in answer["error"] or kind not in ("empty", "text")  # as the sender calls it: a cure may be a command
 
 
 @pytest.mark.parametrize(

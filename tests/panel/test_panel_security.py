@@ -145,7 +145,8 @@ def test_bodies_too_big_are_refused_announced_or_not(tmp_path):
         for body in (bytes(100_001), iter([bytes(50_000)] * 3)):  # the second comes in chunks, of no length told before
             code, content, _ = stage.ask("POST", "/api/v1/reference", body, **song)
             assert code == 413 and "0.1 MB" in content["error"]
-        assert stage.ask("POST", "/api/v1/presets/import", bytes(10_001))[0] == 413
+        code, content, _ = stage.ask("POST", "/api/v1/presets/import", bytes(10_001))
+        assert code == 413 and content["error"].startswith("More than 10 kB is no export of presets.")
         assert stage.ask("GET", "/api/v1/state")[0] == 200
 
 
