@@ -60,7 +60,8 @@ class Journal:
 
     def close(self, keep: Iterable[str] = ()) -> None:
         """Leave one row for each file: those of this run, and of others what may be gone on from."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # what a full disk did not take is written anew
+            self._file.close()
         kept = set(keep)
         try:
             self._rewrite(row for row in self.rows.values() if row.name in kept or self._is_needed(row))

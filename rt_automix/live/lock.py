@@ -45,9 +45,10 @@ def alone_with(state: Path, replace: bool = False) -> Iterator[None]:
     try:
         if not _take(descriptor):
             _make_way(descriptor, state, replace)
-        os.ftruncate(descriptor, 0)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        os.write(descriptor, str(os.getpid()).encode())
+        with contextlib.suppress(OSError):  # a full disk has no room for whose it is; it is held all the same
+            os.ftruncate(descriptor, 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.write(descriptor, str(os.getpid()).encode())
         yield
     finally:
         os.close(descriptor)

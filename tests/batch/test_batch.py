@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import threading
 import time
@@ -264,6 +265,19 @@ def test_what_may_be_gone_on_from_stays_written_down(tmp_path):
     journal.add(Row("now.wav", "now.wav", "key", "failed"))
     journal.close(keep=["now.wav"])
     assert sorted(Journal(tmp_path).rows) == ["cut.wav", "now.wav", "old.wav", "stale.wav"]
+
+
+def test_on_a_full_disk_one_is_alone_all_the_same_and_is_told(tmp_path):
+    """No file may grow, as on a disk that is full to the last byte."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with pytest.raises(UserError, match="cannot be written"), Session(tmp_path, jobs=1) as session:
+            with pytest.raises(UserError, match="another batch is at work"):
+                Session(tmp_path).__enter__()
+            session.journal.add(Row("a.wav", "a.wav", "key", "started"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_folders_are_looked_into_but_for_masters_hidden_ones_and_links(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -55,7 +56,8 @@ class Kept:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # what a full disk did not take is heard again
+            self._file.close()
 
     def add_heard(self, source_hash: str, settings: str, heard: Heard) -> None:
         """Keep what was heard of a song. Raises UserError."""
