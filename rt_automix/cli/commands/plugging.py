@@ -20,7 +20,12 @@ _target = click.option("--target", metavar="NAME,...", help="Systems and process
 
 @click.group()
 def plugin() -> None:
-    """Build the engine as LV2, CLAP and VST3, with nothing of Python inside."""
+    """Build the engine as LV2, CLAP and VST3, with nothing of Python inside.
+
+    \b
+    Example:
+      rt-automix plugin install
+    """
 
 
 @plugin.command()
