@@ -139,7 +139,10 @@ def pair(commit: str) -> Iterator[tuple[Tree, Tree]]:
     CannotRun
         There is no such commit, or what it asks for cannot be had.
     """
-    full = git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
+    try:
+        full = git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
+    except CannotRun:
+        raise CannotRun(f"{commit}: no commit that is here. Give one that `git log` shows, or fetch it.") from None
     with tempfile.TemporaryDirectory(prefix="rt_automix-versus-") as name:
         folder = Path(name)
         old, new = (Tree(side, folder / side, folder / f"{side}-home") for side in ("old", "new"))

@@ -26,8 +26,11 @@ ROWS = (
 )
 
 
-def _work_trees() -> str:
-    return subprocess.run(["git", "worktree", "list"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+def _work_trees() -> list[str]:
+    """Where they are; what is checked out in them may move meanwhile."""
+    command = ["git", "worktree", "list", "--porcelain"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [line for line in said.splitlines() if line.startswith("worktree ")]
 
 
 def test_both_trees_are_there_run_their_own_package_and_are_removed():
@@ -42,6 +45,8 @@ def test_both_trees_are_there_run_their_own_package_and_are_removed():
             assert not list((tree.root / "rt_automix").rglob("__pycache__"))
         folder = old.root.parent
     assert not folder.exists()
+    with pytest.raises(CannotRun, match=r"^nowhere: no commit that is here\. Give one"), trees.pair("nowhere"):
+        pass
     assert _work_trees() == before
 
 
