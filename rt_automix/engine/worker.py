@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-SHORTEST_SLEEP_S, LONGEST_SLEEP_S = 0.002, 0.05
-"""It is woken by the clock: samples may come in blocks, stop, or come faster than they sound."""
+SHORTEST_SLEEP_S, LONGEST_SLEEP_S = 0.002, 0.15
+"""It is woken by the clock: samples may come in blocks, stop, or come faster than they sound. Waking costs more than
+half a hop's hearing, so it looks no more often than that needs."""
 
 
 class Worker:
