@@ -15,13 +15,11 @@ from rt_automix.dsp.jit import kernel
 from rt_automix.dsp.vectors.quads import (
     PART,
     ROW,
-    add,
-    first_memory,
+    bands,
     handed_on,
     load,
     only_a,
     only_b,
-    second_memory,
     store,
     store_three,
 )
@@ -32,6 +30,9 @@ DRAIN = BANDS - 1
 
 STEP_BITS = 4
 STEP_SAMPLES = 1 << STEP_BITS
+TOGETHER = 4
+"""Steps that are written out one after another, so that registers take turns and nothing is copied between them."""
+
 WIDTH = 64
 """Samples that go through at a time, at most."""
 
@@ -51,92 +52,63 @@ def run(work, stride, phase, state, count):
     q0, q1, q2 = load(state, PART), load(state, PART + 4), load(state, PART + 8)
     # The bands begin one after another,
     at = ROWS + stride * (phase >> STEP_BITS)
-    u = handed_on(load(work, 0), s0)
-    y0 = add(u, s0)
-    s0, q0 = only_a(first_memory(work, at, u, s0, q0), s0), only_a(second_memory(work, at, u, s0), q0)
+    y0, s, q = bands(work, at, handed_on(load(work, 0), s0), s0, q0)
+    s0, q0 = only_a(s, s0), only_a(q, q0)
     at = ROWS + stride * (phase + 1 >> STEP_BITS)
-    u = handed_on(load(work, 4), y0)
-    y0 = add(u, s0)
-    s0, q0 = first_memory(work, at, u, s0, q0), second_memory(work, at, u, s0)
+    y0, s0, q0 = bands(work, at, handed_on(load(work, 4), y0), s0, q0)
     at = ROWS + stride * (phase + 2 >> STEP_BITS)
-    u = handed_on(y0, s1)
-    y1 = add(u, s1)
-    s1, q1 = only_a(first_memory(work, at + 4, u, s1, q1), s1), only_a(second_memory(work, at + 4, u, s1), q1)
-    u = handed_on(load(work, 8), y0)
-    y0 = add(u, s0)
-    s0, q0 = first_memory(work, at, u, s0, q0), second_memory(work, at, u, s0)
+    y1, s, q = bands(work, at + 4, handed_on(y0, s1), s1, q1)
+    s1, q1 = only_a(s, s1), only_a(q, q1)
+    y0, s0, q0 = bands(work, at, handed_on(load(work, 8), y0), s0, q0)
     at = ROWS + stride * (phase + 3 >> STEP_BITS)
-    u = handed_on(y0, y1)
-    y1 = add(u, s1)
-    s1, q1 = first_memory(work, at + 4, u, s1, q1), second_memory(work, at + 4, u, s1)
-    u = handed_on(load(work, 12), y0)
-    y0 = add(u, s0)
-    s0, q0 = first_memory(work, at, u, s0, q0), second_memory(work, at, u, s0)
+    y1, s1, q1 = bands(work, at + 4, handed_on(y0, y1), s1, q1)
+    y0, s0, q0 = bands(work, at, handed_on(load(work, 12), y0), s0, q0)
     at = ROWS + stride * (phase + 4 >> STEP_BITS)
-    u = handed_on(y1, s2)
-    y2 = add(u, s2)
-    s2, q2 = only_a(first_memory(work, at + 8, u, s2, q2), s2), only_a(second_memory(work, at + 8, u, s2), q2)
-    u = handed_on(y0, y1)
-    y1 = add(u, s1)
-    s1, q1 = first_memory(work, at + 4, u, s1, q1), second_memory(work, at + 4, u, s1)
-    u = handed_on(load(work, 16), y0)
-    y0 = add(u, s0)
-    s0, q0 = first_memory(work, at, u, s0, q0), second_memory(work, at, u, s0)
+    y2, s, q = bands(work, at + 8, handed_on(y1, s2), s2, q2)
+    s2, q2 = only_a(s, s2), only_a(q, q2)
+    y1, s1, q1 = bands(work, at + 4, handed_on(y0, y1), s1, q1)
+    y0, s0, q0 = bands(work, at, handed_on(load(work, 16), y0), s0, q0)
     # all work,
     start = DRAIN
     while start < count:
         row = (phase + start) >> STEP_BITS
         at = ROWS + stride * row
         stop = count if stride == 0 else min((row + 1) * STEP_SAMPLES - phase, count)
+        while start + TOGETHER <= stop:
+            for t in range(start, start + TOGETHER):
+                y2, s2, q2 = bands(work, at + 8, handed_on(y1, y2), s2, q2)
+                y1, s1, q1 = bands(work, at + 4, handed_on(y0, y1), s1, q1)
+                y0, s0, q0 = bands(work, at, handed_on(load(work, 4 * t), y0), s0, q0)
+                store(work, 4 * (t - DRAIN), y2)
+            start += TOGETHER
         for t in range(start, stop):
-            u = handed_on(y1, y2)
-            y2 = add(u, s2)
-            s2, q2 = first_memory(work, at + 8, u, s2, q2), second_memory(work, at + 8, u, s2)
-            u = handed_on(y0, y1)
-            y1 = add(u, s1)
-            s1, q1 = first_memory(work, at + 4, u, s1, q1), second_memory(work, at + 4, u, s1)
-            u = handed_on(load(work, 4 * t), y0)
-            y0 = add(u, s0)
-            s0, q0 = first_memory(work, at, u, s0, q0), second_memory(work, at, u, s0)
+            y2, s2, q2 = bands(work, at + 8, handed_on(y1, y2), s2, q2)
+            y1, s1, q1 = bands(work, at + 4, handed_on(y0, y1), s1, q1)
+            y0, s0, q0 = bands(work, at, handed_on(load(work, 4 * t), y0), s0, q0)
             store(work, 4 * (t - DRAIN), y2)
         start = stop
     # and finish one after another.
     at = ROWS + stride * (phase + count >> STEP_BITS)
-    u = handed_on(y1, y2)
-    y2 = add(u, s2)
-    s2, q2 = first_memory(work, at + 8, u, s2, q2), second_memory(work, at + 8, u, s2)
-    u = handed_on(y0, y1)
-    y1 = add(u, s1)
-    s1, q1 = first_memory(work, at + 4, u, s1, q1), second_memory(work, at + 4, u, s1)
-    u = handed_on(y0, y0)
-    y0 = add(u, s0)
-    s0, q0 = only_b(first_memory(work, at, u, s0, q0), s0), only_b(second_memory(work, at, u, s0), q0)
+    y2, s2, q2 = bands(work, at + 8, handed_on(y1, y2), s2, q2)
+    y1, s1, q1 = bands(work, at + 4, handed_on(y0, y1), s1, q1)
+    y0, s, q = bands(work, at, handed_on(y0, y0), s0, q0)
+    s0, q0 = only_b(s, s0), only_b(q, q0)
     store(work, 4 * (count - 5), y2)
     at = ROWS + stride * (phase + count + 1 >> STEP_BITS)
-    u = handed_on(y1, y2)
-    y2 = add(u, s2)
-    s2, q2 = first_memory(work, at + 8, u, s2, q2), second_memory(work, at + 8, u, s2)
-    u = handed_on(y0, y1)
-    y1 = add(u, s1)
-    s1, q1 = first_memory(work, at + 4, u, s1, q1), second_memory(work, at + 4, u, s1)
+    y2, s2, q2 = bands(work, at + 8, handed_on(y1, y2), s2, q2)
+    y1, s1, q1 = bands(work, at + 4, handed_on(y0, y1), s1, q1)
     store(work, 4 * (count - 4), y2)
     at = ROWS + stride * (phase + count + 2 >> STEP_BITS)
-    u = handed_on(y1, y2)
-    y2 = add(u, s2)
-    s2, q2 = first_memory(work, at + 8, u, s2, q2), second_memory(work, at + 8, u, s2)
-    u = handed_on(y0, y1)
-    y1 = add(u, s1)
-    s1, q1 = only_b(first_memory(work, at + 4, u, s1, q1), s1), only_b(second_memory(work, at + 4, u, s1), q1)
+    y2, s2, q2 = bands(work, at + 8, handed_on(y1, y2), s2, q2)
+    y1, s, q = bands(work, at + 4, handed_on(y0, y1), s1, q1)
+    s1, q1 = only_b(s, s1), only_b(q, q1)
     store(work, 4 * (count - 3), y2)
     at = ROWS + stride * (phase + count + 3 >> STEP_BITS)
-    u = handed_on(y1, y2)
-    y2 = add(u, s2)
-    s2, q2 = first_memory(work, at + 8, u, s2, q2), second_memory(work, at + 8, u, s2)
+    y2, s2, q2 = bands(work, at + 8, handed_on(y1, y2), s2, q2)
     store(work, 4 * (count - 2), y2)
     at = ROWS + stride * (phase + count + 4 >> STEP_BITS)
-    u = handed_on(y1, y2)
-    y2 = add(u, s2)
-    s2, q2 = only_b(first_memory(work, at + 8, u, s2, q2), s2), only_b(second_memory(work, at + 8, u, s2), q2)
+    y2, s, q = bands(work, at + 8, handed_on(y1, y2), s2, q2)
+    s2, q2 = only_b(s, s2), only_b(q, q2)
     store(work, 4 * (count - 1), y2)
     store_three(state, 0, s0, s1, s2)
     store_three(state, PART, q0, q1, q2)
@@ -153,29 +125,23 @@ def few(work, stride, phase, state, count):
     for i in range(count):
         x = load(work, 4 * i)
         at = ROWS + stride * (phase + i >> STEP_BITS)
-        u = handed_on(x, s0)
-        y0 = add(u, s0)
-        s0, q0 = only_a(first_memory(work, at, u, s0, q0), s0), only_a(second_memory(work, at, u, s0), q0)
+        y0, s, q = bands(work, at, handed_on(x, s0), s0, q0)
+        s0, q0 = only_a(s, s0), only_a(q, q0)
         at = ROWS + stride * (phase + i + 1 >> STEP_BITS)
-        u = handed_on(x, y0)
-        y0 = add(u, s0)
-        s0, q0 = only_b(first_memory(work, at, u, s0, q0), s0), only_b(second_memory(work, at, u, s0), q0)
+        y0, s, q = bands(work, at, handed_on(x, y0), s0, q0)
+        s0, q0 = only_b(s, s0), only_b(q, q0)
         at = ROWS + stride * (phase + i + 2 >> STEP_BITS)
-        u = handed_on(y0, s1)
-        y1 = add(u, s1)
-        s1, q1 = only_a(first_memory(work, at + 4, u, s1, q1), s1), only_a(second_memory(work, at + 4, u, s1), q1)
+        y1, s, q = bands(work, at + 4, handed_on(y0, s1), s1, q1)
+        s1, q1 = only_a(s, s1), only_a(q, q1)
         at = ROWS + stride * (phase + i + 3 >> STEP_BITS)
-        u = handed_on(y0, y1)
-        y1 = add(u, s1)
-        s1, q1 = only_b(first_memory(work, at + 4, u, s1, q1), s1), only_b(second_memory(work, at + 4, u, s1), q1)
+        y1, s, q = bands(work, at + 4, handed_on(y0, y1), s1, q1)
+        s1, q1 = only_b(s, s1), only_b(q, q1)
         at = ROWS + stride * (phase + i + 4 >> STEP_BITS)
-        u = handed_on(y1, s2)
-        y2 = add(u, s2)
-        s2, q2 = only_a(first_memory(work, at + 8, u, s2, q2), s2), only_a(second_memory(work, at + 8, u, s2), q2)
+        y2, s, q = bands(work, at + 8, handed_on(y1, s2), s2, q2)
+        s2, q2 = only_a(s, s2), only_a(q, q2)
         at = ROWS + stride * (phase + i + 5 >> STEP_BITS)
-        u = handed_on(y1, y2)
-        y2 = add(u, s2)
-        s2, q2 = only_b(first_memory(work, at + 8, u, s2, q2), s2), only_b(second_memory(work, at + 8, u, s2), q2)
+        y2, s, q = bands(work, at + 8, handed_on(y1, y2), s2, q2)
+        s2, q2 = only_b(s, s2), only_b(q, q2)
         store(work, 4 * i, y2)
     store_three(state, 0, s0, s1, s2)
     store_three(state, PART, q0, q1, q2)

@@ -174,24 +174,17 @@ if COMPILES:
         return QUAD(ramp, index, types.float64), codegen
 
     @intrinsic
-    def first_memory(typing_context, array, index, x, s1, s2):
-        """`s1'` of two bands whose c1 lie at `array[index]`."""
+    def bands(typing_context, array, index, x, s1, s2):
+        """What two bands whose c1 lie at `array[index]` say to `x`, and their next `s1` and `s2`."""
 
         def codegen(context, builder, signature, args):
             where, (x, s1, s2) = (context, builder, signature.args[0], *args[:2]), args[2:]
-            return _fused(builder, _coefficient(*where, 2), s1, _fused(builder, _coefficient(*where, 0), x, s2))
+            said = builder.fadd(x, s1)
+            second = _fused(builder, _coefficient(*where, 3), s1, builder.fmul(_coefficient(*where, 1), x))
+            first = _fused(builder, _coefficient(*where, 2), s1, _fused(builder, _coefficient(*where, 0), x, s2))
+            return context.make_tuple(builder, signature.return_type, [said, first, second])
 
-        return QUAD(array, index, QUAD, QUAD, QUAD), codegen
-
-    @intrinsic
-    def second_memory(typing_context, array, index, x, s1):
-        """`s2'` of two bands whose c1 lie at `array[index]`."""
-
-        def codegen(context, builder, signature, args):
-            where, (x, s1) = (context, builder, signature.args[0], *args[:2]), args[2:]
-            return _fused(builder, _coefficient(*where, 3), s1, builder.fmul(_coefficient(*where, 1), x))
-
-        return QUAD(array, index, QUAD, QUAD), codegen
+        return types.UniTuple(QUAD, 3)(array, index, QUAD, QUAD, QUAD), codegen
 
     @intrinsic
     def handed_on(typing_context, before, p):
@@ -271,13 +264,10 @@ else:
         """Coefficients from `ramp[index]` on, after so many steps of those that lie a row behind."""
         return load(ramp, index) + steps * load(ramp, index + ROW)
 
-    def first_memory(array, index, x, s1, s2):
-        """`s1'` of two bands whose c1 lie at `array[index]`."""
-        return load(array, index + 2 * PART) * s1 + (load(array, index) * x + s2)
-
-    def second_memory(array, index, x, s1):
-        """`s2'` of two bands whose c1 lie at `array[index]`."""
-        return load(array, index + 3 * PART) * s1 + load(array, index + PART) * x
+    def bands(array, index, x, s1, s2):
+        """What two bands whose c1 lie at `array[index]` say to `x`, and their next `s1` and `s2`."""
+        first = load(array, index + 2 * PART) * s1 + (load(array, index) * x + s2)
+        return x + s1, first, load(array, index + 3 * PART) * s1 + load(array, index + PART) * x
 
     def handed_on(before, p):
         """What the two bands of `p` hear next: what B of the pair before them said, and what A of `p` said."""
