@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 import sys
@@ -84,26 +83,32 @@ def _run(name: str, in_count: str, out_count: str) -> None:
     import jack
     import numpy as np
 
-    def opened() -> Any:
-        """By exactly this name, which a client that was killed keeps for a moment."""
-        with contextlib.suppress(jack.JackOpenError):
-            return jack.Client(name, use_exact_name=True, no_start_server=True)
+    def started() -> Any:
+        """By exactly this name, which one that was killed keeps for a moment, and one on another server may disturb."""
+        client = None
+        try:
+            client = jack.Client(name, use_exact_name=True, no_start_server=True)
+            peaks, phase = np.zeros(int(in_count)), [0.0]
+            ins = [client.inports.register(f"in_{k + 1}") for k in range(int(in_count))]
+            outs = [client.outports.register(f"out_{k + 1}") for k in range(int(out_count))]
 
-    client = until(opened, "a place on the server")
+            @client.set_process_callback
+            def process(frames: int) -> None:
+                step = 2.0 * np.pi * TONE_HZ / client.samplerate
+                for port in outs:
+                    port.get_array()[:] = LEVEL * np.sin(phase[0] + step * np.arange(frames))
+                phase[0] += step * frames
+                peaks[:] = np.maximum(peaks, [np.abs(port.get_array()).max() for port in ins])
+
+            client.activate()
+        except jack.JackError:
+            if client is not None:
+                client.close()
+            return None
+        return client, ins, peaks
+
+    client, ins, peaks = until(started, "a place on the server")
     library = ctypes.CDLL(jack._libname)
-    ins = [client.inports.register(f"in_{k + 1}") for k in range(int(in_count))]
-    outs = [client.outports.register(f"out_{k + 1}") for k in range(int(out_count))]
-    peaks, phase = np.zeros(len(ins)), [0.0]
-
-    @client.set_process_callback
-    def process(frames: int) -> None:
-        step = 2.0 * np.pi * TONE_HZ / client.samplerate
-        for port in outs:
-            port.get_array()[:] = LEVEL * np.sin(phase[0] + step * np.arange(frames))
-        phase[0] += step * frames
-        peaks[:] = np.maximum(peaks, [np.abs(port.get_array()).max() for port in ins])
-
-    client.activate()
     print(json.dumps(client.name), flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
