@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -61,6 +62,26 @@ def fades(folders: tuple[Path, ...], songs: int) -> None:
     from bench.quality import fades as command
 
     command.run(list(folders), songs)
+
+
+@click.command()
+@click.option(
+    "--music", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True,
+    help="Folder with a folder of songs for each album.",
+)  # fmt: skip
+@click.option("--voices", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True,
+              help="Folder with the packages of training/correction/talks.toml.")  # fmt: skip
+@click.option("--songs", type=click.IntRange(1, 100), default=1, show_default=True, help="How many, and as many talks.")
+def reach(music: Path, voices: Path, songs: int) -> None:
+    """Whether live meets targets of -40 to -8 LUFS from inputs of -50 to -5, or says what it missed and why.
+
+    \b
+    Example:
+      python -m bench reach --music ~/.cache/rt_automix/music --voices ~/.cache/rt_automix/speech
+    """
+    from bench.quality import reach as command
+
+    sys.exit(command.run(music, voices, songs))
 
 
 @click.command()
@@ -149,4 +170,4 @@ def heard(folder: Path, answers: tuple[Path, ...], out: Path) -> None:
     command.run(folder, list(answers), out)
 
 
-COMMANDS = (limiter, loudness, fades, quality, album, listen, heard)
+COMMANDS = (limiter, loudness, fades, reach, quality, album, listen, heard)
