@@ -17,7 +17,7 @@ from rich.table import Table
 
 from bench.common import material, report
 from bench.quality import loudness_talk
-from rt_automix.config import Config
+from rt_automix.config import Config, Master
 from rt_automix.engine.engine import Engine
 from rt_automix.engine.meters import missed
 
@@ -47,7 +47,7 @@ class Reached:
 
 def reached(name: str, audio: Audio, rate_hz: int, input_lufs: float, target_lufs: float) -> Reached:
     """Stream it at a level towards a target."""
-    engine = Engine(Config().with_overrides(**{"master.target_lufs": target_lufs}), analysis="inline")
+    engine = Engine(Config(master=Master(target_lufs=target_lufs)), analysis="inline")
     block_samples = rate_hz // 10
     engine.prepare(rate_hz, block_samples, len(audio))
     scaled = material.at_loudness(audio, rate_hz, input_lufs)
