@@ -97,7 +97,7 @@ def missed(f64: NDArray[np.float64], i64: NDArray[np.int64], now: Meters) -> str
     wanted = f64[at.NOW + params.INDEX["input_gain_db"]] + f64[at.NOW + params.INDEX["limiter_drive_db"]]
     middle_db = wanted + f64[at.BEYOND_NOW] + f64[at.NOW + at.S_LOUDER_LU]
     left_db = controls[at.MAX_TRIM_DB] + np.sign(off_lu) * (rider.gain_db(state) - middle_db)
-    if off_lu < 0.0 and (now.limiting_db > HARD_DB or rider.is_spent(state)):
+    if off_lu < 0.0 and now.limiting_db > HARD_DB:
         return (
             f"{what}the limiter takes {now.limiting_db:.0f} dB of the peaks. A lower target or a higher ceiling helps."
         )

@@ -119,14 +119,6 @@ def came_out_lufs(state: NDArray[np.float64]) -> float | None:
     return longrun.came_out_lufs(state[_LONG:_FADING])
 
 
-def is_spent(state: NDArray[np.float64]) -> bool:
-    """Whether a limiter would take nearly all of more gain.
-
-    Thread: worker. Allocates: no.
-    """
-    return bool(headway.worth_db(state[_HEADWAY:STATE_SIZE]) < headway.REACH_DB)
-
-
 @kernel("float64(float64[::1], int64)")
 def _gated_blocks(state, steps):
     """The same of blocks of 400 ms, as a meter has them: rests between words count there."""
