@@ -130,7 +130,7 @@ def measure(f64, f32, i64, left, right):
     atomics.triple_publish(i64[at.METER_INDEX : at.METER_INDEX + 3], slots, meters)
 
     energy = loudness.last_sub_block_energy(state)
-    rider.glance(f64[at.RIDER_STATE : at.RIDER_STATE + rider.STATE_SIZE], energy, f64[at.GAIN_DB], lowest)
+    rider.glance(f64[at.RIDER_STATE : at.RIDER_STATE + rider.STATE_SIZE], energy, f64[at.GAIN_DB])
     f64[at.STEP_ENERGY] += energy
     f64[at.STEP_GAIN_DB] += f64[at.GAIN_DB]
     i64[at.STEP_SUB_BLOCKS] += 1

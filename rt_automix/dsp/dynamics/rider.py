@@ -8,7 +8,6 @@ one division closes the loop. The mean over a gated window (BS.1770's gates) giv
   after a jump up it is quick to come up again for half of that;
 - then the window grows to six seconds and the gain is calm, so that a song keeps its own dynamics;
 - up it goes half as fast as down, and not at all in a fade-out, which stays one (`fading`);
-- where a limiter takes whatever is added, nothing is added (`headway`);
 - silence changes nothing, and applause nothing either: once somebody says that it is some, the rider
   takes back what it has heard of it and holds still. Until then it waits with jumps that may be it.
 
@@ -22,7 +21,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.dsp.dynamics import fading, headway, jumps, longrun
+from rt_automix.dsp.dynamics import fading, jumps, longrun
 from rt_automix.dsp.jit import kernel
 from rt_automix.units import LUFS_OFFSET_DB, energy_from_lufs
 
@@ -67,8 +66,7 @@ _STEPS, _GOAL, _GAIN, _HURRY, _HURRY_UP, _HOLDING, _LOUD, _FADES, _MOST, _IS_CAP
 _PROGRAMME, _PROGRAMME_COUNT, _QUIET, _LANDED, _WINDOW, _LEVEL, _BLOCKS = (_HIGHEST + k for k in range(1, 8))
 _LONG = _BLOCKS + _RING_STEPS
 _FADING = _LONG + longrun.STATE_SIZE
-_HEADWAY = _FADING + fading.STATE_SIZE
-STATE_SIZE = _HEADWAY + headway.STATE_SIZE
+STATE_SIZE = _FADING + fading.STATE_SIZE
 
 SETTINGS_SIZE = 4
 RESPONSE_S, MAX_DB_PER_S, GATE_LUFS, NIGHT = range(SETTINGS_SIZE)
@@ -134,7 +132,7 @@ def _lufs(energy):
 def _cap(state, window):
     """Say how high the gain may go: up to where it is in a hush and while the level falls, little higher in a fade, and
     so far while it gets quieter."""
-    trend, steps = state[_FADING:_HEADWAY], int(state[_STEPS])
+    trend, steps = state[_FADING:STATE_SIZE], int(state[_STEPS])
     if state[_HURRY_UP] > 0.0 and jumps.falls_further(state, HURRY_STEPS - int(state[_HURRY_UP])):
         state[_HURRY_UP] = 0.0
         fading.begin(trend)
@@ -245,7 +243,7 @@ def hear(state, settings, energy, gain_db, target_lufs, applause):
     Thread: audio. Allocates: no.
     """
     bare = energy * 10.0 ** (-0.1 * gain_db)
-    long_run, trend = state[_LONG:_FADING], state[_FADING:_HEADWAY]
+    long_run, trend = state[_LONG:_FADING], state[_FADING:STATE_SIZE]
     if _lufs(bare) < _gate_lufs(state, settings):
         state[_GOAL] = state[_GAIN]
         state[_QUIET] += 1.0
@@ -290,9 +288,7 @@ def move(state, settings, low_db, high_db, elapsed_s):
     error = goal - state[_GAIN]
     if state[_IS_CAPPED] > 0.0:
         error = min(error, max(state[_HIGHEST] - state[_GAIN], 0.0))
-    worth_db = headway.worth_db(state[_HEADWAY : _HEADWAY + headway.STATE_SIZE])
-    hurries = state[_HURRY if error < 0.0 else _HURRY_UP] > 0.0 and error <= max(worth_db, 0.0)
-    error = min(error, worth_db) if error > 0.0 else error
+    hurries = state[_HURRY if error < 0.0 else _HURRY_UP] > 0.0
     calm, rise = (NIGHT_RATE, 1.0) if settings[NIGHT] > 0.0 else (1.0, RISE_RATE)
     rate_hz = (HURRY_RATE if hurries else calm) * (1.0 if error < 0.0 else rise) / settings[RESPONSE_S]
     step = error * (1.0 - math.exp(-rate_hz * elapsed_s))
@@ -301,19 +297,18 @@ def move(state, settings, low_db, high_db, elapsed_s):
     state[_GAIN] += min(max(step, -limit), limit)
 
 
-@kernel("void(float64[::1], float64, float64, float64)")
-def glance(state, energy, gain_db, limiter_lin):
-    """Take up 10 ms of output, to know a hush at once, and what more gain would bring.
+@kernel("void(float64[::1], float64, float64)")
+def glance(state, energy, gain_db):
+    """Take up 10 ms of output, to know a hush at once.
 
     Parameters
     ----------
-    state, energy, gain_db, limiter_lin
-        As for `hear`, and for `headway.hear`.
+    state, energy, gain_db
+        As for `hear`.
 
     Thread: audio. Allocates: no.
     """
     state[_LEVEL] += LEVEL_SHARE * (energy * 10.0 ** (-0.1 * gain_db) - state[_LEVEL])
-    headway.hear(state[_HEADWAY : _HEADWAY + headway.STATE_SIZE], energy, limiter_lin)
 
 
 @kernel("boolean(float64[::1])")
