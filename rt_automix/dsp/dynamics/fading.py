@@ -25,12 +25,9 @@ FADES_STILL, HOLD_LEVELS = 0.29, 5
 """Over the middle stretch it goes on with that; without it, it is over after so long."""
 FALLS = 0.53
 """A tau of the middle stretch from which the level falls just now, be it by ever so little."""
-DECLINE_DB, NEW_LEVELS, OLD_LEVELS, DECLINES_STILL, DECLINES_FROM = 1.0, 2, 4, 4, 16
-"""Where the newest levels are so far under those before them, and for so many after, it gets quieter at any rate; once
-so many have been heard, whose ups and downs are allowed for: talk has more of them."""
 
 _KEPT = STRETCHES * STRETCH
-_ENERGY, _STEPS, _COUNT, _LEFT, _TAU, _SLOWLY, _DECLINES, _LEVELS = range(8)
+_ENERGY, _STEPS, _COUNT, _LEFT, _TAU, _SLOWLY, _LEVELS = range(7)
 _STRETCHES = _LEVELS + _KEPT
 STATE_SIZE = _STRETCHES + STRETCHES
 
@@ -71,18 +68,6 @@ def _fades_slowly(state):
     return state[_COUNT] >= _KEPT and _tau(state, _STRETCHES, STRETCHES) > STRETCHES_FADE
 
 
-@kernel("boolean(float64[::1])")
-def _gets_quieter(state):
-    """Whether the newest levels are under those before them, by more than one level is from the next."""
-    if state[_COUNT] < DECLINES_FROM:
-        return False
-    swing_db = 0.0
-    for k in range(DECLINES_FROM - 1):
-        swing_db += abs(state[_LEVELS + k] - state[_LEVELS + k + 1]) / (DECLINES_FROM - 1)
-    before_db = _mean_db(state, _LEVELS + NEW_LEVELS, OLD_LEVELS)
-    return _mean_db(state, _LEVELS, NEW_LEVELS) < before_db - max(DECLINE_DB, swing_db)
-
-
 @kernel("void(float64[::1], float64)")
 def hear(state, energy):
     """Take up the energy of a step of 100 ms.
@@ -107,10 +92,6 @@ def hear(state, energy):
     state[_TAU] = _tau(state, _LEVELS, MIDDLE) if state[_COUNT] >= MIDDLE else 0.0
     if state[_LEFT] > 0.0 and state[_TAU] <= FADES_STILL:
         state[_LEFT] -= 1.0
-    if state[_DECLINES] > 0.0:
-        state[_DECLINES] -= 1.0
-    if _gets_quieter(state):
-        state[_DECLINES] = DECLINES_STILL
     state[_SLOWLY] = 1.0 if _fades_slowly(state) else 0.0
     if _fades_in(state, SHORT) or _fades_in(state, MIDDLE):
         state[_LEFT] = HOLD_LEVELS
@@ -132,15 +113,6 @@ def falls(state):
     Thread: audio. Allocates: no.
     """
     return state[_TAU] > FALLS or state[_SLOWLY] > 0.0
-
-
-@kernel("boolean(float64[::1])")
-def declines(state):
-    """Whether it is quieter than just before, be it a fade, a quiet passage or a breath.
-
-    Thread: audio. Allocates: no.
-    """
-    return state[_DECLINES] > 0.0
 
 
 @kernel("void(float64[::1])")

@@ -36,9 +36,8 @@ LANDING_DB_PER_S = 20.0
 """The gain comes up no faster after a jump down, so that there is time to see that."""
 HUSH_DB = 5.2
 """So far under the window nothing is raised: a pause, until it is a jump or the window has come down."""
-FADE_RISE_DB, DECLINE_RISE_DB = 0.3, 2.5
-"""A fade is followed so far, and so far what gets quieter without being one yet: it may be a song that goes on
-quieter."""
+FADE_RISE_DB = 0.3
+"""A fade is followed so far: it may be a song that goes on quieter."""
 TOO_LOUD_DB = 7.0
 """Applause that is louder than the music by this is turned down all the same."""
 UNDO_STEPS = 10
@@ -60,8 +59,8 @@ REST_STEPS = 15
 
 
 _RING_STEPS, _RING, _GAINS, _AT = jumps.RING_STEPS, jumps.RING, jumps.GAINS, jumps.AT
-_STEPS, _GOAL, _GAIN, _HURRY, _HURRY_UP, _HOLDING, _LOUD, _FADES, _MOST, _IS_CAPPED, _HIGHEST = (
-    _AT + 1 + k for k in range(11)
+_STEPS, _GOAL, _GAIN, _HURRY, _HURRY_UP, _HOLDING, _LOUD, _FADES, _IS_CAPPED, _HIGHEST = (
+    _AT + 1 + k for k in range(10)
 )
 _PROGRAMME, _PROGRAMME_COUNT, _QUIET, _LANDED, _WINDOW, _LEVEL, _BLOCKS = (_HIGHEST + k for k in range(1, 8))
 _LONG = _BLOCKS + _RING_STEPS
@@ -130,15 +129,12 @@ def _lufs(energy):
 
 @kernel("void(float64[::1], float64)")
 def _cap(state, window):
-    """Say how high the gain may go: up to where it is in a hush and while the level falls, little higher in a fade, and
-    so far while it gets quieter."""
+    """Say how high the gain may go: up to where it is in a hush and while the level falls, little higher in a fade."""
     trend, steps = state[_FADING:STATE_SIZE], int(state[_STEPS])
     if state[_HURRY_UP] > 0.0 and jumps.falls_further(state, HURRY_STEPS - int(state[_HURRY_UP])):
         state[_HURRY_UP] = 0.0
         fading.begin(trend)
     fades = fading.fades(trend) and state[_HURRY_UP] == 0.0
-    declines, most_db = fading.declines(trend) and state[_LANDED] == 0.0, state[_GAIN] + DECLINE_RISE_DB
-    state[_MOST] = min(state[_MOST], most_db) if declines else most_db
     if fades:
         if state[_FADES] == 0.0:
             state[_HIGHEST] = state[_GAIN] + FADE_RISE_DB
@@ -147,8 +143,8 @@ def _cap(state, window):
         newest = jumps.mean_above(state, jumps.LEAP_STEPS, 0.0)
         hush = steps > jumps.LEAP_STEPS and newest < window * 10.0 ** (-0.1 * HUSH_DB)
         falls = (fading.falls(trend) or jumps.sinks(state, steps)) and state[_HURRY_UP] == 0.0
-        state[_HIGHEST] = state[_GAIN] if hush or falls else state[_MOST]
-        state[_IS_CAPPED] = 1.0 if hush or falls or declines else 0.0
+        state[_HIGHEST] = state[_GAIN]
+        state[_IS_CAPPED] = 1.0 if hush or falls else 0.0
     state[_FADES] = 1.0 if fades else 0.0
 
 
