@@ -170,7 +170,7 @@ def test_who_stops_reading_ends_it_and_who_only_waits_loses_nothing():
     assert len(run.stdout.read(1000)) == 1000
     run.stdout.close()
     assert run.wait(30) == 1 and b"Error" not in run.stderr.read()
-    assert endless.wait(30) == -signal.SIGPIPE
+    assert endless.wait(30) != 0  # by SIGPIPE, or where JACK's library has had it blocked, by the error of its write
     run = start(*RAW)
     feeder = subprocess.Popen(["head", "-c", str(10 * len(second)), "/dev/zero"], stdout=run.stdin)
     run.stdin.close()
