@@ -70,8 +70,8 @@ class Service:
             self._is_ready = True
             self._tell("READY=1")
         status, callbacks = supervisor.status, int(supervisor.board.stats[CALLBACKS])
-        is_watched = not supervisor.is_playing  # what begins has limits of its own
-        self._answers |= is_watched or status is not self._status or callbacks != self._callbacks
+        nothing_plays = not supervisor.is_playing  # what begins has limits of its own
+        self._answers |= nothing_plays or status is not self._status or callbacks != self._callbacks
         self._status, self._callbacks = status, callbacks
         now = time.monotonic()
         if self._is_ready and self._ping_s and self._answers and now >= self._ping_at:

@@ -6,7 +6,7 @@ import contextlib
 import ctypes
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -80,10 +80,12 @@ def start_anew(name: str) -> Any:
             import sounddevice
 
             shut_down()
+            attempts: Iterable[int] = (0,)
             with contextlib.suppress(AttributeError):  # a PortAudio without JACK
                 _NAMES.append(name.encode())
                 _portaudio_function(sounddevice, "PaJack_SetClientName")(_NAMES[-1])
-            for attempt in tries():
+                attempts = tries()
+            for attempt in attempts:
                 if attempt:
                     shut_down()
                 try:
