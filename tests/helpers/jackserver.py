@@ -25,10 +25,10 @@ needs_jack = pytest.mark.skipif(
 )
 
 
-WAITS_S = 1.0
+WAITS_S = 0.7
 """So long a synchronous server waits: left to itself it is 20 blocks, 27 ms at 64 samples, and whoever is later than
 that on a busy machine loses blocks, with a server that is out of step from there on. One that was killed costs as
-long."""
+long, which is less than what a session takes for the loss of its device."""
 
 _GIVES_UP = 10
 """After so many of its timeouts the driver goes on."""

@@ -69,7 +69,7 @@ def test_what_was_patched_by_hand_outlives_its_owner_the_process_and_the_server(
         for pair in links - server.links():
             server.run("jack_connect", *pair)
         run.wait_for(lambda run: len(run.status["links"]) == 4 and "input" not in run.status["text"])
-        time.sleep(1.0)  # what was taken away is believed to be so
+        time.sleep(2 * GRACE_S)  # what was taken away is believed to be so
         player.kill()
         run.wait_for(lambda run: "waiting for player:out_1" in run.status["text"])
         player = Other(server.environment, "player")
@@ -142,21 +142,48 @@ def test_a_server_that_returns_at_another_rate_is_followed(server, backend, tmp_
     assert [soundfile.info(path).samplerate for path in takes] == [48_000, 44_100]
 
 
-def test_who_is_thrown_out_has_taken_nothing_away_by_hand(server, monkeypatch):
-    """As a server that ends does with its clients, whose links go with their ports while those of devices stay."""
+@pytest.fixture
+def watcher(server, monkeypatch):
+    """A client of the server that is not in its cycle."""
     for name in ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER"):
         monkeypatch.setenv(name, server.environment[name])
-    links = {("out_1", "system:playback_1"), ("out_2", "system:playback_2")}
     watcher = Server("watcher")
+    yield watcher
+    watcher.close()
+
+
+def watch(watcher, links):
+    """A patchbay of the player's that has joined these links."""
+    patchbay = Patchbay(watcher, "player", ("out_1", "out_2"), links, connects=True)
+    until(lambda: patchbay.tend(time.monotonic()) or patchbay.joined == links, lambda: patchbay.joined)
+    return patchbay
+
+
+OUTS = {("out_1", "system:playback_1"), ("out_2", "system:playback_2")}
+
+
+def test_who_is_thrown_out_has_taken_nothing_away_by_hand(server, watcher):
+    """As a server that ends does with its clients, whose links go with their ports while those of devices stay."""
     with Other(server.environment, "player"):
-        patchbay = Patchbay(watcher, "player", ("out_1", "out_2"), links, connects=True)
-        until(lambda: patchbay.tend(time.monotonic()) or patchbay.joined == links, lambda: patchbay.joined)
+        patchbay = watch(watcher, OUTS)
     for _ in range(15):
         time.sleep(0.2 * GRACE_S)
         patchbay.tend(time.monotonic())
-    kept = patchbay.links
-    watcher.close()
-    assert kept == links and not server.links()
+    assert patchbay.links == OUTS and not server.links()
+
+
+def test_while_a_server_stands_still_nobody_takes_anything_away_by_hand(server, watcher):
+    """As it does for a client that was killed, between the end of its links and that of its ports."""
+    with Other(server.environment, "player"):
+        patchbay = watch(watcher, OUTS)
+        server.run("jack_disconnect", "player:out_1", "system:playback_1")
+        server.signal(signal.SIGSTOP)
+        for _ in range(15):
+            time.sleep(0.1 * GRACE_S)
+            patchbay.tend(time.monotonic())
+        server.signal(signal.SIGCONT)
+        assert patchbay.links == OUTS and len(patchbay.joined) == 1
+        until(lambda: patchbay.tend(time.monotonic()) or len(patchbay.links) == 1, lambda: patchbay.links)
 
 
 def test_xruns_are_counted(tmp_path):

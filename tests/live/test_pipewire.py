@@ -18,6 +18,8 @@ from liverun import LiveRun, kill
 from pipewireserver import needs_pipewire, pipewire_server, wait_for
 from waiting import PATIENCE_S, alone_s
 
+from rt_automix.io.devices.jack.patching import GRACE_S
+
 pytestmark = [needs_pipewire, pytest.mark.live]
 
 REPEATS = int(os.environ.get("RT_AUTOMIX_REPEATS", "1"))
@@ -89,7 +91,7 @@ def patched_by_hand(server, backend, player, ears):
         server.run("jack_connect", *pair)
     wait_for(lambda: ears.hear("Main:monitor_FL", "Main:monitor_FR"), "monitors")
     linked(server, links | heard_by(ears))
-    time.sleep(1.0)  # the parent hears of it, and what was taken away is believed to be so
+    time.sleep(2 * GRACE_S)  # the parent hears of it, and what was taken away is believed to be so
     return links
 
 

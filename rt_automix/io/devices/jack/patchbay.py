@@ -12,6 +12,9 @@ from rt_automix.io.devices.jack.server import Server
 LOOK_S = 0.1
 """How often it is looked at."""
 
+_LONGEST_LOOK_S = 2 * LOOK_S
+"""Who comes back from a longer absence, as a busy machine makes it, has not watched all the while."""
+
 
 class Patchbay:
     """The ports of a client, and what they are joined to.
@@ -34,20 +37,28 @@ class Patchbay:
     ) -> None:
         self._server, self._client, self._own, self._connects = server, client, own, connects
         self._patching = Patching(links if connects else ())
-        self._look_at = 0.0
+        self._look_at = self._looked_at = self._watched_s = 0.0
+        self._cycle = -1
 
     def tend(self, now: float) -> None:
         """Look whether something came or went, and join what is to be joined. Thread: main. Allocates: yes."""
         if now < self._look_at:
             return
-        self._look_at = now + LOOK_S
+        self._watch(now)
         server = self._server
         came, joined, there = server.came(), self._joined(), server.names()
         if not there.issuperset(f"{self._client}:{name}" for name in self._own):
             return  # a server that ends throws its clients out first: nobody has taken a link away by hand
-        for link in self._patching.look(now, joined, there, came):
+        for link in self._patching.look(self._watched_s, joined, there, came):
             if self._connects and server.join(self._client, link):
                 self._patching.note_joined(link)
+
+    def _watch(self, now: float) -> None:
+        """Count how long links have been seen as they are: a server that stands still undoes nobody's patching."""
+        cycle = self._server.cycle
+        if cycle != self._cycle:
+            self._watched_s += min(now - self._looked_at, _LONGEST_LOOK_S)
+        self._cycle, self._looked_at, self._look_at = cycle, now, now + LOOK_S
 
     def take_over(self, limit_s: float = 1.0) -> None:
         """Undo what PortAudio has joined, each port of its own, and join what is to be joined instead."""

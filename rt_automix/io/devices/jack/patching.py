@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from rt_automix.io.devices.jack.ports import Link
 
-GRACE_S = 0.5
+GRACE_S = 1.0
 """Links go before the ports that they end at. A link that is missing for longer was taken away by hand."""
 
 
@@ -31,6 +31,7 @@ class Patching:
         Parameters
         ----------
         now : float, s
+            By a clock that runs while the server does.
         joined : set of Link
             Our ports, and what they are joined to.
         there : names of all ports

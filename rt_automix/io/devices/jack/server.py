@@ -84,6 +84,11 @@ class Server:
         return int(self._client.samplerate)
 
     @property
+    def cycle(self) -> int:
+        """The frame at which its newest cycle began; it stays as it is while the server stands still."""
+        return int(self._client.last_frame_time)
+
+    @property
     def description(self) -> str:
         """What the user knows it by."""
         return "PipeWire (JACK)" if self.is_pipewire else f'JACK server "{server_name()}"'
