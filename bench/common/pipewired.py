@@ -85,6 +85,10 @@ class PipeWire:
         for left in Path(self._folder.name).glob("pipewire-0*"):
             left.unlink()
 
+    def signal(self, number: int) -> None:
+        """Send the server a signal."""
+        self._daemons[0].send_signal(number)
+
     def run(self, *command: str) -> str:
         """Run a tool against this server; what it prints."""
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=LIMIT_S)

@@ -66,10 +66,6 @@ class PipeWireAsJack(PipeWire):
         """End it."""
         super().stop(number)
 
-    def signal(self, number: int) -> None:
-        """Send the server a signal."""
-        self._daemons[0].send_signal(number)
-
     def links(self) -> set[tuple[str, str]]:
         """What is joined: pairs of names, from and to."""
         back = {theirs: ours for ours, theirs in self._names.items()}

@@ -41,7 +41,9 @@ BINS_PER_OCTAVE = 4
     CLOCK,
 ) = range(11)
 HISTOGRAM = CLOCK + 2
-STATS_SIZE = HISTOGRAM + HISTOGRAM_BINS
+SKIPS = HISTOGRAM + HISTOGRAM_BINS
+"""Counted by the main thread, of missing blocks that no callback is told of."""
+STATS_SIZE = SKIPS + 1
 
 
 _STATS_BYTES = mmap.ALLOCATIONGRANULARITY
@@ -129,7 +131,7 @@ class Timing:
 
 def timing(stats: NDArray[np.int64], sample_rate_hz: int) -> Timing:
     """Read the counters; percentiles are upper edges of the histogram's bins, a fifth of an octave too high at most."""
-    counts = stats[HISTOGRAM:].cumsum()
+    counts = stats[HISTOGRAM:SKIPS].cumsum()
     edges_us = 2.0 ** (np.arange(1, HISTOGRAM_BINS + 1) / BINS_PER_OCTAVE)
 
     def percentile_us(share: float) -> float:
@@ -140,7 +142,7 @@ def timing(stats: NDArray[np.int64], sample_rate_hz: int) -> Timing:
     return Timing(
         callbacks=int(stats[CALLBACKS]),
         late=int(stats[LATE]),
-        xruns=int(stats[XRUNS]),
+        xruns=int(stats[XRUNS] + stats[SKIPS]),
         block_samples=int(stats[BLOCK_SAMPLES]),
         median_us=median_us,
         p99_us=percentile_us(0.99),

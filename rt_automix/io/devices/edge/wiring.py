@@ -12,7 +12,7 @@ from rt_automix import surround
 from rt_automix.dsp.clocks.bridge import Reading, new_bridge, read
 from rt_automix.engine.bed import Bed
 from rt_automix.io.devices.edge import bedpiece, edge, piece
-from rt_automix.io.devices.edge.board import CALLBACKS, SAMPLES, Board
+from rt_automix.io.devices.edge.board import BLOCK_SAMPLES, CALLBACKS, SAMPLES, SKIPS, Board
 
 FADE_S = 0.05
 """How long the sound takes to come and to go."""
@@ -232,6 +232,15 @@ class Wiring:
     def samples(self) -> int:
         """How many samples have gone through."""
         return int(self.stats[SAMPLES])
+
+    @property
+    def block_samples(self) -> int:
+        """How long the last block was."""
+        return int(self.stats[BLOCK_SAMPLES])
+
+    def count_skip(self, missing: bool) -> None:
+        """Count that blocks are missing, where no callback is told. Thread: main."""
+        self.stats[SKIPS] += missing
 
     def exchange(self, source: NDArray[np.float32], sink: NDArray[np.float32], xrun: bool) -> None:
         """Do one block from Python: frames in, frames out. Thread: audio, but through the interpreter."""

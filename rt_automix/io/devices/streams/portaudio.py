@@ -19,6 +19,7 @@ from rt_automix.io.devices.jack.jacklib import has_jack
 from rt_automix.io.devices.jack.patchbay import Patchbay
 from rt_automix.io.devices.jack.ports import Link, beside, choose_ports, joined_in_pairs
 from rt_automix.io.devices.jack.server import Server, name_taken
+from rt_automix.io.devices.jack.skips import Skips
 from rt_automix.io.devices.streams.survey import Survey, jack_client_name, rates_of, shut_down, sound_library, survey
 
 _INPUT_STALL_S = 0.7
@@ -86,6 +87,7 @@ class PortAudioStream:
         self._links = links
         self._server: Server | None = None
         self._patchbay: Patchbay | None = None
+        self._skips = Skips()
 
     def _places(self) -> tuple[tuple[int, ...], ...]:
         """Where among the channels of the stream the other outputs go: on JACK they have ports of their own."""
@@ -175,9 +177,12 @@ class PortAudioStream:
         return replace(self._asked, device="", in_device=source, out_device=sink, host_api=self._host_api)
 
     def tend(self, now: float) -> None:
-        """Keep ports joined."""
+        """Keep ports joined, and count what PipeWire tells nobody of."""
         if self._patchbay is not None:
             self._patchbay.tend(now)
+        if self._server is not None and self._server.is_pipewire:
+            counts = self._server.cycle, self._wiring.samples, self._wiring.block_samples
+            self._wiring.count_skip(self._skips.look(*counts))
 
     @property
     def links(self) -> Collection[Link] | None:
