@@ -33,6 +33,8 @@ long, which is less than what a session takes for the loss of its device."""
 _GIVES_UP = 10
 """After so many of its timeouts the driver goes on."""
 
+_ASKED_AT_MOST = 5
+
 _FINDS = ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER", "PIPEWIRE_RUNTIME_DIR", "XDG_RUNTIME_DIR")
 """By what a client of this process finds its server."""
 
@@ -147,8 +149,14 @@ class JackServer:
         return links_of(self.run("jack_lsp", "-c", "-p"))
 
     def run(self, *command: str) -> str:
-        """Run a JACK tool against this server; what it prints."""
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=PATIENCE_S)
+        """Run a JACK tool against this server; what it prints.
+
+        One that is not let in, as another of its name is just coming in on another server, is started again.
+        """
+        for _ in range(_ASKED_AT_MOST):
+            done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=PATIENCE_S)
+            if done.returncode == 0:
+                break
         return done.stdout
 
 
