@@ -141,6 +141,8 @@ def test_who_decides_recordings_and_midi_are_shown():
     found = {"midi": {"ports": ["nanoKONTROL2"], "missing": ""}}
     text = "\n".join(picture(scene(found, takes=[good, bad]), 120, 40))
     assert "1:15.5, 9.8 MB gig.flac" in text and "FAILED: in.wav: disk full" in text and "nanoKONTROL2" in text
+    ended = "\n".join(picture(scene(takes=[good | {"state": "stopped"}]), 120, 40))
+    assert re.search(r"recorded +1:15.5, 9.8 MB gig.flac", ended) and "recording" not in ended
     missing = {"midi": {"ports": [], "missing": "MIDI: no port yet in jack."}}
     assert re.search(r"MIDI +no port yet in jack\.", "\n".join(picture(scene(missing), 120, 40)))
 

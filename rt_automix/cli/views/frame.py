@@ -296,7 +296,8 @@ def _facts(scene: Scene, status: dict[str, Any]) -> list[tuple[str, Text]]:
         lost = f", {program['dropped_seconds']:.1f} s lost" if program["dropped_seconds"] else ""
         words = f"{program['side']}: {program['state']}{lost}"
         facts.append(("program", Text(words, "" if program["state"] == "feeding" else _ALARM)))
-    return [*facts, *(("recording", _take(take)) for take in scene.takes), ("suggester", Text(status["suggester"]))]
+    takes = (("recorded" if take["state"] == "stopped" else "recording", _take(take)) for take in scene.takes)
+    return [*facts, *takes, ("suggester", Text(status["suggester"]))]
 
 
 def _count(count: int, what: str = "") -> Text:

@@ -77,7 +77,7 @@ class Takes:
             recorder = self._recorders.pop(OUTPUT, None)
             if recorder is not None:
                 recorder.close()
-                self._ended = [*self._ended[-_REMEMBERED:], {"side": self._names[OUTPUT], **recorder.status()}]
+                self._remember(OUTPUT, recorder)
 
     def follow(self, sample_rate_hz: int) -> None:
         """Look at the board; call it while the session plays, some twenty times a second.
@@ -116,6 +116,9 @@ class Takes:
             )
             feeder.start()
 
+    def _remember(self, side: int, recorder: Recorder) -> None:
+        self._ended = [{"side": self._names[side], **recorder.status()}, *self._ended[:_REMEMBERED]]
+
     def _open(self, side: int, path: Path, since_sample: int | None) -> None:
         is_whole = self._channels > 2 and side in (INPUT, OUTPUT)
         ring = self._board.whole(self._channels)[side] if is_whole else self._board.rings[side]
@@ -136,7 +139,7 @@ class Takes:
         return OUTPUT in self._paths and (recorder is None or recorder.status()["state"] != "failed")
 
     def status(self) -> list[dict[str, Any]]:
-        """How each recorder is doing, and how the last ones ended."""
+        """How each recorder is doing, and how the last ones ended, the newest first."""
         running = [{"side": self._names[side], **recorder.status()} for side, recorder in self._recorders.items()]
         return running + self._ended
 
@@ -148,8 +151,9 @@ class Takes:
         """End the recordings, at a sample if it is said; each within its own limit."""
         for feeder in self._feeders.values():
             feeder.end()  # all at once: each may take its time
-        for recorder in self._recorders.values():
+        for side, recorder in self._recorders.items():
             recorder.close(until_sample=until_sample)
+            self._remember(side, recorder)
         for feeder in self._feeders.values():
             feeder.close()
         self._recorders, self._feeders = {}, {}

@@ -16,7 +16,7 @@ export function mountHeader(store, connection) {
     document.body.classList.toggle("silent", state !== "playing");
     if (session?.meters) setText(byId("latency"), `${fixed(session.latency_ms, 2)} ms`);
     const running = take();
-    const newest = running ?? takes.at(-1);
+    const newest = running ?? takes.find((one) => one.side !== "in") ?? takes[0];
     setPressed(record, running !== undefined);
     setText(word, running ? `Stop ${clock(running.seconds)}` : "Record");
     setText(takeNote, newest ? takeWords(newest) : "");

@@ -19,7 +19,9 @@ from takes import RATE_HZ, read, signal
 from waiting import PATIENCE_S, until
 
 from rt_automix.errors import AudioFileError
+from rt_automix.io.devices.edge.board import SAMPLES, Board
 from rt_automix.io.files import take
+from rt_automix.live.takes.takes import OUTPUT, Takes
 
 pytestmark = pytest.mark.live
 
@@ -158,6 +160,18 @@ def test_a_disk_that_hangs_is_given_up(tmp_path, feed, monkeypatch):
         stop_disk(False)
         until(lambda: "recorder" not in {thread.name for thread in threading.enumerate()})
     assert recorder.status()["state"] == "failed" and len(told) == 1
+
+
+def test_what_ended_stays_in_the_list_the_newest_first(tmp_path):
+    board = Board()
+    takes = Takes(board, {OUTPUT: tmp_path / "take.flac"}, 24, print)
+    board.stats[SAMPLES] = 1
+    takes.follow(48_000)
+    takes.follow(44_100)
+    listed = [(Path(one["path"]).name, one["state"]) for one in takes.status()]
+    assert listed == [("take-2.flac", "recording"), ("take.flac", "stopped")]
+    takes.record(False)
+    assert [Path(one["path"]).name for one in takes.status()] == ["take-2.flac", "take.flac"]
 
 
 def check_stopped(path: Path, status: dict, told: list[str], reason: str, least_bytes: int) -> None:
