@@ -40,7 +40,7 @@ class JackMidi:
     Parameters
     ----------
     name : str
-        Of the client; jackd adds to one that is taken, PipeWire gives it twice, so there it gets a number of ours.
+        Of the client; jackd adds to one that is taken, PipeWire gives it twice, so there we add a number ourselves.
 
     Raises
     ------
@@ -52,8 +52,10 @@ class JackMidi:
 
     def __init__(self, name: str) -> None:
         self._jack = load()
-        is_pipewire = "PipeWire" in self._jack.version_string()
-        self._client = opened(self._jack, f"{name}-{os.getpid()}" if is_pipewire else name)
+        self._client = opened(self._jack, name)
+        if "PipeWire" in self._jack.version_string() and any(port.startswith(f"{name}:") for port in self.names(0)):
+            self._client.close()
+            self._client = opened(self._jack, f"{name}-{os.getpid()}")
         self._exchange = np.zeros(at.EXCHANGE_SIZE, np.int64)
         self._is_active = self.has_ended = False
         self._client.set_shutdown_callback(self._note_end)
