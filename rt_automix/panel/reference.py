@@ -47,7 +47,7 @@ def suffix_of(file_name: str, content_type: str) -> str:
     if suffix not in SUFFIXES:
         raise AudioFileError(f"A file of kind {suffix[:10]!r} cannot be read. Send {', '.join(SUFFIXES)}.")
     if content_type and not content_type.startswith(TYPES):
-        raise AudioFileError(f"{content_type[:40]!r} is not audio.")
+        raise AudioFileError(f"Content-Type {content_type[:40]!r} is not audio. Send audio/..., or none.")
     return suffix
 
 

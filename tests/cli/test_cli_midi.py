@@ -23,6 +23,7 @@ from rt_automix.cli import asking, mapfile
 from rt_automix.config import Config, load
 from rt_automix.errors import ConfigError, DeviceError
 from rt_automix.midimap import DEFAULT, MidiMapping
+from rt_automix.panel.api import LEARNED
 
 pytestmark = pytest.mark.live
 
@@ -167,6 +168,11 @@ def test_learning_without_a_port_and_of_what_is_unknown(run, no_midi, tmp_path):
 def test_help_has_an_example(run, command):
     code, out, _ = run(*command.split(), "--help")
     assert code == 0 and re.search(rf"Examples?:\n +rt-automix {command}", out)
+
+
+def test_help_names_everything_that_can_be_learned(run):
+    words = set(re.findall(r"[\w./]+", run("midi", "learn", "--help")[1].replace(".\n", "\n")))
+    assert {name for name in LEARNED if not name.startswith("trim.")} <= words
 
 
 def test_a_driver_that_hangs_or_crashes_holds_nobody():

@@ -71,8 +71,8 @@ def learn(control: str, out: Path, port: str | None, timeout_s: float, as_json: 
     """Turn a knob or press a button; the settings file remembers that it sets CONTROL.
 
     CONTROL is amount, fine_tone, boldness, style_strength, target_lufs, output_trim_db, trim.PARAMETER or profile
-    for a knob; bypass, compare, freeze, panic, record, profile, preset, preset/NAME or phones (the next output there)
-    for a button. Program changes choose among all profiles or presets, too.
+    for a knob; bypass, compare, freeze, night, panic, record, profile, preset, preset/NAME or phones (the next output
+    there) for a button. Program changes choose among all profiles or presets, too.
     Turn a knob to and fro; press a button once. What the file had for that control, or for that knob, is replaced.
 
     \b

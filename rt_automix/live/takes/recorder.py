@@ -196,9 +196,8 @@ class Recorder:
         bytes_per_s = self._rate_hz * self._channels * self._bits / 8
         room_s = shutil.disk_usage(self._take.path.parent).free / bytes_per_s
         if room_s < _LEAST_FREE_S:
-            self._tell(
-                f"{self._take.path}: the disk is nearly full; some {room_s / 60:.0f} minutes fit. Free some space."
-            )
+            room = f"{room_s / 60:.0f} minutes" if room_s >= 90.0 else f"{room_s:.0f} s"
+            self._tell(f"{self._take.path}: the disk is nearly full; some {room} fit. Free some space.")
 
     def _fail(self, reason: str) -> None:
         self._state, self._reason = "failed", reason
