@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench.common.here import console
 from bench.common.links import links_of
+from rt_automix.io.devices.system import reaches_pipewire
 
 SAMPLE_RATE_HZ = 48_000
 _NEEDED = {"JACK_NO_START_SERVER": "1"}
@@ -29,6 +30,8 @@ def is_missing(command: str) -> bool:
         cures.append("a JACK server: sudo apt install jackd2 libportaudio2")
     if importlib.util.find_spec("jack") is None:
         cures.append("the package JACK-Client: pip install .[jack]")
+    if reaches_pipewire():  # our own clients would be PipeWire's, and their blocks of another length
+        cures.append("the JACK library of its own server: leave pw-jack out")
     for cure in cures:
         console.print(f"bench {command} is skipped. It needs {cure}", markup=False)
     return bool(cures)

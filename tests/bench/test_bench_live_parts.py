@@ -77,3 +77,9 @@ def test_without_a_server_they_say_what_is_missing(monkeypatch, capsys, tmp_path
     for command in ("jitter", "roundtrip", "soak", "startup of live"):
         assert f"bench {command} is skipped. It needs a JACK server: sudo apt install jackd2 libportaudio2" in said
     assert not list(tmp_path.iterdir())
+
+
+def test_under_pw_jack_they_say_to_leave_it_out(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/usr/lib/pipewire-0.3/jack")
+    roundtrip.run([64], 2, 2, tmp_path)
+    assert "leave pw-jack out" in " ".join(capsys.readouterr().out.split())
