@@ -67,13 +67,15 @@ class Changes:
         self._undone: list[Change] = []
         self._expected: Values = {}
         self._expected_until = 0.0
+        self._is_panicking = False
         self._other: Values = {}
         self.slot = "A"
         """Which of the two settings is heard."""
 
     def see(self, status: Mapping[str, Any], now: float) -> list[str]:
         """Take in a session's status; in words what has changed for good."""
-        if status.get("panic"):
+        self._is_panicking = bool(status.get("panic"))
+        if self._is_panicking:
             return self._settled() if self._moving else []
         values = flat(status)
         if not self._now or values.keys() != self._now.keys():
@@ -122,7 +124,13 @@ class Changes:
         return [text]
 
     def undo(self, now: float) -> tuple[list[Command], str]:
-        """What takes the last change back, and in words. Raises ConfigError if there is none."""
+        """What takes the last change back, and in words. Raises ConfigError if there is none.
+
+        That is the panic while there is one, which the session says itself: a setting of before would end it, and
+        leave the rest neutral for good.
+        """
+        if self._is_panicking:
+            return [Command("set", "panic", False)], ""
         if self._moving is not None:
             self._settled()
         if not self._done:
@@ -160,7 +168,7 @@ class Changes:
         """For the state: what would be taken back, what done again, and which setting is heard."""
         undo = self._moving or (self._done[-1] if self._done else None)
         return {
-            "undo": undo.text if undo else None,
+            "undo": "Panic" if self._is_panicking else undo.text if undo else None,
             "redo": self._undone[-1].text if self._undone else None,
             "slot": self.slot,
         }

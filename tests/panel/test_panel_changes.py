@@ -97,6 +97,8 @@ def test_who_it_was_and_what_is_only_listened_to():
     hand.move(listen="master", freeze=True)
     hand.status["panic"] = True
     hand.move(amount=0.0)
+    assert hand.changes.told["undo"] == "Panic"
+    assert hand.changes.undo(hand.now) == ([("set", "panic", False)], "")
     hand.status["panic"] = False
     hand.move(amount=0.1)
     assert hand.said == ["Amount 50 % → 10 %, by MIDI", "Bypass", "Freeze on, Master"]
