@@ -81,8 +81,8 @@ class Journal:
         )
 
 
-def write_shared(path: Path, text: str) -> None:
-    """Write a file as a whole, for all to read who may look into its folder. Raises OSError."""
-    write_text(path, text)
+def write_shared(path: Path, text: str, over: bool = True) -> None:
+    """Write a file as `write_text` does, for all to read who may look into its folder. Raises OSError."""
+    write_text(path, text, over)
     with contextlib.suppress(OSError):
         path.chmod(path.parent.stat().st_mode & 0o666)

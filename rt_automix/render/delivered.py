@@ -6,6 +6,7 @@ is tried for real: mastered, encoded, decoded, measured.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import tempfile
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typing import Any
 from rt_automix.config import Config
 from rt_automix.errors import AudioFileError
 from rt_automix.io.files.audio import AudioReader, AudioWriter
+from rt_automix.io.files.whole import put, taken
 from rt_automix.io.lossy import ffmpeg
 from rt_automix.io.lossy.codecs import Format
 from rt_automix.io.lossy.delivery import LIMIT_DBTP, Delivered, deliver
@@ -97,8 +99,12 @@ def render_delivered(
             return replace(result, deliveries=_deliveries(result, formats, [here / name for name in names[1:]], told))
 
         best = _search(attempt, config.limiter.ceiling_dbtp)
-        for path in (target, *lossy):
-            best.target.with_name(path.name).replace(path)
+        with contextlib.ExitStack() as undone:
+            for path in (target, *lossy):
+                put(best.target.with_name(path.name), path, over=force)
+                if not force:
+                    undone.callback(path.unlink)
+            undone.pop_all()
     kept = tuple(replace(one, file=str(path)) for one, path in zip(best.deliveries, lossy, strict=True))
     return replace(best, target=target, deliveries=kept)
 
@@ -154,4 +160,4 @@ def _check_free(path: Path, source: Path, force: bool) -> None:
     if path.exists() and path.samefile(source):
         raise AudioFileError(f"{path}: this is the input, which is never written over. Choose another name.")
     if path.exists() and not (force and path.is_file()):
-        raise AudioFileError(f"{path}: exists already. Choose another name, or replace it with --force.")
+        raise taken(path)

@@ -12,6 +12,7 @@ import click
 from rt_automix.cli import settings, terminal
 from rt_automix.cli.kernels import ensure_compiled
 from rt_automix.errors import AudioFileError
+from rt_automix.io.files.whole import taken
 
 if TYPE_CHECKING:
     from rt_automix.render import RenderResult
@@ -206,7 +207,7 @@ def _check_report(path: Path, others: tuple[Path | None, ...], force: bool) -> N
     if any(other is not None and path.absolute() == other.absolute() for other in others):
         raise AudioFileError(f"{path}: the report would take the place of the audio. Choose another name.")
     if path.exists() and not (force and path.is_file()):
-        raise AudioFileError(f"{path}: exists already. Choose another name, or replace it with --force.")
+        raise taken(path)
 
 
 _FIGURES = (

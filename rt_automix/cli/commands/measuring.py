@@ -13,6 +13,7 @@ import click
 from rt_automix.cli import settings, terminal
 from rt_automix.cli.kernels import ensure_compiled
 from rt_automix.errors import ConfigError
+from rt_automix.io.files.whole import taken
 
 if TYPE_CHECKING:
     from rt_automix.analysis.aim.profile import Profile
@@ -102,12 +103,12 @@ def _check_place(path: Path) -> None:
         raise ConfigError(f"{path}: a folder, not a file. Choose another name.")
 
 
-def _write(path: Path, text: str) -> None:
-    """A whole file or none: what was there stays until then."""
+def _write(path: Path, text: str, over: bool = True) -> None:
+    """A whole file or none: what was there stays until then, or for good."""
     from rt_automix.batch.journal import write_shared
 
     try:
-        write_shared(path, text)
+        write_shared(path, text, over)
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be written: {error.strerror}. Free some space or choose another folder; "
@@ -221,7 +222,7 @@ def make(
       rt-automix profile make album -o album.toml --name album
     """
     if out.exists() and not (force and out.is_file()):
-        raise ConfigError(f"{out}: exists already. Choose another name, or replace it with --force.")
+        raise taken(out)
     if out.suffix != ".toml":
         raise ConfigError(f'{out}: profiles end in ".toml". Name it {out.with_suffix(".toml")}.')
     _check_place(out)
@@ -239,7 +240,7 @@ def make(
     if songs:
         in_order = [songs[place] for place in sorted(songs)]
         made = profile.mean_of([one for _, one in in_order], name or out.stem)
-        _write(out, made.text(f"Measured from {_listed([song for song, _ in in_order])}"))
+        _write(out, made.text(f"Measured from {_listed([song for song, _ in in_order])}"), over=force)
         if as_json:
             terminal.show_json(asdict(made) | {"file": str(out)})
         else:

@@ -19,6 +19,7 @@ from rt_automix.io.files.codec import Block, Decoder, DecodingError, SoundFile
 from rt_automix.io.files.containers import containers, riff
 from rt_automix.io.files.containers.pieces import Container
 from rt_automix.io.files.resampled import Resampled
+from rt_automix.io.files.whole import put, taken
 from rt_automix.surround import LAYOUTS
 
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ class AudioWriter:
         is_aligned: bool = True,
         mask: int = 0,
     ) -> None:
-        self.path = Path(path)
+        self.path, self._force = Path(path), force
         self.sample_rate_hz, self.channels, self.bits = sample_rate_hz, channels, bits
         self.tags_from, self.tags_note, self._is_aligned, self._mask = tags_from, "", is_aligned, mask
         self.measured: Measurement | None = None
@@ -271,7 +272,7 @@ class AudioWriter:
         return self
 
     def _open_encoder(self) -> None:
-        kind = self.path.suffix.lower().lstrip(".")
+        kind = self.path.suffix.lower()[1:]
         self._encoder = codec.open_encoder(self._sink, kind, self.sample_rate_hz, self.channels, self.bits)
 
     def write(self, block: Block) -> None:
@@ -306,7 +307,7 @@ class AudioWriter:
         try:
             with self._unfinished.open("rb+") as whole:
                 os.fsync(whole.fileno())
-            self._unfinished.replace(self.path)
+            put(self._unfinished, self.path, over=self._force)
         except OSError as error:
             raise self._cannot_write(error) from error
 
@@ -357,4 +358,4 @@ def _check_target(path: Path, bits: int, force: bool, not_over: Path | None) -> 
     if not path.is_file():
         raise AudioFileError(f"{path}: a folder or a device, not a file. Choose another name.")
     if not force:
-        raise AudioFileError(f"{path}: exists already. Choose another name, or replace it with --force.")
+        raise taken(path)

@@ -1,4 +1,4 @@
-"""Small files that are there as a whole or not at all."""
+"""Files that are there as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,9 +6,54 @@ import os
 import tempfile
 from pathlib import Path
 
+from rt_automix.errors import AudioFileError
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file beside and put it in its place in one step; its folder is made.
+
+def put(made: Path, path: Path, over: bool = True) -> None:
+    """Give a file that is whole its name, in one step.
+
+    Parameters
+    ----------
+    made, path : Path
+        On one file system.
+    over : bool
+        Replace what has that name. Otherwise it stays, also what somebody else has put there a moment ago.
+
+    Raises
+    ------
+    AudioFileError
+        Something has that name and stays.
+    OSError
+        It cannot be; `made` is where it was.
+
+    Thread: any but audio. Allocates: yes.
+    """
+    if not over:
+        try:
+            _link(made, path)
+        except FileExistsError:
+            raise taken(path) from None
+    made.replace(path)
+    made.unlink(missing_ok=True)  # of two links to one file none goes
+
+
+def _link(made: Path, path: Path) -> None:
+    """Take a name that nobody has. Raises OSError."""
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links, such as a memory card's
+        path.open("xb").close()
+
+
+def taken(path: Path) -> AudioFileError:
+    """That something has a name. Thread: any. Allocates: yes."""
+    return AudioFileError(f"{path}: exists already. Choose another name, or replace it with --force.")
+
+
+def write_text(path: Path, text: str, over: bool = True) -> None:
+    """Write a file beside and put it in its place in one step, as `put` does; its folder is made.
 
     Raises
     ------
@@ -22,7 +67,7 @@ def write_text(path: Path, text: str) -> None:
     try:
         with os.fdopen(number, "w", encoding="utf-8") as file:
             file.write(text)
-        Path(name).replace(path)
-    except OSError:
+        put(Path(name), path, over)
+    except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
