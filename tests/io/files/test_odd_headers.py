@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from rt_automix.errors import AudioFileError
 from rt_automix.io.files.audio import AudioReader
 
 RATE_HZ = 44100
@@ -87,6 +88,16 @@ def test_a_w64_without_a_length_ends_with_its_file(tmp_path: Path, song: Path) -
     content[at : at + 8] = b"\xff" * 7 + b"\x7f"
     (tmp_path / "a.w64").write_bytes(content)
     np.testing.assert_array_equal(read(tmp_path / "a.w64"), read(song))
+
+
+def test_a_w64_with_neither_a_format_nor_a_length_is_refused(tmp_path: Path, song: Path) -> None:
+    subprocess.run(["ffmpeg", "-v", "error", "-i", song, "-bitexact", tmp_path / "a.w64"], check=True)
+    content = bytearray((tmp_path / "a.w64").read_bytes().replace(b"fmt \xf3", b"FMT \xf3"))
+    at = content.find(b"data\xf3") + 16
+    content[at : at + 8] = b"\xff" * 7 + b"\x7f"
+    (tmp_path / "a.w64").write_bytes(content)
+    with pytest.raises(AudioFileError, match="not audio that can be read here"):
+        AudioReader(tmp_path / "a.w64")
 
 
 def test_a_caf_whose_length_cannot_be_true_ends_with_its_file(tmp_path: Path, song: Path, capfd) -> None:

@@ -45,7 +45,7 @@ def inspect(path: Path) -> Container:
             f"{path}: the file {what} {broken.at_s:.2f} s into its {broken.of_s:.2f} s. "
             f"Copy it again; or keep what can be saved of it with {ffmpeg(path, 'saved.wav')}."
         ) from None
-    except (struct.error, IndexError, ValueError, OverflowError) as error:
+    except (struct.error, IndexError, ValueError, ArithmeticError) as error:
         raise AudioFileError(f"{path}: the header is damaged. Copy the file again, or choose another.") from error
     except OSError as error:
         raise AudioFileError(f"{path}: cannot be read: {error.strerror}. Copy it to another disk.") from error

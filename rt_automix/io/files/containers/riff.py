@@ -208,6 +208,8 @@ def inspect_w64(handle: BinaryIO, file_bytes: int) -> Container:
             present, promised = file_bytes - start, length - 24
             if _can_be_true(promised, present):
                 return Container("W64", notes=_lacking(present, promised, sound.bytes_per_s), mask=sound.mask)
+            if not sound.subtype:
+                return Container("W64", is_foreign=True)
             return Container("W64", samples=present // sound.frame_bytes, raw=_raw(start, sound), mask=sound.mask)
         start += max(length + 7 & ~7, 24)
 
