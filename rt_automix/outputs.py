@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, get_type_hints
@@ -121,6 +121,17 @@ def addressed(control: str) -> tuple[str, str]:
     """
     found = _ADDRESSED.fullmatch(control)
     return (found[1], found[2]) if found else ("", control)
+
+
+def no_output(control: str, name: str, names: Collection[str]) -> ConfigError:
+    """That a control is of an output that is not there. Thread: any but audio. Allocates: yes."""
+    known = f"{nearest(name, names)} There are: {', '.join(names) or 'none'}."
+    return ConfigError(f'{control}: there is no output "{name}".{known}')
+
+
+def no_phones(control: str) -> ConfigError:
+    """That a control is of phones that are not there. Thread: any but audio. Allocates: yes."""
+    return ConfigError(f"{control}: there are no phones. Say where they are: --phones channels=5,6.")
 
 
 def collisions(outputs: Sequence[Output | None]) -> list[tuple[int, str]]:

@@ -177,7 +177,7 @@ def _ended_by_signals() -> Iterator[None]:
         raise _Interrupted
 
     numbers = [signal.SIGTERM]
-    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:  # else it is ignored, or somebody's
+    if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, signal.SIG_DFL):  # else it is ignored, or somebody's
         numbers.append(signal.SIGINT)
     hangup = getattr(signal, "SIGHUP", None)
     if hangup is not None and signal.getsignal(hangup) == signal.SIG_DFL:  # else nohup has it ignored

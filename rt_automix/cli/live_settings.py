@@ -23,6 +23,9 @@ _AUDIO = (
 )  # fmt: skip
 """Options that stand for settings of [audio]."""
 
+_REACHING = ("device", "in_device", "out_device", "host_api", "backend", "exclusive")
+"""Those that say which device, and how."""
+
 
 def config_of(options: dict[str, Any]) -> Config:
     """The settings, with what the command line says."""
@@ -51,6 +54,8 @@ def config_of(options: dict[str, Any]) -> Config:
     config = _with_phones(_with_outputs(config, options["outputs"]), options["phones"])
     if config.venue.max_laeq_db is not None and config.venue.spl_calibration_db is None:
         raise ConfigError("venue.max_laeq_db: without venue.spl_calibration_db no sound level is known. Set that, too.")
+    if options["play"] is not None and (named := [name for name in _REACHING if options[name]]):
+        raise ConfigError(f"--play: a file is played without a device. Leave --{named[0].replace('_', '-')} out.")
     name = config.audio.name
     if len(name) > MOST_NAME or not re.fullmatch(r"[\w.+-]+( [\w.+-]+)*", name):
         raise ConfigError(f'audio.name = "{name}" cannot be used. Use up to {MOST_NAME} letters, digits, ., + and -.')

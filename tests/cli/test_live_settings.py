@@ -1,4 +1,4 @@
-"""What is wrong with pairs is said before a device opens, with the cure."""
+"""What is wrong with settings is said before a device opens, with the cure."""
 
 import numpy as np
 import soundfile
@@ -26,3 +26,11 @@ def test_pairs_are_checked_before_a_device_opens(tmp_path):
     ):
         found = CliRunner().invoke(live, words).exception
         assert isinstance(found, AutomixError) and found.exit_code == 2 and complaint in str(found), (words, found)
+
+
+def test_a_file_is_played_without_a_device(tmp_path):
+    soundfile.write(tmp_path / "song.wav", np.zeros((100, 2)), 48_000)
+    play = ["--play", str(tmp_path / "song.wav"), "--state", str(tmp_path / "state")]
+    for words in (["--device", "hw:1"], ["--in-device", "1"], ["--out-device", "1"], ["--backend", "jack"]):
+        found = CliRunner().invoke(live, [*play, *words]).exception
+        assert str(found) == f"--play: a file is played without a device. Leave {words[0]} out."

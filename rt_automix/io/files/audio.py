@@ -145,16 +145,13 @@ class AudioReader:
                     yield np.ascontiguousarray(kept[:, :block_samples])
                     done, kept = done + block_samples, kept[:, block_samples:]
         except DecodingError as error:
-            raise self._damaged(str(error)) from error
+            raise _damaged(self.path, str(error)) from error
         rest = kept[:, : self.samples - done]
         done += rest.shape[1]
         if rest.size:
             yield np.ascontiguousarray(rest)
         if done < self.samples:
-            raise self._damaged(f"breaks off at {done / self.sample_rate_hz:.2f} s of {self.duration_s:.2f} s")
-
-    def _damaged(self, what: str) -> AudioFileError:
-        return _damaged(self.path, what)
+            raise _damaged(self.path, f"breaks off at {done / self.sample_rate_hz:.2f} s of {self.duration_s:.2f} s")
 
 
 def _damaged(path: Path, what: str) -> AudioFileError:

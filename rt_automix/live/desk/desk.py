@@ -12,7 +12,7 @@ from rt_automix.engine.engine import Engine
 from rt_automix.errors import ConfigError, UserError, nearest
 from rt_automix.live.desk.phones import Phones
 from rt_automix.live.setup import Setup
-from rt_automix.outputs import PREFIX, addressed
+from rt_automix.outputs import PREFIX, addressed, no_output, no_phones
 
 LISTEN_SWITCHES = ("bypass", "compare")
 """Switches that say what is listened to; both off is the master."""
@@ -89,8 +89,7 @@ class Desk:
             return self, name
         output, _, control = name.removeprefix(PREFIX).partition("/")
         if output not in self.outputs:
-            known = f"{nearest(output, self.outputs)} There are: {', '.join(self.outputs) or 'none'}."
-            raise ConfigError(f'{name}: there is no output "{output}".{known}')
+            raise no_output(name, output, self.outputs)
         return self.outputs[output], control
 
     def set(self, name: str, value: Any) -> None:
@@ -165,7 +164,7 @@ class Desk:
     def _phones_for(self, name: str) -> Phones:
         """The phones that a control is about. Raises ConfigError where there are none."""
         if self.phones is None:
-            raise ConfigError(f"{name}: there are no phones. Say where they are: --phones channels=5,6.")
+            raise no_phones(name)
         return self.phones
 
     @property

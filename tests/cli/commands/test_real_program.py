@@ -47,6 +47,22 @@ def test_what_is_stopped_while_it_imports_ends_with_its_own_exit_code(number, tm
     assert (done.returncode, done.stderr) == (1, "Stopped; the file under way was not written.\n")
 
 
+@pytest.mark.parametrize("module", ["click", "numpy"])
+def test_what_is_stopped_before_it_has_begun_shows_no_traceback(tmp_path, module):
+    (tmp_path / f"{module}.py").write_text("import time; print('imported', flush=True); time.sleep(60.0)")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-m", "rt_automix", "analyze", "a.wav"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes) as process:
+        assert process.stdout.readline() == "imported\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60.0)
+    if module == "click":  # not even the command line is there
+        assert (process.returncode, err) == (-signal.SIGINT, "")
+    else:
+        assert (process.returncode, err) == (1, "Stopped; the file under way was not written.\n")
+
+
 @pytest.mark.parametrize(
     ("command", "name", "most_bytes"),
     [("render MIX OUT", "out.wav", 100_000), ("profile make MIX --force -o OUT", "out.toml", 1_000)],
