@@ -89,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _make_streams_patient()
     try:
         with _ended_by_signals():
+            _check_dashes(sys.argv[1:] if arguments is None else arguments)
             code = group.main(arguments, prog_name="rt-automix", standalone_mode=False)
             sys.stdout.flush()
         return code if isinstance(code, int) else 0
@@ -106,6 +107,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError:
             _drop_output("stderr")
         return code
+
+
+def _check_dashes(words: Sequence[str]) -> None:
+    """Raise NoSuchOption for -out, or a file that is called so, which would be read as -o with a name of "ut"."""
+    for word in words:
+        if word == "--":
+            return
+        if word.startswith("-out"):
+            raise click.NoSuchOption("-out", possibilities=["--out"])
 
 
 def _drop_output(name: str) -> None:
@@ -177,7 +187,7 @@ def _ended_by_signals() -> Iterator[None]:
         raise _Interrupted
 
     numbers = [signal.SIGTERM]
-    if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, signal.SIG_DFL):  # else it is ignored, or somebody's
+    if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, signal.SIG_DFL):  # else ignored, or somebody's
         numbers.append(signal.SIGINT)
     hangup = getattr(signal, "SIGHUP", None)
     if hangup is not None and signal.getsignal(hangup) == signal.SIG_DFL:  # else nohup has it ignored

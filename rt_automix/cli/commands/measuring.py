@@ -142,6 +142,7 @@ def _ask_all(
 
 def _show(found: list[dict[str, Any]], style_name: str) -> None:
     from rt_automix.analysis.recordings.measure import OTHER_MONO
+    from rt_automix.report.words import MONO_DB
 
     head = ["File", "Length", "Rate", "Loudness LUFS", "Range LU", "True peak dBTP", "Peak to loudness dB"]
     head += [f"Tone from {style_name} dB", "Width dB", "Dynamics dB"]
@@ -150,7 +151,10 @@ def _show(found: list[dict[str, Any]], style_name: str) -> None:
         row = [figures["file"], terminal.clock(figures["duration_s"]), f"{figures['sample_rate_hz']}"]
         names = ("integrated_lufs", "loudness_range_lu", "true_peak_dbtp", "plr_db")
         row += terminal.levels(figures, dict.fromkeys(names, ""))
-        row += ["" if value is None else f"{value:+.1f}" for value in figures["from_profile"].values()]
+        apart = {name: "" if value is None else f"{value:+.1f}" for name, value in figures["from_profile"].items()}
+        if (figures["from_profile"]["side_mid_db"] or 0.0) < MONO_DB:
+            apart["side_mid_db"] = "mono"
+        row += apart.values()
         rows.append(row)
     terminal.show_table("", head, rows)
     if delivered := [(figures["file"], one, figures) for figures in found for one in figures["deliveries"]]:

@@ -51,6 +51,15 @@ def test_what_is_too_short_for_a_loudness_is_no_silence(run):
     assert "not measurable" in out and "silence" not in out
 
 
+def test_the_width_of_mono_is_no_number(run, mix):
+    samples, rate = sf.read(mix, dtype="float32")
+    sf.write("one.wav", samples[:, 0], rate)
+    sf.write("equal.wav", samples[:, [0, 0]], rate)
+    rows = run("analyze", "one.wav", "equal.wav", mix)[1].splitlines()
+    assert [row.split()[-2] for row in rows if ".wav " in row and "0:08.0" in row][:2] == ["mono", "mono"]
+    assert sum("mono" in row.split()[-2:] for row in rows) == 2
+
+
 def test_analyze_goes_on_after_a_bad_file(run, mix):
     code, out, err = run("analyze", "none.wav", mix, "--json")
     assert code == 2 and len(json.loads(out)["files"]) == 1

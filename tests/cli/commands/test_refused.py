@@ -106,6 +106,7 @@ def test_bad_input_gives_one_clear_line_and_nothing_else(run, mix, arguments, me
         ("demo --amount -1", "master.amount = -1.0 is outside"),
         ("demo --out mix.wav", "mix.wav: cannot be made"),
         ("rendr a b", "No such command 'rendr'"),
+        ("batch mix.wav -out.wav", "No such option '-out'. Did you mean '--out'? If a file is called so, write "),
         ("analyze -dash.wav", "No such option '-d'. If a file is called so, write ./-dash.wav. See:"),
     ],
 )
