@@ -13,6 +13,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -25,6 +26,7 @@ from rt_automix.errors import AutomixError
 
 _INTERNAL = 1
 _USER = 2
+_AGAIN_S = 0.01
 
 _COMMANDS = {
     "analyze": "measuring",
@@ -46,6 +48,13 @@ class _Stopped(AutomixError):
     """The user, or the system, asked for the end."""
 
 
+def _stop_behind(error: BaseException | None) -> KeyboardInterrupt | None:
+    """What an error comes from, if that is being asked for the end: compiled modules make another of it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 class _Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -59,8 +68,11 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt as stop:
-            raise _Stopped(str(stop) or "Stopped; the file under way was not written.") from None
+        except (Exception, KeyboardInterrupt) as error:
+            if (stop := _stop_behind(error)) is None:
+                raise
+            said = "" if isinstance(stop, _Interrupted) else str(stop)
+            raise _Stopped(said or "Stopped; the file under way was not written.") from None
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -179,12 +191,27 @@ class _Interrupted(KeyboardInterrupt):
     """
 
 
+def _send(number: int) -> None:
+    """Send the main thread a signal, which wakes it where the system can do so."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        signal.raise_signal(number)
+
+
 @contextlib.contextmanager
 def _ended_by_signals() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end a command like Ctrl-C does, so that it cleans up behind itself."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        raise _Interrupted
+        raise _Interrupted(number)
+
+    def come_again(lost: Any) -> None:
+        """Where it fell into what may not raise, such as a callback of the import system, Python would drop it."""
+        if isinstance(lost.exc_value, _Interrupted):
+            threading.Timer(_AGAIN_S, _send, lost.exc_value.args).start()
+        else:
+            sys.__unraisablehook__(lost)
 
     numbers = [signal.SIGTERM]
     if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, signal.SIG_DFL):  # else ignored, or somebody's
@@ -193,8 +220,10 @@ def _ended_by_signals() -> Iterator[None]:
     if hangup is not None and signal.getsignal(hangup) == signal.SIG_DFL:  # else nohup has it ignored
         numbers.append(hangup)
     before = {number: signal.signal(number, interrupt) for number in numbers}
+    hook, sys.unraisablehook = sys.unraisablehook, come_again
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rt_automix.errors import DeviceError
+from rt_automix.io.devices.mask import start
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -27,7 +28,7 @@ def asked(function: Callable[[], Any], limit_s: float, whom: str) -> Any:
     context = multiprocessing.get_context("spawn")
     answer, question = context.Pipe(duplex=False)
     asker = context.Process(target=_ask, args=(question, function), daemon=True)
-    asker.start()
+    start(asker)
     question.close()
     try:
         if not answer.poll(limit_s):

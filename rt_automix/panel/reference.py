@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from rt_automix.errors import AudioFileError, AutomixError
+from rt_automix.io.devices.mask import start
 
 if TYPE_CHECKING:
     from rt_automix.analysis.aim.profile import Profile
@@ -71,7 +72,7 @@ async def measured(folder: Path, song: Path, name: str, limit_s: float = LIMIT_S
     from rt_automix.analysis.aim import profile
 
     process = multiprocessing.get_context("spawn").Process(target=_measure, args=(folder, song, name), daemon=True)
-    process.start()
+    start(process)
     try:
         async with asyncio.timeout(limit_s):
             while process.is_alive():

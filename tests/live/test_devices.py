@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from rt_automix.io.devices.streams import survey
 
 pytestmark = pytest.mark.live
 
+ROOT = Path(__file__).parents[2]
 NO_SERVER = "automix-nobody"
 
 
@@ -27,6 +30,44 @@ def devices(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own."""
     command = [sys.executable, "-m", "rt_automix", "devices", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+
+
+ASKING = """
+import signal, subprocess
+signal.pthread_sigmask(signal.SIG_SETMASK, ())
+from rt_automix.errors import AutomixError
+from rt_automix.io.devices.jack.server import Server
+from rt_automix.io.devices.streams import survey
+try:
+    Server("asks").close()
+except AutomixError:
+    pass
+survey.survey(name="asks too")
+print(subprocess.run(["grep", "SigBlk", "/proc/self/status"], capture_output=True, text=True).stdout)
+"""
+
+
+@needs_jack
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_is_started_after_jack_was_asked_has_no_signal_blocked(is_there, monkeypatch):
+    with jack_server(128) if is_there else contextlib.nullcontext():
+        if not is_there:
+            monkeypatch.setenv("JACK_DEFAULT_SERVER", NO_SERVER)
+        done = subprocess.run([sys.executable, "-c", ASKING], capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.stdout.split() == ["SigBlk:", "0000000000000000"], done.stderr
+
+
+def test_ctrl_c_shows_nothing_of_the_process_that_asks(tmp_path):
+    """A terminal sends it to all, also to one that is about to start."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys\nif '--multiprocessing-fork' in sys.argv: os.killpg(0, signal.SIGINT)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-m", "rt_automix", "devices"]
+    pipes = {"capture_output": True, "text": True, "timeout": PATIENCE_S}
+    done = subprocess.run(command, env=environment, start_new_session=True, **pipes)
+    assert (done.returncode, done.stderr) == (1, "Stopped; the file under way was not written.\n")
 
 
 @only_jackd

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rt_automix.io.devices.jack.jacklib import has_jack
+from rt_automix.io.devices.mask import mask_kept
 from rt_automix.io.devices.system import no_server, pipewire_runs, reaches_pipewire
 from rt_automix.io.midi import host
 from rt_automix.io.midi.jackmidi import JackMidi
@@ -53,7 +54,7 @@ class System:
             return
         number = compiled()[api]
         try:
-            with host.quiet_stderr():
+            with host.quiet_stderr(), mask_kept():
                 self.inputs = _Side(lambda: rtmidi.MidiIn(number, host.CLIENT, _QUEUE), "in")
                 self.outputs = _Side(lambda: rtmidi.MidiOut(number, host.CLIENT), "out", with_outputs)
                 if with_own and api != "windows":  # which has no such ports

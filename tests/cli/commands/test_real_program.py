@@ -30,17 +30,36 @@ def test_a_stopped_render_leaves_nothing(tmp_path, long_mix, number):
 
 
 IMPORTING = """
-import sys, click
+import os, sys, time, weakref, click
 from rt_automix import cli
-click.Group.invoke = lambda *_: exec("import os; os.kill(os.getpid(), {:d})")
+def fall_into_a_callback():
+    thing = set()
+    callback = weakref.ref(thing, lambda _: os.kill(os.getpid(), {number:d}))
+    del thing
+    time.sleep(60.0)
+def turn_into_another():
+    try:
+        os.kill(os.getpid(), {number:d})
+        time.sleep(60.0)
+    except KeyboardInterrupt as stop:
+        raise ImportError("initialization failed") from stop
+click.Group.invoke = lambda *_: {doing}
 sys.exit(cli.main(["devices"]))
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_what_is_stopped_while_it_imports_ends_with_its_own_exit_code(number, tmp_path):
-    """`python -m` ends by SIGINT in the end where that came amid an `exec`, as dataclasses use, however well caught."""
-    (tmp_path / "importing.py").write_text(IMPORTING.format(number))
+@pytest.mark.parametrize(
+    "doing",
+    ['exec("import os; os.kill(os.getpid(), {number:d})")', "fall_into_a_callback()", "turn_into_another()"],
+)
+def test_what_is_stopped_while_it_imports_ends_with_its_own_exit_code(number, doing, tmp_path):
+    """`python -m` ends by SIGINT in the end where that came amid an `exec`, as dataclasses use, however well caught.
+
+    What is raised in a weak reference's callback, as each import has one, is dropped; and compiled modules that are
+    stopped amid their import raise another error from it.
+    """
+    (tmp_path / "importing.py").write_text(IMPORTING.format(number=number, doing=doing.format(number=number)))
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     command = [sys.executable, "-m", "importing"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)

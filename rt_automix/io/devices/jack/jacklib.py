@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from rt_automix.errors import DeviceError
+from rt_automix.io.devices.mask import mask_kept
 from rt_automix.io.devices.system import NO_MODULE, tries
 
 
@@ -52,7 +53,8 @@ def opened(jack: Any, name: str) -> Any:
     """
     for _ in tries():
         try:
-            return jack.Client(name, no_start_server=True)
+            with mask_kept():
+                return jack.Client(name, no_start_server=True)
         except jack.JackOpenError as error:
             refusal = error
     raise refusal

@@ -12,6 +12,7 @@ from typing import Any
 
 from rt_automix.errors import DeviceError
 from rt_automix.io.devices.choice import RATES_HZ, WITHOUT_ONE, Device, HostApi
+from rt_automix.io.devices.mask import mask_kept
 from rt_automix.io.devices.system import no_server, sound_servers, tries
 
 _NAMES: list[bytes] = []
@@ -75,7 +76,7 @@ def start_anew(name: str) -> Any:
     """
     os.environ.setdefault("JACK_NO_START_SERVER", "1")  # else libjack starts a server of its own
     os.environ.setdefault("SD_ENABLE_ASIO", "1")
-    with _stderr_silenced():
+    with _stderr_silenced(), mask_kept():
         try:
             import sounddevice
 
@@ -121,8 +122,9 @@ def shut_down() -> None:
     Thread: main. Allocates: yes.
     """
     library = sys.modules.get("sounddevice")
-    while library is not None and library._initialized:
-        library._terminate()
+    with mask_kept():
+        while library is not None and library._initialized:
+            library._terminate()
 
 
 def rates_of(device: Device) -> tuple[int, ...]:
