@@ -100,6 +100,23 @@ def test_a_w64_with_neither_a_format_nor_a_length_is_refused(tmp_path: Path, son
         AudioReader(tmp_path / "a.w64")
 
 
+BEFORE = {
+    "zeros": bytes(1000),
+    "what a server said": b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\n\r\n",
+    "a tag that is longer than it says": b"ID3\3\0\0\0\0\0\x40" + bytes(128),
+}
+
+
+@pytest.mark.parametrize("name", BEFORE)
+def test_an_mp3_behind_something_else_starts_where_it_starts(tmp_path: Path, song: Path, name: str) -> None:
+    """ffmpeg would take the frame that counts for sound, and the encoder's delay, too."""
+    subprocess.run(["ffmpeg", "-v", "error", "-i", song, "-q:a", "4", tmp_path / "a.mp3"], check=True)
+    whole = read(tmp_path / "a.mp3")
+    assert whole.shape == NOISE.shape
+    (tmp_path / "behind.mp3").write_bytes(BEFORE[name] + (tmp_path / "a.mp3").read_bytes())
+    np.testing.assert_array_equal(read(tmp_path / "behind.mp3"), whole)
+
+
 def test_a_caf_whose_length_cannot_be_true_ends_with_its_file(tmp_path: Path, song: Path, capfd) -> None:
     """PyAV would seek before the file, print a traceback and give up."""
     path = tmp_path / "a.caf"

@@ -70,7 +70,7 @@ def _inspect(handle: BinaryIO, file_bytes: int) -> Container:
     if head == b"fLaC":
         return flac.inspect(handle, file_bytes)
     is_like_mpeg = start > 0 or (head[:1] == b"\xff" and head[1:2] >= b"\xe0") or not head.strip(b"\0")
-    found = mpeg.inspect(handle, file_bytes) if is_like_mpeg else None
+    found = mpeg.inspect(handle, file_bytes) if is_like_mpeg else mpeg.inspect_behind(handle, file_bytes)
     return found or Container("", is_foreign=True)
 
 

@@ -82,7 +82,7 @@ def _promise(legend: bytes, frame: _Frame) -> tuple[bool, int]:
     """Whether the first frame carries a count in place of sound, and the count; 0 if it names none."""
     name, flags, count = struct.unpack_from(">4sII", legend, frame.count_at)
     if name in (b"Xing", b"Info"):
-        return True, count if flags & 1 else 0
+        return True, count if flags & 1 and count < 1 << 31 else 0
     if legend[36:40] == b"VBRI":
         return True, 0  # Fraunhofer's; the decoder does not read it
     return False, 0
@@ -95,8 +95,21 @@ def _says_delay(legend: bytes, frame: _Frame) -> bool:
     return legend[at : at + 4] in _ENCODERS or any(legend[at + 21 : at + 24])
 
 
+def inspect_behind(handle: BinaryIO, file_bytes: int) -> Container | None:
+    """The container of a stream with something unknown before it; None unless a count there is kept to the frame.
+
+    Nothing else is proof: what looks like frames is found in other formats, too.
+    """
+    try:
+        found = inspect(handle, file_bytes)
+    except Broken:
+        return None
+    return found if found and found.samples is None and not found.is_foreign else None
+
+
 def inspect(handle: BinaryIO, file_bytes: int) -> Container | None:
     """The container of a stream that begins near the handle's place; None if it is no MPEG audio."""
+    before = handle.tell()
     if not _seek_frame(handle):
         return None
     start = handle.tell()
@@ -121,7 +134,8 @@ def inspect(handle: BinaryIO, file_bytes: int) -> Container | None:
     if first.layer != 3:
         return Container(name, is_foreign=True)  # its length would be guessed, and no header can be put before it
     if promised and _says_delay(legend, first):
-        return Container(name)
+        whole = Stream(((start, file_bytes - start),))  # the decoder finds no stream behind what it does not know
+        return Container(name, streams=(whole,) if start > before else ())
     sound = Stream((*_silent_frames(first, frames), (sound_start, end - sound_start)))
     return Container(name, samples=frames * first.samples, streams=(sound,))
 
