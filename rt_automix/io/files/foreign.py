@@ -122,7 +122,10 @@ def _frames(container: Any, stream: Any, promised_s: float) -> Iterator[Block]:
             done += frame.samples
             yield _full_scale_1(frame.to_ndarray(), channels)
     except (av.error.FFmpegError, OSError) as error:
-        raise DecodingError(f"cannot be decoded at {done / rate_hz:.2f} s ({error.strerror})") from error
+        if not 0.0 < promised_s * rate_hz <= done:  # else it is no sound, such as what fills up the last bytes
+            raise DecodingError(f"cannot be decoded at {done / rate_hz:.2f} s ({error.strerror})") from error
+    except ValueError as error:  # integers of 64 bits
+        raise DecodingError(f"cannot be decoded ({str(error).rstrip('.')})") from error
     if done < (promised_s - _UNDECODED_S) * rate_hz:
         raise DecodingError(f"breaks off at {done / rate_hz:.2f} s of {promised_s:.2f} s")
 

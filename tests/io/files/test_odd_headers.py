@@ -81,6 +81,18 @@ def test_a_wav_with_an_odd_header_is_read(tmp_path: Path, song: Path, name: str)
     np.testing.assert_array_equal(read(tmp_path / "odd.wav"), read(song))
 
 
+@pytest.mark.parametrize(("codec", "dtype"), [("pcm_f32le", np.float32), ("pcm_f64le", np.float64)])
+def test_a_w64_of_floats_is_none_of_integers(tmp_path: Path, codec: str, dtype: type) -> None:
+    """As libsndfile (1.2.2) takes it where its format is extensible, which is how ffmpeg writes it."""
+    soundfile.write(tmp_path / "overs.wav", 8.0 * NOISE.T, RATE_HZ, "FLOAT")
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", tmp_path / "overs.wav", "-c:a", codec, tmp_path / "a.w64"], check=True
+    )
+    np.testing.assert_array_equal(read(tmp_path / "a.w64"), 8.0 * NOISE)
+    with AudioReader(tmp_path / "a.w64") as reader:
+        assert reader.description == f"W64 {np.dtype(dtype).name}"
+
+
 def test_a_w64_without_a_length_ends_with_its_file(tmp_path: Path, song: Path) -> None:
     subprocess.run(["ffmpeg", "-v", "error", "-i", song, "-bitexact", tmp_path / "a.w64"], check=True)
     content = bytearray((tmp_path / "a.w64").read_bytes())
@@ -128,3 +140,23 @@ def test_a_caf_whose_length_cannot_be_true_ends_with_its_file(tmp_path: Path, so
     capfd.readouterr()
     assert np.array_equal(read(path), whole)
     assert capfd.readouterr().err == ""
+
+
+def test_a_byte_that_fills_up_compressed_sound_is_none(tmp_path: Path, song: Path) -> None:
+    """sox counts it; PyAV finds a block there that it cannot decode."""
+    path = tmp_path / "gsm.wav"
+    words = ["-ar", "8000", "-ac", "1", "-c:a", "libgsm_ms", "-bitexact", path]
+    subprocess.run(["ffmpeg", "-v", "error", "-i", song, *words], check=True)
+    whole, content = read(path), bytearray(path.read_bytes())
+    at = content.index(b"data") + 4
+    length = int.from_bytes(content[at : at + 4], "little")
+    assert len(content) - at - 4 - length < 2
+    content[at : at + 4] = (length + 1).to_bytes(4, "little")
+    path.write_bytes(content[: at + 4 + length] + b"\0")
+    np.testing.assert_array_equal(read(path), whole)
+
+
+def test_integers_of_64_bits_are_refused_in_a_sentence(tmp_path: Path, song: Path) -> None:
+    subprocess.run(["ffmpeg", "-v", "error", "-i", song, "-c:a", "pcm_s64le", tmp_path / "a.wav"], check=True)
+    with pytest.raises(AudioFileError, match=r"a\.wav: cannot be decoded \(.*s64.*\)\. Copy it again"):
+        AudioReader(tmp_path / "a.wav")

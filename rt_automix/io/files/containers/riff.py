@@ -206,11 +206,15 @@ def inspect_w64(handle: BinaryIO, file_bytes: int) -> Container:
         elif name == b"data":
             start = handle.tell()
             present, promised = file_bytes - start, length - 24
-            if _can_be_true(promised, present):
-                return Container("W64", notes=_lacking(present, promised, sound.bytes_per_s), mask=sound.mask)
+            notes: tuple[str, ...] = ()
+            if is_true := _can_be_true(promised, present):
+                present, notes = min(promised, present), _lacking(present, promised, sound.bytes_per_s)
+            if is_true and sound.encoding != _FLOAT:  # which the decoder takes for integers
+                return Container("W64", notes=notes, mask=sound.mask)
             if not sound.subtype:
                 return Container("W64", is_foreign=True)
-            return Container("W64", samples=present // sound.frame_bytes, raw=_raw(start, sound), mask=sound.mask)
+            samples = present // sound.frame_bytes
+            return Container("W64", samples=samples, raw=_raw(start, sound), notes=notes, mask=sound.mask)
         start += max(length + 7 & ~7, 24)
 
 
