@@ -15,7 +15,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.osc_packet import OscPacket
 
 from rt_automix.errors import ConfigError, nearest
-from rt_automix.outputs import PREFIX, addressed
+from rt_automix.live.desk.phones import Phones
+from rt_automix.outputs import PREFIX, addressed, no_output, no_phones
 from rt_automix.panel.api import CONTROLS, NUDGED, RANGES, SWITCHES, Command, check
 from rt_automix.panel.deck import BUSY, Deck
 from rt_automix.panel.presets import Presets, default_path
@@ -65,12 +66,13 @@ class Osc:
     def __init__(self, setup: Setup, listen: str, reply: str, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._deck = Deck(setup.profiles, setup.reference)
+        self._outputs = [output.name for output in setup.config.output]
+        self._phones = Phones(setup.names) if setup.config.phones.are_there else None
         self._fixed = _address("--osc-reply", reply) if reply else None
         self._hearers: dict[tuple[str, int], None] = {self._fixed: None} if self._fixed else {}
         self._told: dict[str, Any] = {}
         self._asked: dict[str, list[tuple[str, int]]] = {}
         self._answer: object = None
-        self._status: dict[str, Any] = {}
         self._state = "starting"
         self._socket = _opened(_address("--osc", listen))
 
@@ -96,7 +98,6 @@ class Osc:
     def show(self, supervisor: Supervisor, takes: Takes) -> None:
         """Do what was asked for, and tell what has changed. Never waits."""
         status = supervisor.status
-        self._status = status or {}
         profiles = tuple(status["profiles"]) if status else self._deck.profiles
         for _ in range(_MOST_AT_ONCE):
             try:
@@ -150,9 +151,9 @@ class Osc:
         value = values[0] if values else None
         match verb:
             case "nudge":
-                commands = [Command("nudge", self._named(rest, NUDGED), _number(address, value))]
+                commands = [Command("nudge", _named(rest, NUDGED), _number(address, value))]
             case "toggle":
-                name = self._named(rest, _TOGGLED)
+                name = _named(rest, _TOGGLED)
                 # A button says 1 when it is pressed, and most say 0 when it is let go.
                 commands = [Command("set", name, None)] if value is None or _is_on(address, value) else []
             case "record":
@@ -162,36 +163,30 @@ class Osc:
                 if missing:
                     self._send(f"{ROOT}/error", missing, self._who_is_told(sender))
             case _:
-                name = self._named(address.removeprefix(f"{ROOT}/"), CONTROLS)
+                name = _named(address.removeprefix(f"{ROOT}/"), CONTROLS)
                 if value is None:
                     self._asked.setdefault(name, []).append(sender)
                     return
                 value = _converted(address, name, values if name == "curve" else value)
                 check(name, value, profiles)
-                if name == "phones":
-                    self._check_output(address, value)
                 commands = [Command("set", name, value)]
+        if verb != "preset":  # one that knows more outputs does what it can
+            for command in commands:
+                self._check_there(command)
         if not self._deck.offer(*commands):
             raise ConfigError(BUSY)
 
-    def _named(self, text: str, known: tuple[str, ...]) -> str:
-        """The control that an address names. Raises ConfigError if the session has none of that name."""
-        output, rest = addressed(text)
-        name, address = rest.replace("/", "."), f"{ROOT}/{text[:60]}"
-        if name not in known:
-            raise ConfigError(f"{address} is unknown.{nearest(name[:40], known)}")
-        if name == "phones" and self._status.get("phones", "") is None:
-            raise ConfigError(f"{address}: there are no phones. Say where they are: --phones channels=5,6.")
-        if output:
-            self._check_output(address, output.removeprefix(PREFIX).rstrip("/"))
-        return output + name
-
-    def _check_output(self, address: str, output: str | None) -> None:
-        """Raise ConfigError unless the session, once it has answered, has such an output; None is the next one."""
-        names = [one["name"] for one in self._status.get("outputs", ())] or [self._status.get("phones")]
-        if self._status and output is not None and output not in names:
-            known = ", ".join(filter(None, names)) or "none"
-            raise ConfigError(f'{address}: there is no output "{output[:40]}". There are: {known}.')
+    def _check_there(self, command: Command) -> None:
+        """Raise ConfigError where a command is about an output, or phones, that the session does not have."""
+        output, name = addressed(command.name)
+        output_name = output.removeprefix(PREFIX).rstrip("/")
+        if output and output_name not in self._outputs:
+            raise no_output(command.name, output_name, self._outputs)
+        if name == "phones":
+            if self._phones is None:
+                raise no_phones(command.name)
+            if isinstance(command.value, str):
+                self._phones.choose(command.value)
 
     def _tell_of(self, status: dict[str, Any], takes: Takes) -> None:
         values = _values(status)
@@ -260,6 +255,14 @@ def _values(status: dict[str, Any]) -> dict[str, Any]:
 
 def _meters(status: dict[str, Any]) -> dict[str, float]:
     return {f"meter/{name}": round(status["meters"][name], 2) for name in METERS}
+
+
+def _named(text: str, known: tuple[str, ...]) -> str:
+    output, rest = addressed(text)
+    name = rest.replace("/", ".")
+    if name not in known:
+        raise ConfigError(f"{ROOT}/{text[:60]} is unknown.{nearest(name[:40], known)}")
+    return output + name
 
 
 def _number(address: str, value: Any) -> float:

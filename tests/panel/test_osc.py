@@ -71,9 +71,13 @@ class NoTakes:
         return []
 
 
-@pytest.fixture
-def served():
-    setup = Setup(Config(), PROFILES)
+SEVERAL = Config().with_overrides(output=[{"name": "room"}, {"name": "stream", "channels": "3,4"}])
+WITH_PHONES = SEVERAL.with_overrides(**{"phones.channels": "5,6"})
+
+
+@pytest.fixture(params=[WITH_PHONES], ids=[""])
+def served(request):
+    setup = Setup(request.param, PROFILES)
     with Osc(setup, "0", "", print) as osc, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
         ours.bind(("127.0.0.1", 0))
         ours.settimeout(0.2)
@@ -119,8 +123,6 @@ def test_every_address_does_what_the_page_tells(served):
 
 def test_an_output_is_addressed_by_name(served):
     send, heard, session, _, _ = served
-    stream = {**session.status, "name": "stream", "controls": {**session.controls, "amount": 0.75}}
-    session.outputs, session.heard = [stream], "stream"
     assert send(f"{ROOT}/output/stream/amount", 0.25) == [("set", "output/stream/amount", 0.25)]
     assert send(f"{ROOT}/output/stream/trim/air_db", 2.0) == [("set", "output/stream/trim.air_db", 2.0)]
     assert send(f"{ROOT}/output/stream/bypass", 1) == [("set", "output/stream/bypass", True)]
@@ -132,14 +134,14 @@ def test_an_output_is_addressed_by_name(served):
     assert send(f"{ROOT}/toggle/phones") == [("set", "phones", None)]
     assert send(f"{ROOT}/nudge/phones", -1) == [("nudge", "phones", -1.0)] and send(f"{ROOT}/phones", 1) == []
     heard()
+    stream = {**session.status, "name": "stream", "controls": {**session.controls, "amount": 0.75}}
+    session.outputs, session.heard = [stream], "stream"
     send(ROOT)
     told = heard()
     assert told[f"{ROOT}/amount"] == [0.5] and told[f"{ROOT}/output/stream/amount"] == [0.75]
     assert told[f"{ROOT}/output/stream/meter/short_term_lufs"] == [0.0]
     send(f"{ROOT}/output/stream/amount")
     assert heard() == {f"{ROOT}/output/stream/amount": [0.75]}
-    for address, values in (("toggle/output/room/bypass", []), ("phones", ["room"]), ("output/room/amount", [])):
-        assert send(f"{ROOT}/{address}", *values) == [] and "There are: stream." in heard()[f"{ROOT}/error"][0]
     assert told[f"{ROOT}/phones"] == ["stream"] and told[f"{ROOT}/output/stream/phones"] == [1]
 
 
@@ -161,13 +163,22 @@ def test_who_speaks_is_told_everything_once_and_then_what_changes(served):
     (f"{ROOT}/amout", [0.5], 'Did you mean "amount"'), (f"{ROOT}/amount", [1.5], "outside"),
     (f"{ROOT}/amount", ["loud"], "number"), (f"{ROOT}/profile", ["/etc/passwd"], "unknown"),
     (f"{ROOT}/nudge/panic", [1], "unknown"), (f"{ROOT}/curve", [100.0], "pairs"), ("/other", [1], "begin with"),
-    (f"{ROOT}/preset", ["nowhere"], "nowhere"), (f"{ROOT}/phones", ["stream"], "no phones"),
-    (f"{ROOT}/nudge/phones", [1], "no phones"), (f"{ROOT}/output/stream/bypass", [1], "There are: none"),
+    (f"{ROOT}/preset", ["nowhere"], "nowhere"), (f"{ROOT}/output/strem/amount", [0.5], 'Did you mean "stream"'),
+    (f"{ROOT}/phones", ["zzz"], 'phones = "zzz": there is no such output. There are: room, stream.'),
+    (f"{ROOT}/nudge/output/zzz/amount", [1], 'there is no output "zzz"'), (f"{ROOT}/output/zzz/phones", [1], "zzz"),
 ])  # fmt: skip
 def test_what_cannot_be_done_is_answered_in_words_and_not_done(served, address, values, word):
     send, heard, _, _, _ = served
     assert send(address, *values) == []
     assert word in heard()[f"{ROOT}/error"][0]
+
+
+@pytest.mark.parametrize("served", [SEVERAL], indirect=True)
+@pytest.mark.parametrize("address", ["phones", "toggle/phones", "nudge/phones", "output/stream/phones"])
+def test_that_there_are_no_phones_is_answered(served, address):
+    send, heard, _, _, _ = served
+    assert send(f"{ROOT}/{address}", "room" if address == "phones" else 1) == []
+    assert "there are no phones. Say where they are" in heard()[f"{ROOT}/error"][0]
 
 
 @pytest.mark.parametrize(("tags", "data"), [(b",Sf", b"half\0\0\0\0"), (b",cf", b"\0\0\0A"), (b",?", b"")])
