@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 
 from rt_automix.dsp.jit import kernel
 from rt_automix.dsp.tone import wavefront
-from rt_automix.dsp.tone.wavefront import BANDS, DRAIN, ROW, ROWS, STEP_BITS, WIDTH
-from rt_automix.dsp.vectors import quads
+from rt_automix.dsp.tone.wavefront import BANDS, DRAIN, ROW, STEP_BITS, WIDTH
 from rt_automix.dsp.vectors.interleaved import by_channel, counted, laid_out, load_single, store_single
-from rt_automix.dsp.vectors.quads import PART, SIZE, along, lane, load, made, minus, mul, mul_add, store
+from rt_automix.dsp.vectors.quads import PART, SIZE, lane, load, made, minus, mul, mul_add, store
 
 ENTRIES = 5
 """What a band has in a table: c1, c2, -a1, -a2 and the leading coefficient b0."""
@@ -131,8 +130,7 @@ def design(table, limit_db, steps_per_db, gains_db, goal):
         fraction = position - row
         low = (row * bands + band) * ENTRIES
         high = low + bands * ENTRIES
-        within = band % BANDS
-        first = band // BANDS * ROW + within // 2 * 4 + within % 2
+        first = band // BANDS * ROW + wavefront.lane_of(band)
         place = goal[first : first + 3 * PART + 3]
         between, start = made(fraction, fraction, fraction, fraction), load(table, low)
         four = mul_add(between, minus(load(table, high), start), start)
@@ -183,15 +181,6 @@ def rest(ramp, goal):
     ramp[ramp.shape[0] - 1] = 0.0
 
 
-@kernel("void(float64[::1], float64[::1], int64, int64)")
-def _lay_rows(ramp, work, first_step, rows):
-    """A group's coefficients after `first_step` steps and after each that follows."""
-    for k in range(rows):
-        steps = np.float64(first_step + k)
-        for i in range(0, ROW, quads.SIZE):
-            store(work, ROWS + k * ROW + i, along(ramp, i, steps))
-
-
 @kernel("void(float64[::1], int64, float64[::1], int64, int64)")
 def lend(ramp, band, other, place, steps):
     """Let a band of one cascade run in another's free place: its line from `steps` steps after its beginning.
@@ -208,9 +197,8 @@ def lend(ramp, band, other, place, steps):
     Thread: audio. Allocates: no.
     """
     from_row, to_row = 2 * ROW * (band // BANDS), 2 * ROW * (place // BANDS)
-    from_lane, to_lane = band % BANDS // 2 * 4 + band % 2, place % BANDS // 2 * 4 + place % 2
-    lent = ramp[from_row + from_lane : from_row + 2 * ROW]
-    taken = other[to_row + to_lane : to_row + 2 * ROW]
+    lent = ramp[from_row + wavefront.lane_of(band) : from_row + 2 * ROW]
+    taken = other[to_row + wavefront.lane_of(place) : to_row + 2 * ROW]
     for k in range(4):
         for side in range(0, 4, 2):
             step = lent[ROW + k * PART + side]
@@ -224,7 +212,7 @@ def forget(state, band):
 
     Thread: audio. Allocates: no.
     """
-    first = wavefront.STATE_SIZE * (band // BANDS) + band % BANDS // 2 * 4 + band % 2
+    first = wavefront.STATE_SIZE * (band // BANDS) + wavefront.lane_of(band)
     memory = state[first : first + PART + 3]
     memory[0], memory[2], memory[PART], memory[PART + 2] = 0.0, 0.0, 0.0, 0.0
 
@@ -278,16 +266,14 @@ def run(ramp, state, work, groups, moves, offset, count):
 
     Thread: audio. Allocates: no.
     """
-    phase, stride = offset & (STEP_SAMPLES - 1), ROW if moves else 0
-    rows = ((phase + count + DRAIN - 1) >> STEP_BITS) + 1 if moves else 1
+    phase, steps = offset & (STEP_SAMPLES - 1), (offset >> STEP_BITS) + 1
     for group in range(groups):
         six = ramp[2 * ROW * group : 2 * ROW * group + 2 * ROW]
         memory = state[2 * PART * group : 2 * PART * group + 2 * PART]
-        _lay_rows(six, work, (offset >> STEP_BITS) + 1, rows)
         if count < DRAIN:
-            wavefront.few(work, stride, phase, memory, count)
+            wavefront.few(six, work, moves, steps, phase, memory, count)
         else:
-            wavefront.run(work, stride, phase, memory, count)
+            wavefront.run(six, work, moves, steps, phase, memory, count)
 
 
 @kernel("void(float64[::1], float64, float64, int64, float64, float64, int64, float32[::1], float32[::1])")

@@ -123,7 +123,7 @@ def test_table_interpolates_closely(rate_hz):
         c1, c2, minus_a1, minus_a2 = (
             designed(gains_db, rate_hz)[:-1]
             .reshape(-1, 4, 3, 2, 2)[:, :, :, 0]
-            .transpose(1, 0, 2, 3)
+            .transpose(1, 0, 3, 2)
             .reshape(4, -1, 1)[:, : fine.BAND_COUNT]
         )
         tabled = 1.0 + (c1 + c2 * z) * z / (1.0 - (minus_a1 + minus_a2 * z) * z)
@@ -156,7 +156,7 @@ def moving_twin(audio: np.ndarray, goals: list[np.ndarray]) -> np.ndarray:
     """Sample by sample and band by band, as the module's words have it."""
     output = audio.astype(np.float64)
     memory = np.zeros((fine.BAND_COUNT, 2, 2))
-    designs = [goal[:-1].reshape(-1, 4, 3, 2, 2)[:, :, :, 0].transpose(1, 0, 2, 3).reshape(4, -1) for goal in goals]
+    designs = [goal[:-1].reshape(-1, 4, 3, 2, 2)[:, :, :, 0].transpose(1, 0, 3, 2).reshape(4, -1) for goal in goals]
     for i in range(audio.shape[1]):
         frame, within = divmod(i, fine.FRAME_SAMPLES)
         start, goal = (min(frame + k, len(goals) - 1) for k in (0, 1))
