@@ -4,10 +4,11 @@ It looks at what came out, after the limiter, in steps of 100 ms, and at the gai
 Their ratio is how loud the music would be without any gain, including what the limiter takes, so
 one division closes the loop. The mean over a gated window (BS.1770's gates) gives the gain to go to:
 
-- a start or a jump in level makes it hurry: for eight seconds the window is short and the gain quick,
-  after a jump up it is quick to come up again for half of that;
+- a start or a jump in level makes it hurry: for five seconds the window is short and the gain quick,
+  after a jump up it is quick to come up again for four of them;
 - then the window grows to six seconds and the gain is calm, so that a song keeps its own dynamics;
 - up it goes half as fast as down, and not at all in a fade-out, which stays one (`fading`);
+- what came out over the last 40 s and was too loud or too soft is made good for (`longrun`);
 - silence changes nothing, and applause nothing either: once somebody says that it is some, the rider
   takes back what it has heard of it and holds still. Until then it waits with jumps that may be it.
 
@@ -21,13 +22,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rt_automix.dsp.dynamics import fading, jumps
+from rt_automix.dsp.dynamics import fading, jumps, longrun
 from rt_automix.dsp.jit import kernel
 from rt_automix.units import LUFS_OFFSET_DB, energy_from_lufs
 
 STEP_S = 0.1
 WINDOW_STEPS = 60
-HURRY_STEPS = 80
+HURRY_STEPS = 50
 HURRY_WINDOW_STEPS = 12
 HURRY_RATE = 12.0
 HURRY_UP_STEPS = 40
@@ -49,13 +50,6 @@ NIGHT_WINDOW_STEPS, NIGHT_RATE = 15, 3.0
 NIGHT_HUSH_DB, NIGHT_MEMORY_STEPS = 25.0, 600
 """Only what lies so far under the programme is not raised then, however long it lasts."""
 GAIN_LIMIT_DB = 48.0
-LONG_STEPS = 400
-LONG_AFTER_STEPS = 50
-LONG_SHARE = 0.7
-LONG_LIMIT_LU = 1.2
-BLOCK_STEPS = 4
-"""What came out over the last 40 s, in blocks of 400 ms and gated as a meter does, against the target: this share of
-the error is aimed off. Of talk a meter counts the rests between words that the window, in steps, leaves out."""
 HUSHED_DB, LEVEL_SHARE = 8.0, 0.2
 """What lies so far under the window is none of the programme, by a level that takes in this share of each 10 ms."""
 QUIET_DB, LOWEST_GATE_LUFS = 20.0, -70.0
@@ -66,12 +60,12 @@ REST_STEPS = 15
 
 
 _RING_STEPS, _RING, _GAINS, _AT = jumps.RING_STEPS, jumps.RING, jumps.GAINS, jumps.AT
-_STEPS, _GOAL, _GAIN, _HURRY, _HURRY_UP, _LONG_ENERGY, _LONG_COUNT, _HOLDING, _LOUD, _FADES, _IS_CAPPED, _HIGHEST = (
-    _AT + 1 + k for k in range(12)
+_STEPS, _GOAL, _GAIN, _HURRY, _HURRY_UP, _HOLDING, _LOUD, _FADES, _IS_CAPPED, _HIGHEST = (
+    _AT + 1 + k for k in range(10)
 )
-_PROGRAMME, _PROGRAMME_COUNT, _QUIET, _LANDED, _WINDOW, _LEVEL, _BLOCK = (_HIGHEST + k for k in range(1, 8))
-_BLOCKS = _BLOCK + BLOCK_STEPS
-_FADING = _BLOCKS + _RING_STEPS
+_PROGRAMME, _PROGRAMME_COUNT, _QUIET, _LANDED, _WINDOW, _LEVEL, _BLOCKS = (_HIGHEST + k for k in range(1, 8))
+_LONG = _BLOCKS + _RING_STEPS
+_FADING = _LONG + longrun.STATE_SIZE
 STATE_SIZE = _FADING + fading.STATE_SIZE
 
 SETTINGS_SIZE = 4
@@ -108,23 +102,19 @@ def resume(state: NDArray[np.float64], gain_db: float, target_lufs: float, settl
         state[_GOAL] = state[_GAIN] = gain_db
         return
     state[:] = 0.0
-    state[_RING:_GAINS] = state[_BLOCKS:_FADING] = energy_from_lufs(target_lufs - gain_db)
+    state[_RING:_GAINS] = state[_BLOCKS:_LONG] = energy_from_lufs(target_lufs - gain_db)
     state[_GAINS:_AT] = gain_db
     state[_STEPS] = WINDOW_STEPS
     state[_GOAL] = gain_db
     state[_GAIN] = gain_db
-    state[_LONG_ENERGY] = energy_from_lufs(target_lufs)
-    state[_LONG_COUNT] = LONG_STEPS
 
 
 def came_out_lufs(state: NDArray[np.float64]) -> float | None:
-    """Gated loudness of what came out over the last 40 s, in LUFS; None before there are ten seconds of it.
+    """Loudness of what came out over the long run; None before there are ten seconds of it.
 
     Thread: worker. Allocates: no.
     """
-    if state[_LONG_COUNT] < 2 * LONG_AFTER_STEPS:
-        return None
-    return LUFS_OFFSET_DB + 10.0 * math.log10(state[_LONG_ENERGY] + 1e-20)
+    return longrun.came_out_lufs(state[_LONG:_FADING])
 
 
 @kernel("float64(float64[::1], int64)")
@@ -141,7 +131,7 @@ def _lufs(energy):
 @kernel("void(float64[::1], float64)")
 def _cap(state, window):
     """Say how high the gain may go: up to where it is in a hush and while the level falls, little higher in a fade."""
-    trend, steps = state[_FADING : _FADING + fading.STATE_SIZE], int(state[_STEPS])
+    trend, steps = state[_FADING:STATE_SIZE], int(state[_STEPS])
     if state[_HURRY_UP] > 0.0 and jumps.falls_further(state, HURRY_STEPS - int(state[_HURRY_UP])):
         state[_HURRY_UP] = 0.0
         fading.begin(trend)
@@ -151,12 +141,11 @@ def _cap(state, window):
             state[_HIGHEST] = state[_GAIN] + FADE_RISE_DB
         state[_IS_CAPPED] = 1.0
     else:
-        hush = steps > jumps.LEAP_STEPS and jumps.mean_above(state, jumps.LEAP_STEPS, 0.0) < window * 10.0 ** (
-            -0.1 * HUSH_DB
-        )
+        newest = jumps.mean_above(state, jumps.LEAP_STEPS, 0.0)
+        hush = steps > jumps.LEAP_STEPS and newest < window * 10.0 ** (-0.1 * HUSH_DB)
+        falls = (fading.falls(trend) or jumps.sinks(state, steps)) and state[_HURRY_UP] == 0.0
         state[_HIGHEST] = state[_GAIN]
-        falls = fading.falls(trend) or jumps.sinks(state, steps)
-        state[_IS_CAPPED] = 1.0 if hush or (falls and state[_HURRY_UP] == 0.0) else 0.0
+        state[_IS_CAPPED] = 1.0 if hush or falls else 0.0
     state[_FADES] = 1.0 if fades else 0.0
 
 
@@ -189,8 +178,8 @@ def _window(state, bare, is_night):
         is_down = jumped == jumps.JUMP_DOWN_STEPS
         state[_HURRY_UP] = HURRY_STEPS if is_down else max(state[_HURRY_UP], HURRY_UP_STEPS)
         state[_LANDED] = state[_HURRY_UP] if is_down else 0.0
-    elif steps > 2 * BLOCK_STEPS:
-        window = _gated_blocks(state, steps - BLOCK_STEPS + 1)
+    elif steps > 2 * longrun.BLOCK_STEPS:
+        window = _gated_blocks(state, steps - longrun.BLOCK_STEPS + 1)
     _cap(state, window)
     if is_night:
         _cap_at_night(state, bare)
@@ -212,20 +201,6 @@ def _hold(state, bare):
     return state[_LOUD] < jumps.LEAP_STEPS
 
 
-@kernel("void(float64[::1], float64)")
-def _count(state, energy):
-    """Take a step of what came out into the long run, by blocks of 400 ms."""
-    block = energy / BLOCK_STEPS
-    for k in range(BLOCK_STEPS - 1, 0, -1):
-        state[_BLOCK + k] = state[_BLOCK + k - 1]
-        block += state[_BLOCK + k] / BLOCK_STEPS
-    state[_BLOCK] = energy
-    if block > 0.1 * state[_LONG_ENERGY]:
-        state[_LONG_COUNT] = min(state[_LONG_COUNT] + 1.0, LONG_STEPS)
-        if state[_LONG_COUNT] > LONG_AFTER_STEPS:
-            state[_LONG_ENERGY] += (block - state[_LONG_ENERGY]) / (state[_LONG_COUNT] - LONG_AFTER_STEPS)
-
-
 @kernel("float64(float64[::1], float64[::1])")
 def _gate_lufs(state, settings):
     """What is quieter is silence."""
@@ -240,19 +215,10 @@ def _keep(state, bare, gain_db):
     at = int(state[_AT])
     state[_RING + at] = bare
     state[_BLOCKS + at] = 0.25 * bare
-    for k in range(1, BLOCK_STEPS):
+    for k in range(1, longrun.BLOCK_STEPS):
         state[_BLOCKS + at] += 0.25 * state[_RING + (at - k + _RING_STEPS) % _RING_STEPS]
     state[_GAINS + at] = gain_db
     state[_AT] = (at + 1) % _RING_STEPS
-
-
-@kernel("float64(float64[::1], float64)")
-def _aim_off(state, target_lufs):
-    """How much above the target to aim, for what came out over the long run to meet it."""
-    if state[_LONG_COUNT] < 2 * LONG_AFTER_STEPS:
-        return 0.0
-    error = LONG_SHARE * (target_lufs - _lufs(state[_LONG_ENERGY]))
-    return min(max(error, -LONG_LIMIT_LU), LONG_LIMIT_LU)
 
 
 @kernel("void(float64[::1], float64[::1], float64, float64, float64, boolean)", door=True)
@@ -274,25 +240,28 @@ def hear(state, settings, energy, gain_db, target_lufs, applause):
     Thread: audio. Allocates: no.
     """
     bare = energy * 10.0 ** (-0.1 * gain_db)
+    long_run, trend = state[_LONG:_FADING], state[_FADING:STATE_SIZE]
     if _lufs(bare) < _gate_lufs(state, settings):
         state[_GOAL] = state[_GAIN]
         state[_QUIET] += 1.0
         return
     if state[_QUIET] <= REST_STEPS:
-        for _ in range(min(int(state[_QUIET]), BLOCK_STEPS - 1)):
-            _count(state, 0.0)
-            _keep(state, 0.0, gain_db)
-            state[_STEPS] += 1.0
+        for k in range(int(state[_QUIET])):
+            longrun.hear(long_run, 0.0)
+            if k < longrun.BLOCK_STEPS - 1:
+                fading.hear(trend, state[_WINDOW] * 10.0 ** (-0.1 * QUIET_DB))
+                _keep(state, 0.0, gain_db)
+                state[_STEPS] += 1.0
     state[_QUIET] = 0.0
     if applause and _hold(state, bare):
         return
     if not applause:
         state[_HOLDING] = 0.0
     _keep(state, bare, gain_db)
-    fading.hear(state[_FADING : _FADING + fading.STATE_SIZE], bare)
+    fading.hear(trend, bare)
     window = _window(state, bare, settings[NIGHT] > 0.0)
-    _count(state, energy)
-    goal = target_lufs + _aim_off(state, target_lufs) - _lufs(window)
+    longrun.hear(long_run, energy)
+    goal = target_lufs + longrun.aim_off_lu(long_run, target_lufs) - _lufs(window)
     state[_WINDOW] = window
     state[_GOAL] = min(max(goal, -GAIN_LIMIT_DB), GAIN_LIMIT_DB)
 
