@@ -24,6 +24,11 @@ SINKS_DB, SINKS_STEPS, SINKS_FROM_STEPS = 2.0, 15, 18
 """While the newest steps are so far under those before them, nothing is raised."""
 LEAP_DB, HURRY_LEAP_DB, LEAP_STEPS = 5.0, 3.5, 3
 """What leaps up so far is followed at once: nobody could say so soon whether it is applause."""
+NEW_DB, NEW_LEAP_DB, KNOWN_UP_DB, KNOWN_LEAP_DB = 2.0, 4.0, 5.0, 6.0
+"""What comes no further above the loudest of the last minutes than this is the programme's own up and down, and has to
+rise by so much more to be a jump or a leap."""
+FORGOTTEN_DB = 0.005
+"""The loudest is remembered as lower by so much with each step: 3 dB in a minute."""
 
 RING_STEPS = 100
 RING, GAINS, AT = 0, RING_STEPS, 2 * RING_STEPS
@@ -111,16 +116,36 @@ def sinks(state, steps):
     return level_db(state, 0, SINKS_STEPS) < level_db(state, SINKS_STEPS, SINKS_FROM_STEPS) - SINKS_DB
 
 
-@kernel("int64(float64[::1], int64, float64, boolean, boolean)")
-def jumped(state, steps, window, hurries, fades):
+@kernel("float64(float64[::1], float64)")
+def loudest(state, before):
+    """Energy of the loudest that the programme has been, which was `before`; what may be a jump just now is left out.
+
+    Thread: audio. Allocates: no.
+    """
+    was = level_db(state, JUMP_UP_STEPS + LEAP_STEPS, JUMP_UP_STEPS)
+    return max(before, 10.0 ** (0.1 * was)) * 10.0 ** (-0.1 * FORGOTTEN_DB)
+
+
+@kernel("boolean(float64[::1], int64, int64, float64, float64)")
+def _rises(state, steps, newest, energy, db):
+    """Whether the newest steps lie so far above an energy; `steps` are those that count."""
+    return steps > newest and mean_above(state, newest, 0.0) > energy * 10.0 ** (0.1 * db)
+
+
+@kernel("int64(float64[::1], int64, float64, float64, boolean, boolean)")
+def jumped(state, steps, window, most, hurries, fades):
     """How many of the newest steps are since a jump away from the window, up or down; 0 if there was none.
+
+    `most` is the energy of the loudest that the programme has been.
 
     Thread: audio. Allocates: no.
     """
     leap_db = HURRY_LEAP_DB if hurries else LEAP_DB
-    if steps > LEAP_STEPS and mean_above(state, LEAP_STEPS, 0.0) > window * 10.0 ** (0.1 * leap_db):
+    leap_db = leap_db if _rises(state, steps, LEAP_STEPS, most, NEW_LEAP_DB) else max(leap_db, KNOWN_LEAP_DB)
+    if _rises(state, steps, LEAP_STEPS, window, leap_db):
         return LEAP_STEPS
-    if steps > JUMP_UP_STEPS and mean_above(state, JUMP_UP_STEPS, 0.0) > window * 10.0 ** (0.1 * JUMP_UP_DB):
+    up_db = JUMP_UP_DB if _rises(state, steps, JUMP_UP_STEPS, most, NEW_DB) else KNOWN_UP_DB
+    if _rises(state, steps, JUMP_UP_STEPS, window, up_db):
         return JUMP_UP_STEPS
     if steps > JUMP_DOWN_STEPS and mean_above(state, JUMP_DOWN_STEPS, 0.0) < window * 10.0 ** (-0.1 * JUMP_DOWN_DB):
         return JUMP_DOWN_STEPS if _has_dropped(state, fades) else 0

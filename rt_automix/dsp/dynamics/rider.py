@@ -4,8 +4,9 @@ It looks at what came out, after the limiter, in steps of 100 ms, and at the gai
 Their ratio is how loud the music would be without any gain, including what the limiter takes, so
 one division closes the loop. The mean over a gated window (BS.1770's gates) gives the gain to go to:
 
-- a start or a jump in level makes it hurry: for five seconds the window is short and the gain quick,
-  after a jump up it is quick to come up again for four of them;
+- a start makes it hurry for eight seconds, a jump in level for five: the window is short and the gain
+  quick, after a jump up it is quick to come up again for four of them; a jump up is what is louder than
+  the programme has been in the last minutes, or far above it, and no chorus that comes again;
 - then the window grows to six seconds and the gain is calm, so that a song keeps its own dynamics;
 - up it goes half as fast as down, and not at all in a fade-out, which stays one (`fading`);
 - what came out over the last 40 s and was too loud or too soft is made good for (`longrun`);
@@ -28,7 +29,7 @@ from rt_automix.units import LUFS_OFFSET_DB, energy_from_lufs
 
 STEP_S = 0.1
 WINDOW_STEPS = 60
-HURRY_STEPS = 50
+START_STEPS, HURRY_STEPS = 80, 50
 HURRY_WINDOW_STEPS = 12
 HURRY_RATE = 12.0
 HURRY_UP_STEPS = 40
@@ -63,7 +64,7 @@ _RING_STEPS, _RING, _GAINS, _AT = jumps.RING_STEPS, jumps.RING, jumps.GAINS, jum
 _STEPS, _GOAL, _GAIN, _HURRY, _HURRY_UP, _HOLDING, _LOUD, _FADES, _IS_CAPPED, _HIGHEST = (
     _AT + 1 + k for k in range(10)
 )
-_PROGRAMME, _PROGRAMME_COUNT, _QUIET, _LANDED, _WINDOW, _LEVEL, _BLOCKS = (_HIGHEST + k for k in range(1, 8))
+_PROGRAMME, _PROGRAMME_COUNT, _QUIET, _LANDED, _WINDOW, _LEVEL, _LOUDEST, _BLOCKS = (_HIGHEST + k for k in range(1, 9))
 _LONG = _BLOCKS + _RING_STEPS
 _FADING = _LONG + longrun.STATE_SIZE
 STATE_SIZE = _FADING + fading.STATE_SIZE
@@ -78,7 +79,7 @@ def new_state() -> NDArray[np.float64]:
     Thread: main. Allocates: yes.
     """
     state = np.zeros(STATE_SIZE)
-    state[_HURRY] = state[_HURRY_UP] = HURRY_STEPS
+    state[_HURRY] = state[_HURRY_UP] = START_STEPS
     return state
 
 
@@ -166,7 +167,8 @@ def _window(state, bare, is_night):
     calm_steps = NIGHT_WINDOW_STEPS if is_night else WINDOW_STEPS
     steps = min(int(state[_STEPS]) + 1, HURRY_WINDOW_STEPS if state[_HURRY] > 0.0 else calm_steps)
     window = jumps.gated_mean(state, steps)
-    jumped = jumps.jumped(state, steps, window, state[_HURRY] > 0.0, state[_FADES] > 0.0)
+    state[_LOUDEST] = jumps.loudest(state, state[_LOUDEST])
+    jumped = jumps.jumped(state, steps, window, state[_LOUDEST], state[_HURRY] > 0.0, state[_FADES] > 0.0)
     state[_HURRY] = max(state[_HURRY] - 1.0, 0.0)
     state[_HURRY_UP] = max(state[_HURRY_UP] - 1.0, 0.0)
     state[_LANDED] = max(state[_LANDED] - 1.0, 0.0)

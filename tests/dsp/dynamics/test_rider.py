@@ -205,6 +205,16 @@ def test_of_a_jump_half_is_seen_where_the_limiter_eats_the_rest(seed):
     assert np.mean(outputs_lufs[225:240]) == pytest.approx(TARGET_LUFS, abs=1.0)
 
 
+def test_a_chorus_that_comes_again_is_no_jump():
+    """Of 4 dB: the first is followed within two seconds, of the others next to nothing."""
+    verse, chorus = beating(10.0) * 0.3 - 14.0, beating(10.0) * 0.3 - 10.0
+    gains_db = ridden(np.concatenate([verse, verse, chorus, verse, chorus, verse, chorus]))
+    after = 2 * TICKS_PER_STEP * 10
+    fallen_db = [gains_db[at] - gains_db[at + after] for at in 100 * TICKS_PER_STEP * np.array([2, 4, 6])]
+    print(np.round(fallen_db, 2))
+    assert fallen_db[0] > 3.0 and max(fallen_db[1:]) < 0.5
+
+
 VERDICT_STEPS = 10
 """How late it is said that there is applause, or none any more."""
 
