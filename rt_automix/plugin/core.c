@@ -493,12 +493,10 @@ static void resume_rider(double *state, double gain_db, double target) {
   const double energy = energy_from_lufs(target - gain_db);
   memset(state, 0, 8 * RIDER_SIZE);
   for (int k = RIDER_RING; k < RIDER_GAINS; k++) state[k] = energy;
-  for (int k = RIDER_BLOCKS; k < RIDER_FADING; k++) state[k] = energy;
+  for (int k = RIDER_BLOCKS; k < RIDER_LONG; k++) state[k] = energy;
   for (int k = RIDER_GAINS; k < RIDER_AT; k++) state[k] = gain_db;
   state[RIDER_STEPS] = RIDER_WINDOW_STEPS;
   state[RIDER_GOAL] = state[RIDER_GAIN] = gain_db;
-  state[RIDER_LONG_ENERGY] = energy_from_lufs(target);
-  state[RIDER_LONG_COUNT] = RIDER_LONG_STEPS;
 }
 
 /* Begin with what was loaded; nobody else may be at work. The lock is held. */

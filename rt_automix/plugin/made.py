@@ -164,7 +164,6 @@ def _numbers() -> Iterator[str]:
         "RIDER_SIZE": rider.STATE_SIZE,
         "RIDER_GAIN_LIMIT_DB": rider.GAIN_LIMIT_DB,
         "RIDER_WINDOW_STEPS": rider.WINDOW_STEPS,
-        "RIDER_LONG_STEPS": rider.LONG_STEPS,
         **{f"RIDER{name}": getattr(rider, name) for name in _RIDER},
         "STYLE_LEARNED": table.LEARNED,
         "STYLE_COUNT": len(table.STYLES),
@@ -175,7 +174,7 @@ def _numbers() -> Iterator[str]:
         yield f"static const double {name}[] = {{{', '.join(map(repr, each.tolist()))}}};"
 
 
-_RIDER = ("_RING", "_BLOCKS", "_FADING", "_GAINS", "_AT", "_STEPS", "_GOAL", "_GAIN", "_LONG_ENERGY", "_LONG_COUNT")
+_RIDER = ("_RING", "_BLOCKS", "_LONG", "_GAINS", "_AT", "_STEPS", "_GOAL", "_GAIN")
 
 
 def _layout(prefix: str, module: Any) -> Iterator[str]:
