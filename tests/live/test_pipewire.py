@@ -9,6 +9,7 @@ import itertools
 import os
 import signal
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -321,6 +322,14 @@ def test_a_rate_that_is_not_ours_is_named(server, backend, tmp_path):
         assert "does not open at" not in run.texts("state")[-1]
         server.rate(48_000)
         told(run, "Playing", "48000 Hz")
+
+
+def test_by_way_of_alsa_it_plays_at_the_server_s_rate(server, tmp_path):
+    """At 44100 Hz, which PortAudio says is ALSA's own, PipeWire would resample what comes in and what goes out."""
+    server.create("Mic", "Audio/Source/Virtual")
+    with LiveRun(SimpleNamespace(environment=server.bare_environment), tmp_path / "state.json") as run:
+        run.wait_until_playing()
+        assert "ALSA" in run.status["device"] and run.status["sample_rate_hz"] == 48_000
 
 
 @both_back_ends

@@ -13,9 +13,12 @@ from typing import Any
 from rt_automix.errors import DeviceError
 from rt_automix.io.devices.choice import RATES_HZ, WITHOUT_ONE, Device, HostApi
 from rt_automix.io.devices.mask import mask_kept
-from rt_automix.io.devices.system import no_server, sound_servers, tries
+from rt_automix.io.devices.system import no_server, pipewire_runs, sound_servers, tries
 
 _NAMES: list[bytes] = []
+
+_PIPEWIRE_HZ = 48_000
+"""What it runs at unless told otherwise."""
 """What PortAudio has been called on JACK: it keeps the address, not a copy."""
 
 _NO_LIBRARY = (
@@ -57,7 +60,8 @@ def survey(with_rates: bool = False, name: str = "rt_automix") -> Survey:
         HostApi(index, api["name"], api["default_input_device"], api["default_output_device"])
         for index, api in enumerate(library.query_hostapis())
     )
-    devices = tuple(map(_device, library.query_devices()))
+    through = {api.index for api in host_apis if api.name == "ALSA" and pipewire_runs()}
+    devices = tuple(_device(found, found["hostapi"] in through) for found in library.query_devices())
     if with_rates:
         devices = tuple(replace(device, rates_hz=rates_of(device)) for device in devices)
     servers = sound_servers(any("JACK" in api.name for api in host_apis))
@@ -152,14 +156,15 @@ def rates_of(device: Device) -> tuple[int, ...]:
         return tuple(filter(takes, RATES_HZ))
 
 
-def _device(found: dict[str, Any]) -> Device:
+def _device(found: dict[str, Any], is_pipewire: bool) -> Device:
+    """A device as PortAudio tells it; of ALSA's, also of one that is PipeWire, it says 44100 Hz if they take that."""
     return Device(
         index=found["index"],
         name=found["name"],
         host_api=found["hostapi"],
         in_channels=found["max_input_channels"],
         out_channels=found["max_output_channels"],
-        default_rate_hz=found["default_samplerate"],
+        default_rate_hz=_PIPEWIRE_HZ if is_pipewire else found["default_samplerate"],
         in_latency_s=found["default_low_input_latency"] if found["max_input_channels"] else 0.0,
         out_latency_s=found["default_low_output_latency"] if found["max_output_channels"] else 0.0,
     )
