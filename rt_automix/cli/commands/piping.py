@@ -114,7 +114,7 @@ def pipe(
         try:
             passed = piped.play(reader, writer, engine, **how, tend=tend)
         except KeyboardInterrupt:
-            raise click.Abort from None
+            raise KeyboardInterrupt("Stopped.") from None
     shown.end(passed.samples)
     if passed.faults:
         terminal.remark(f"{passed.faults} samples were not sane audio; silence took their place.")
