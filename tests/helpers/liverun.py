@@ -20,6 +20,7 @@ from pipewireserver import IS_MEANT
 from waiting import PATIENCE_S
 
 from bench.common.once import Once
+from rt_automix.io.devices.edge.wiring import FADE_S
 
 
 class LiveRun:
@@ -88,6 +89,12 @@ class LiveRun:
     def wait_until_playing(self, limit_s: float = PATIENCE_S) -> LiveRun:
         """Wait for callbacks."""
         self.wait_for(lambda run: run.status.get("state") == "playing" and run.status["timing"]["callbacks"], limit_s)
+        return self
+
+    def wait_until_faded_in(self) -> LiveRun:
+        """Wait until the fade is over that all begins with, some blocks after the takes do."""
+        began_s = self.wait_until_playing().status["meters"]["seconds"]
+        self.wait_for(lambda run: run.status["meters"]["seconds"] > began_s + 2 * FADE_S)
         return self
 
     def stop(self, number: int = signal.SIGTERM, limit_s: float = PATIENCE_S) -> int:

@@ -61,7 +61,7 @@ def played(folder):
         jack_server(PERIOD, captures=CHANNELS, playbacks=CHANNELS + 2) as server,
         LiveRun(server, folder / "state.json", *words) as run,
     ):
-        run.wait_until_playing()
+        run.wait_until_faded_in()
         run.command(set={"phones": "french", **{f"output/{one['name']}/freeze": True for one in OUTPUTS}})
         run.wait_for(lambda run: all(one["controls"]["freeze"] for one in run.status["outputs"]))
         told_at_s = run.wait_for(lambda run: run.status["phones"] == "french" and run.status["meters"]["seconds"])

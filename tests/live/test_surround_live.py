@@ -54,7 +54,7 @@ def test_every_channel_at_64_frames_is_an_engine_of_its_own_to_the_bit(words, tm
         jack_server(PERIOD, captures=CHANNELS, playbacks=CHANNELS) as server,
         LiveRun(server, tmp_path / "state.json", *words) as run,
     ):
-        run.wait_until_playing()
+        run.wait_until_faded_in()
         run.command(set={"freeze": True})
         run.wait_for(lambda run: run.status["controls"]["freeze"])
         probe = Probe(music(2.0), pairs=CHANNELS // 2)

@@ -35,7 +35,7 @@ def test_outputs_are_addressed_by_name_panic_is_for_all_and_a_new_process_goes_o
     said = ["--config", str(settings), "--output", "stream: amount=0.5", "--log", str(tmp_path / "loud.csv")]
     said += ["--phones", "channels=5,6"]
     with LiveRun(FILE_AS_DEVICE, tmp_path / "state.json", "--play", str(tmp_path / "song.wav"), *said) as run:
-        run.wait_until_playing()
+        run.wait_until_faded_in()
         assert one(run, "room")["controls"]["target_lufs"] == -15.0
         assert (one(run, "stream")["controls"]["target_lufs"], one(run, "stream")["controls"]["amount"]) == (-20.0, 0.5)
         run.command(set={"phones": "stream"})
@@ -77,7 +77,7 @@ def beside_pipewire(server, backend, folder):
     said += ["--phones", "channels=7"]
     of_jack = ["out_1", "out_2", "out_stream_1", "out_stream_2", "out_booth_1", "out_booth_2", "out_tape_1", "phones_1"]
     with LiveRun(server, folder / "state.json", "--backend", backend, *said) as run:
-        run.wait_until_playing()
+        run.wait_until_faded_in()
         run.command(set={f"output/{name}/freeze": True for name in SAID})  # a busy machine decides later than an engine
         run.wait_for(lambda run: all(one["controls"]["freeze"] for one in run.status["outputs"]))
         run.wait_for(lambda run: len(run.status["links"]) == 8)

@@ -23,7 +23,7 @@ TURNS = ({"phones": "tape"}, {"output/stream/phones": True})
 def played(server, folder):
     """(the probe, the last status) of one run through four outputs, in turns on the phones."""
     with LiveRun(server, folder / "state.json", "--backend", "jack", "--phones", *options(folder)) as run:
-        run.wait_until_playing()
+        run.wait_until_faded_in()
         assert run.status["phones"] == "room"
         probe = Probe(music(4.0), pairs=len(SAID) + 1)
         probe.connect()

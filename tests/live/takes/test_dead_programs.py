@@ -35,7 +35,7 @@ def played(song, folder, programs, until):
         options += ["--output", f'{name}: program="{program}"']
     device = SimpleNamespace(environment=dict(os.environ))
     with LiveRun(device, folder / "state.json", *options) as run:
-        run.wait_until_playing()
+        run.wait_until_faded_in()
         run.wait_for(until)
         status = run.status
     assert run.process.returncode == 0
