@@ -31,7 +31,7 @@ def test_pairs_notes_and_take_over(session):
     knob.send([0x90, 60, 100], [0x80, 60, 0])
     run.wait_for(lambda run: run.status["controls"]["listen"] == "bypass")
     assert run.status["controls"]["amount"] == 1.0
-    knob.send([CC, 16, 126], [CC, 16, 64])
+    knob.send([CC, 16, 127], [CC, 16, 64])  # one change, however long after one another they are seen
     run.wait_for(lambda run: run.status["controls"]["amount"] == pytest.approx(64 / 127))
     assert run.status["midi"]["heard"] == "CC 16 on channel 1 = 64 sets amount"
     assert "amount: CC 16 on any channel" in run.status["midi"]["map"]
