@@ -4,9 +4,9 @@ It looks at what came out, after the limiter, in steps of 100 ms, and at the gai
 Their ratio is how loud the music would be without any gain, including what the limiter takes, so
 one division closes the loop. The mean over a gated window (BS.1770's gates) gives the gain to go to:
 
-- a start makes it hurry for eight seconds, a jump in level for five: the window is short and the gain
-  quick, after a jump up it is quick to come up again for four of them; a jump up is what is louder than
-  the programme has been in the last minutes, or far above it, and no chorus that comes again;
+- a start and a jump down make it hurry for eight seconds, a jump up for five: the window is short and
+  the gain quick, after a jump up it is quick to come up again for four of them; a jump up is what is
+  louder than the programme has been in the last minutes, or far above it, and no chorus that comes again;
 - then the window grows to six seconds and the gain is calm, so that a song keeps its own dynamics;
 - up it goes half as fast as down, and not at all in a fade-out, which stays one (`fading`);
 - what came out over the last 40 s and was too loud or too soft is made good for (`longrun`);
@@ -29,7 +29,7 @@ from rt_automix.units import LUFS_OFFSET_DB, energy_from_lufs
 
 STEP_S = 0.1
 WINDOW_STEPS = 60
-START_STEPS, HURRY_STEPS = 80, 50
+HURRY_STEPS, JUMPED_UP_STEPS = 80, 50
 HURRY_WINDOW_STEPS = 12
 HURRY_RATE = 12.0
 HURRY_UP_STEPS = 40
@@ -79,7 +79,7 @@ def new_state() -> NDArray[np.float64]:
     Thread: main. Allocates: yes.
     """
     state = np.zeros(STATE_SIZE)
-    state[_HURRY] = state[_HURRY_UP] = START_STEPS
+    state[_HURRY] = state[_HURRY_UP] = HURRY_STEPS
     return state
 
 
@@ -176,8 +176,8 @@ def _window(state, bare, is_night):
     if jumped > 0:
         state[_STEPS] = jumped
         window = jumps.mean_above(state, jumped, 0.0)
-        state[_HURRY] = HURRY_STEPS
         is_down = jumped == jumps.JUMP_DOWN_STEPS
+        state[_HURRY] = HURRY_STEPS if is_down else JUMPED_UP_STEPS
         state[_HURRY_UP] = HURRY_STEPS if is_down else max(state[_HURRY_UP], HURRY_UP_STEPS)
         state[_LANDED] = state[_HURRY_UP] if is_down else 0.0
     elif steps > 2 * longrun.BLOCK_STEPS:
