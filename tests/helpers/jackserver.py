@@ -34,6 +34,7 @@ _GIVES_UP = 10
 """After so many of its timeouts the driver goes on."""
 
 _ASKED_AT_MOST = 5
+"""So often a tool is started that is not let in."""
 
 _FINDS = ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER", "PIPEWIRE_RUNTIME_DIR", "XDG_RUNTIME_DIR")
 """By what a client of this process finds its server."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import time
 from collections.abc import Iterator
 
@@ -61,10 +60,6 @@ class PipeWireAsJack(PipeWire):
             positions = " ".join(_positions(self.captures))
             self.create("system-in", "Audio/Source/Virtual", positions, description="system")
         self.answered_at = time.monotonic()
-
-    def stop(self, number: int = signal.SIGTERM) -> None:
-        """End it."""
-        super().stop(number)
 
     def links(self) -> set[tuple[str, str]]:
         """What is joined: pairs of names, from and to."""
