@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def main() -> None:
 
     Each command prints a table and writes its figures (with machine, versions and commit) and a picture.
     """
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that servers and trees go with it
 
 
 @main.command(name="all")

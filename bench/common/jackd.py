@@ -60,6 +60,7 @@ class JackServer:
         self._before += ["-p", "256", "-d", "dummy"]
         self._behind = ["-p", str(period_samples), "-C", "2", "-P", "2"]
         self.rate_hz = SAMPLE_RATE_HZ
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def _command(self) -> list[str]:
@@ -95,12 +96,13 @@ class JackServer:
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """End it, also as in a crash; one that does not listen is killed. What it leaves behind is removed."""
-        self._process.send_signal(number)
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(5)
+        if self._process is not None:
+            self._process.send_signal(number)
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(5)
         for left in Path("/dev/shm").glob(f"*{self.name}*"):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
 
@@ -111,14 +113,14 @@ def running(period_samples: int, synchronous: bool) -> Iterator[JackServer]:
     server = JackServer(period_samples, synchronous)
     names = ("JACK_DEFAULT_SERVER", *_NEEDED)
     before = {name: os.environ.get(name) for name in names}
-    server.start()
-    os.environ.update({name: server.environment[name] for name in names})
     try:
+        server.start()
+        os.environ.update({name: server.environment[name] for name in names})
         yield server
     finally:
         for name, value in before.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)
             else:
                 os.environ[name] = value
         server.stop()

@@ -6,7 +6,6 @@ process holds no library that the measured ones share until all is measured.
 
 from __future__ import annotations
 
-import signal
 import sys
 import tempfile
 import time
@@ -23,7 +22,6 @@ PART_NAMES = ("cold", "warm", "song", "suggestion", "worker", "chain", "live")
 def run(commit: str, song: Path | None, names: list[str], quick: bool, out: Path) -> None:
     """Measure, print the table, write figures and picture."""
     started_s = time.perf_counter()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that the trees are removed
     with trees.pair(commit) as (old, new), tempfile.TemporaryDirectory(prefix="rt_automix-versus-") as name:
         folder = Path(name)
         new.driver("material", str(folder), str(files.SONG_S), *([str(song.resolve())] if song else []))

@@ -35,7 +35,7 @@ def alone_with(state: Path, replace: bool = False) -> Iterator[None]:
 
     Thread: main. Allocates: yes.
     """
-    path = state.with_name(state.name + ".lock")
+    path = _path(state)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)  # no child inherits it
@@ -54,14 +54,32 @@ def alone_with(state: Path, replace: bool = False) -> Iterator[None]:
         os.close(descriptor)
 
 
+def successor(state: Path) -> str:
+    """The number of the process that ends the session with this state to take its place; empty if none does.
+
+    Thread: main. Allocates: yes.
+    """
+    try:
+        return "".join(_path(state).read_text(errors="replace").split()[1:][-1:])
+    except OSError:
+        return ""
+
+
+def _path(state: Path) -> Path:
+    """Holds the number of the process whose state it is, and of one that ends it, if one does."""
+    return state.with_name(state.name + ".lock")
+
+
 def _make_way(descriptor: int, state: Path, replace: bool) -> None:
     """Have the other session end, if that is wanted, and take its place."""
-    owner = os.read(descriptor, 32).decode(errors="replace").strip()
+    owner = "".join(os.read(descriptor, 32).decode(errors="replace").split()[:1])
     if not replace or not owner.isdecimal():
         raise UserError(
             f"A session runs already (process {owner or 'unknown'}) and keeps its state in {state}. Give this one "
             "a name of its own, and with it a state: --name SECOND (and --state FILE). Or end the other: --replace."
         )
+    with contextlib.suppress(OSError):
+        os.write(descriptor, f"\n{os.getpid()}".encode())  # so that it can say who ended it
     for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(owner), number)

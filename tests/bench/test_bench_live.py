@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import matplotlib.image
@@ -53,6 +55,30 @@ def test_soak_hears_master_and_bypass(tmp_path):
     assert results["nulls"] and all(entry["unequal"] == 0 and entry["peak_lin"] > 0.0 for entry in results["nulls"])
     assert results["callbacks"] >= results["periods_played"] > 0
     assert all(entry["audio_mb"] > 10.0 for entry in results["memory"])
+
+
+def servers_of(pid):
+    """The numbers of the servers that a process has started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [child for child in children if Path(f"/proc/{child}/comm").read_text().strip() == "jackd"]
+
+
+@needs_jack
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads a process's children where Linux keeps them")
+def test_what_is_ended_leaves_no_server_behind(tmp_path):
+    line = [sys.executable, "-m", "bench", "soak", "--hours", "1", "--out", str(tmp_path)]
+    run = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60.0
+        while not (servers := servers_of(run.pid)):
+            assert run.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+        run.terminate()
+        assert run.wait(60) == 128 + signal.SIGTERM
+        assert not Path(f"/proc/{servers[0]}").exists()
+    finally:
+        run.kill()
+        run.wait()
 
 
 @needs_jack

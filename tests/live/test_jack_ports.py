@@ -220,7 +220,8 @@ def test_a_second_start_says_so(server, backend, tmp_path):
         with LiveRun(server, state, *options, "--replace") as third:
             third.wait_until_playing()
             first.process.wait(PATIENCE_S)
-            assert first.process.returncode == 0
+            assert first.stop() == 0
+            assert any(f"process {third.process.pid}" in text for text in first.texts())
             third.process.kill()
             third.process.wait(PATIENCE_S)
         with LiveRun(server, state, *options) as fourth:  # a crash leaves no lock behind, and no client

@@ -121,6 +121,7 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
     """Be the only session with this state, until its end."""
     from rt_automix.cli.views.views import Together
     from rt_automix.io.files.take import check
+    from rt_automix.live.lock import successor
     from rt_automix.live.parent.supervisor import Supervisor
     from rt_automix.live.takes.takes import INPUT, OUTPUT, Takes
     from rt_automix.live.watching.loudlog import LoudnessLog
@@ -176,6 +177,8 @@ def _play(options: dict[str, Any], config: Config, state: Path | None) -> None:
                 _show(pads, supervisor, takes, view.remark)
                 _show(view, supervisor, takes, view.remark)
                 time.sleep(STEP_S)
+            if state is not None and ending and (other := successor(state)):
+                view.remark(f"Another session (process {other}, started with --replace) takes the place of this one.")
             service.stopping()
             supervisor.stop()
     finally:
