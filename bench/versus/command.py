@@ -6,7 +6,6 @@ process holds no library that the measured ones share until all is measured.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from pathlib import Path
