@@ -1,8 +1,10 @@
-"""What a recording's long spectrum gives away: rumble, mains hum, and a brick wall that a lossy codec has left."""
+"""What a recording's long spectrum gives away: rumble, mains hum, a brick wall that a lossy codec has left, and bass
+that is opposed on the two sides."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,11 @@ WALL_DB = 25.0
 WALL_WIDTH_HZ = 600.0
 BAND_HZ = 100.0
 
+BASS_HZ = (25.0, 160.0)
+"""What nearly all music has alike on both sides."""
+BASS_SHARE = 0.06
+"""A window with less of its power there says nothing about it."""
+
 _TINY = 1e-20
 
 
@@ -53,6 +60,7 @@ class SpectrumFlaws:
         self._heard = np.zeros((channels, 0), np.float32)
         self._power = np.zeros(self._size // 2 + 1)
         self._lows: list[NDArray[np.float32]] = []  # of each window, up to where hum reaches: 8 MB in an hour
+        self._bass: list[float] = []
         self._count = 0
 
     def push(self, block: NDArray[np.float32]) -> None:
@@ -66,14 +74,33 @@ class SpectrumFlaws:
         """A window; of pure silence there is nothing to learn."""
         levelled = samples - samples.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
         if not levelled.any():
+            self._bass.append(0.0)
             return
-        power = np.zeros(self._power.size)
-        for row in levelled:
-            spectrum = np.fft.rfft(row * self._window)
-            power += self._scale * (spectrum.real**2 + spectrum.imag**2)
+        spectra = [np.fft.rfft(row * self._window) for row in levelled]
+        powers = [self._scale * (spectrum.real**2 + spectrum.imag**2) for spectrum in spectra]
+        power = np.sum(powers, axis=0)
+        self._bass.append(self._bass_correlation(spectra, powers))
         self._power += power
         self._lows.append(self._between(power, 0.0, MAINS_HZ[-1] * HARMONICS + FAR_HZ).astype(np.float32))
         self._count += 1
+
+    def _bass_correlation(self, spectra: list[NDArray[Any]], powers: list[NDArray[np.float64]]) -> float:
+        """Of the two sides; 0 where there is too little of it."""
+        left, right = (self._between(power, *BASS_HZ).sum() for power in (powers[0], powers[-1]))
+        if left + right < BASS_SHARE * (powers[0].sum() + powers[-1].sum()):
+            return 0.0
+        crossed = self._scale * self._between((spectra[0] * spectra[-1].conj()).real, *BASS_HZ).sum()
+        return float(crossed / np.sqrt(left * right + _TINY))
+
+    def bass_correlation(self, seconds: int) -> NDArray[np.float64]:
+        """How alike the bass of the sides is in each second, -1 to 1; 0 where there is next to none.
+
+        Thread: main. Allocates: yes.
+        """
+        if not self._bass:
+            return np.zeros(seconds)
+        window = (np.arange(seconds) + 0.5) * self._bin_hz
+        return np.asarray(self._bass)[np.minimum(window.astype(np.intp), len(self._bass) - 1)]
 
     def found(self) -> list[str]:
         """One sentence for each flaw; empty if there is none, or less than a window. Thread: main. Allocates: yes."""

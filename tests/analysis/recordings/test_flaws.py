@@ -103,6 +103,18 @@ def test_an_inverted_side(clean):
     assert _found(np.stack([clean[0], -0.9 * clean[0]])) == ["one side is inverted throughout"]
 
 
+def test_an_inverted_side_of_stereo_music_is_told_by_its_bass(clean):
+    apart = 0.1 * np.random.default_rng(5).standard_normal(clean.shape)
+    bass = 0.3 * _sine(55.0, clean.shape[1]) * (1.0 + 0.5 * _sine(0.7, clean.shape[1]))
+    wide = apart + bass
+    assert not [one for one in _found(wide) if "inverted" in one]
+    wide[1] = -wide[1]
+    assert [one for one in _found(wide) if "inverted" in one] == ["one side is inverted throughout"]
+    wide[1, 14 * RATE_HZ :] = -wide[1, 14 * RATE_HZ :]
+    (said,) = [one for one in _found(wide) if "inverted" in one]
+    assert re.fullmatch(r"one side is inverted from 0:00.0 to 0:1[345].0", said)
+
+
 def test_mono_as_stereo(clean):
     assert _found(np.stack([clean[0], clean[0]])) == ["mono as stereo: both sides are the same"]
     assert _found(clean[:1]) == []
