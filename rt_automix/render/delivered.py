@@ -95,8 +95,12 @@ def render_delivered(
                 progress(doing + what, share)
 
             at_ceiling = config.with_overrides("--deliver", **{"limiter.ceiling_dbtp": ceiling_dbtp})
-            result = render(source, here / names[0], config=at_ceiling, bits=bits, progress=told, **options)
-            return replace(result, deliveries=_deliveries(result, formats, [here / name for name in names[1:]], told))
+            try:
+                result = render(source, here / names[0], config=at_ceiling, bits=bits, progress=told, **options)
+                lossy_here = [here / name for name in names[1:]]
+                return replace(result, deliveries=_deliveries(result, formats, lossy_here, told))
+            except AudioFileError as error:  # of a file that the user will see, not of our try at it
+                raise AudioFileError(str(error).replace(str(here), str(target.parent))) from error
 
         best = _search(attempt, config.limiter.ceiling_dbtp)
         with contextlib.ExitStack() as undone:

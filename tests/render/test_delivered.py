@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -102,6 +103,21 @@ def test_the_input_is_never_written_over(hot, tmp_path):
     source.write_bytes(hot.read_bytes())
     with pytest.raises(AudioFileError, match="this is the input, which is never written over"):
         render_delivered(source, source, parse("mp3:128"), force=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files")
+def test_a_full_disk_is_told_by_the_name_that_was_asked_for(hot, tmp_path):
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(AudioFileError) as error:
+            render_delivered(hot, tmp_path / "out.wav", parse("aac:96"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert str(error.value).startswith(f"{tmp_path / 'out.wav'}: cannot be written: ")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_bit_rate_that_the_channels_cannot_have_is_told_before_any_work(hot, tmp_path):
