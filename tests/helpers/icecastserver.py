@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -71,9 +71,10 @@ class Icecast:
         """Where to listen to it."""
         return f"http://127.0.0.1:{self.port}/{mount}"
 
-    def wait_for(self, mount: str) -> None:
-        """Wait until a listener gets sound."""
-        until(lambda: self._is_heard(mount), f"sound at {mount}")
+    def wait_for(self, mount: str, why: Callable[[], object] = lambda: "") -> None:
+        """Wait until a listener gets sound; `why` is asked if none does."""
+        log = self._settings.with_name("error.log")
+        until(lambda: self._is_heard(mount), lambda: f"sound at {mount}; {why()}; {log.read_text()[-1500:]}")
 
     def _is_heard(self, mount: str) -> bool:
         with contextlib.suppress(OSError), urllib.request.urlopen(self.url(mount), timeout=2.0) as stream:

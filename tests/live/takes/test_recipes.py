@@ -78,7 +78,7 @@ def test_mixxx(server, tmp_path):
         arguments = [word.replace("PASSWORD@HOST:8000", place) for word in recipe("radio:")]
         with LiveRun(server, tmp_path / "state", *arguments) as run:
             assert heard_through(run, 2, 2.0).min() > -50.0
-            radio.wait_for("live.opus")
+            radio.wait_for("live.opus", lambda: (run.texts(), run.status["takes"]))
             probe = Probe(music(15.0), pairs=2)
             probe.connect()
             probe.go()
