@@ -33,8 +33,8 @@ long, which is less than what a session takes for the loss of its device."""
 _GIVES_UP = 10
 """After so many of its timeouts the driver goes on."""
 
-_ASKED_AT_MOST = 5
-"""So often a tool is started that is not let in."""
+_ASKED_AT_MOST, _PAUSE_S = 6, 0.1
+"""So often a tool is started that is not let in, after pauses that grow by so much."""
 
 _FINDS = ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER", "PIPEWIRE_RUNTIME_DIR", "XDG_RUNTIME_DIR")
 """By what a client of this process finds its server."""
@@ -147,18 +147,23 @@ class JackServer:
 
     def links(self) -> set[tuple[str, str]]:
         """What is joined: pairs of names, from and to."""
-        return links_of(self.run("jack_lsp", "-c", "-p"))
+        done = self._run("jack_lsp", "-c", "-p")
+        is_up = self._process is not None and self._process.poll() is None
+        assert done.returncode == 0 or not is_up, f"jack_lsp: {done.returncode}, {done.stdout}{done.stderr}"
+        return links_of(done.stdout)
 
     def run(self, *command: str) -> str:
-        """Run a JACK tool against this server; what it prints.
+        """Run a JACK tool against this server; what it prints."""
+        return self._run(*command).stdout
 
-        One that is not let in, as another of its name is just coming in on another server, is started again.
-        """
-        for _ in range(_ASKED_AT_MOST):
+    def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """One that is not let in, as another of its name is just coming in on another server, is started again."""
+        for tried in range(_ASKED_AT_MOST):
+            time.sleep(_PAUSE_S * tried)
             done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=PATIENCE_S)
             if done.returncode == 0:
                 break
-        return done.stdout
+        return done
 
 
 @contextlib.contextmanager

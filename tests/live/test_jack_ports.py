@@ -84,7 +84,7 @@ def test_what_was_patched_by_hand_outlives_its_owner_the_process_and_the_server(
         player = Other(server.environment, "player")
         linked(server, links)
         time.sleep(1.0)
-        assert server.links() == links
+        assert server.links() == links, (run.status["text"], run.texts())
         player.kill()
 
 
