@@ -16,6 +16,7 @@ from bench.common.jackd import JackServer
 from bench.common.pipewired import PipeWire, wait_for
 from bench.common.program import Program
 from bench.live.recovery_client import Client
+from rt_automix.io.devices.jack.patching import GRACE_S
 
 SINK = "Main"
 BLOCK_SAMPLES = 1024
@@ -262,7 +263,7 @@ class JackdStage(Stage):
         pair = self.outs[0], self.sinks[1]
         self.server.run("jack_disconnect", *pair)
         self._is_by_hand = True
-        time.sleep(SETTLE_S)
+        time.sleep(2 * GRACE_S)  # what was taken away just before a crash is taken for the crash's
         self.server.stop(signal.SIGKILL)
         took_s = self._all_return()
         wait_for(self.is_patched, "links without the one taken away by hand")

@@ -48,7 +48,7 @@ def run(capsys, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def server():
-    with jack_server(64) as server:
+    with jack_server(64, synchronous=True) as server:
         yield server
 
 

@@ -72,7 +72,7 @@ class JackServer:
     """
 
     def __init__(
-        self, period: int, rate_hz: int, synchronous: bool = True, captures: int = 2, playbacks: int = 2
+        self, period: int, rate_hz: int, synchronous: bool = False, captures: int = 2, playbacks: int = 2
     ) -> None:
         self.name = f"automix-{uuid.uuid4().hex[:8]}"
         self.environment = {**os.environ, "JACK_DEFAULT_SERVER": self.name, "JACK_NO_START_SERVER": "1"}
@@ -168,9 +168,13 @@ class JackServer:
 
 @contextlib.contextmanager
 def jack_server(
-    period: int = 64, rate_hz: int = 48_000, synchronous: bool = True, captures: int = 2, playbacks: int = 2
+    period: int = 64, rate_hz: int = 48_000, synchronous: bool = False, captures: int = 2, playbacks: int = 2
 ) -> Iterator[JackServer]:
-    """A running server; this process's own clients find it too."""
+    """A running server; this process's own clients find it too.
+
+    One that is synchronous loses no block, which is for who counts samples or messages; where two clients come in at
+    once it may fall out of step for good, and take a second for each block.
+    """
     kind: Any = PipeWireAsJack if IS_MEANT else JackServer
     server = kind(period, rate_hz, synchronous, captures, playbacks)
     names = [name for name in _FINDS if name in server.environment]

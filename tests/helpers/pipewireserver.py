@@ -32,7 +32,7 @@ class PipeWireAsJack(PipeWire):
     """A PipeWire that is asked for as jackd is."""
 
     def __init__(
-        self, period: int, rate_hz: int, synchronous: bool = True, captures: int = 2, playbacks: int = 2
+        self, period: int, rate_hz: int, synchronous: bool = False, captures: int = 2, playbacks: int = 2
     ) -> None:
         super().__init__()
         self.name = "pipewire"

@@ -73,7 +73,7 @@ def test_ctrl_c_shows_nothing_of_the_process_that_asks(tmp_path):
 @only_jackd
 @needs_jack
 def test_a_running_server_is_listed_as_the_default():
-    with jack_server(128, rate_hz=44100) as server:
+    with jack_server(128, rate_hz=44100, synchronous=True) as server:
         done, document = devices(), json.loads(devices("--json").stdout)
     assert (done.returncode, done.stderr) == (0, "")
     row = next(line for line in done.stdout.splitlines() if "system" in line and "JACK" in line)

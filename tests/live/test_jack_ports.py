@@ -24,8 +24,7 @@ both_back_ends = pytest.mark.parametrize("backend", ["portaudio", "jack"])
 
 @pytest.fixture
 def server():
-    """One that waits for nobody: that waits can fall out of step where two clients come in at once."""
-    with jack_server(256, synchronous=False) as running:
+    with jack_server(256) as running:
         yield running
 
 
@@ -91,7 +90,7 @@ def test_what_was_patched_by_hand_outlives_its_owner_the_process_and_the_server(
 
 @pytest.mark.parametrize("options", [[], ["--out-channels", "2,1"]])
 def test_a_server_without_inputs_is_played_through(options, tmp_path):
-    with jack_server(256, synchronous=False, captures=0) as server:
+    with jack_server(256, captures=0) as server:
         with LiveRun(server, tmp_path / "state.json", "--backend", "jack", *options) as run:
             run.wait_until_playing()
             run.wait_for(lambda run: "The input is connected to nothing" in run.status["text"])
@@ -189,7 +188,7 @@ def test_while_a_server_stands_still_nobody_takes_anything_away_by_hand(server, 
 
 def test_xruns_are_counted(tmp_path):
     with (
-        jack_server(64, synchronous=False) as server,
+        jack_server(64) as server,
         LiveRun(server, tmp_path / "state.json", "--backend", "jack") as run,
     ):
         run.wait_until_playing()

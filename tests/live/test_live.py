@@ -83,7 +83,7 @@ def is_heard(probe, came_in, expected):
 def test_what_comes_out_is_the_engine_to_the_bit_one_period_late(period, backend, suggester, tmp_path):
     if suggester == "network":
         suggester = str(bundles.make(tmp_path / "network", moved_norm=0.1, window_share=0.004))
-    with jack_server(period) as server:
+    with jack_server(period, synchronous=True) as server:
         for attempt in range(5):
             folder = tmp_path / str(attempt)
             folder.mkdir()
@@ -112,7 +112,7 @@ def test_the_round_trip_is_what_is_shown(direct, tmp_path):
     settings.write_text(f"[limiter]\nlookahead = {str(not direct).lower()}\n")
     click = np.zeros((2, 32_000), np.float32)
     click[:, 16_000] = 0.5
-    with jack_server(64) as server:
+    with jack_server(64, synchronous=True) as server:
         options = ["--config", str(settings), "--amount", "0"]
         with LiveRun(server, tmp_path / "state.json", *options) as run:
             run.wait_until_playing()
@@ -134,7 +134,7 @@ def test_the_round_trip_is_what_is_shown(direct, tmp_path):
 
 def test_it_begins_and_ends_with_a_fade(tmp_path):
     tone = 0.3 * np.sin(2 * np.pi * 440.0 * np.arange(6 * RATE_HZ) / RATE_HZ)
-    with jack_server(128) as server:
+    with jack_server(128, synchronous=True) as server:
         probe = Probe(np.stack([tone, tone]).astype(np.float32))
         with LiveRun(server, tmp_path / "state.json", "--amount", "0", "--backend", "jack") as run:
             run.wait_until_playing()

@@ -58,7 +58,7 @@ def played(folder):
         words += ["--output", f"{name}: {' '.join(f'{key}={value}' for key, value in said.items())}"]
     words += ["--phones", "channels=7,8", "--log", str(folder / "loud.csv")]
     with (
-        jack_server(PERIOD, captures=CHANNELS, playbacks=CHANNELS + 2) as server,
+        jack_server(PERIOD, synchronous=True, captures=CHANNELS, playbacks=CHANNELS + 2) as server,
         LiveRun(server, folder / "state.json", *words) as run,
     ):
         run.wait_until_faded_in()

@@ -51,7 +51,7 @@ def test_every_channel_at_64_frames_is_an_engine_of_its_own_to_the_bit(words, tm
     words = [*words, "--ceiling-dbtp", str(CEILING_DBTP), "--record-bits", "32"]
     words += ["--record", str(tmp_path / "out.wav"), "--record-input", str(tmp_path / "in.wav")]
     with (
-        jack_server(PERIOD, captures=CHANNELS, playbacks=CHANNELS) as server,
+        jack_server(PERIOD, synchronous=True, captures=CHANNELS, playbacks=CHANNELS) as server,
         LiveRun(server, tmp_path / "state.json", *words) as run,
     ):
         run.wait_until_faded_in()

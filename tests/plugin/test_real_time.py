@@ -46,7 +46,7 @@ def through_jalv(plugins, tmp_path):
 
     def start(signal, options, said):
         surroundings = {**os.environ, "LV2_PATH": str(plugins / ".lv2")}
-        with jack_server(64, RATE_HZ) as server:
+        with jack_server(64, RATE_HZ, synchronous=True) as server:
             command = ["stdbuf", "-oL", "jalv", "-x", "-n", "rt_automix", *options, ttl.URI]
             environment = {**surroundings, **server.environment, "LV2_PATH": surroundings["LV2_PATH"]}
             jalv = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=said, stderr=said)

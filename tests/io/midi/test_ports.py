@@ -32,7 +32,7 @@ pytestmark = pytest.mark.live
 
 @pytest.fixture(scope="module")
 def server():
-    with jack_server(64) as server:
+    with jack_server(64, synchronous=True) as server:
         yield server
 
 
@@ -374,7 +374,7 @@ def test_messages_come_in_while_the_interpreter_is_held(ports):
 
 @needs_jack
 def test_a_server_that_died_and_came_back_is_taken_up():
-    with jack_server(64) as server:
+    with jack_server(64, synchronous=True) as server:
         knobs = Controller()
         listening = MidiPorts("knobdev", api="jack")
         assert listening.inputs == ["knobdev:knobs out"]

@@ -61,7 +61,7 @@ def four(tmp_path_factory):
     """(the folder with the takes, the probe, the last status) of four outputs and phones on jackd."""
     for _ in range(8):
         folder = tmp_path_factory.mktemp("four")
-        with jack_server(PERIOD) as server:
+        with jack_server(PERIOD, synchronous=True) as server:
             probe, status = played(server, folder)
         is_whole = probe.played.shape[1] - probe.position < probe.period
         # Else the host stole time: from the server, the analysis, or a client where nobody waits for it.

@@ -64,7 +64,7 @@ def session(tmp_path, monkeypatch):
     config = tmp_path / "gig.toml"
     config.write_text(MAP)
     with (
-        jack_server(64) as server,
+        jack_server(64, synchronous=True) as server,
         LiveRun(server, tmp_path / "state.json", "--config", str(config), "--panel", "--panel-port", "0") as run,
         Controller() as knob,
     ):

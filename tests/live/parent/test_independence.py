@@ -62,7 +62,7 @@ def played_through(tmp_path, what, *, frozen, after_s=1.0):
     state = tmp_path / "state.json"
     learned = keep(state) if frozen else None
     takes = ["--record", str(tmp_path / "out.wav"), "--record-input", str(tmp_path / "in.wav"), "--record-bits", "32"]
-    with jack_server(PERIOD) as server, LiveRun(server, state, *takes, intruder=intruder) as run:
+    with jack_server(PERIOD, synchronous=True) as server, LiveRun(server, state, *takes, intruder=intruder) as run:
         run.wait_until_faded_in()
         probe = Probe(noise(after_s + 3.0))
         probe.connect()

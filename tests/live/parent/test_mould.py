@@ -112,7 +112,7 @@ def test_one_with_threads_is_not_copied_but_plays_itself(board, setup, tmp_path,
 
 @needs_jack
 def test_the_mould_is_killed_and_nobody_hears_it(tmp_path):
-    with jack_server(64) as server, LiveRun(server, tmp_path / "state.json", "--amount", "0") as run:
+    with jack_server(64, synchronous=True) as server, LiveRun(server, tmp_path / "state.json", "--amount", "0") as run:
         run.wait_until_playing()
         first = parent_of(run.status["pid"])
         probe = Probe(np.tile(np.float32(0.1), (2, 20 * RATE_HZ)))

@@ -99,7 +99,7 @@ class Stage:
         mine = folder / "mine.toml"
         profile.load("balanced").save(mine)
         with ExitStack() as ends:
-            self.server = ends.enter_context(jack_server(64))
+            self.server = ends.enter_context(jack_server(64, synchronous=True))
             self.run = ends.enter_context(LiveRun(self.server, folder / "state.json", "--backend", backend))
             self.run.wait_until_playing()
             self.before, self.applied = settle(self.run, mine)
@@ -185,7 +185,7 @@ def test_a_server_that_hangs_is_waited_for(stages):
 def test_the_controller_is_pulled_out_and_returned(tmp_path):
     times = []
     state = tmp_path / "state.json"
-    with jack_server(64) as server, LiveRun(server, state) as run:
+    with jack_server(64, synchronous=True) as server, LiveRun(server, state) as run:
         run.wait_until_playing()
         for number in tries(times, CONTROLLER_LIMIT_S):
             with Controller() as knob:
@@ -264,7 +264,7 @@ def small_disk(folder, size):
 
 def test_a_full_disk_costs_the_take_and_nothing_else(tmp_path):
     for number in range(REPEATS):
-        with jack_server(64) as server, small_disk(tmp_path / f"disk-{number}", "600k") as disk:
+        with jack_server(64, synchronous=True) as server, small_disk(tmp_path / f"disk-{number}", "600k") as disk:
             take = disk / "take.flac"
             with LiveRun(server, tmp_path / "state.json", "--record", str(take), "--amount", "0") as run:
                 run.wait_until_playing()
