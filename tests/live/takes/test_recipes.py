@@ -66,6 +66,8 @@ def test_two_outputs_of_a_device_as_it_is_written(server, tmp_path, word):
 
 def test_obs(server, tmp_path):
     with LiveRun(server, tmp_path / "state", *recipe("--backend jack", "stream:")) as run:
+        run.wait_until_playing()
+        run.wait_for(lambda run: "The output stream is connected to nothing: patch its ports." in run.status["text"])
         room_l, _, stream_l, stream_r = heard_through(run, 2)
     assert run.process.returncode == 0
     assert room_l > stream_l + 2.0 > -50.0 and abs(stream_l - stream_r) < 1.0

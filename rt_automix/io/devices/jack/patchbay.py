@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
-from rt_automix.io.devices.jack.patching import Patching
+from rt_automix.io.devices.jack.patching import Patching, side_of
 from rt_automix.io.devices.jack.ports import Link
 from rt_automix.io.devices.jack.server import Server
+
+_SIDES = {"in": "input", "out": "output", "phones": "pair of the phones"}
 
 LOOK_S = 0.1
 """How often it is looked at."""
@@ -92,15 +94,18 @@ class Patchbay:
     @property
     def note(self) -> str:
         """Which sides nothing is joined to, and what is waited for; empty if all is well."""
-        joined = {name for name, _ in self._patching.joined}
+        joined = {side_of(name) for name, _ in self._patching.joined}
         sides: dict[str, list[str]] = {}
-        for word, start in (("input", "in"), ("output", "out")):
-            is_open = not any(name.startswith(start) for name in joined)
-            awaited = ", ".join(self._patching.awaited(start)) if self._connects else ""
+        for side in dict.fromkeys(side_of(name) for name in self._own):
+            word = _SIDES.get(side, f"output {side.removeprefix('out_')}")
+            is_open = side not in joined
+            awaited = ", ".join(self._patching.awaited(side)) if self._connects else ""
             if is_open:
                 cure = f"waiting for {awaited} to come back" if awaited else "patch its ports"
                 sides.setdefault(f"connected to nothing: {cure}.", []).append(word)
             elif awaited:
                 sides.setdefault(f"waiting for {awaited} to come back.", []).append(word)
-        verbs = {1: "is", 2: "are"}
-        return " ".join(f"The {' and the '.join(words)} {verbs[len(words)]} {what}" for what, words in sides.items())
+        verbs = {1: "is"}
+        return " ".join(
+            f"The {' and the '.join(words)} {verbs.get(len(words), 'are')} {what}" for what, words in sides.items()
+        )

@@ -10,6 +10,11 @@ GRACE_S = 1.0
 """Links go before the ports that they end at. A link that is missing for longer was taken away by hand."""
 
 
+def side_of(port: str) -> str:
+    """What a port of ours is one channel of: "in", "out", or "out_stream" of an output that is called stream."""
+    return port.rpartition("_")[0]
+
+
 class Patching:
     """Tells what was taken away by hand from what went away by itself; the one stays away, the other is restored.
 
@@ -54,6 +59,6 @@ class Patching:
         self._away.discard(link)
         self.joined = self.joined | {link}
 
-    def awaited(self, own: str) -> list[str]:
-        """Names of ports that are to come back to those of ours that are called so, such as "in"."""
-        return sorted({name for port, name in self._away if port.startswith(own)})
+    def awaited(self, side: str) -> list[str]:
+        """Names of ports that are to come back to those of ours that `side_of` calls so."""
+        return sorted({name for port, name in self._away if side_of(port) == side})
