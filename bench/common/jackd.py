@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.common.ending import end
 from bench.common.here import console
 from bench.common.links import links_of
 from rt_automix.io.devices.system import reaches_pipewire
@@ -97,12 +98,7 @@ class JackServer:
     def stop(self, number: int = signal.SIGTERM) -> None:
         """End it, also as in a crash; one that does not listen is killed. What it leaves behind is removed."""
         if self._process is not None:
-            self._process.send_signal(number)
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait(5)
+            end(self._process, number)
         for left in Path("/dev/shm").glob(f"*{self.name}*"):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
 

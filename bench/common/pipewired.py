@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.common.ending import end
 from bench.common.links import links_of
 
 NEEDED = ("pipewire", "pw-jack", "wireplumber", "dbus-daemon", "jack_lsp")
@@ -80,7 +81,7 @@ class PipeWire:
     def stop(self, number: int = signal.SIGTERM) -> None:
         """End them; SIGKILL as in a crash."""
         for daemon in reversed(self._daemons):
-            _end(daemon, number)
+            end(daemon, number)
         self._daemons = []
         for left in Path(self._folder.name).glob("pipewire-0*"):
             left.unlink()
@@ -127,7 +128,7 @@ class PipeWire:
     def close(self) -> None:
         """End everything."""
         self.stop()
-        _end(self._bus, signal.SIGTERM)
+        end(self._bus, signal.SIGTERM)
         self._folder.cleanup()
 
 
@@ -140,12 +141,3 @@ def _permit_real_time() -> None:
 def _libjack_folder() -> str:
     """Where PipeWire's own libjack lies, as `pw-jack` says."""
     return _LIBJACK.findall(Path(shutil.which("pw-jack") or "").read_text())[0]
-
-
-def _end(process: subprocess.Popen[bytes], number: int) -> None:
-    process.send_signal(number)
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(5)

@@ -18,6 +18,7 @@ import pytest
 from pipewireserver import IS_MEANT, PipeWireAsJack
 from waiting import PATIENCE_S, until
 
+from bench.common.ending import end
 from bench.common.links import links_of
 
 needs_jack = pytest.mark.skipif(
@@ -128,12 +129,7 @@ class JackServer:
         """End the server; SIGKILL leaves its shared memory behind, as a crash does."""
         if self._process is None:
             return
-        self._process.send_signal(number)
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(5)
+        end(self._process, number)
         self._process = None
 
     def close(self) -> None:

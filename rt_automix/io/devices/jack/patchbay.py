@@ -105,7 +105,6 @@ class Patchbay:
                 sides.setdefault(f"connected to nothing: {cure}.", []).append(word)
             elif awaited:
                 sides.setdefault(f"waiting for {awaited} to come back.", []).append(word)
-        verbs = {1: "is"}
         return " ".join(
-            f"The {' and the '.join(words)} {verbs.get(len(words), 'are')} {what}" for what, words in sides.items()
+            f"The {' and the '.join(words)} {'are' if words[1:] else 'is'} {what}" for what, words in sides.items()
         )
