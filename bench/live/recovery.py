@@ -10,9 +10,9 @@ which at amount 0 is what came in, sample for sample. A second that a busy machi
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ SERVERS = tuple(STAGES)
 GOAL_MEDIAN_S, GOAL_WORST_S = 2.0, 4.0
 
 
-@contextmanager
+@contextlib.contextmanager
 def _stage(server: str, backend: str) -> Iterator[Stage]:
     with tempfile.TemporaryDirectory(prefix="rt_automix-bench-") as name:
         stage = STAGES[server](backend, Path(name))
@@ -44,28 +44,22 @@ def _stage(server: str, backend: str) -> Iterator[Stage]:
 
 
 def measure(stage: Stage, happen: Callable[[Stage], float]) -> dict[str, Any]:
-    """One thing taken away and given back."""
-    before_lin, before_count = stage.null()
+    """One thing taken away and given back. Where that went wrong, a stage in an unknown state is left."""
+    found: dict[str, Any] = {"wrong": "", "seconds": LIMIT_S, "is_patched": False, "has_kept": False}
+    found |= {"null_before_lin": 1.0, "null_after_lin": 1.0, "seconds_heard": [], "links_astray": []}
     try:
-        seconds, wrong = happen(stage), ""
+        found["null_before_lin"], before_count = stage.null()
+        found["seconds"] = happen(stage)
+        with contextlib.suppress(AssertionError):
+            wait_for(stage.is_patched, "links", GOAL_WORST_S)
+            found["is_patched"] = True
+        found["null_after_lin"], after_count = stage.null()
+        found["seconds_heard"] = [before_count, after_count]
+        found["has_kept"] = stage.has_kept()
+        found["links_astray"] = sorted(map(list, stage.server.links() ^ stage.links))
     except (RuntimeError, AssertionError) as error:
-        seconds, wrong = LIMIT_S, str(error)
-    try:
-        wait_for(stage.is_patched, "links", GOAL_WORST_S)
-        is_patched = True
-    except AssertionError:
-        is_patched = False
-    after_lin, after_count = stage.null()
-    return {
-        "wrong": wrong,
-        "seconds": seconds,
-        "is_patched": is_patched,
-        "has_kept": stage.has_kept(),
-        "null_before_lin": before_lin,
-        "null_after_lin": after_lin,
-        "seconds_heard": [before_count, after_count],
-        "links_astray": sorted(map(list, stage.server.links() ^ stage.links)),
-    }
+        found["wrong"] = str(error)
+    return found
 
 
 def run(times: int, backends: tuple[str, ...], servers: tuple[str, ...], only: list[str], out: Path) -> None:
@@ -86,7 +80,8 @@ def run(times: int, backends: tuple[str, ...], servers: tuple[str, ...], only: l
     with Progress(console=report.console, transient=True) as progress:
         task = progress.add_task("", total=times * sum(map(len, wanted.values())))
         for (server, backend), events in wanted.items():
-            with _stage(server, backend) as stage:
+            with contextlib.ExitStack() as stages:
+                stage = stages.enter_context(_stage(server, backend))
                 for name, happen in events.items():
                     progress.update(task, description=f"{name}, {backend}")
                     row: dict[str, Any] = {"event": name, "server": server, "backend": backend, "runs": []}
@@ -94,6 +89,10 @@ def run(times: int, backends: tuple[str, ...], servers: tuple[str, ...], only: l
                     for _ in range(times):
                         row["runs"].append(measure(stage, happen))
                         progress.advance(task)
+                        if wrong := row["runs"][-1]["wrong"]:
+                            progress.console.print(f"{name}, {backend}: {wrong}; begun anew", markup=False)
+                            stages.close()
+                            stage = stages.enter_context(_stage(server, backend))
     results = {"rows": [_summed(row) for row in rows]}
     _print(results["rows"])
     settings = {"times": times, "backends": backends, "servers": servers}

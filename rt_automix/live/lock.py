@@ -88,6 +88,8 @@ def _make_way(descriptor: int, state: Path, replace: bool) -> None:
             if _take(descriptor):
                 return
             time.sleep(0.05)
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, len(owner))  # whoever ends it later is somebody else
     raise UserError(f"The session of process {owner} does not end, and keeps {state}. End it by hand.")
 
 

@@ -11,6 +11,7 @@ import soundfile
 
 from rt_automix.errors import AudioFileError
 from rt_automix.io.files.audio import AudioReader
+from rt_automix.io.files.containers import chunks, riff
 
 RATE_HZ = 44100
 NOISE = np.random.default_rng(1).normal(0, 0.2, (2, 2 * RATE_HZ)).astype(np.float32)
@@ -79,6 +80,34 @@ def test_a_wav_with_an_odd_header_is_read(tmp_path: Path, song: Path, name: str)
     assert content[36:40] == b"data"
     (tmp_path / "odd.wav").write_bytes(ODD_HEADERS[name](content[12:36], content[44:]))
     np.testing.assert_array_equal(read(tmp_path / "odd.wav"), read(song))
+
+
+BEHIND = {
+    "a second data chunk": lambda content: chunk(b"LIST", b"INFO") + content[36:],
+    "another file": lambda content: content,
+}
+
+
+@pytest.mark.parametrize("name", BEHIND)
+def test_of_two_sounds_in_a_wav_the_first_is_read_and_the_other_named(tmp_path: Path, song: Path, name: str) -> None:
+    """As ffmpeg (5.1) and sox (14.4) read them, who say nothing."""
+    content = song.read_bytes()
+    (tmp_path / "two.wav").write_bytes(content + BEHIND[name](content))
+    with AudioReader(tmp_path / "two.wav") as reader:
+        assert any("more sound lies behind" in note for note in reader.notes)
+        np.testing.assert_array_equal(np.concatenate(list(reader.blocks()), axis=1), read(song))
+    with AudioReader(song) as reader:
+        assert not reader.notes
+
+
+def test_zeros_behind_the_sound_are_not_walked_through(tmp_path: Path, song: Path) -> None:
+    """A recorder that made room beforehand left 200 MB of them: half a minute was spent there."""
+    with song.open("ab") as handle:
+        handle.truncate(handle.tell() + 20_000_000)
+    with song.open("rb") as handle:
+        assert sum(1 for _ in riff.chunks(handle)) <= riff.MOST_CHUNKS
+    assert chunks.read(song, keeps_chunks=True).lost == []
+    np.testing.assert_array_equal(read(song).shape, NOISE.shape)
 
 
 @pytest.mark.parametrize(("codec", "dtype"), [("pcm_f32le", np.float32), ("pcm_f64le", np.float64)])

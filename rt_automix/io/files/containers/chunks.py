@@ -18,7 +18,7 @@ from rt_automix.units import FLOOR_DB
 
 _MARKERS = (b"cue ", b"smpl")
 _ADM = (b"axml", b"chna", b"bxml", b"sxml")
-_SILENT = (*riff.SOUND, b"id3 ", b"ID3 ", b"COMM", b"SSND", b"FVER")
+_SILENT = (*riff.SOUND, *riff.ORDERS, b"id3 ", b"ID3 ", b"COMM", b"SSND", b"FVER")
 _AIFF_TEXTS = {b"NAME": b"INAM", b"AUTH": b"IART", b"(c) ": b"ICOP", b"ANNO": b"ICMT"}
 _UNKNOWN = 0x7FFF
 """What bext says where a loudness could not be measured."""

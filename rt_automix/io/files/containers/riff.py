@@ -17,6 +17,9 @@ ORDERS = {b"RIFF": "<", b"RF64": "<", b"BW64": "<", b"RIFX": ">"}
 ELSEWHERE = 0xFFFFFFFF
 """A length that stands in the ds64 chunk, or nowhere."""
 
+MOST_CHUNKS = 4096
+"""Far more than programs write: zeros behind the sound, as recorders leave them, are chunks without a name."""
+
 LACKING_S = 0.1
 """So little may lack at the end of samples that lie bare: a note says it. More is a file cut off."""
 
@@ -34,9 +37,9 @@ _SUBTYPES = {
 
 
 def chunks(handle: BinaryIO, order: str = "<", start: int = 12) -> Iterator[tuple[bytes, int]]:
-    """Each chunk of a RIFF or IFF file as (name, bytes promised), the handle at its first byte."""
+    """The first chunks of a RIFF or IFF file as (name, bytes promised), the handle at each one's first byte."""
     data_bytes = ELSEWHERE
-    while True:
+    for _ in range(MOST_CHUNKS):
         handle.seek(start)
         header = handle.read(8)
         if len(header) < 8:
@@ -129,7 +132,8 @@ def inspect_wav(handle: BinaryIO, file_bytes: int, magic: bytes) -> Container:
     """The container of a WAV file, its end checked. Thread: main. Allocates: yes."""
     order = ORDERS[magic]
     wide_length, sound, samples_said = 0, Format(0, 0, 0, 0), None
-    for name, length in chunks(handle, order):
+    found = chunks(handle, order)
+    for name, length in found:
         if name == b"ds64":
             wide_length = struct.unpack(order + "8xQ", handle.read(16))[0]
         elif name == b"fmt ":
@@ -147,7 +151,7 @@ def inspect_wav(handle: BinaryIO, file_bytes: int, magic: bytes) -> Container:
     if not _can_be_true(promised, present) or (promised == 0 and not _are_chunks(handle, start, file_bytes, order)):
         promised, is_to_end = present, True
     else:
-        is_to_end, notes = False, _lacking(present, promised, sound.bytes_per_s)
+        is_to_end, notes = False, _lacking(present, promised, sound.bytes_per_s) + _left_out(found)
     if not sound.subtype and sound.encoding not in (_PCM, _FLOAT, *_ADPCM):
         return Container("WAV", is_foreign=True)
     if not sound.subtype:  # compressed in blocks, the last of them filled up
@@ -195,10 +199,17 @@ def _lacking(present: int, promised: int, bytes_per_s: int) -> tuple[str, ...]:
     return (f"the last {lacks} bytes of its sound are missing ({1000 * lacks / bytes_per_s:.1f} ms); the rest is read",)
 
 
+def _left_out(behind: Iterator[tuple[bytes, int]]) -> tuple[str, ...]:
+    """A note where more sound lies behind the first: a second data chunk, or a file behind the file."""
+    if any(name in (b"data", *ORDERS) for name, _ in behind):
+        return ("more sound lies behind the end that its header names; it is not read",)
+    return ()
+
+
 def inspect_w64(handle: BinaryIO, file_bytes: int) -> Container:
     """The container of Sony's W64, its end checked: names of 16 bytes, lengths of 8 that count themselves."""
     start, sound = 40, Format(0, 0, 0, 0)
-    while True:
+    for _ in range(MOST_CHUNKS):
         handle.seek(start)
         name, length = struct.unpack("<4s12xQ", handle.read(24))
         if name == b"fmt ":
@@ -216,6 +227,7 @@ def inspect_w64(handle: BinaryIO, file_bytes: int) -> Container:
             samples = present // sound.frame_bytes
             return Container("W64", samples=samples, raw=_raw(start, sound), notes=notes, mask=sound.mask)
         start += max(length + 7 & ~7, 24)
+    raise Broken(0.0)
 
 
 def inspect_aiff(handle: BinaryIO, file_bytes: int) -> Container:
