@@ -12,7 +12,7 @@ from typing import Annotated, Literal, cast, get_args
 
 from rt_automix.checked import Checked, NotEmpty, between
 from rt_automix.errors import ConfigError, nearest
-from rt_automix.outputs import PREFIX
+from rt_automix.outputs import PREFIX, addressed
 from rt_automix.params import PARAMS
 
 Control = Literal[
@@ -188,8 +188,8 @@ DEFAULT = MidiMapping(control="amount", number=16, kind="auto")
 specification: nothing plays with it, unlike the modulation wheel (1) or the volume (7)."""
 
 
-def named(text: str) -> tuple[Control, str | None]:
-    """The control that is meant, and the preset's name in "preset/NAME".
+def named(text: str) -> tuple[Control, str | None, str | None]:
+    """The control that is meant, the preset's name in "preset/NAME", and the output's in "output/NAME/CONTROL".
 
     Raises
     ------
@@ -198,11 +198,12 @@ def named(text: str) -> tuple[Control, str | None]:
 
     Thread: main. Allocates: yes.
     """
-    control, slash, preset = text.partition("/") if text.startswith("preset/") else (text, "", "")
+    prefix, of_output = addressed(text)
+    control, slash, preset = of_output.partition("/") if of_output.startswith("preset/") else (of_output, "", "")
     known = get_args(Control)
-    if control not in known or bool(slash) != bool(preset):
+    if control not in known or bool(slash) != bool(preset) or (prefix and control in OF_PARENT):
         raise ConfigError(f'control "{text}" is unknown.{nearest(text, known)} Known: {", ".join(known)}.')
-    return cast(Control, control), preset or None
+    return cast(Control, control), preset or None, prefix.removeprefix(PREFIX).rstrip("/") or None
 
 
 def collisions(mappings: Sequence[MidiMapping | None]) -> list[tuple[int, str]]:

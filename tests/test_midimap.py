@@ -194,9 +194,10 @@ def test_ends_mean_nothing_to_what_has_none():
 
 def test_a_preset_is_named_where_it_is_learned():
     assert (named("amount"), named("preset"), named("preset/A/B")) == (
-        ("amount", None), ("preset", None), ("preset", "A/B")
+        ("amount", None, None), ("preset", None, None), ("preset", "A/B", None)
     )  # fmt: skip
-    for text in ("preset/", "amount/x", "amout"):
+    assert named("output/stream/trim.mid_db") == ("trim.mid_db", None, "stream")
+    for text in ("preset/", "amount/x", "amout", "output/stream/record", "output/stream/preset/A", "output/stream"):
         with pytest.raises(ConfigError, match=f'^control "{text}" is unknown'):
             named(text)
     one, other = (mapping("preset", place, "toggle", preset=name) for place, name in enumerate("AB"))

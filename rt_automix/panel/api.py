@@ -201,9 +201,15 @@ def _learn(message: dict[str, Any], _: Collection[str]) -> Command:
     control = message["control"]
     if isinstance(control, str) and control.startswith("preset/"):
         check_name(control.removeprefix("preset/"))
-    elif control is not None and (not isinstance(control, str) or control not in LEARNED):
+    elif control is not None and not _is_learned(control):
         raise ConfigError(f"control = {_short(control)} cannot be learned. Known: {', '.join(LEARNED)}, or null.")
     return Command("learn", value=control)
+
+
+def _is_learned(control: Any) -> bool:
+    """Whether a knob can set a control, also one of an output."""
+    output, plain = addressed(control) if isinstance(control, str) else ("", "")
+    return plain in LEARNED and not (output and plain in ("record", "preset"))
 
 
 def _preset(message: dict[str, Any], _: Collection[str]) -> Command:

@@ -37,7 +37,7 @@ _MOST_BYTES = 65_536
 _MOST_AT_ONCE = 200
 """Datagrams that are read before the session is looked after again."""
 
-_MOST_HEARERS = 8
+_MOST_HEARERS = 32
 _TYPES = "ifsbhdtTFNIrm[]"
 _TOGGLED = (*SWITCHES, "panic", "phones")
 
@@ -122,11 +122,13 @@ class Osc:
             messages = [timed.message for timed in OscPacket(data).messages]
         except Exception:  # whatever strangers send into a port
             return
-        if self._fixed is None and messages and sender not in self._hearers:
-            while len(self._hearers) >= _MOST_HEARERS:
+        if self._fixed is None and messages:
+            if sender not in self._hearers:
+                self._told = {}  # whoever is new is told everything
+            self._hearers.pop(sender, None)
+            self._hearers[sender] = None  # at the end: who has not sent for longest goes first
+            while len(self._hearers) > _MOST_HEARERS:
                 del self._hearers[next(iter(self._hearers))]
-            self._hearers[sender] = None
-            self._told = {}  # whoever is new is told everything
         for message in messages:
             try:
                 _check_types(message.address, message.dgram)

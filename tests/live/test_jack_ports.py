@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
+from dataclasses import replace
 
 import pytest
 import soundfile
@@ -13,6 +15,8 @@ from liverun import LiveRun, kill
 from pipewireserver import only_jackd
 from waiting import PATIENCE_S, until
 
+from rt_automix.config import Audio
+from rt_automix.io.devices.jack.jack import JackStream
 from rt_automix.io.devices.jack.patchbay import Patchbay
 from rt_automix.io.devices.jack.patching import GRACE_S
 from rt_automix.io.devices.jack.server import Server
@@ -184,6 +188,33 @@ def test_while_a_server_stands_still_nobody_takes_anything_away_by_hand(server, 
         server.signal(signal.SIGCONT)
         assert patchbay.links == OUTS and len(patchbay.joined) == 1
         until(lambda: patchbay.tend(time.monotonic()) or len(patchbay.links) == 1, lambda: patchbay.links)
+
+
+def test_two_outputs_at_one_loudspeaker_are_refused(server, tmp_path):
+    """They would be summed there, behind the limiter of each."""
+    with LiveRun(server, tmp_path / "state.json", "--backend", "jack", "--phones", "channels=2,1") as run:
+        run.process.wait(PATIENCE_S)
+    assert run.process.returncode == 2 and "another output plays there" in run.process.stderr.read()
+
+
+def test_a_left_output_alone_is_a_mono_sum_only_where_there_is_one_loudspeaker():
+    """Not where that is how it is patched by hand."""
+    link = ("out_1", "system:playback_1")
+    with jack_server(256, playbacks=1), contextlib.ExitStack() as streams:
+
+        def stream(selection, *links):
+            return streams.enter_context(contextlib.closing(JackStream(selection, *links)))
+
+        first = stream(Audio(name="first"))
+        again = stream(replace(first.selection, name="again"), {link})
+        by_hand = stream(Audio(name="by_hand"), {link})
+        assert (first.out_channels, again.out_channels, by_hand.out_channels) == ((0,), (0,), (0, 1))
+
+
+def test_a_dozen_ports_are_in_their_order(server, watcher):
+    with Other(server.environment, "many", ins=12, outs=12):
+        wanted = [f"{side}_{number}" for side in ("in", "out") for number in range(1, 13)]
+        assert watcher.own_names("many") == wanted
 
 
 def test_xruns_are_counted(tmp_path):

@@ -159,6 +159,23 @@ def test_who_speaks_is_told_everything_once_and_then_what_changes(served):
     assert heard() == {f"{ROOT}/target_lufs": [-14.0]}
 
 
+def test_who_goes_on_speaking_is_told_however_many_others_speak_once(served):
+    send, heard, session, osc, _ = served
+    send(ROOT)
+    for _ in range(3):
+        for _ in range(20):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+                other.sendto(OscMessageBuilder(f"{ROOT}/target_lufs").build().dgram, ("127.0.0.1", osc.port))
+                session.renew()
+                osc.show(session, NoTakes(session))
+        send(f"{ROOT}/target_lufs")
+    heard()
+    session.controls.update(amount=0.25)
+    session.renew()
+    osc.show(session, NoTakes(session))
+    assert heard() == {f"{ROOT}/amount": [0.25]}
+
+
 @pytest.mark.parametrize(("address", "values", "word"), [
     (f"{ROOT}/amout", [0.5], 'Did you mean "amount"'), (f"{ROOT}/amount", [1.5], "outside"),
     (f"{ROOT}/amount", ["loud"], "number"), (f"{ROOT}/profile", ["/etc/passwd"], "unknown"),

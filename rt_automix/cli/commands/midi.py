@@ -73,6 +73,7 @@ def learn(control: str, out: Path, port: str | None, timeout_s: float, as_json: 
     CONTROL is amount, fine_tone, boldness, style_strength, target_lufs, output_trim_db, trim.PARAMETER or profile
     for a knob; bypass, compare, freeze, night, panic, record, profile, preset, preset/NAME or phones (the next output
     there) for a button. Program changes choose among all profiles or presets, too.
+    output/NAME/CONTROL is that of one of several outputs.
     Turn a knob to and fro; press a button once. What the file had for that control, or for that knob, is replaced.
 
     \b
@@ -86,14 +87,14 @@ def learn(control: str, out: Path, port: str | None, timeout_s: float, as_json: 
     from rt_automix.live.midi.learn import recognise
     from rt_automix.midimap import named
 
-    of_kind, preset = named(control)
+    of_kind, preset, output = named(control)
     before = config.load(out) if out.exists() else config.Config()
     with _listening(port, before) as ports:
         terminal.remark(
             f"Listening to {', '.join(ports.inputs)}. Turn the knob for {control} slowly, to and fro; "
             "or press the button once."
         )
-        mapping = replace(recognise(of_kind, _events(ports, timeout_s)), preset=preset)
+        mapping = replace(recognise(of_kind, _events(ports, timeout_s)), preset=preset, output=output)
     replaced = mapfile.write(out, before, mapping, port)
     if as_json:
         terminal.show_json(

@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from rt_automix.errors import UserError, nearest
+from rt_automix.errors import ConfigError, UserError, nearest
+from rt_automix.outputs import addressed
+from rt_automix.panel import api
 
 VERBS = {
     "set": '{"set": {"amount": 0.5, ...}}, null changes a switch over',
@@ -68,8 +70,22 @@ def understood(line: str) -> list[Order]:
         if not _FITS[verb](what):
             raise Refused(f'"{verb}": {_short(json.dumps(what))} does not fit. Write {VERBS[verb]}.')
         about = what.items() if isinstance(what, dict) else [("", what)]
+        for name, value in about:
+            _check(verb, name, value)
         found += [Order(verb, value, name) for name, value in about]
     return found
+
+
+def _check(verb: str, name: str, value: Any) -> None:
+    """Raise Refused where a control cannot be that; which profiles there are, the session knows."""
+    control = addressed(name)[1]
+    try:
+        if verb == "set" and control != "profile":
+            api.check(name, value, ())
+    except ConfigError as error:
+        raise Refused(f"{error} {ALLOWED}") from None
+    if verb == "nudge" and control not in api.NUDGED:
+        raise Refused(f'"{_short(name)}" does not move in steps.{nearest(control[:_SHOWN], api.NUDGED)} {ALLOWED}')
 
 
 def obey(order: Order, session: Session) -> None:

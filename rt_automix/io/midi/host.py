@@ -16,7 +16,9 @@ CLIENT = "rt_automix_midi"
 
 NO_JACK = "none"
 
-_OWN = "rt_automix"
+_OWN = re.compile(r"(^|[:\]]) *rt_automix")
+"""Also where a bridge shows JACK the ports of ALSA: "Midi-Bridge:rt_automix_midi:(capture_0) out"."""
+
 _ACCEPTS = "00010000"  # the flag of a listening socket in /proc/net/unix
 
 
@@ -43,7 +45,7 @@ def jack_server() -> str:
 
 def is_own(port: str) -> bool:
     """Whether a port is one of this program's."""
-    return port.startswith(_OWN)
+    return _OWN.search(port) is not None
 
 
 def bare_name(port: str) -> str:

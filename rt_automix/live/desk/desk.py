@@ -111,21 +111,21 @@ class Desk:
             return
         name = control
         if name == "panic":
-            self.panic(not self.is_panicking if value is None else bool(value))
+            self.panic(_switched(name, value, self.is_panicking))
             return
-        self._leave_panic(name)
         if name == "profile":
             self.use_profile(value)
         elif name.startswith("trim."):
             self.engine.set(trims={**self.engine.controls["trims"], name.removeprefix("trim."): value})
         elif name in LISTEN_SWITCHES:
-            on = self.engine.controls["listen"] != name if value is None else bool(value)
+            on = _switched(name, value, self.engine.controls["listen"] == name)
             if on or self.engine.controls["listen"] == name:
                 self.engine.set(listen=name if on else "master")
         elif name in controls.SWITCHES:
-            self.engine.set(**{name: not self.engine.controls[name] if value is None else bool(value)})
+            self.engine.set(**{name: _switched(name, value, self.engine.controls[name])})
         else:
             self.engine.set(**{name: value})
+        self._leave_panic(name)
 
     def nudge(self, name: str, steps: float) -> None:
         """Move a control by so many steps of NUDGES, no further than its range; the profile to the next.
@@ -229,3 +229,12 @@ class Desk:
             return
         self.profile = name
         self.engine.follow_style(style)
+
+
+def _switched(name: str, value: Any, now: bool) -> bool:
+    """What a switch is to be; None is the other way round. Raises ConfigError where it is no switch's."""
+    if value is None:
+        return not now
+    if not isinstance(value, bool | int | float):
+        raise ConfigError(f"{name} = {value!r} is not a switch's. Use true, false, or null to toggle.")
+    return bool(value)

@@ -35,7 +35,7 @@ class _Lesson:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.control, self.preset = named(name)
+        self.control, self.preset, self.output = named(name)
         self.events: list[Event] = []
         self._decoder = Decoder()
         self._began = self._last = 0.0
@@ -184,7 +184,7 @@ class Hands:
     def _finish(self, lesson: _Lesson) -> None:
         self._lesson = None
         try:
-            mapping = replace(recognise(lesson.control, lesson.events), preset=lesson.preset)
+            mapping = replace(recognise(lesson.control, lesson.events), preset=lesson.preset, output=lesson.output)
         except AutomixError as error:
             self._remark(str(error))
             return

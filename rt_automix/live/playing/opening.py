@@ -55,6 +55,16 @@ def check_pace(stream: Stream, wiring: Wiring) -> None:
         )
 
 
+def check_there(stream: Stream, setup: Setup) -> None:
+    """Have a session that waits for its device wait where a server has none at all yet, as while a machine starts.
+
+    What has been joined once is waited for by its name.
+    """
+    may_wait = setup.wait and setup.links is None and setup.config.audio.connect
+    if may_wait and stream.links is not None and not stream.links:
+        raise DeviceError("The server has no device yet. Where it shall play without one, say --no-connect.")
+
+
 def closed(stream: Stream) -> bool:
     """Close a stream within a limit; False if it hangs, as PortAudio does when its server has died."""
     return _done(stream.close)

@@ -197,6 +197,7 @@ class Session:
         try:
             stream.start(self._wiring)
             opening.check_pace(stream, self._wiring)
+            opening.check_there(stream, self._setup)
         except DeviceError as error:
             if not (self._waits and opening.closed(stream)):
                 raise

@@ -18,7 +18,11 @@ from rt_automix.live.takes.recorder import Recorder
 INPUT, OUTPUT = range(2)
 """Rings of the board; behind them those of the other outputs."""
 
+LONGEST_SILENCE_S = 600.0
+"""A take is silent for as long as nothing played; after more than this it goes on in another file."""
+
 _REMEMBERED = 4
+_MOST_OF_FLAC = 8
 
 
 class Takes:
@@ -58,6 +62,7 @@ class Takes:
         self._programs, self._outputs = dict(programs or {}), tuple(outputs)
         self._names = "in", "out", *self._outputs[1:]
         self._recorders: dict[int, Recorder] = {}
+        self._opened_at_ns: dict[int, int] = {}
         self._feeders: dict[int, Feeder] = {}
         self._ended: list[dict[str, Any]] = []
         self._rate_hz = 0
@@ -69,7 +74,7 @@ class Takes:
         if on and OUTPUT in self._recorders and not self.is_recording:
             self.record(False)  # that one has failed
         if on and OUTPUT not in self._paths:
-            self._paths[OUTPUT] = path = Path(time.strftime("take-%Y-%m-%d-%H%M%S.flac"))
+            self._paths[OUTPUT] = path = Path(time.strftime("take-%Y-%m-%d-%H%M%S") + self._suffix)
             if self._rate_hz:
                 self._open(OUTPUT, path, None)
         elif not on:
@@ -92,17 +97,25 @@ class Takes:
             self._start(sample_rate_hz, self._ended_written)
         elif samples < self._samples:  # another process began to count
             began_at_ns = at_ns - (written - self._ended_written) * 1e9 / sample_rate_hz
-            for recorder in self._recorders.values():
-                recorder.pad(max(began_at_ns - self._ended_at_ns, 0.0) * 1e-9, self._ended_written)
+            if (began_at_ns - self._ended_at_ns) * 1e-9 > LONGEST_SILENCE_S:
+                self._start(sample_rate_hz, self._ended_written)
+            else:
+                self._pad(began_at_ns)
         for feeder in self._feeders.values():
             feeder.look()
         self._samples, self._ended_written = samples, written
         self._ended_at_ns = at_ns + round(int(stats[BLOCK_SAMPLES]) * 1e9 / sample_rate_hz)
 
+    def _pad(self, began_at_ns: float) -> None:
+        """Have each recorder be silent for as long as nothing played while it ran."""
+        for side, recorder in self._recorders.items():
+            silent_ns = began_at_ns - max(self._ended_at_ns, self._opened_at_ns[side])
+            recorder.pad(max(silent_ns, 0.0) * 1e-9, self._ended_written)
+
     def _start(self, sample_rate_hz: int, since_sample: int) -> None:
         self.close(since_sample if self._rate_hz else None)  # what is of another rate goes into another file
         self._rate_hz = sample_rate_hz
-        for side, path in self._paths.items():
+        for side, path in list(self._paths.items()):
             self._open(side, path, since_sample)
         for side, command in self._programs.items():
             self._feeders[side] = feeder = Feeder(
@@ -116,6 +129,11 @@ class Takes:
             )
             feeder.start()
 
+    @property
+    def _suffix(self) -> str:
+        """FLAC holds eight channels."""
+        return ".flac" if self._channels <= _MOST_OF_FLAC else ".wav"
+
     def _remember(self, side: int, recorder: Recorder) -> None:
         self._ended = [{"side": self._names[side], **recorder.status()}, *self._ended[:_REMEMBERED]]
 
@@ -128,8 +146,9 @@ class Takes:
         )
         try:
             recorder.start(since_sample)
-            self._recorders[side] = recorder
+            self._recorders[side], self._opened_at_ns[side] = recorder, time.monotonic_ns()
         except AutomixError as error:
+            self._paths.pop(side)  # it can be begun again
             self._tell(f"{error} The sound goes on without it.")
 
     @property

@@ -95,14 +95,14 @@ export class Connection {
     setTimeout(() => this.open(), RETRY_MS[Math.min(this.#tries++, RETRY_MS.length - 1)]);
   }
 
-  /** A control of the output that was chosen; panic is for all. */
-  #addressed(control) {
-    return this.output && control !== "panic" ? `output/${this.output}/${control}` : control;
+  /** A control of the output that was chosen; some are for all. */
+  addressed(control) {
+    return this.output && !/^(panic|phones|record|preset)/.test(control) ? `output/${this.output}/${control}` : control;
   }
 
   /** Move a control by steps. */
   nudge(control, steps) {
-    this.send({ type: "nudge", control: this.#addressed(control), steps });
+    this.send({ type: "nudge", control: this.addressed(control), steps });
   }
 
   /** Send a message now; what is said while there is no connection is lost. */
@@ -112,7 +112,7 @@ export class Connection {
 
   /** Set a control: the newest value at most fifty times a second, the last one always. */
   set(control, value) {
-    this.#set(this.#addressed(control), value);
+    this.#set(this.addressed(control), value);
   }
 
   #set(control, value) {

@@ -5,7 +5,7 @@ import { baseName, clock, fixed } from "./format.js";
 
 export function mountHeader(store, connection) {
   const [record, word, takeNote] = [byId("record"), byId("record-word"), byId("take")];
-  const take = () => store.state?.takes.findLast((one) => one.state === "recording" && one.side !== "in");
+  const take = () => store.state?.takes.findLast((one) => one.state === "recording" && one.side === "out");
   record.addEventListener("click", () => connection.send({ type: "record", on: take() === undefined }));
 
   store.onDraw(({ state, text, session, takes }) => {
@@ -16,7 +16,7 @@ export function mountHeader(store, connection) {
     document.body.classList.toggle("silent", state !== "playing");
     if (session?.meters) setText(byId("latency"), `${fixed(session.latency_ms, 2)} ms`);
     const running = take();
-    const newest = running ?? takes.find((one) => one.side !== "in") ?? takes[0];
+    const newest = running ?? takes.find((one) => one.side === "out") ?? takes[0];
     setPressed(record, running !== undefined);
     setText(word, running ? `Stop ${clock(running.seconds)}` : "Record");
     setText(takeNote, newest ? takeWords(newest) : "");

@@ -21,7 +21,7 @@ export function mountLearn(store, connection) {
     setText(text, waited ? waiting(waited) : `Touch the control that a knob shall move.${there()}`);
     setText(heard, waited ? "" : does());
     for (const control of document.querySelectorAll("[data-learn]")) {
-      control.classList.toggle("learning", control.dataset.learn === waited);
+      control.classList.toggle("learning", connection.addressed(control.dataset.learn) === waited);
     }
   };
   /** Whether there is a controller. */
@@ -46,7 +46,7 @@ export function mountLearn(store, connection) {
     if (event.type !== "pointerdown" && event.type !== "keydown") return;
     if (event.type === "keydown" && event.key !== "Enter" && event.key !== " ") return;
     isChoosing = false;
-    connection.send({ type: "learn", control: control.dataset.learn });
+    connection.send({ type: "learn", control: connection.addressed(control.dataset.learn) });
     swallowClick();
     show();
   };

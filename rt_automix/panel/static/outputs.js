@@ -28,6 +28,11 @@ export function mountOutputs(store, connection) {
       select.replaceChildren(...there.map((name) => element("option", { value: name, textContent: name })));
       if (there.includes(store.output)) select.value = store.output;
     }
+    const isOther = there.length > 1 && select.value !== there[0];
+    for (const part of document.querySelectorAll("[data-of-main]")) {
+      part.inert = isOther;
+      setAttribute(part, "title", isOther ? `Of ${there[0]}: choose that output first` : "");
+    }
     setPressed(phones, heard() === select.value);
     setAttribute(phones, "title", `Hear this output on the phones; now ${heard()}`);
   });

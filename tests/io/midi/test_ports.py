@@ -127,6 +127,23 @@ def test_names_that_belong_to_one_controller(one, other, same):
     assert (host.device_name(one) == host.device_name(other)) == same
 
 
+@pytest.mark.parametrize(
+    ("port", "own"),
+    [
+        ("rt_automix_midi:in 128:0", True),
+        ("Midi-Bridge:rt_automix_midi:(capture_0) out", True),
+        ("Midi-Bridge:rt_automix_midi 128:(playback_0) in", True),
+        ("a2j:rt_automix_midi [128] (capture): out", True),
+        ("Midi-Bridge:[128:0] rt_automix_midi:(capture_0) out", True),
+        ("nanoKONTROL2:nanoKONTROL2 MIDI 1 20:0", False),
+        ("Midi-Bridge:nanoKONTROL2:(capture_0) for rt_automix", False),
+    ],
+)
+def test_ports_of_ours_are_told_behind_a_bridge_too(port, own):
+    """PipeWire and a2jmidid show JACK what a program has on ALSA: we would listen to ourselves."""
+    assert host.is_own(port) == own
+
+
 class FakeSystem:
     """Stands for two MIDI systems at once, which a test machine does not have: ports by system, and who is open."""
 

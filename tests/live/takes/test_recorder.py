@@ -15,13 +15,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from feeds import RING_SAMPLES, Feed, child
 from takes import RATE_HZ, read, signal
 from waiting import PATIENCE_S, until
 
 from rt_automix.errors import AudioFileError
-from rt_automix.io.devices.edge.board import SAMPLES, Board
+from rt_automix.io.devices.edge.board import AT_NS, SAMPLES, WRITTEN, Board
 from rt_automix.io.files import take
+from rt_automix.live.takes import recorder as recorder_module
+from rt_automix.live.takes import takes as takes_module
 from rt_automix.live.takes.takes import OUTPUT, Takes
 
 pytestmark = pytest.mark.live
@@ -173,6 +176,56 @@ def test_what_ended_stays_in_the_list_the_newest_first(tmp_path):
     assert listed == [("take-2.flac", "recording"), ("take.flac", "stopped")]
     takes.record(False)
     assert [Path(one["path"]).name for one in takes.status()] == ["take-2.flac", "take.flac"]
+
+
+def test_a_take_that_could_not_begin_is_begun_by_the_next_touch(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    board, told = Board(), []
+    takes = Takes(board, {}, 24, told.append)
+    board.stats[SAMPLES] = 1
+    takes.follow(RATE_HZ)
+    monkeypatch.setattr(recorder_module, "Take", refuse)
+    takes.record(True)
+    assert not takes.is_recording and "no room" in told[0]
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    takes.record(True)
+    assert takes.is_recording and [one["state"] for one in takes.status()] == ["recording"]
+    takes.close()
+
+
+def refuse(*_):
+    raise AudioFileError("no room.")
+
+
+def test_a_take_of_more_channels_than_flac_holds_is_a_wav(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    board = Board(channels=16)
+    takes = Takes(board, {}, 24, print, channels=16, is_paired=True)
+    board.stats[SAMPLES] = 1
+    takes.follow(RATE_HZ)
+    takes.record(True)
+    (one,) = takes.status()
+    assert one["state"] == "recording" and one["path"].endswith(".wav")
+    takes.close()
+
+
+@pytest.mark.parametrize(("out_s", "since_s", "silent_s", "files"), [(5, 20, 5, 1), (20, 5, 5, 1), (4000, 9000, 0, 2)])
+def test_a_take_is_silent_for_as_long_as_it_ran_and_nothing_played(
+    tmp_path, monkeypatch, out_s, since_s, silent_s, files
+):
+    """Not for what was before it, and after a long time it goes on in another file."""
+    board, now_s = Board(), 10_000.0
+    monkeypatch.setattr(takes_module.time, "monotonic_ns", lambda: round((now_s - since_s) * 1e9))
+    takes = Takes(board, {OUTPUT: tmp_path / "take.wav"}, 24, print)
+    board.stats[SAMPLES], board.stats[WRITTEN] = 1000, 1000
+    board.stats[AT_NS] = round((now_s - out_s) * 1e9)
+    takes.follow(RATE_HZ)
+    board.stats[SAMPLES], board.stats[WRITTEN], board.stats[AT_NS] = 480, 1480, round(now_s * 1e9)
+    takes.follow(RATE_HZ)
+    takes.close()
+    lengths_s = sorted(soundfile.info(path).frames / RATE_HZ for path in tmp_path.glob("*.wav"))
+    assert len(lengths_s) == files and lengths_s[-1] == pytest.approx(silent_s, abs=0.1)
 
 
 def check_stopped(path: Path, status: dict, told: list[str], reason: str, least_bytes: int) -> None:

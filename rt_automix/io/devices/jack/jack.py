@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from rt_automix.config import Audio
 from rt_automix.errors import AutomixError, DeviceChoiceError, DeviceError
@@ -36,7 +37,6 @@ class JackStream:
     def __init__(
         self, selection: Audio, links: Collection[Link] | None = None, others: Sequence[tuple[str, str]] = ()
     ) -> None:
-        self.selection = selection
         pairs = [(f"{name}_1", f"{name}_2") for name, _ in others]
         self.in_width = self.out_width = width = selection.channels
         self._ins = tuple(f"in_{number}" for number in range(1, width + 1))
@@ -50,19 +50,22 @@ class JackStream:
             self.sample_rate_hz = server.rate_hz
             _check_rate(self.sample_rate_hz, selection)
             if links is None and selection.connect:
-                links = joined_in_pairs(self._ins, self._main, *choose_ports(server.ports(), selection))
+                sources, sinks = choose_ports(server.ports(), selection)
+                links = joined_in_pairs(self._ins, self._main, sources, sinks)
+                if width == 2 and len(sinks) == 1:  # kept, also where it is patched otherwise by hand later
+                    selection = replace(selection, out_channels=selection.out_channels or "1")
                 for (_, channels), pair in zip(others, pairs, strict=True):
                     if channels:
                         _, sinks = choose_ports(server.ports(), beside(selection, channels))
+                        _check_free(sinks, links, channels)
                         links |= joined_in_pairs((), pair, (), sinks)
         except AutomixError:
             server.close()
             raise
-        self._links = links or ()
+        self.selection, self._links = selection, links or ()
         self.description = server.description
         self.in_channels = tuple(range(width))
-        outs = {name for name, _ in self._links if name in self._main}
-        self.out_channels = (0,) if width == 2 and outs == {self._main[0]} else tuple(range(width))
+        self.out_channels = (0,) if width == 2 and selection.out_channels.strip().isdigit() else tuple(range(width))
 
     def start(self, wiring: Wiring) -> None:
         """Let callbacks come, and join the ports.
@@ -116,6 +119,12 @@ class JackStream:
     def close(self) -> None:
         """Leave the server, also a dead one."""
         self._server.close()
+
+
+def _check_free(sinks: Sequence[str], links: Collection[Link], channels: str) -> None:
+    """Two outputs at one loudspeaker would be summed there, behind the limiter of each."""
+    if set(sinks) & {sink for _, sink in links}:
+        raise DeviceChoiceError(f'channels = "{channels}": another output plays there. Choose others.')
 
 
 def _check_rate(rate_hz: int, selection: Audio) -> None:

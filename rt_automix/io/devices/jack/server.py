@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import re
 import time
 from typing import Any
 
@@ -17,6 +18,7 @@ from rt_automix.io.devices.jack.ports import Link, Port
 from rt_automix.io.devices.system import no_server, server_name
 
 _CAPTURE, _PLAYBACK = 0, 1
+_PARTS = re.compile(r"(\d+)")
 
 _MOST_SAMPLES = 1 << 15
 """No way is longer: what JACK says beyond that has been round a circle of programs."""
@@ -118,8 +120,9 @@ class Server:
         return names
 
     def own_names(self, client: str) -> list[str]:
-        """The short names of a client's audio ports."""
-        return [name.partition(":")[2] for name in sorted(self.names()) if name.startswith(f"{client}:")]
+        """The short names of a client's audio ports, those of a side in their order: in_2 before in_10."""
+        found = (name.partition(":")[2] for name in self.names() if name.startswith(f"{client}:"))
+        return sorted(found, key=lambda name: [int(part) if part.isdigit() else part for part in _PARTS.split(name)])
 
     def came(self) -> set[str]:
         """The names of the ports that have been registered since the last question."""
