@@ -13,8 +13,8 @@ from rt_automix.batch.url import Place
 from rt_automix.errors import UserError
 
 ENDINGS = (
-    ".aac", ".aif", ".aifc", ".aiff", ".ape", ".bw64", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".rf64",
-    ".w64", ".wav", ".wave", ".wma", ".wv",
+    ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".ape", ".au", ".bw64", ".caf", ".dts", ".flac", ".m4a", ".mka", ".mp2",
+    ".mp3", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".tta", ".voc", ".w64", ".wav", ".wave", ".wma", ".wv",
 )  # fmt: skip
 """What counts as music in a folder, and in a pattern; a file that is named is taken whatever it is called."""
 
@@ -96,7 +96,7 @@ def _found(named: str | Path, folder: Path | None) -> Iterator[tuple[Place, Pure
     word = Path(named)
     if url.is_url(named):
         yield from url.found(str(named), ENDINGS)
-    elif word.is_dir():
+    elif _is_folder(word):
         check_apart(word, folder)
         inside = list(walked(word, folder, _closed))
         if not inside:
@@ -106,6 +106,14 @@ def _found(named: str | Path, folder: Path | None) -> Iterator[tuple[Place, Pure
         yield from _matching(word, folder)
     else:
         yield word, Path(word.name)  # if it is missing, that is a row like another
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is a folder, as far as the system says; what cannot be reached is a row like another."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def check_apart(songs: Path, masters: Path | None) -> None:

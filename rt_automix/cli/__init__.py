@@ -147,7 +147,7 @@ def _make_streams_patient() -> None:
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8", errors="replace"))  # noqa: SIM115  (open to the end)
-        elif getattr(stream, "errors", "") == "strict" and hasattr(stream, "reconfigure"):
+        elif getattr(stream, "errors", "") in ("strict", "surrogateescape") and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
 
 
@@ -167,6 +167,8 @@ def _explain(error: BaseException, words: Sequence[str]) -> tuple[str, int]:
             return f"Error: {error.format_message()}", _USER
         case click.Abort() | KeyboardInterrupt():
             return "Stopped.", _INTERNAL
+        case OSError(errno=errno.EACCES | errno.ENAMETOOLONG | errno.ELOOP, filename=str(name), strerror=reason):
+            return f"Error: {name}: {reason}. Check the name and the folders.", _USER
         case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EROFS, filename=name, strerror=reason):
             return f"Error: {name or 'The output'}: {reason}. Make room there, or write elsewhere.", _USER
     first_line = next(iter(str(error).splitlines()), "")

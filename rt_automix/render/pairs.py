@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,8 @@ def render_pairs(source: str | Path, target: str | Path, **how: Any) -> list[Ren
         open_files.enter_context(writer)
         for blocks in zip(*(one.blocks(BLOCK_SAMPLES) for one in readers), strict=True):
             writer.write(np.concatenate(blocks))
+    # Of the file, not of a pair: told once.
+    results[0] = replace(results[0], source_notes=reader.notes, tags_note=writer.tags_note)
     return results
 
 

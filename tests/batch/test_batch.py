@@ -299,6 +299,24 @@ def test_folders_are_looked_into_but_for_masters_hidden_ones_and_links(tmp_path,
     assert finding.target_of(Path("x"), Path("Op. 9, slow"), How()) == "Op. 9, slow.wav"
 
 
+def test_what_cannot_be_reached_is_a_row_like_another(tmp_path):
+    mixes.good(tmp_path / "mixes")
+    long = "x" * 300 + ".wav"
+    ended = mixes.run("mixes", long, "-o", "masters", cwd=tmp_path)
+    assert ended.returncode == 1 and "4 mastered, 1 failed" in ended.stdout
+    rows = [json.loads(line) for line in (tmp_path / "masters" / "batch.jsonl").read_text().splitlines()]
+    (failed,) = (row for row in rows if row["status"] == "failed")
+    assert "cannot be reached: File name too long" in failed["reason"]
+
+
+@pytest.mark.parametrize("name", ["a.caf", "a.au", "a.tta", "a.mka", "a.mp2", "a.ac3"])
+def test_whatever_is_read_is_found_in_a_folder(tmp_path, name):
+    (tmp_path / "songs").mkdir()
+    (tmp_path / "songs" / name).touch()
+    (item,) = finding.items([tmp_path / "songs"], tmp_path / "masters", How())
+    assert Path(item.source).name == name
+
+
 def test_settings_are_told_apart_by_what_is_heard():
     one = How()
     assert one.key() == How().key() == How(Config().with_overrides(**{"audio.name": "other"})).key()

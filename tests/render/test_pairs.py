@@ -112,3 +112,24 @@ def test_sixteen_linked_channels_through_a_pipe_are_the_render(folder, tmp_path)
     data = samples(tmp_path / "all.wav").T.tobytes()
     done = subprocess.run(words, input=data, capture_output=True, check=True).stdout
     assert np.array_equal(np.frombuffer(done, "<f4").reshape(-1, 16).T, samples(tmp_path / "out.wav"))
+
+
+@pytest.mark.parametrize("channels", [10, 16])
+def test_as_many_as_are_allowed_are_dithered_too(tmp_path, channels):
+    noise = 0.1 * np.random.default_rng(3).standard_normal((channels, RATE_HZ))
+    sf.write(tmp_path / "many.wav", noise.T, RATE_HZ, "PCM_24")
+    render_pairs(tmp_path / "many.wav", tmp_path / "out.wav", bits=24)
+    assert sf.info(tmp_path / "out.wav").channels == channels
+    with pytest.raises(AutomixError, match="FLAC holds 8 channels"):
+        render_pairs(tmp_path / "many.wav", tmp_path / "out.flac")
+    piped = subprocess.run(PIPE, stdin=(tmp_path / "many.wav").open("rb"), capture_output=True)
+    assert piped.returncode == 0, piped.stderr
+
+
+def test_what_is_to_be_said_of_the_file_is_said(tmp_path, capsys):
+    sf.write(tmp_path / "quad.wav", np.random.default_rng(3).uniform(-0.1, 0.1, (30_000, 4)), 22_050, "PCM_16")
+    with (tmp_path / "quad.wav").open("ab") as handle:
+        handle.write(b"iXML" + (4).to_bytes(4, "little") + b"<x/>")
+    first, other = render_pairs(tmp_path / "quad.wav", tmp_path / "out.wav")
+    assert any("resampled from 22050" in note for note in first.source_notes) and not other.source_notes
+    assert "iXML" in first.tags_note and not other.tags_note

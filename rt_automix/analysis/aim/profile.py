@@ -205,7 +205,7 @@ def load(name_or_path: str | Path) -> Profile:
             f"Shipped: {', '.join(shipped())}; or give the path of a .toml file."
         )
     try:
-        return parse(path.read_text(encoding="utf-8"), text)
+        return parse(path.read_text(encoding="utf-8-sig"), text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{text}: cannot be read as text ({error}). Give a profile in TOML.") from None
 

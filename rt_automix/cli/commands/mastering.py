@@ -99,7 +99,10 @@ def render(
             "progress": progress,
         }
         if pairing == "own":
-            _show_pairs(render_pairs(source, target, **how), target, as_json)
+            results = render_pairs(source, target, **how)
+            _show_pairs(results, target, as_json)
+            for one in results:
+                _show_remarks(one)
             return
         if formats:
             result = render_delivered(source, target, formats, **how)

@@ -243,7 +243,7 @@ def make(
     errors = _ask_all(files, catalogue.measured, jobs, dask, ended)
     if songs:
         in_order = [songs[place] for place in sorted(songs)]
-        made = profile.mean_of([one for _, one in in_order], name or out.stem)
+        made = profile.mean_of([one for _, one in in_order], name or out.stem.encode("utf-8", "replace").decode())
         _write(out, made.text(f"Measured from {_listed([song for song, _ in in_order])}"), over=force)
         if as_json:
             terminal.show_json(asdict(made) | {"file": str(out)})

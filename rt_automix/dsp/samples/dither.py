@@ -31,6 +31,8 @@ _UNIFORM = 2.0**-32
 _SEEDS = (
     0x9E3779B97F4A7C15, 0xD1B54A32D192ED03, 0x6E789E6AA1B965F4, 0x06C45D188009454F,
     0xF88BB8A8724C81EC, 0x1B39896A51A8749B, 0x53CB9F0C747EA2EA, 0x2C829ABE1F4532E1,
+    0xDB9C559891948D23, 0x6E75725323D4929E, 0x64646B7CD4C5E3E1, 0x5EB450AE86B81CB7,
+    0xB5B5B1C1634A6F89, 0x37BBEB262E04CE93, 0xC4596B919C124252, 0xE868D1E0AF004203,
 )  # fmt: skip
 
 
@@ -42,7 +44,7 @@ def new_state(sample_rate_hz: float, channels: int) -> NDArray[np.uint64]:
     sample_rate_hz : float
         In Hz; sets how many samples make `BLANK_AFTER_MS`.
     channels : int
-        1 to 8.
+        1 to 16.
 
     Returns
     -------
@@ -51,7 +53,8 @@ def new_state(sample_rate_hz: float, channels: int) -> NDArray[np.uint64]:
     Thread: main. Allocates: yes.
     """
     blank_samples = round(BLANK_AFTER_MS * 1e-3 * sample_rate_hz)
-    return np.array([[seed, 0, blank_samples] for seed in _SEEDS[:channels]], dtype=np.uint64)
+    seeds = [_SEEDS[channel] for channel in range(channels)]
+    return np.array([[seed, 0, blank_samples] for seed in seeds], dtype=np.uint64)
 
 
 @kernel("void(float32[::1], int32[::1], uint64[::1], int64)", door=True)

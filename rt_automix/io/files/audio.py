@@ -19,7 +19,7 @@ from rt_automix.io.files.codec import Block, Decoder, DecodingError, SoundFile
 from rt_automix.io.files.containers import containers, riff
 from rt_automix.io.files.containers.pieces import Container
 from rt_automix.io.files.resampled import Resampled
-from rt_automix.io.files.whole import put, taken
+from rt_automix.io.files.whole import check_readable, put, taken
 from rt_automix.surround import LAYOUTS
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class AudioReader:
 
     def __init__(self, path: Path, surround: bool = False, pairs: bool = False) -> None:
         self.path, self._is_surround, self._is_pairs = Path(path), surround, pairs
-        _check_source(self.path)
+        check_readable(self.path)
         container = containers.inspect(self.path)
         self._decoder = _open_decoder(self.path, container)
         try:
@@ -160,17 +160,6 @@ def _damaged(path: Path, what: str) -> AudioFileError:
     )
 
 
-def _check_source(path: Path) -> None:
-    if not path.exists():
-        raise AudioFileError(f"{path}: no such file. Check the name and the folder.")
-    if not path.is_file():
-        raise AudioFileError(f"{path}: a folder or a device, not a file. Name an audio file.")
-    if path.stat().st_size == 0:
-        raise AudioFileError(f"{path}: the file is empty. Choose another, or copy it again.")
-    if not os.access(path, os.R_OK):
-        raise AudioFileError(f"{path}: no permission to read it. Change its permissions, or copy it elsewhere.")
-
-
 def _open_decoder(path: Path, container: Container) -> Decoder:
     """libsndfile for what `containers` knows; what neither knows goes to PyAV or ffmpeg."""
     if not container.is_foreign:
@@ -252,7 +241,7 @@ class AudioWriter:
         self.sample_rate_hz, self.channels, self.bits = sample_rate_hz, channels, bits
         self.tags_from, self.tags_note, self._is_aligned, self._mask = tags_from, "", is_aligned, mask
         self.measured: Measurement | None = None
-        _check_target(self.path, bits, force, not_over)
+        _check_target(self.path, channels, bits, force, not_over)
         self._unfinished = self.path.with_name(f".rt_automix-{secrets.token_hex(6)}.part")
 
     def __enter__(self) -> AudioWriter:
@@ -336,7 +325,7 @@ class AudioWriter:
         )
 
 
-def _check_target(path: Path, bits: int, force: bool, not_over: Path | None) -> None:
+def _check_target(path: Path, channels: int, bits: int, force: bool, not_over: Path | None) -> None:
     allowed_bits = {".wav": (16, 24, 32), ".flac": (16, 24)}.get(path.suffix.lower())
     if allowed_bits is None:
         raise AudioFileError(f'{path}: cannot write files ending in "{path.suffix}". Allowed are .wav and .flac.')
@@ -346,6 +335,8 @@ def _check_target(path: Path, bits: int, force: bool, not_over: Path | None) -> 
             f"{path}: {bits} bits do not fit a {path.suffix} file; allowed are {allowed}. "
             "WAV holds 16, 24 and 32 (float)."
         )
+    if path.suffix.lower() == ".flac" and channels > codec.MOST_IN_FLAC:
+        raise AudioFileError(f"{path}: FLAC holds {codec.MOST_IN_FLAC} channels, not {channels}. Write a .wav file.")
     if not path.parent.is_dir():
         raise AudioFileError(f"{path}: the folder {path.parent} does not exist. Make it, or choose another.")
     if not path.exists():

@@ -27,6 +27,9 @@ _FORMATS = (
     "ogg,tak,tta,voc,w64,wav,wv"
 )
 """What may be opened: containers of sound; no playlist, which could name other files and addresses."""
+_SPEAKERS = ("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR")
+"""ffmpeg's names, in the order of the bits in a channel mask."""
+_BARE = ("aac", "ac3", "dts", "eac3", "mp3", "mpc", "amr", "tak")
 _UNDECODED_S = 0.1
 
 
@@ -41,6 +44,8 @@ class _Sound:
     sample_rate_hz: int
     channels: int
     blocks: Iterator[Block]
+    mask: int = 0
+    """Which speakers they are for, as in a WAV; 0 where that is not said."""
 
 
 class Foreign:
@@ -58,7 +63,7 @@ class Foreign:
         self._decode, self._path = decode, path
         with contextlib.closing(self._decode(path)) as sounds:
             sound = next(sounds)
-            self.sample_rate_hz, self.channels = sound.sample_rate_hz, sound.channels
+            self.sample_rate_hz, self.channels, self.mask = sound.sample_rate_hz, sound.channels, sound.mask
             self.samples = sum(block.shape[1] for block in sound.blocks)
 
     def blocks(self, block_samples: int) -> Iterator[Block]:
@@ -95,8 +100,16 @@ def _by_pyav(path: Path) -> Generator[_Sound]:
         except (av.error.FFmpegError, OSError, IndexError) as error:
             raise NotAudioError from error
         with container:
-            promised_s = float((stream.duration or 0) * (stream.time_base or 0))
-            yield _Sound(stream.rate, stream.channels, _frames(container, stream, promised_s))
+            # Of a stream without a container it is a guess, from the bit rate of the first frames.
+            is_said = container.format.name not in _BARE
+            promised_s = float((stream.duration or 0) * (stream.time_base or 0)) if is_said else 0.0
+            yield _Sound(stream.rate, stream.channels, _frames(container, stream, promised_s), _mask(stream))
+
+
+def _mask(stream: Any) -> int:
+    """The channel mask that its layout stands for."""
+    names = [channel.name for channel in stream.layout.channels]
+    return sum(1 << _SPEAKERS.index(name) for name in names) if set(names) <= set(_SPEAKERS) else 0
 
 
 class _Nameless:

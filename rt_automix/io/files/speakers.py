@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from mutagen import MutagenError
+from mutagen.flac import FLAC
 
 from rt_automix.errors import AudioFileError
 from rt_automix.io.files.codec import Block, Decoder, SoundFile
 from rt_automix.io.files.containers import containers
 from rt_automix.io.files.containers.pieces import Container
+from rt_automix.io.files.foreign import Foreign
 from rt_automix.surround import LAYOUTS
 
 _AS_VORBIS = ("OGG", "Opus")
@@ -50,15 +53,27 @@ def in_order(
         return decoder, container.mask, ()
     if layout is None:
         return decoder, 0, ()
-    if container.mask and container.mask not in layout.masks:
+    mask = container.mask or _said(path, decoder, container)
+    if mask and mask not in layout.masks:
         order = " ".join(layout.speakers)
         raise AudioFileError(
-            f"{path}: its {decoder.channels} channels are for other speakers (channel mask 0x{container.mask:X}) than "
+            f"{path}: its {decoder.channels} channels are for other speakers (channel mask 0x{mask:X}) than "
             f"{layout.name}, {order}. Lay them out so: "
             f"{containers.ffmpeg(path, f'-af aformat=channel_layouts={layout.name} new.wav')}."
         )
     if container.name in _AS_VORBIS and isinstance(decoder, SoundFile):  # libsndfile leaves them where they are
         return InOrder(decoder, layout.vorbis), layout.masks[0], ()
-    if container.mask or container.name in _IN_ORDER:
-        return decoder, container.mask or layout.masks[0], ()
+    if mask or container.name in _IN_ORDER:
+        return decoder, mask or layout.masks[0], ()
     return decoder, layout.masks[0], (f"its channels are taken as {' '.join(layout.speakers)}",)
+
+
+def _said(path: Path, decoder: Decoder, container: Container) -> int:
+    """The mask that a FLAC has in a comment, or that PyAV tells; 0 where there is none."""
+    if container.name != "FLAC":
+        return decoder.mask if isinstance(decoder, Foreign) else 0
+    try:
+        (text,) = FLAC(path)["waveformatextensible_channel_mask"]
+        return int(text, 0)
+    except (MutagenError, KeyError, ValueError):
+        return 0

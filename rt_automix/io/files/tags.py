@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,17 @@ _MP4_NUMBERS = (("tracknumber", "trkn"), ("discnumber", "disk"))
 _NAMES = {name for name, _, _ in _FIELDS}
 _FRAMES = {frame for _, frame, _ in _FIELDS}
 _INFO_CHUNKS = {chunk for _, _, names in _FIELDS for chunk in names}
-_NO_LOSS = ("encoder", "description", "metadata_block_picture", "year", "TSSE", "TENC", "TLEN", "APIC", "covr", "ISFT")
+_NO_LOSS = (
+    "encoder", "metadata_block_picture", "year", "waveformatextensible_channel_mask", "TSSE", "TENC", "TLEN",
+    "APIC", "covr", "ISFT",
+)  # fmt: skip
 """What is of the file and not of the song, or carried under another name."""
+
+
+_OF_NOBODY = ("", "ID3v1 Comment")
+"""Descriptions that are none: the second is mutagen's own."""
+
+_ISO_DATE = re.compile(r"\d{4}(-\d\d(-\d\d([T ].*)?)?)?")
 
 
 def copy(source: Path, target: Path, measured: Measurement | None = None, is_aligned: bool = True) -> str:
@@ -105,7 +115,7 @@ def _starts(path: Path, *magic: bytes) -> bool:
 
 def _open(path: Path) -> tuple[Any, Any]:
     """The file as mutagen sees it, and its tags; both may be None."""
-    file = None if _starts(path, b"RF64", b"BW64") else mutagen.File(path)  # it knows RIFF alone
+    file = None if _starts(path, b"RF64", b"BW64") else _seen(path)  # it knows RIFF alone
     if file is None:
         return None, otherwise.by_decoder(path)
     if isinstance(file, MP3) and not file.tags:
@@ -114,11 +124,23 @@ def _open(path: Path) -> tuple[Any, Any]:
     return file, file.tags
 
 
+def _seen(path: Path) -> Any:
+    """What mutagen makes of a file; nothing of a WAV whose lengths were never filled in, which ends it."""
+    try:
+        return mutagen.File(path)
+    except mutagen.MutagenError:
+        if _starts(path, b"RIFF"):
+            return None
+        raise
+
+
 def _read_texts(found: Any) -> dict[str, list[str]]:
     """Values by Vorbis comment name."""
     if isinstance(found, ID3):
         # A comment with a description belongs to a program; some programs put the user's own in TXXX.
-        frames = {name: [f for f in found.getall(frame) if not getattr(f, "desc", "")] for name, frame, _ in _FIELDS}
+        frames = {
+            name: [f for f in found.getall(frame) if getattr(f, "desc", "") in _OF_NOBODY] for name, frame, _ in _FIELDS
+        }
         frames["comment"] += found.getall("TXXX:comment")
         return {name: [str(text) for text in same[0].text] for name, same in frames.items() if same}
     if isinstance(found, MP4Tags):
@@ -189,7 +211,7 @@ def _gains(measured: Measurement | None) -> dict[str, str]:
 
 def _lost(found: Any, info: dict[bytes, str]) -> list[str]:
     """Names of tags that are in none of the fields."""
-    known = {*_NAMES, *_NO_LOSS, "track"}
+    known = {*_NAMES, *_NO_LOSS, "track", "description"}
     keys = [key.split(":")[0] if isinstance(found, ID3) else key for key in _keys(found)]
     if isinstance(found, MP4Tags):
         known |= {atom for _, atom in (*_MP4, *_MP4_NUMBERS)} | {"\xa9too", "----:com.apple.iTunes:iTunSMPB"}
@@ -202,6 +224,8 @@ def _lost(found: Any, info: dict[bytes, str]) -> list[str]:
     if isinstance(found, ID3):
         other += [f"TXXX {f.desc}" for f in found.getall("TXXX") if f.desc != "comment" and not _measured_name(f.desc)]
     other += [chunk.decode("latin-1") for chunk in info if chunk not in _INFO_CHUNKS and chunk != b"ISFT"]
+    if not isinstance(found, ID3 | MP4Tags | ASFTags) and "description" in map(str.lower, keys):
+        other += ["description"] if "comment" in map(str.lower, keys) else []
     albums = any("album" in key.lower() and _measured_name(key) for key in _keys(found))
     return other + (["the album's gain"] if albums else [])
 
@@ -224,8 +248,13 @@ def _write(path: Path, texts: dict[str, list[str]], pictures: list[Picture], own
             file.add_picture(picture)
     else:
         for name, frame, _ in _FIELDS:
-            if name in texts:
+            if name in texts and (frame != "TDRC" or _ISO_DATE.fullmatch(texts[name][0])):
                 file.tags.add(Frames[frame](encoding=Encoding.UTF8, text=texts[name]))
+        if (date := texts.get("date", [""])[0]) and not _ISO_DATE.fullmatch(date):
+            # As a date it would be misread; the year of it is one.
+            file.tags.add(TXXX(encoding=Encoding.UTF8, desc="date", text=date))
+            if len(years := re.findall(r"(?<!\d)[12]\d{3}(?!\d)", date)) == 1:
+                file.tags.add(Frames["TDRC"](encoding=Encoding.UTF8, text=years))
         for name, gain in own.items():
             file.tags.add(TXXX(encoding=Encoding.UTF8, desc=name, text=gain))
         for picture in pictures:

@@ -26,7 +26,6 @@ BITS = {".wav": (24, 32), ".flac": (24,)}
 """Depths by ending; 32 is float."""
 
 _FLAC_BLOCK_SAMPLES_AT, _FLAC_SAMPLES_AT = 8, 21
-_MOST_IN_FLAC = 8
 _FLAC_FRAME = b"\xff\xf8"
 
 
@@ -234,8 +233,8 @@ def check(path: Path, bits: int, channels: int = 2) -> None:
     if bits not in allowed:
         depths = " and ".join(map(str, allowed))
         raise AudioFileError(f"{path}: a {path.suffix} take has no {bits} bits, but {depths}; .wav takes 32 (float).")
-    if path.suffix.lower() == ".flac" and channels > _MOST_IN_FLAC:
-        raise AudioFileError(f"{path}: {channels} channels, a .flac file has {_MOST_IN_FLAC} at most. Use .wav.")
+    if path.suffix.lower() == ".flac" and channels > codec.MOST_IN_FLAC:
+        raise AudioFileError(f"{path}: {channels} channels, a .flac file has {codec.MOST_IN_FLAC} at most. Use .wav.")
     if not path.parent.is_dir():
         raise AudioFileError(f"{path}: the folder {path.parent} does not exist. Make it, or choose another.")
 

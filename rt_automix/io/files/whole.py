@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -65,9 +66,25 @@ def write_text(path: Path, text: str, over: bool = True) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
-        with os.fdopen(number, "w", encoding="utf-8") as file:
+        with os.fdopen(number, "w", encoding="utf-8", errors="replace") as file:
             file.write(text)
         put(Path(name), path, over)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def check_readable(path: Path) -> None:
+    """Raise AudioFileError unless a file is there and can be read. Thread: any but audio. Allocates: yes."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise AudioFileError(f"{path}: no such file. Check the name and the folder.") from None
+    except OSError as error:  # behind a closed folder, or a name that is too long
+        raise AudioFileError(f"{path}: cannot be reached: {error.strerror}. Check the name and the folders.") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise AudioFileError(f"{path}: a folder or a device, not a file. Name an audio file.")
+    if found.st_size == 0:
+        raise AudioFileError(f"{path}: the file is empty. Choose another, or copy it again.")
+    if not os.access(path, os.R_OK):
+        raise AudioFileError(f"{path}: no permission to read it. Change its permissions, or copy it elsewhere.")

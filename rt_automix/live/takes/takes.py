@@ -12,6 +12,7 @@ from typing import Any
 
 from rt_automix.errors import AutomixError
 from rt_automix.io.devices.edge.board import AT_NS, BLOCK_SAMPLES, SAMPLES, WRITTEN, Board
+from rt_automix.io.files import codec
 from rt_automix.live.takes.feeder import Feeder
 from rt_automix.live.takes.recorder import Recorder
 
@@ -22,7 +23,6 @@ LONGEST_SILENCE_S = 600.0
 """A take is silent for as long as nothing played; after more than this it goes on in another file."""
 
 _REMEMBERED = 4
-_MOST_OF_FLAC = 8
 
 
 class Takes:
@@ -132,7 +132,7 @@ class Takes:
     @property
     def _suffix(self) -> str:
         """FLAC holds eight channels."""
-        return ".flac" if self._channels <= _MOST_OF_FLAC else ".wav"
+        return ".flac" if self._channels <= codec.MOST_IN_FLAC else ".wav"
 
     def _remember(self, side: int, recorder: Recorder) -> None:
         self._ended = [{"side": self._names[side], **recorder.status()}, *self._ended[:_REMEMBERED]]

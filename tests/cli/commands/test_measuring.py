@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -142,3 +143,22 @@ def test_check_names_every_problem_at_once(run):
     ):
         assert problem in err
     assert len(err.splitlines()) == 6
+
+
+def test_a_style_that_begins_with_a_mark_of_its_encoding_is_used(run, mix):
+    """As Windows' editor saves it."""
+    assert run("profile", "make", mix, "-o", "mine.toml")[0] == 0
+    marked = Path("marked.toml")
+    marked.write_bytes(b"\xef\xbb\xbf" + Path("mine.toml").read_bytes())
+    assert profile.load("marked.toml").bands_db == profile.load("mine.toml").bands_db
+
+
+def test_a_name_in_no_encoding_makes_a_style_that_can_be_read(run, mix):
+    name = os.fsdecode(b"p\xf6.toml")
+    assert run("profile", "make", mix, "-o", name)[0] == 0
+    assert profile.load(name).name == "p?"
+
+
+def test_what_cannot_be_reached_is_said_in_a_sentence(run, mix):
+    code, _, err = run("render", mix, "y" * 300 + ".wav")
+    assert code == 2 and "File name too long. Check the name and the folders." in err

@@ -189,3 +189,61 @@ def test_integers_of_64_bits_are_refused_in_a_sentence(tmp_path: Path, song: Pat
     subprocess.run(["ffmpeg", "-v", "error", "-i", song, "-c:a", "pcm_s64le", tmp_path / "a.wav"], check=True)
     with pytest.raises(AudioFileError, match=r"a\.wav: cannot be decoded \(.*s64.*\)\. Copy it again"):
         AudioReader(tmp_path / "a.wav")
+
+
+def joined(path: Path, *parts: bytes) -> Path:
+    path.write_bytes(b"".join(parts))
+    return path
+
+
+APE_TAG = b"APETAGEX" + (2000).to_bytes(4, "little") + (32).to_bytes(4, "little") + bytes(16) + bytes(32)
+
+
+@pytest.mark.parametrize("tag", [b"TAG" + bytes(125), APE_TAG, APE_TAG + b"TAG" + bytes(125)])
+def test_an_mp3_that_goes_on_behind_its_tag_is_refused_and_the_tag_alone_is_none(
+    tmp_path: Path, song: Path, tag: bytes
+) -> None:
+    """As joined files do: what lay behind was left out without a word."""
+    subprocess.run(["ffmpeg", "-v", "error", "-i", song, "-b:a", "128k", tmp_path / "a.mp3"], check=True)
+    content = (tmp_path / "a.mp3").read_bytes()
+    assert read(joined(tmp_path / "one.mp3", content, tag)).shape == NOISE.shape
+    with pytest.raises(AudioFileError, match="goes on behind a tag"):
+        AudioReader(joined(tmp_path / "two.mp3", content, tag, content, tag))
+
+
+def test_of_two_joined_flacs_the_first_is_read_and_the_other_named(tmp_path: Path, song: Path) -> None:
+    subprocess.run(["flac", "--silent", "-o", tmp_path / "a.flac", song], check=True)
+    content = (tmp_path / "a.flac").read_bytes()
+    with AudioReader(joined(tmp_path / "two.flac", content, content)) as reader:
+        assert any("another FLAC file lies behind" in note for note in reader.notes)
+    with AudioReader(tmp_path / "a.flac") as reader:
+        assert not reader.notes
+
+
+def test_a_flac_with_much_behind_it_is_whole(tmp_path: Path, song: Path) -> None:
+    subprocess.run(["flac", "--silent", "-o", tmp_path / "a.flac", song], check=True)
+    rest = np.random.default_rng(3).bytes(600_000)
+    path = joined(tmp_path / "more.flac", (tmp_path / "a.flac").read_bytes(), rest)
+    np.testing.assert_array_equal(read(path), read(song))
+
+
+def test_a_bare_aac_promises_no_length(tmp_path: Path) -> None:
+    """ffmpeg guesses one from the first frames: after a soft beginning it is far too long."""
+    soft = "aevalsrc='if(lt(t,0.7),0,0.5*sin(2*PI*440*t)+0.2*random(0))':s=44100:d=3"
+    path = tmp_path / "soft.aac"
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", soft, "-b:a", "160k", path], check=True)
+    raw = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-f", "f32le", "-"], capture_output=True, check=True)
+    assert read(path).shape == (1, len(raw.stdout) // 4)
+
+
+@pytest.mark.parametrize("name", ["s.flac", "s.wv"])
+def test_speakers_that_no_layout_has_are_refused_in_every_container(tmp_path: Path, name: str) -> None:
+    tones = "|".join(f"0.1*sin(2*PI*{hz}*t)" for hz in (200, 300, 400, 50, 500))
+    source = f"aevalsrc='{tones}':s=48000:d=1:c=4.1"
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, tmp_path / name], check=True)
+    with pytest.raises(AudioFileError, match="channel mask 0x10F"):
+        AudioReader(tmp_path / name, surround=True)
+    subprocess.run(["ffmpeg", "-v", "error", "-i", tmp_path / name, "-af", "aformat=channel_layouts=5.0",
+                    tmp_path / f"5.0{name}"], check=True)  # fmt: skip
+    with AudioReader(tmp_path / f"5.0{name}", surround=True) as reader:
+        assert reader.channels == 5 and not reader.notes

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 from mutagen.flac import FLAC, Picture
+from mutagen.id3 import ID3
 from mutagen.wave import WAVE
 
 from rt_automix.io.files.audio import AudioReader, AudioWriter
@@ -91,3 +92,46 @@ def test_no_tags_write_none(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "bare.wav", NOISE.T, 48000, "PCM_16")
     assert master(tmp_path / "bare.wav", tmp_path / "out.wav").tags_note == ""
     assert b"id3" not in (tmp_path / "out.wav").read_bytes().lower()
+
+
+@pytest.mark.parametrize(
+    ("date", "year"),
+    [("12.05.2003", "2003"), ("May 2003", "2003"), ("2003/2011", ""), ("2003-05-12", "2003-05-12"), ("2003", "2003")],
+)
+def test_a_date_of_no_standard_form_is_kept_as_it_is_and_its_year_beside(tmp_path: Path, date: str, year: str) -> None:
+    """An ID3 date is numbers: "12.05.2003" came out as the year 12."""
+    master(tagged(tmp_path, "flac", date=date), tmp_path / "out.wav")
+    tags = WAVE(tmp_path / "out.wav").tags
+    assert tags is not None and str(tags.get("TDRC", "")) == year
+    assert str(tags.get("TXXX:date", "")) == (date if date != year else "")
+
+
+@pytest.mark.parametrize("lengths", [("RIFF",), ("RIFF", "data")])
+def test_a_recording_that_was_never_closed_keeps_its_tags(tmp_path: Path, lengths: tuple[str, ...]) -> None:
+    path = tagged(tmp_path, "wav", **TEXTS)
+    content = bytearray(path.read_bytes())
+    for name in lengths:
+        at = content.index(name.encode()) + 4
+        content[at : at + 4] = bytes(4)
+    path.write_bytes(content)
+    assert master(path, tmp_path / "out.wav").tags_note == ""
+    assert probe(tmp_path / "out.wav")["title"] == TEXTS["title"]
+
+
+def test_a_description_beside_a_comment_is_named_as_lost(tmp_path: Path) -> None:
+    path = tagged(tmp_path, "flac", comment="one")
+    file = FLAC(path)
+    file["comment"], file["description"] = "one", "two"
+    file.save()
+    assert "description" in master(path, tmp_path / "out.wav").tags_note
+    assert probe(tmp_path / "out.wav")["comment"] == "one"
+
+
+def test_the_comment_of_an_old_tag_is_kept(tmp_path: Path) -> None:
+    """ID3v1, which mutagen gives a description."""
+    path = tagged(tmp_path, "mp3")
+    ID3(path).delete()
+    with path.open("ab") as handle:
+        handle.write(b"TAG" + b"T".ljust(30, b"\0") + bytes(64) + b"said once".ljust(30, b"\0") + b"\xff")
+    assert master(path, tmp_path / "out.wav").tags_note == ""
+    assert probe(tmp_path / "out.wav")["comment"] == "said once"

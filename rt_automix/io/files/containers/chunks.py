@@ -55,7 +55,7 @@ def read(source: Path, keeps_chunks: bool) -> Carried:
                 found.texts[_AIFF_TEXTS[name]] = text(data)
             elif name == b"LIST" and data[:4] == b"INFO":
                 found.texts |= _info(data)
-            elif name not in _SILENT and name.strip(b"\0"):
+            elif name not in _SILENT and name.strip(b"\0") and name.isascii() and name.decode().isprintable():
                 _take(found, name, data, keeps_chunks)
     return found
 

@@ -5,6 +5,8 @@ Without a total, as programs write it into a pipe, the decoder knows no end: the
 
 from __future__ import annotations
 
+import contextlib
+import mmap
 import struct
 from collections.abc import Iterator
 from typing import IO, BinaryIO
@@ -14,7 +16,13 @@ from rt_automix.io.files.containers.pieces import Broken, Container, Stream
 _HEAD_BYTES = 42
 """The marker, a block's header and STREAMINFO."""
 
+_BEGINS = b"fLaC\x00\x00\x00\x22"
+"""The marker, and the header of STREAMINFO where another block follows."""
+
 _TOTAL_AT = 21
+
+_TAILS_BYTES = (1 << 19, 1 << 24)
+"""Where the last frame is looked for: far more than the longest usual one, and then behind something else."""
 
 
 def inspect(handle: BinaryIO, file_bytes: int) -> Container:
@@ -30,16 +38,28 @@ def inspect(handle: BinaryIO, file_bytes: int) -> Container:
     block_samples = struct.unpack_from(">H", head, 8)[0]
     packed = int.from_bytes(head[18:26], "big")
     sample_rate_hz, total = packed >> 44 or 1, packed & (1 << 36) - 1
-    handle.seek(max(handle.tell(), file_bytes - (1 << 19)))  # far more than the longest usual frame
-    spans = [span for span in _frames(handle.read(), block_samples) if span[1] <= total or not total]
+    first_frame_at, spans = handle.tell(), []
+    for size_bytes in _TAILS_BYTES:
+        handle.seek(max(first_frame_at, file_bytes - size_bytes))
+        spans = [span for span in _frames(handle.read(), block_samples) if span[1] <= total or not total]
+        if spans:
+            break
     first, end = _last(spans)
     if end < total or not spans:
         raise Broken(first / sample_rate_hz, total / sample_rate_hz)
     if total:
-        return Container("FLAC")
+        return Container("FLAC", notes=_joined(handle, start))
     # Written into a pipe: the count could not be filled in afterwards.
     rest = (start + _HEAD_BYTES, file_bytes - start - _HEAD_BYTES)
     return Container("FLAC", samples=end, streams=(Stream((with_total(head, end), rest)),))
+
+
+def _joined(handle: BinaryIO, start: int) -> tuple[str, ...]:
+    """A note where another FLAC file lies behind this one, as after `cat`: nobody reads it."""
+    with contextlib.suppress(ValueError, OSError), mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if content.find(_BEGINS, start + len(_BEGINS)) >= 0:
+            return ("another FLAC file lies behind its end; it is not read",)
+    return ()
 
 
 def _last(spans: list[tuple[int, int]]) -> tuple[int, int]:

@@ -25,6 +25,7 @@ _KBPS = {  # (is MPEG-1, layer): bit rates by index, ISO/IEC 11172-3 and 13818-3
     (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _DECODER_DELAY = 529
+_MOST_LYRICS = 1 << 20
 _LEGEND_BYTES = 192
 """Enough of a frame for its header, side information, the count behind and what LAME adds."""
 _ENCODERS = (b"LAME", b"Lavf", b"Lavc")
@@ -123,7 +124,9 @@ def inspect(handle: BinaryIO, file_bytes: int) -> Container | None:
     has_stump = _frame_at(handle, end) is not None
     if not has_stump and end < file_bytes:
         handle.seek(end)
-        if not _is_tag(handle) and _seek_frame(handle):
+        if _pass_tags(handle) and _seek_frame(handle):
+            raise Broken(at_s, what="goes on behind a tag that ends it, as joined files do,")
+        if handle.tell() == end and _seek_frame(handle):
             raise Broken(at_s)
     # Some encoders count the frame that carries the promise, so one may be missing without a stump.
     if frames < promised - (0 if has_stump else 1):
@@ -154,11 +157,26 @@ def _walk(handle: BinaryIO, at: int, file_bytes: int) -> tuple[int, int]:
     return frames, at
 
 
-def _is_tag(handle: BinaryIO) -> bool:
-    """Whether what lies here is a tag at the end: ID3v1, APE, Lyrics3."""
-    start = handle.read(8)
-    handle.seek(-len(start), os.SEEK_CUR)
-    return start[:3] == b"TAG" or start in (b"APETAGEX", b"LYRICSBE")
+def _pass_tags(handle: BinaryIO) -> bool:
+    """Go on behind the tags that lie here, if any do: ID3v1, APE, Lyrics3."""
+    begins = at = handle.tell()
+    while True:
+        start = handle.read(32)
+        if start[:3] == b"TAG":
+            at += 128
+        elif start[:8] == b"APETAGEX" and len(start) == 32:
+            at += 32 + int.from_bytes(start[12:16], "little")
+        elif start[:8] == b"LYRICSBE":
+            handle.seek(at)
+            at = (
+                handle.seek(0, os.SEEK_END)
+                if (end := handle.read(_MOST_LYRICS).find(b"LYRICS200")) < 0
+                else at + end + 9
+            )
+        else:
+            handle.seek(at)
+            return at > begins
+        handle.seek(at)
 
 
 def _silent_frames(like: _Frame, frames: int) -> tuple[bytes, bytes]:
