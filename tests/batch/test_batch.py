@@ -301,7 +301,7 @@ def test_folders_are_looked_into_but_for_masters_hidden_ones_and_links(tmp_path,
 
 def test_what_cannot_be_reached_is_a_row_like_another(tmp_path):
     mixes.good(tmp_path / "mixes")
-    long = "x" * 300 + ".wav"
+    long = f"{'x' * 300}/far.wav"
     ended = mixes.run("mixes", long, "-o", "masters", cwd=tmp_path)
     assert ended.returncode == 1 and "4 mastered, 1 failed" in ended.stdout
     rows = [json.loads(line) for line in (tmp_path / "masters" / "batch.jsonl").read_text().splitlines()]

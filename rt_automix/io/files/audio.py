@@ -339,7 +339,11 @@ def _check_target(path: Path, channels: int, bits: int, force: bool, not_over: P
         raise AudioFileError(f"{path}: FLAC holds {codec.MOST_IN_FLAC} channels, not {channels}. Write a .wav file.")
     if not path.parent.is_dir():
         raise AudioFileError(f"{path}: the folder {path.parent} does not exist. Make it, or choose another.")
-    if not path.exists():
+    try:
+        is_free = not path.exists()
+    except OSError as error:
+        raise AudioFileError(f"{path}: cannot be written: {error.strerror}. Choose another name.") from error
+    if is_free:
         return
     if not_over is not None and not_over.exists() and path.samefile(not_over):
         raise AudioFileError(f"{path}: this is the input, which is never written over. Choose another name.")

@@ -161,4 +161,4 @@ def test_a_name_in_no_encoding_makes_a_style_that_can_be_read(run, mix):
 
 def test_what_cannot_be_reached_is_said_in_a_sentence(run, mix):
     code, _, err = run("render", mix, "y" * 300 + ".wav")
-    assert code == 2 and "File name too long. Check the name and the folders." in err
+    assert code == 2 and "File name too long. Choose another name." in err
