@@ -203,13 +203,15 @@ def test_the_rate_changes_and_a_take_goes_on_in_a_new_file(server, backend, tmp_
 
         def once():
             rate_hz = next(rates)
+            take = run.status["takes"][0]["path"]
             began = time.monotonic()
             server.rate(rate_hz)
             run.wait_for(lambda run: run.status["sample_rate_hz"] == rate_hz and run.status["state"] == "playing")
             took = ears.wait_for_sound() - began
             linked(server, links | heard_by(ears))
             told(run, f"at {rate_hz} Hz")
-            time.sleep(1.0)
+            run.wait_for(lambda run: run.status["takes"][0]["path"] != take)  # a take of its own, long enough to tell
+            run.wait_for(lambda run: run.status["takes"][0]["seconds"] > 1.0)
             return took
 
         measured(f"rate changed, {backend}", once)
