@@ -6,6 +6,9 @@ import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
+import mutagen.id3
+import mutagen.mp3
+import mutagen.wave
 import numpy as np
 import pytest
 import soundfile as sf
@@ -13,12 +16,14 @@ from demosong import demo_song
 
 from rt_automix.config import Config
 from rt_automix.errors import AudioFileError, ConfigError
+from rt_automix.io.files import tags
 from rt_automix.io.lossy import ffmpeg
 from rt_automix.io.lossy.codecs import parse
 from rt_automix.render import render
 from rt_automix.render.delivered import CLOSE_DB, LOWEST_DBTP, MOST_PASSES, _search, render_delivered
 
 RATE_HZ = 44_100
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(50)
 LOUD = Config().with_overrides(**{"master.target_lufs": -8.0})
 
 
@@ -64,10 +69,6 @@ def test_what_is_clean_at_once_keeps_its_ceiling_and_takes_one_pass(hot, tmp_pat
 
 
 def test_tags_go_along(hot, tmp_path):
-    import mutagen.id3
-    import mutagen.mp3
-    import mutagen.wave
-
     (tmp_path / "in.wav").write_bytes(hot.read_bytes())
     tagged = mutagen.wave.WAVE(tmp_path / "in.wav")
     tagged.add_tags()
@@ -75,6 +76,31 @@ def test_tags_go_along(hot, tmp_path):
     tagged.save()
     render_delivered(tmp_path / "in.wav", tmp_path / "out.wav", parse("mp3:128"), config=LOUD)
     assert mutagen.mp3.MP3(tmp_path / "out-mp3-128.mp3").tags["TIT2"].text == ["Mästare"]
+
+
+@pytest.mark.parametrize("master", ["out.wav", "out.flac"])
+def test_each_kind_has_its_own_name_for_what_goes_along(hot, tmp_path, master):
+    """ffmpeg passes names on as they are, and leaves pictures out."""
+    (tmp_path / "in.wav").write_bytes(hot.read_bytes())
+    tagged = mutagen.wave.WAVE(tmp_path / "in.wav")
+    tagged.add_tags()
+    tagged.tags.add(mutagen.id3.TIT2(text="Mästare"))
+    tagged.tags.add(mutagen.id3.TSRC(text="DEXX12345678"))
+    tagged.tags.add(mutagen.id3.APIC(mime="image/png", type=3, desc="", data=PNG))
+    tagged.save()
+    config = LOUD.with_overrides(**{"limiter.ceiling_dbtp": -8.0})
+    render_delivered(tmp_path / "in.wav", tmp_path / master, parse("mp3:128,aac:128,opus:96,vorbis:96"), config=config)
+    mp3 = mutagen.File(tmp_path / "out-mp3-128.mp3").tags
+    assert mp3["TSRC"].text == ["DEXX12345678"] and mp3.getall("APIC")[0].data == PNG
+    assert "TXXX:isrc" not in mp3 and mp3["TIT2"].text == ["Mästare"]
+    mp4 = mutagen.File(tmp_path / "out-aac-128.m4a").tags
+    assert mp4["----:com.apple.iTunes:ISRC"] == [b"DEXX12345678"] and bytes(mp4["covr"][0]) == PNG
+    assert mp4["\xa9nam"] == ["Mästare"]
+    for name in ("out-opus-96.opus", "out-vorbis-96.ogg"):
+        file = mutagen.File(tmp_path / name)
+        assert file["isrc"] == ["DEXX12345678"] and "tsrc" not in file and file["title"] == ["Mästare"]
+        (picture,) = tags.pictures(tmp_path / name)
+        assert picture.data == PNG
 
 
 @pytest.mark.parametrize("mono", ["dual", "single"])

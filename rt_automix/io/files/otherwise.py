@@ -15,10 +15,15 @@ ASF = (
 )  # fmt: skip
 ASF_OF_THE_FILE = {"WM/EncodingSettings", "WM/EncodingTime", "WMFSDKVersion", "WMFSDKNeeded", "IsVBR"}
 APE_COVER = "Cover Art (Front)"
-_MAGICS = {b"\x1aE\xdf\xa3", b"caff", b".snd"}
-"""Of Matroska and WebM, CAF and AU, which mutagen does not read."""
+_MAGICS = {b"\x1aE\xdf\xa3", b"caff", b".snd", b"TTA1"}
+"""Of Matroska and WebM, CAF, AU and, where the tag is APE's, TTA, which mutagen does not read."""
+_MOVIE = b"ftypqt  "
+"""At the fifth byte of a QuickTime film, whose tags lie elsewhere than an MP4's."""
 _NAMES = {"album_artist": "albumartist", "track": "tracknumber", "disc": "discnumber"}
-_OF_THE_FILE = {"encoder", "duration"}
+_OF_THE_FILE = {
+    "encoder", "duration", "major_brand", "minor_version", "compatible_brands", "creation_time", "handler_name",
+    "language", "vendor_id", "timecode",
+}  # fmt: skip
 
 
 def asf_texts(tags: Any) -> dict[str, list[str]]:
@@ -40,13 +45,19 @@ def ape_cover(tags: Any) -> bytes:
     return bytes(tags[APE_COVER].value).partition(b"\0")[2] if APE_COVER in tags else b""
 
 
+def is_for_decoder(path: Path) -> bool:
+    """Whether only PyAV or ffmpeg find all that it says of itself. Thread: any but audio. Allocates: yes."""
+    with path.open("rb") as handle:
+        head = handle.read(12)
+    return head[:4] in _MAGICS or head[4:] == _MOVIE
+
+
 def by_decoder(path: Path) -> dict[str, list[str]]:
-    """What PyAV or ffmpeg find in a Matroska, WebM, CAF or AU, by Vorbis comment name.
+    """What PyAV or ffmpeg find, by Vorbis comment name, where nobody else does.
 
     Thread: any but audio. Allocates: yes.
     """
-    with path.open("rb") as handle:
-        if handle.read(4) not in _MAGICS:
-            return {}
+    if not is_for_decoder(path):
+        return {}
     names = ((_NAMES.get(name.lower(), name.lower()), text) for name, text in foreign.texts(path).items())
     return {name: [text] for name, text in names if name not in _OF_THE_FILE}

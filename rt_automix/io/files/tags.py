@@ -48,7 +48,8 @@ _MP4 = (
 )  # fmt: skip
 _MP4_NUMBERS = (("tracknumber", "trkn"), ("discnumber", "disk"))
 _NAMES = {name for name, _, _ in _FIELDS}
-_FRAMES = {frame for _, frame, _ in _FIELDS}
+FRAMES = {name: frame for name, frame, _ in _FIELDS}
+"""ID3v2.4's names of them, by Vorbis comment name."""
 _INFO_CHUNKS = {chunk for _, _, names in _FIELDS for chunk in names}
 _NO_LOSS = (
     "encoder", "metadata_block_picture", "year", "waveformatextensible_channel_mask", "TSSE", "TENC", "TLEN",
@@ -83,14 +84,16 @@ def copy(source: Path, target: Path, measured: Measurement | None = None, is_ali
     """
     try:
         file, found = _open(source)
+        beside = _beside(source, file)
         carried = chunks.read(source, keeps_chunks=is_aligned and not _starts(target, b"fLaC"))
-        texts, pictures = _from_info(carried.texts) | _read_texts(found), _read_pictures(file, found)
-        own = _gains(measured) if _has_gain(found) else {}
+        texts = _from_info(carried.texts) | _read_texts(beside) | _read_texts(found)
+        pictures = _read_pictures(file, found) or _read_pictures(None, beside)
+        own = _gains(measured) if _has_gain(found) or _has_gain(beside) else {}
         if texts or pictures or own:
             _write(target, texts, pictures, own)
         if carried.kept:
             chunks.insert(target, carried.kept, measured)
-        lost = [*carried.lost, *_lost(found, carried.texts), *_lost_places(file)]
+        lost = [*carried.lost, *_lost(found, carried.texts), *_lost(beside, {}), *_lost_places(file)]
     except Exception as error:
         return f"{source}: the tags could not be copied ({error})."
     return f"{source}: not kept, as it may not be true of the master: {', '.join(sorted(set(lost)))}." if lost else ""
@@ -108,6 +111,14 @@ def texts(source: Path) -> dict[str, list[str]]:
         return {}
 
 
+def pictures(source: Path) -> list[Picture]:
+    """Of any readable audio file. Thread: any but audio. Allocates: yes."""
+    try:
+        return _read_pictures(*_open(source))
+    except Exception:
+        return []
+
+
 def _starts(path: Path, *magic: bytes) -> bool:
     with path.open("rb") as handle:
         return handle.read(4) in magic
@@ -115,13 +126,21 @@ def _starts(path: Path, *magic: bytes) -> bool:
 
 def _open(path: Path) -> tuple[Any, Any]:
     """The file as mutagen sees it, and its tags; both may be None."""
-    file = None if _starts(path, b"RF64", b"BW64") else _seen(path)  # it knows RIFF alone
-    if file is None:
+    file = None if _starts(path, b"RF64", b"BW64", b"RIFX") else _seen(path)  # it knows RIFF alone
+    if file is None or (not file.tags and otherwise.is_for_decoder(path)):
         return None, otherwise.by_decoder(path)
     if isinstance(file, MP3) and not file.tags:
         with contextlib.suppress(APENoHeaderError):
             return file, APEv2(path)
     return file, file.tags
+
+
+def _beside(path: Path, file: Any) -> Any:
+    """A second tag of an MP3, as programs leave it that write its loudness; None where there is none."""
+    if isinstance(file, MP3) and isinstance(file.tags, ID3):
+        with contextlib.suppress(APENoHeaderError):
+            return APEv2(path)
+    return None
 
 
 def _seen(path: Path) -> Any:
@@ -219,7 +238,7 @@ def _lost(found: Any, info: dict[bytes, str]) -> list[str]:
         known |= {name for _, name in otherwise.ASF} | otherwise.ASF_OF_THE_FILE
     if isinstance(found, APEv2):
         known |= {otherwise.APE_COVER}
-    other = [key for key in keys if key not in _FRAMES and key.lower() not in known and key not in known]
+    other = [key for key in keys if key not in FRAMES.values() and key.lower() not in known and key not in known]
     other = [key for key in other if key != "TXXX" and not _measured_name(key)]
     if isinstance(found, ID3):
         other += [f"TXXX {f.desc}" for f in found.getall("TXXX") if f.desc != "comment" and not _measured_name(f.desc)]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.errors import AudioFileError, UserError
+from rt_automix.io.lossy import tagging
 from rt_automix.io.lossy.codecs import Format
 
 BLOCK_SAMPLES = 65536
@@ -77,6 +78,8 @@ def encode(
         for block in blocks:
             ffmpeg.stdin.write(np.ascontiguousarray(block.T).data)
         ffmpeg.stdin.close()
+    if tags_from is not None:
+        tagging.write(tags_from, path)
 
 
 def decode(path: Path, channels: int) -> Iterator[NDArray[np.float32]]:

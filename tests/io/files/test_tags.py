@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from mutagen.apev2 import APEv2
 from mutagen.flac import FLAC, Picture
 from mutagen.id3 import ID3
 from mutagen.wave import WAVE
 
+from rt_automix.analysis.recordings.measure import Measurement, Meter
 from rt_automix.io.files.audio import AudioReader, AudioWriter
 
 NOISE = (0.1 * np.random.default_rng(1).standard_normal((2, 4800))).astype(np.float32)
@@ -135,3 +137,45 @@ def test_the_comment_of_an_old_tag_is_kept(tmp_path: Path) -> None:
         handle.write(b"TAG" + b"T".ljust(30, b"\0") + bytes(64) + b"said once".ljust(30, b"\0") + b"\xff")
     assert master(path, tmp_path / "out.wav").tags_note == ""
     assert probe(tmp_path / "out.wav")["comment"] == "said once"
+
+
+def test_the_second_tag_of_an_mp3_is_heeded(tmp_path: Path) -> None:
+    """As programs leave it that measure loudness."""
+    path = tagged(tmp_path, "mp3", title="Song")
+    ape = APEv2()
+    ape.update({"REPLAYGAIN_TRACK_GAIN": "-6.00 dB", "Composer": "Her", "Mood": "blue"})
+    ape.save(path)
+    writer = AudioWriter(tmp_path / "out.flac", 48000, 2, 16, tags_from=path)
+    writer.measured = meter(0.1 * np.random.default_rng(1).standard_normal((2, 96_000)).astype(np.float32))
+    with writer:
+        writer.write(NOISE)
+    found = FLAC(tmp_path / "out.flac")
+    assert (found["title"], found["composer"]) == (["Song"], ["Her"]) and "replaygain_track_gain" in found
+    assert "Mood" in writer.tags_note and "gain" not in writer.tags_note.lower()
+
+
+def test_numbers_of_the_other_order_are_read(tmp_path: Path) -> None:
+    source = tmp_path / "source.wav"
+    soundfile.write(source, NOISE.T, 48000, "PCM_16")
+    subprocess.run(["sox", source, "-B", tmp_path / "in.wav"], check=True)
+    content = (tmp_path / "in.wav").read_bytes()
+    info = b"INFO" + b"INAM" + (4).to_bytes(4, "big") + b"Big\0"
+    cue = (0).to_bytes(4, "big")
+    more = b"LIST" + len(info).to_bytes(4, "big") + info + b"cue " + len(cue).to_bytes(4, "big") + cue
+    whole = b"RIFX" + (len(content) - 8 + len(more)).to_bytes(4, "big") + content[8:] + more
+    (tmp_path / "in.wav").write_bytes(whole)
+    assert "cue" in master(tmp_path / "in.wav", tmp_path / "out.wav").tags_note
+    assert probe(tmp_path / "out.wav")["title"] == "Big"
+
+
+@pytest.mark.parametrize("ending", ["mov", "tta"])
+def test_what_only_a_decoder_finds_is_kept(tmp_path: Path, ending: str) -> None:
+    writer = master(tagged(tmp_path, ending, title="Film", artist="Them"), tmp_path / "out.wav")
+    assert writer.tags_note == ""
+    assert {**probe(tmp_path / "out.wav"), "title": "Film", "artist": "Them"} == probe(tmp_path / "out.wav")
+
+
+def meter(samples: np.ndarray) -> Measurement:
+    meter = Meter(48000, 2)
+    meter.push(samples)
+    return meter.result()

@@ -11,6 +11,7 @@ import os
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from rt_automix.analysis.recordings.measure import Measurement
 from rt_automix.io.files.containers import riff
@@ -49,12 +50,15 @@ def read(source: Path, keeps_chunks: bool) -> Carried:
         is_wav = magic[:4] in riff.ORDERS and magic[8:] == b"WAVE"
         if not is_wav and magic[:4] != b"FORM":
             return found
-        for name, length in riff.chunks(handle, "<" if is_wav and magic[:4] != b"RIFX" else ">"):
+        is_little = is_wav and magic[:4] != b"RIFX"
+        keeps_chunks = keeps_chunks and is_little  # numbers of the other order would have to be turned round
+        for name, length in riff.chunks(handle, "<" if is_little else ">"):
             data = handle.read(min(length, _MOST_BYTES)) if name not in _SILENT else b""
             if name in _AIFF_TEXTS:
-                found.texts[_AIFF_TEXTS[name]] = text(data)
+                before = found.texts.get(_AIFF_TEXTS[name])  # there may be several annotations
+                found.texts[_AIFF_TEXTS[name]] = f"{before}; {text(data)}" if before else text(data)
             elif name == b"LIST" and data[:4] == b"INFO":
-                found.texts |= _info(data)
+                found.texts |= _info(data, "little" if is_little else "big")
             elif name not in _SILENT and name.strip(b"\0") and name.isascii() and name.decode().isprintable():
                 _take(found, name, data, keeps_chunks)
     return found
@@ -69,11 +73,11 @@ def _take(found: Carried, name: bytes, data: bytes, keeps_chunks: bool) -> None:
     found.lost.append(f"ADM ({shown})" if name in _ADM else shown)
 
 
-def _info(data: bytes) -> dict[bytes, str]:
+def _info(data: bytes, order: Literal["little", "big"]) -> dict[bytes, str]:
     """The texts of an INFO list, by chunk name."""
     found, at = {}, 4
     while at + 8 <= len(data):
-        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        length = int.from_bytes(data[at + 4 : at + 8], order)
         found[data[at : at + 4]] = text(data[at + 8 : at + 8 + length])
         at += 8 + length + length % 2
     return found

@@ -68,9 +68,10 @@ def may_have_tags(path: Path) -> bool:
     """
     try:
         with path.open("rb") as handle:
-            if handle.read(12)[8:] != b"WAVE":
+            magic = handle.read(12)
+            if magic[8:] != b"WAVE":
                 return True
-            return any(name not in SOUND for name, _ in chunks(handle))
+            return any(name not in SOUND for name, _ in chunks(handle, ORDERS.get(magic[:4], "<")))
     except OSError:
         return True
 
