@@ -307,7 +307,7 @@ def test_where_nothing_is_at_all_it_waits_to_be_patched(tmp_path):
 def test_who_is_to_wait_waits_where_nothing_is_at_all_yet(tmp_path):
     """As while a machine starts."""
     with pipewire_server() as server, LiveRun(server, tmp_path / "state.json", "--backend", "jack", "--wait") as run:
-        run.wait_for(lambda run: any("has no device yet" in text for text in run.texts()))
+        run.wait_for(lambda run: any("has no device yet" in text for text in run.texts("state")))
         server.create("Late")
         run.wait_until_playing()
         steadily(server, {("rt_automix:out_1", "Late:playback_FL"), ("rt_automix:out_2", "Late:playback_FR")})

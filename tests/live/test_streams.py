@@ -160,7 +160,9 @@ def test_orders_on_stdin(song, tmp_path):
         run.command(stop=True)
         said = run.wait_for(lambda run: [text for text in run.texts() if "no command" in text])[0]
         assert all(f'"{verb}"' in said for verb in orders.VERBS)
-        run.command(set={"profile": 5, "curve": "x", "listen": [1], "trims": None, "amount": "much", "nonsense": 1})
+        for name, value in (("profile", 5), ("curve", "x"), ("listen", [1]), ("trims", None), ("amount", "much")):
+            run.command(set={name: value})
+        run.command(set={"nonsense": 1})
         run.wait_for(lambda run: sum("nonsense" in text for text in run.texts()))
         assert run.status["state"] == "playing" and run.status["starts"] == 1
 
@@ -187,6 +189,7 @@ def test_orders_on_stdin(song, tmp_path):
         ('{"set": {"amount": 0.5, "target_lufs": -99}}', "outside"),
         ('{"set": {"bypass": "off"}}', "not a switch"),
         ('{"set": {"amout": 0.5}}', 'Did you mean "amount"'),
+        ('{"set": {"trims": {"mid_db": 100}}}', "outside"),
         ('{"nudge": {"bypass": 1}}', "does not move in steps"),
         ('{"nudge": {"amount": Infinity}}', "does not fit"),
         ('{"nudge": {"amount": true}}', "does not fit"),

@@ -80,7 +80,10 @@ def _check(verb: str, name: str, value: Any) -> None:
     """Raise Refused where a control cannot be that; which profiles there are, the session knows."""
     control = addressed(name)[1]
     try:
-        if verb == "set" and control != "profile":
+        if verb == "set" and control == "trims" and isinstance(value, dict):
+            for parameter, offset in value.items():
+                api.check(f"trim.{parameter}", offset, ())
+        elif verb == "set" and control != "profile":
             api.check(name, value, ())
     except ConfigError as error:
         raise Refused(f"{error} {ALLOWED}") from None
