@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from mutagen import MutagenError
-from mutagen.flac import FLAC
 
 from rt_automix.errors import AudioFileError
 from rt_automix.io.files.codec import Block, Decoder, SoundFile
@@ -72,8 +70,6 @@ def _said(path: Path, decoder: Decoder, container: Container) -> int:
     """The mask that a FLAC has in a comment, or that PyAV tells; 0 where there is none."""
     if container.name != "FLAC":
         return decoder.mask if isinstance(decoder, Foreign) else 0
-    try:
-        (text,) = FLAC(path)["waveformatextensible_channel_mask"]
-        return int(text, 0)
-    except (MutagenError, KeyError, ValueError):
-        return 0
+    from rt_automix.io.files import tags  # which takes its time, and is wanted for more than two channels alone
+
+    return tags.mask_of_flac(path)

@@ -18,11 +18,14 @@ from mutagen.asf import ASFTags
 from mutagen.flac import FLAC, Picture
 from mutagen.id3 import APIC, ID3, TXXX, Encoding, Frames
 from mutagen.mp3 import MP3
-from mutagen.mp4 import MP4Cover, MP4Tags
+from mutagen.mp4 import MP4, MP4Cover, MP4FreeForm, MP4Tags
+from mutagen.oggopus import OggOpus
+from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
 from rt_automix.analysis.recordings.measure import Measurement
 from rt_automix.dsp.loudness import loudness
+from rt_automix.errors import AudioFileError
 from rt_automix.io.files import gains, otherwise
 from rt_automix.io.files.containers import chunks
 from rt_automix.units import lin_from_db
@@ -48,8 +51,7 @@ _MP4 = (
 )  # fmt: skip
 _MP4_NUMBERS = (("tracknumber", "trkn"), ("discnumber", "disk"))
 _NAMES = {name for name, _, _ in _FIELDS}
-FRAMES = {name: frame for name, frame, _ in _FIELDS}
-"""ID3v2.4's names of them, by Vorbis comment name."""
+_FRAMES = {frame for _, frame, _ in _FIELDS}
 _INFO_CHUNKS = {chunk for _, _, names in _FIELDS for chunk in names}
 _NO_LOSS = (
     "encoder", "metadata_block_picture", "year", "waveformatextensible_channel_mask", "TSSE", "TENC", "TLEN",
@@ -111,12 +113,12 @@ def texts(source: Path) -> dict[str, list[str]]:
         return {}
 
 
-def pictures(source: Path) -> list[Picture]:
-    """Of any readable audio file. Thread: any but audio. Allocates: yes."""
+def mask_of_flac(path: Path) -> int:
+    """The channel mask that a FLAC has in a comment; 0 where there is none. Thread: any but audio. Allocates: yes."""
     try:
-        return _read_pictures(*_open(source))
-    except Exception:
-        return []
+        return int(FLAC(path)["waveformatextensible_channel_mask"][0], 0)
+    except (mutagen.MutagenError, KeyError, ValueError):
+        return 0
 
 
 def _starts(path: Path, *magic: bytes) -> bool:
@@ -238,7 +240,7 @@ def _lost(found: Any, info: dict[bytes, str]) -> list[str]:
         known |= {name for _, name in otherwise.ASF} | otherwise.ASF_OF_THE_FILE
     if isinstance(found, APEv2):
         known |= {otherwise.APE_COVER}
-    other = [key for key in keys if key not in FRAMES.values() and key.lower() not in known and key not in known]
+    other = [key for key in keys if key not in _FRAMES and key.lower() not in known and key not in known]
     other = [key for key in other if key != "TXXX" and not _measured_name(key)]
     if isinstance(found, ID3):
         other += [f"TXXX {f.desc}" for f in found.getall("TXXX") if f.desc != "comment" and not _measured_name(f.desc)]
@@ -254,31 +256,68 @@ def _lost_places(file: Any) -> list[str]:
     return [what for what in ("chapters", "cuesheet") if getattr(file, what, None)]
 
 
+def pass_on(source: Path, path: Path) -> None:
+    """Put what a master says of itself, and its pictures, into a lossy file of it, by the names of that one's kind.
+
+    ffmpeg passes names on as they are, so that an ISRC becomes what no player of Ogg knows, and no pictures.
+
+    Raises
+    ------
+    AudioFileError
+        The file cannot be changed.
+
+    Thread: any but audio. Allocates: yes.
+    """
+    file, found = _open(source)
+    try:
+        _write(path, _read_texts(found), _read_pictures(file, found), {})
+    except (mutagen.MutagenError, OSError) as error:
+        raise AudioFileError(f"{path}: the tags cannot be written: {error}. Make some room, or try again.") from error
+
+
 def _write(path: Path, texts: dict[str, list[str]], pictures: list[Picture], own: dict[str, str]) -> None:
-    file: Any = mutagen.File(path, options=[FLAC, WAVE])
+    file: Any = mutagen.File(path, options=[FLAC, WAVE, MP3, MP4, OggOpus, OggVorbis])
     if file.tags is None:
         file.add_tags()
-    if isinstance(file, FLAC):
-        for name, values in texts.items():
-            file[name] = values
-        for name, gain in own.items():
-            file[name] = gain
-        for picture in pictures:
-            file.add_picture(picture)
+    if isinstance(file, MP4):
+        _into_mp4(file.tags, texts, pictures)
+    elif isinstance(file.tags, ID3):
+        _into_id3(file.tags, texts, pictures, own)
     else:
-        for name, frame, _ in _FIELDS:
-            if name in texts and (frame != "TDRC" or _ISO_DATE.fullmatch(texts[name][0])):
-                file.tags.add(Frames[frame](encoding=Encoding.UTF8, text=texts[name]))
-        if (date := texts.get("date", [""])[0]) and not _ISO_DATE.fullmatch(date):
-            # As a date it would be misread; the year of it is one.
-            file.tags.add(TXXX(encoding=Encoding.UTF8, desc="date", text=date))
-            if len(years := re.findall(r"(?<!\d)[12]\d{3}(?!\d)", date)) == 1:
-                file.tags.add(Frames["TDRC"](encoding=Encoding.UTF8, text=years))
-        for name, gain in own.items():
-            file.tags.add(TXXX(encoding=Encoding.UTF8, desc=name, text=gain))
-        for picture in pictures:
-            file.tags.add(_convert(picture, APIC(encoding=Encoding.UTF8)))
+        if "tsrc" in file:
+            del file["tsrc"]
+        for name, values in (texts | {name: [gain] for name, gain in own.items()}).items():
+            file[name] = values
+        if not isinstance(file, FLAC):
+            file["metadata_block_picture"] = [base64.b64encode(one.write()).decode() for one in pictures]
+        for picture in pictures if isinstance(file, FLAC) else ():
+            file.add_picture(picture)
     file.save()
+
+
+def _into_id3(found: ID3, texts: dict[str, list[str]], pictures: list[Picture], own: dict[str, str]) -> None:
+    found.delall("TXXX:isrc")
+    for name, frame, _ in _FIELDS:
+        if name in texts and (frame != "TDRC" or _ISO_DATE.fullmatch(texts[name][0])):
+            found.setall(frame, [Frames[frame](encoding=Encoding.UTF8, text=texts[name])])
+    if (date := texts.get("date", [""])[0]) and not _ISO_DATE.fullmatch(date):
+        # As a date it would be misread; the year of it is one.
+        found.add(TXXX(encoding=Encoding.UTF8, desc="date", text=date))
+        if len(years := re.findall(r"(?<!\d)[12]\d{3}(?!\d)", date)) == 1:
+            found.setall("TDRC", [Frames["TDRC"](encoding=Encoding.UTF8, text=years)])
+    for name, gain in own.items():
+        found.add(TXXX(encoding=Encoding.UTF8, desc=name, text=gain))
+    for picture in pictures:
+        found.add(_convert(picture, APIC(encoding=Encoding.UTF8)))
+
+
+def _into_mp4(found: Any, texts: dict[str, list[str]], pictures: list[Picture]) -> None:
+    """What ffmpeg has not written there."""
+    if isrc := texts.get("isrc"):
+        found["----:com.apple.iTunes:ISRC"] = [MP4FreeForm(text.encode()) for text in isrc]
+    if pictures:
+        formats = {"image/png": MP4Cover.FORMAT_PNG}
+        found["covr"] = [MP4Cover(one.data, formats.get(one.mime, MP4Cover.FORMAT_JPEG)) for one in pictures]
 
 
 def read_gains(path: Path) -> dict[str, str]:

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rt_automix.errors import AudioFileError, UserError
-from rt_automix.io.lossy import tagging
 from rt_automix.io.lossy.codecs import Format
 
 BLOCK_SAMPLES = 65536
@@ -79,7 +78,9 @@ def encode(
             ffmpeg.stdin.write(np.ascontiguousarray(block.T).data)
         ffmpeg.stdin.close()
     if tags_from is not None:
-        tagging.write(tags_from, path)
+        from rt_automix.io.files import tags as names
+
+        names.pass_on(tags_from, path)
 
 
 def decode(path: Path, channels: int) -> Iterator[NDArray[np.float32]]:
